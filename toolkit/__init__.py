@@ -1,0 +1,58 @@
+"""From a single photo of a head to a full 360-degree 3D head, by inverting a 3D GAN.
+
+Importing this package imports no torch; `load_generator` and `load_method` do.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from toolkit.hookspecs import hookimpl
+from toolkit.version import VERSION
+
+if TYPE_CHECKING:
+    from toolkit.interfaces import Generator, Method
+
+__version__ = VERSION
+__all__ = ["__version__", "hookimpl", "load_generator", "load_method"]
+
+DEFAULT_GENERATOR = "panohead-mini"
+
+
+def load_generator(
+    name: str = DEFAULT_GENERATOR, weights: str | Path | None = None, device: str = "cpu"
+) -> Generator:
+    """Build a registered generator with its weights, in eval mode, on a device.
+
+    Args:
+        name: A registered generator (`toolkit plugins list`).
+        weights: A weights file; None takes the generator's own.
+        device: Where to put it, as torch names devices.
+
+    Raises:
+        PluginError: Unknown name.
+        WeightsError: The file is missing, damaged or of another architecture.
+    """
+    from toolkit.registry import default_registry
+
+    return default_registry().load("generator", name)(None if weights is None else Path(weights), device)
+
+
+def load_method(name: str, generator: Generator, weights: str | Path | None = None, **options: Any) -> Method:
+    """Build a registered inversion method for a generator.
+
+    Args:
+        name: A registered method (`toolkit plugins list`).
+        generator: The generator to invert into.
+        weights: A checkpoint; None takes the method's own for this generator, if it needs one.
+        **options: Settings of the method; unknown ones are an error that names the nearest.
+
+    Raises:
+        PluginError: Unknown name.
+        ConfigError: Unknown or impossible option.
+        CapabilityError: The generator lacks something that the method needs.
+    """
+    from toolkit.registry import default_registry
+
+    return default_registry().load("method", name)(generator, None if weights is None else Path(weights), options)

@@ -1,0 +1,69 @@
+"""The `toolkit` program: mounts the commands and turns user errors into one line and an exit code."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from toolkit.cli.data import data_app
+from toolkit.cli.doctor import doctor_command
+from toolkit.cli.invert import invert_command
+from toolkit.cli.mesh import mesh_command
+from toolkit.cli.plugins import plugins_app
+from toolkit.cli.render import render_command
+from toolkit.cli.train import train_command
+from toolkit.cli.weights import weights_app
+from toolkit.errors import ToolkitError
+from toolkit.version import VERSION
+
+app = typer.Typer(
+    name="toolkit",
+    help="From a single photo to a full 360-degree 3D head, by inverting a 3D GAN.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+app.command("invert")(invert_command)
+app.command("render")(render_command)
+app.command("mesh")(mesh_command)
+app.command("train")(train_command)
+app.add_typer(data_app, name="data")
+app.add_typer(plugins_app, name="plugins")
+app.add_typer(weights_app, name="weights")
+app.command("doctor")(doctor_command)
+
+_debug = False
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"toolkit {VERSION}")
+        raise typer.Exit
+
+
+@app.callback()
+def _global_options(
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", callback=_print_version, is_eager=True)
+    ] = False,
+) -> None:
+    global _debug
+    _debug = debug
+
+
+def main() -> None:
+    """Run the program; exit codes: 0 done, 1 some work failed, 2 wrong usage or input, 130/143 interrupted."""
+    try:
+        app()
+    except ToolkitError as error:
+        if _debug:
+            raise
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,46 @@
+"""The one family of errors that a user can cause; the CLI shows each as one line.
+
+Anything else that is raised is a bug and keeps its traceback.
+"""
+
+from __future__ import annotations
+
+
+class ToolkitError(Exception):
+    """Something the user can mend; the message is one clear sentence."""
+
+    exit_code = 2
+
+
+class InputError(ToolkitError):
+    """An image, camera, folder or value from the user cannot be used."""
+
+
+class ConfigError(ToolkitError):
+    """A configuration has an unknown key, a wrong type or an impossible value."""
+
+
+class WeightsError(ToolkitError):
+    """A weights file is missing, damaged, or belongs to another architecture."""
+
+
+class PluginError(ToolkitError):
+    """A plugin is unknown, broken, registered twice, or made for another interface version."""
+
+
+class CapabilityError(ToolkitError):
+    """A method needs something that this generator (or other part) does not offer."""
+
+
+class MissingDependencyError(ToolkitError):
+    """An optional package is needed and not installed."""
+
+    def __init__(self, package: str, purpose: str, extra: str) -> None:
+        """Name the package, what it is for, and the extra that installs it."""
+        super().__init__(f"{purpose} needs the package {package!r}: pip install 'toolkit[{extra}]'")
+
+
+class OutputError(ToolkitError):
+    """A result could not be written (full disk, read-only folder)."""
+
+    exit_code = 1

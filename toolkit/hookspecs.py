@@ -1,0 +1,73 @@
+"""The hooks that a plugin may implement; each receives a `register` callback (see `toolkit.registry.Register`)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pluggy
+
+if TYPE_CHECKING:
+    from toolkit.registry import Register
+
+hookspec = pluggy.HookspecMarker("toolkit")
+hookimpl = pluggy.HookimplMarker("toolkit")
+
+
+@hookspec
+def register_generators(register: Register) -> None:
+    """Register generators: factory(weights: Path | None, device: str) -> Generator."""
+
+
+@hookspec
+def register_encoders(register: Register) -> None:
+    """Register encoders: factory(generator, weights: Path | None) -> Encoder."""
+
+
+@hookspec
+def register_discriminators(register: Register) -> None:
+    """Register discriminators: factory(generator, weights: Path | None) -> Discriminator."""
+
+
+@hookspec
+def register_stitchers(register: Register) -> None:
+    """Register stitchers: factory() -> Stitcher."""
+
+
+@hookspec
+def register_methods(register: Register) -> None:
+    """Register inversion methods: factory(generator, weights: Path | None, options: Mapping) -> Method."""
+
+
+@hookspec
+def register_trainables(register: Register) -> None:
+    """Register what `toolkit train NAME` trains: factory(config, device) -> TrainingJob."""
+
+
+@hookspec
+def register_metrics(register: Register) -> None:
+    """Register metrics: factory() -> Metric."""
+
+
+@hookspec
+def register_datasets(register: Register) -> None:
+    """Register data sets: factory(path: Path) -> Dataset; the factory's owner may also offer Makeable."""
+
+
+@hookspec
+def register_pose_estimators(register: Register) -> None:
+    """Register pose estimators: factory() -> PoseEstimator."""
+
+
+@hookspec
+def register_face_embedders(register: Register) -> None:
+    """Register face embedders: factory() -> FaceEmbedder."""
+
+
+@hookspec
+def register_mattings(register: Register) -> None:
+    """Register mattings: factory() -> Matting."""
+
+
+@hookspec
+def register_architectures(register: Register) -> None:
+    """Register official architectures by kind: factory() -> Architecture."""

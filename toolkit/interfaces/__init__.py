@@ -1,0 +1,56 @@
+"""The contracts between the core and the plugins; importing them imports no torch."""
+
+from toolkit.interfaces.architecture import Architecture
+from toolkit.interfaces.dataset import Dataset, Item, Makeable, MakeRequest
+from toolkit.interfaces.discriminator import Discriminator
+from toolkit.interfaces.encoder import Code, Encoder
+from toolkit.interfaces.faces import FaceEmbedder, Matting, Pose, PoseEstimator
+from toolkit.interfaces.generator import (
+    Footprint,
+    Generator,
+    GeneratorSpec,
+    Latents,
+    March,
+    Marching,
+    Orbit,
+    PlaneImages,
+    Query,
+    Render,
+    ResumableSynthesis,
+    Tunable,
+)
+from toolkit.interfaces.method import Method, Trainable
+from toolkit.interfaces.metric import Metric, Score
+from toolkit.interfaces.stitcher import Stitcher
+
+__all__ = [
+    "Architecture",
+    "Code",
+    "Dataset",
+    "Discriminator",
+    "Encoder",
+    "FaceEmbedder",
+    "Footprint",
+    "Generator",
+    "GeneratorSpec",
+    "Item",
+    "Latents",
+    "MakeRequest",
+    "Makeable",
+    "March",
+    "Marching",
+    "Matting",
+    "Method",
+    "Metric",
+    "Orbit",
+    "PlaneImages",
+    "Pose",
+    "PoseEstimator",
+    "Query",
+    "Render",
+    "ResumableSynthesis",
+    "Score",
+    "Stitcher",
+    "Trainable",
+    "Tunable",
+]

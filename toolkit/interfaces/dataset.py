@@ -1,0 +1,67 @@
+"""What a data set must offer, and what a procedural one offers besides."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from toolkit.camera import Camera
+
+INTERFACE_VERSION = 1
+
+
+@dataclass(frozen=True)
+class Item:
+    """One picture of a head."""
+
+    id: str
+    image: Tensor
+    """[3, S, S] in [-1, 1]."""
+    camera: Camera
+    """Batch of 1."""
+    subject: str | None = None
+    view: str | None = None
+    mask: Tensor | None = None
+    """[1, S, S] in [0, 1], 1 = head."""
+    depth: Tensor | None = None
+    """[1, S, S], distance along the unit ray; 0 where there is none."""
+
+
+@runtime_checkable
+class Dataset(Protocol):
+    """Map-style and picklable."""
+
+    def __len__(self) -> int:
+        """Number of items."""
+        ...
+
+    def __getitem__(self, index: int) -> Item:
+        """The item at `index`."""
+        ...
+
+
+@dataclass(frozen=True)
+class MakeRequest:
+    """What `toolkit data make` asks a procedural data set for."""
+
+    out: Path
+    subjects: int
+    split: str
+    seed: int
+    domain: str
+    views: tuple[str, ...]
+    size: int
+    workers: int = 1
+
+
+@runtime_checkable
+class Makeable(Protocol):
+    """Capability of a data set plugin: it can make its folder from nothing."""
+
+    def make(self, request: MakeRequest) -> Path:
+        """Write a data set folder (DESIGN section 5) and return it."""
+        ...

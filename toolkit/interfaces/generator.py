@@ -1,0 +1,205 @@
+"""What a 3D generator must offer, and what it may offer besides.
+
+Nobody but the generator knows how its `planes` are laid out: other code adds, blends, moves and saves them,
+and asks for everything else through the named capabilities below.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple, Protocol, runtime_checkable
+
+if TYPE_CHECKING:
+    from torch import Tensor
+    from torch.nn import Parameter
+
+    from toolkit.camera import Camera
+
+INTERFACE_VERSION = 1
+"""Version of the generator contract; a plugin names the version it was written for."""
+
+
+class Render(NamedTuple):
+    """One batch of rendered views."""
+
+    image: Tensor
+    """[B, 3, S, S], nominally in [-1, 1], after super-resolution."""
+    raw: Tensor
+    """[B, 3, R, R], nominally in [-1, 1], before super-resolution."""
+    depth: Tensor
+    """[B, 1, R, R], distance along the unit ray in world units."""
+    mask: Tensor
+    """[B, 1, R, R], accumulated opacity (PanoHead's affine kept: -0.001 to 1.001)."""
+
+
+class Query(NamedTuple):
+    """What a generator reads at points of space."""
+
+    density: Tensor
+    """[B, M, 1], raw, before the density activation."""
+    features: Tensor
+    """[B, M, F]."""
+
+
+class March(NamedTuple):
+    """Volume rendering without colours finished: geometry only."""
+
+    depth: Tensor
+    """[B, 1, R, R], distance along the unit ray in world units."""
+    opacity: Tensor
+    """[B, 1, R, R] in [0, 1]."""
+
+
+class Latents(NamedTuple):
+    """Sizes of the latent spaces."""
+
+    z_dim: int
+    w_dim: int
+    num_ws: int
+
+
+@dataclass(frozen=True)
+class Orbit:
+    """The camera path on which a generator's heads are looked at."""
+
+    radius: float = 2.7
+    """Distance of the camera from the world's origin."""
+    pivot: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    """The point that the camera looks at."""
+    focal: float = 4.2647
+    """Focal length divided by the image's width."""
+    pitch: float = 0.0
+    """Radians; positive looks from above."""
+
+
+@dataclass(frozen=True)
+class GeneratorSpec:
+    """Everything about a generator that a caller would otherwise assume."""
+
+    name: str
+    latents: Latents
+    image_size: int
+    """Side of the final image in pixels."""
+    raw_size: int
+    """Side of the ray grid that `render` uses by default."""
+    box: float
+    """Side of the cube, centred at the origin, in which content lives (world units)."""
+    visible_half_extent: tuple[float, float, float]
+    """|x|, |y|, |z| beyond which the renderer shows nothing (world units)."""
+    planes_shape: tuple[int, ...]
+    """Shape of one head's planes, without the batch."""
+    front_camera: Camera
+    """The camera that conditions the mapping (batch of 1)."""
+    orbit: Orbit = field(default_factory=Orbit)
+    surface_level: float = 10.0
+    """Raw density at which the head's surface is extracted."""
+    truncation: float = 1.0
+    """Truncation that random heads are drawn with by default."""
+    face_points: tuple[tuple[float, float, float], ...] = ()
+    """Image-left eye, image-right eye, nose tip, image-left and image-right mouth corner of the generator's average
+    face in world coordinates: what a photo is aligned to. Empty where unknown."""
+    background: tuple[float, float, float] | None = None
+    """Colour in [-1, 1] of empty space, if it has one; None where a network paints it."""
+    fingerprint: str = ""
+    """sha256 over the weights and the configuration: the generator's identity in results."""
+    world: str = "embedded"
+    """'embedded' or 'full': results of the two never stand in one table."""
+    licence: str = ""
+    """Licence of the weights, named wherever they are used."""
+
+
+@runtime_checkable
+class Generator(Protocol):
+    """A 3D GAN: latent to planes to views. Also a `torch.nn.Module` (moved, copied, frozen like one).
+
+    A `camera` is a `Camera` or a [B, 25] tensor. Rendering is deterministic unless randomness is asked for.
+    """
+
+    @property
+    def spec(self) -> GeneratorSpec:
+        """Sizes, ranges and identity of this generator."""
+        ...
+
+    def mapping(
+        self, z: Tensor, camera: Camera | Tensor, truncation: float = 1.0, truncation_cutoff: int | None = None
+    ) -> Tensor:
+        """Map z [B, z_dim] under a conditioning camera to ws [B, num_ws, w_dim]."""
+        ...
+
+    def planes(self, ws: Tensor) -> Tensor:
+        """Turn ws [B, num_ws, w_dim] into planes [B, *spec.planes_shape]."""
+        ...
+
+    def render(self, planes: Tensor, ws: Tensor, camera: Camera | Tensor, resolution: int | None = None) -> Render:
+        """Render planes from a camera; `resolution` is the side of the ray grid (default `spec.raw_size`)."""
+        ...
+
+    def query(self, planes: Tensor, points: Tensor) -> Query:
+        """Read raw density and features at world points [B, M, 3], without crop or noise."""
+        ...
+
+
+@runtime_checkable
+class Marching(Protocol):
+    """Capability: geometry of a view without colours and super-resolution."""
+
+    def march(self, planes: Tensor, camera: Camera | Tensor, resolution: int) -> March:
+        """Depth and opacity on a ray grid of side `resolution`."""
+        ...
+
+
+@runtime_checkable
+class Footprint(Protocol):
+    """Capability: where in the representation a world point is read from."""
+
+    def footprint(self, points: Tensor, weights: Tensor | None = None) -> Tensor:
+        """Accumulate the interpolation weights of points [B, M, 3] (weights [B, M]) in the occupancy's own shape."""
+        ...
+
+    def close(self, occupancy: Tensor, radius: int) -> Tensor:
+        """Close a 0/1 occupancy morphologically by `radius` texels."""
+        ...
+
+    def smooth(self, occupancy: Tensor) -> Tensor:
+        """Blur an occupancy (9x9 Gaussian, sigma 1.5) for soft blending."""
+        ...
+
+    def expand(self, occupancy: Tensor) -> Tensor:
+        """Broadcast an occupancy to the shape of planes."""
+        ...
+
+
+@runtime_checkable
+class PlaneImages(Protocol):
+    """Capability: planes seen as an ordinary stack of feature maps."""
+
+    def as_images(self, planes: Tensor) -> Tensor:
+        """Planes to [B, K, H, W]."""
+        ...
+
+    def from_images(self, images: Tensor) -> Tensor:
+        """Inverse of `as_images`."""
+        ...
+
+
+@runtime_checkable
+class ResumableSynthesis(Protocol):
+    """Capability: stop the backbone at a size and go on from changed features."""
+
+    def features(self, ws: Tensor, size: int) -> tuple[Tensor, Tensor]:
+        """Run up to and including the block of side `size`: (features [B, C, size, size], skip image)."""
+        ...
+
+    def resume(self, x: Tensor, skip: Tensor, ws: Tensor, size: int) -> Tensor:
+        """Go on from (features, skip) after the block of side `size` to planes."""
+        ...
+
+
+@runtime_checkable
+class Tunable(Protocol):
+    """Capability: the parameters that pivotal tuning may change."""
+
+    def tunable_parameters(self) -> Iterator[tuple[str, Parameter]]:
+        """Names (as in the state dict) and parameters that a rendered view depends on."""
+        ...

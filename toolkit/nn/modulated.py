@@ -1,0 +1,74 @@
+"""Modulated convolution: StyleGAN2's way of letting a style scale what a layer reads."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from toolkit.nn.convolution import convolve, convolve_reference
+
+DEMODULATION_EPSILON = 1e-8
+
+
+def demodulation(weight: Tensor, styles: Tensor) -> Tensor:
+    """Factors [N, O] that bring each output channel back to unit variance, for weight [O, I, k, k], styles [N, I]."""
+    energy = weight.square().sum(dim=(2, 3))
+    return (styles.square() @ energy.t() + DEMODULATION_EPSILON).rsqrt()
+
+
+def modulated_convolve(
+    x: Tensor,
+    weight: Tensor,
+    styles: Tensor,
+    *,
+    kernel: Tensor | None = None,
+    up: int = 1,
+    demodulate: bool = True,
+    noise: Tensor | None = None,
+) -> Tensor:
+    """Convolve each sample with the weight scaled by its own style.
+
+    Scales the activations before and after one ordinary convolution rather than the weight of every sample: no grouped
+    convolution, and where only styles or inputs need gradients, no gradient of the weight is computed.
+
+    Args:
+        x: [N, I, H, W].
+        weight: [O, I, k, k]; a cross-correlation where up is 1, a true convolution where it is 2.
+        styles: [N, I].
+        kernel: Low-pass filter for up = 2.
+        up: 1 or 2.
+        demodulate: Whether to normalise the output channels.
+        noise: Broadcastable to the output; added after demodulation.
+
+    Returns:
+        [N, O, H up, W up].
+    """
+    styles = styles.to(x.dtype)
+    weight = weight.to(x.dtype)
+    x = convolve(x * styles[:, :, None, None], weight, kernel, up=up, flip=up > 1)
+    if not demodulate:
+        return x if noise is None else x + noise
+    scale = demodulation(weight, styles)[:, :, None, None]
+    return x * scale if noise is None else torch.addcmul(noise.to(x.dtype), x, scale)
+
+
+def modulated_convolve_reference(
+    x: Tensor,
+    weight: Tensor,
+    styles: Tensor,
+    *,
+    kernel: Tensor | None = None,
+    up: int = 1,
+    demodulate: bool = True,
+    noise: Tensor | None = None,
+) -> Tensor:
+    """Slow twin of `modulated_convolve`: one weight per sample, one sample at a time."""
+    outputs = []
+    for sample, style in zip(x, styles, strict=True):
+        own = weight * style[None, :, None, None]
+        if demodulate:
+            own = own * (own.square().sum(dim=(1, 2, 3), keepdim=True) + DEMODULATION_EPSILON).rsqrt()
+        filtered = kernel if up > 1 else None
+        outputs.append(convolve_reference(sample[None], own, filtered, up=up, flip=up > 1))
+    result = torch.cat(outputs)
+    return result if noise is None else result + noise

@@ -1,0 +1,210 @@
+"""Finds plugins, owns their names, builds what they offer only when asked.
+
+A plugin is an entry point of the group `toolkit` that names a module with hook implementations. One that fails to import,
+registers a taken name, or was made for another interface version is kept out as a whole and listed with its reason.
+The environment variable TOOLKIT_PLUGINS restricts discovery to the named entry points (comma separated; empty: none).
+"""
+
+from __future__ import annotations
+
+import difflib
+import functools
+import importlib
+import os
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from importlib.metadata import entry_points
+from typing import Any, Protocol
+
+import pluggy
+
+from toolkit import hookspecs
+from toolkit.errors import PluginError
+
+ENTRY_POINT_GROUP = "toolkit"
+PLUGINS_VARIABLE = "TOOLKIT_PLUGINS"
+
+KINDS = {
+    "generator": "register_generators",
+    "encoder": "register_encoders",
+    "discriminator": "register_discriminators",
+    "stitcher": "register_stitchers",
+    "method": "register_methods",
+    "trainable": "register_trainables",
+    "metric": "register_metrics",
+    "dataset": "register_datasets",
+    "pose_estimator": "register_pose_estimators",
+    "face_embedder": "register_face_embedders",
+    "matting": "register_mattings",
+    "architecture": "register_architectures",
+}
+"""Kinds of things that plugins offer, and the hook that registers each."""
+
+INTERFACE_VERSIONS = dict.fromkeys(KINDS, 1)
+"""Version of each kind's contract that this toolkit understands."""
+
+
+class Register(Protocol):
+    """The callback that a hook receives."""
+
+    def __call__(
+        self, name: str, target: str, *, summary: str, interface: int, headline: bool = False, world: str = ""
+    ) -> None:
+        """Offer `target` ("package.module:attribute", a factory, imported when first used) under `name`.
+
+        Args:
+            name: What users type; unique within its kind.
+            target: Import path of the factory.
+            summary: One line for lists.
+            interface: Version of the contract that the plugin was written for.
+            headline: Methods: whether `--methods all` includes it.
+            world: 'embedded', 'full', or empty where that depends on the generator.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class Registration:
+    """One name that a plugin offers."""
+
+    kind: str
+    name: str
+    target: str
+    summary: str
+    interface: int
+    plugin: str
+    headline: bool = False
+    world: str = ""
+
+    def load(self) -> Callable[..., Any]:
+        """Import the factory.
+
+        Raises:
+            PluginError: The target cannot be imported.
+        """
+        module, _, attribute = self.target.partition(":")
+        try:
+            return getattr(importlib.import_module(module), attribute)
+        except (ImportError, AttributeError) as error:
+            raise PluginError(
+                f"{self.kind} {self.name!r} of plugin {self.plugin!r} cannot be loaded from {self.target!r}: {error}"
+            ) from error
+
+
+@dataclass(frozen=True)
+class BrokenPlugin:
+    """A plugin that was kept out, and why."""
+
+    plugin: str
+    reason: str
+
+
+@dataclass
+class Registry:
+    """All names of all working plugins."""
+
+    registrations: dict[tuple[str, str], Registration] = field(default_factory=dict)
+    broken: list[BrokenPlugin] = field(default_factory=list)
+    plugins: list[str] = field(default_factory=list)
+
+    def add_plugin(self, plugin_name: str, module: object) -> None:
+        """Take in a module with hook implementations: all of what it registers, or nothing.
+
+        A plugin that cannot be taken in is added to `broken` instead.
+        """
+        offered: dict[tuple[str, str], Registration] = {}
+        try:
+            manager = pluggy.PluginManager("toolkit")
+            manager.add_hookspecs(hookspecs)
+            manager.register(module, name=plugin_name)
+            manager.check_pending()
+            for kind, hook in KINDS.items():
+                getattr(manager.hook, hook)(register=functools.partial(self._offer, offered, plugin_name, kind))
+        except PluginError as error:
+            self.broken.append(BrokenPlugin(plugin_name, str(error)))
+        except Exception as error:  # a stranger's code may raise anything; it must not take the others down
+            self.broken.append(BrokenPlugin(plugin_name, f"{type(error).__name__}: {error}"))
+        else:
+            self.registrations.update(offered)
+            self.plugins.append(plugin_name)
+
+    def _offer(
+        self,
+        offered: dict[tuple[str, str], Registration],
+        plugin: str,
+        kind: str,
+        name: str,
+        target: str,
+        *,
+        summary: str,
+        interface: int,
+        headline: bool = False,
+        world: str = "",
+    ) -> None:
+        if interface != INTERFACE_VERSIONS[kind]:
+            raise PluginError(
+                f"{kind} {name!r} was made for interface version {interface}, this toolkit has {INTERFACE_VERSIONS[kind]}"
+            )
+        if ":" not in target:
+            raise PluginError(f"{kind} {name!r}: target must be 'module:attribute', got {target!r}")
+        taken = offered.get((kind, name)) or self.registrations.get((kind, name))
+        if taken is not None:
+            raise PluginError(
+                f"{kind} {name!r} ({target}) is already registered by plugin {taken.plugin!r} ({taken.target})"
+            )
+        offered[kind, name] = Registration(kind, name, target, summary, interface, plugin, headline, world)
+
+    def of_kind(self, kind: str) -> list[Registration]:
+        """All registrations of a kind, by name."""
+        return sorted((entry for entry in self.registrations.values() if entry.kind == kind), key=lambda e: e.name)
+
+    def get(self, kind: str, name: str) -> Registration:
+        """The registration of a name.
+
+        Raises:
+            PluginError: No such name; the message suggests near ones and lists all.
+        """
+        if (kind, name) in self.registrations:
+            return self.registrations[kind, name]
+        raise PluginError(unknown_name(kind.replace("_", " "), name, (entry.name for entry in self.of_kind(kind))))
+
+    def load(self, kind: str, name: str) -> Callable[..., Any]:
+        """Import the factory registered under a name (see `get` and `Registration.load` for errors)."""
+        return self.get(kind, name).load()
+
+
+def unknown_name(what: str, name: str, known: Iterable[str]) -> str:
+    """Say that a name is unknown, what was probably meant, and what there is."""
+    names = sorted(known)
+    near = difflib.get_close_matches(name, names, n=1)
+    hint = f"did you mean {near[0]!r}? " if near else ""
+    return f"unknown {what} {name!r}; {hint}available: {', '.join(names) or 'none'}"
+
+
+def discover(variable: str | None = None) -> Registry:
+    """Build a registry from the installed entry points.
+
+    Args:
+        variable: What TOOLKIT_PLUGINS says (None: unset, everything is loaded).
+    """
+    registry = Registry()
+    wanted = None if variable is None else {name.strip() for name in variable.split(",") if name.strip()}
+    points = {point.name: point for point in entry_points(group=ENTRY_POINT_GROUP)}
+    for missing in sorted((wanted or set()) - points.keys()):
+        registry.broken.append(BrokenPlugin(missing, unknown_name("plugin", missing, points)))
+    for name, point in sorted(points.items()):
+        if wanted is not None and name not in wanted:
+            continue
+        try:
+            module = point.load()
+        except Exception as error:  # a stranger's module may raise anything while it is imported
+            registry.broken.append(BrokenPlugin(name, f"{type(error).__name__}: {error}"))
+        else:
+            registry.add_plugin(name, module)
+    return registry
+
+
+@functools.cache
+def default_registry() -> Registry:
+    """The registry of this process, made once from the environment."""
+    return discover(os.environ.get(PLUGINS_VARIABLE))

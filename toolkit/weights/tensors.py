@@ -1,0 +1,89 @@
+"""Safetensors files with a JSON header of our own: written atomically, read with a bounded header, never executed."""
+
+from __future__ import annotations
+
+import json
+import os
+import struct
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from toolkit.errors import WeightsError
+from toolkit.files import atomic_write
+
+HEADER_LIMIT = 16 * 2**20
+"""Largest accepted safetensors header in bytes."""
+_METADATA_KEY = "toolkit"
+
+
+def write_tensors(path: str | os.PathLike[str], tensors: Mapping[str, Tensor], metadata: Mapping[str, Any]) -> None:
+    """Write tensors and a JSON-able description of them.
+
+    Raises:
+        OutputError: The place cannot be written.
+    """
+    plain = {name: tensor.detach().to("cpu").contiguous().clone() for name, tensor in tensors.items()}
+    with atomic_write(path) as temporary:
+        save_file(plain, temporary, metadata={_METADATA_KEY: json.dumps(metadata, sort_keys=True)})
+
+
+def read_metadata(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """Read only the description (empty for files that are not ours).
+
+    Raises:
+        WeightsError: The file is missing or not a sound safetensors file.
+    """
+    check_header(path)
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = json.loads((file.metadata() or {}).get(_METADATA_KEY, "{}"))
+    except (SafetensorError, OSError, ValueError) as error:
+        raise WeightsError(f"{path} is not a sound safetensors file: {error}") from error
+    return metadata if isinstance(metadata, dict) else {}
+
+
+def read_tensors(path: str | os.PathLike[str], device: str = "cpu") -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Read all tensors, in the types they are stored in, and the description.
+
+    Raises:
+        WeightsError: The file is missing or not a sound safetensors file.
+    """
+    metadata = read_metadata(path)
+    try:
+        with safe_open(path, framework="pt", device=device) as file:
+            return {name: file.get_tensor(name) for name in file.keys()}, metadata  # noqa: SIM118 (not a dict)
+    except (SafetensorError, OSError) as error:
+        raise WeightsError(f"{path} is not a sound safetensors file: {error}") from error
+
+
+def check_header(path: str | os.PathLike[str]) -> None:
+    """Check that the file exists and its header's size is sane, before any library reads it.
+
+    Raises:
+        WeightsError: It does not, or it is not.
+    """
+    file = Path(path)
+    if not file.is_file():
+        raise WeightsError(f"weights file {file} does not exist" if not file.exists() else f"{file} is not a file")
+    with open(file, "rb") as stream:
+        prefix = stream.read(8)
+    size = struct.unpack("<Q", prefix)[0] if len(prefix) == 8 else 0
+    if not 2 <= size <= min(HEADER_LIMIT, file.stat().st_size - 8):
+        raise WeightsError(f"{file} is not a sound safetensors file: its header claims {size} bytes")
+
+
+def half(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Store floating point tensors in 16 bits; other types stay."""
+    return {name: tensor.half() if tensor.is_floating_point() else tensor for name, tensor in tensors.items()}
+
+
+def single(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Bring 16-bit tensors back to float32; other types stay."""
+    return {name: tensor.float() if tensor.dtype in (torch.float16, torch.bfloat16) else tensor
+            for name, tensor in tensors.items()}  # fmt: skip
