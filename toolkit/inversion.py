@@ -25,6 +25,7 @@ from torch.nn import Module
 from toolkit.camera import Camera, as_camera
 from toolkit.errors import InputError, ToolkitError
 from toolkit.files import atomic_write, file_sha256
+from toolkit.version import VERSION
 
 if TYPE_CHECKING:
     from toolkit.interfaces import Generator, GeneratorSpec, Render
@@ -255,10 +256,8 @@ def identity_of(spec: GeneratorSpec) -> dict[str, str]:
 
 def run_provenance(**known: Any) -> dict[str, Any]:
     """What can change the numbers of a run: versions and thread count, with whatever else is `known` (seed, input)."""
-    from toolkit import __version__
-
     return {
-        "toolkit": __version__,
+        "toolkit": VERSION,
         "torch": torch.__version__,
         "python": platform.python_version(),
         "threads": torch.get_num_threads(),
