@@ -1,7 +1,7 @@
 """How the spherical generator keeps a head: two maps round the vertical axis, channels last.
 
-Map 0 is read by (polar angle, azimuth), map 1 by (radius, azimuth). Azimuth 0 is the front (+z), rows are the polar angle
-from the crown (+y) or the radius from the centre. The azimuth wraps around, the rows do not.
+Map 0 is read by (polar angle, azimuth), map 1 by (radius, azimuth). Azimuth 0 is the front (+z), rows are the polar
+angle from the crown (+y) or the radius from the centre. The azimuth wraps around, the rows do not.
 """
 
 from __future__ import annotations

@@ -1,0 +1,161 @@
+"""Looking a data set folder through: every fault is named, none stops the search."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from torch import Tensor
+
+from toolkit.data import layout, pictures
+from toolkit.data.folder import read_subjects
+from toolkit.data.labels import NameIndex, checked_cameras, parse_entry, parse_json, parse_labels
+from toolkit.data.store import Store, open_store, safe_name
+from toolkit.errors import InputError
+
+
+class Fault(NamedTuple):
+    """One thing that is wrong with one file."""
+
+    name: str
+    problem: str
+
+
+@dataclass
+class FolderReport:
+    """What `check_folder` found."""
+
+    items: int = 0
+    labelled: int = 0
+    masks: int = 0
+    depths: int = 0
+    subjects: int = 0
+    sizes: dict[int, int] = field(default_factory=dict)
+    """Side in pixels -> number of pictures."""
+    faults: list[Fault] = field(default_factory=list)
+
+    def blame(self, name: str, problem: str | InputError) -> None:
+        """Note a fault."""
+        self.faults.append(Fault(name, str(problem)))
+
+
+def check_folder(path: str | os.PathLike[str], progress: Callable[[int, int], None] | None = None) -> FolderReport:
+    """Read every file of a data set folder or zip and list what is wrong.
+
+    Args:
+        path: The folder or zip.
+        progress: Called with (items done, items in all).
+
+    Raises:
+        InputError: There is no data set at `path`, or nothing in it can be addressed at all.
+    """
+    store, report = open_store(path), FolderReport()
+    files = store.names()
+    index = NameIndex(files)
+    images = {name for name in files if layout.is_image(name)}
+    listed = _check_labels(store, files, report)
+    names = sorted(images) if listed is None else listed
+    report.items = len(names)
+    if not names:
+        report.blame(layout.LABELS_FILE, "there are no pictures")
+    for done, name in enumerate(names):
+        _check_item(store, index, name, report)
+        if progress is not None:
+            progress(done + 1, len(names))
+    if listed is not None:
+        for name in sorted(images - {index.find(name) for name in listed}):
+            report.blame(name, f"not in {layout.LABELS_FILE}")
+    _check_subjects(store, files, set(names), report)
+    return report
+
+
+def _check_labels(store: Store, files: list[str], report: FolderReport) -> list[str] | None:
+    if layout.LABELS_FILE not in files:
+        report.blame(layout.LABELS_FILE, "missing: the pictures have no cameras")
+        return None
+    try:
+        document = parse_json(store.read(layout.LABELS_FILE), layout.LABELS_FILE)
+        entries = document.get("labels") if isinstance(document, dict) else None
+        if not isinstance(entries, list):
+            parse_labels(document, layout.LABELS_FILE)
+            return None
+    except InputError as error:
+        report.blame(layout.LABELS_FILE, error)
+        return None
+    seen: dict[str, tuple[float, ...]] = {}
+    for position, entry in enumerate(entries):
+        _check_entry(store, position, entry, seen, report)
+    report.labelled = len(seen)
+    return list(seen)
+
+
+def _check_entry(
+    store: Store, position: int, entry: Any, seen: dict[str, tuple[float, ...]], report: FolderReport
+) -> None:
+    try:
+        label = parse_entry(entry, f"entry {position}")
+        safe_name(label.name, store.path)
+    except InputError as error:
+        report.blame(layout.LABELS_FILE, error)
+        return
+    if seen.setdefault(label.name, label.numbers) != label.numbers:
+        report.blame(label.name, f"two different labels in {layout.LABELS_FILE}")
+    try:
+        checked_cameras([label])
+    except InputError as error:
+        report.blame(label.name, error)
+
+
+def _check_item(store: Store, index: NameIndex, name: str, report: FolderReport) -> None:
+    found = index.find(name)
+    if found is None:
+        report.blame(name, "named in dataset.json, but there is no such file")
+        return
+    image = _decode(store, found, pictures.decode_image, report)
+    if image is None:
+        return
+    side = image.shape[-1]
+    report.sizes[side] = report.sizes.get(side, 0) + 1
+    report.masks += _check_map(store, index, (layout.mask_name(name),), pictures.decode_mask, side, report)
+    report.depths += _check_map(store, index, layout.depth_names(name), pictures.decode_depth, side, report)
+
+
+def _check_map(
+    store: Store,
+    index: NameIndex,
+    names: tuple[str, ...],
+    decode: Callable[[bytes, str], Tensor],
+    side: int,
+    report: FolderReport,
+) -> bool:
+    found = next((found for name in names if (found := index.find(name)) is not None), None)
+    values = None if found is None else _decode(store, found, decode, report)
+    if values is None or found is None:
+        return False
+    if values.shape[-1] != side:
+        report.blame(found, f"{values.shape[-1]} pixels wide, its picture {side}")
+    return True
+
+
+def _decode(store: Store, name: str, decode: Callable[[bytes, str], Tensor], report: FolderReport) -> Tensor | None:
+    try:
+        return decode(store.read(name), name)
+    except InputError as error:
+        report.blame(name, error)
+        return None
+
+
+def _check_subjects(store: Store, files: list[str], names: set[str], report: FolderReport) -> None:
+    try:
+        sightings = read_subjects(store, files)
+    except InputError as error:
+        report.blame(layout.SUBJECTS_FILE, error)
+        return
+    report.subjects = len({entry.subject for entry in sightings.values()})
+    for name in sorted(sightings.keys() - names):
+        report.blame(layout.SUBJECTS_FILE, f"names {name}, which is no picture of the data set")
+    if sightings:
+        for name in sorted(names - sightings.keys()):
+            report.blame(layout.SUBJECTS_FILE, f"does not name {name}")

@@ -1,0 +1,173 @@
+"""A data set kept as a folder or zip of square pictures with `dataset.json` (EG3D's layout).
+
+```
+dataset.json            {"labels": [["00000/front.png", [25 numbers]], ...]} or {"labels": null}
+00000/front.png         pictures, named in dataset.json
+masks/00000/front.png   optional, 8-bit grey, 255 = head
+depth/00000/front.png   optional, 16-bit, 10000 = one world unit, 0 = none (or front.npy, [S, S] in world units)
+subjects.json           optional, {"00000/front.png": {"subject": "00000", "view": "front"}, ...}
+```
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from toolkit.camera import Camera
+from toolkit.data import layout, pictures
+from toolkit.data.labels import (
+    Label,
+    NameIndex,
+    Sighting,
+    checked_cameras,
+    parse_json,
+    parse_labels,
+    parse_subjects,
+)
+from toolkit.data.store import Store, open_store, safe_name
+from toolkit.data.transforms import resize_item
+from toolkit.errors import InputError
+from toolkit.interfaces import Item
+
+
+class ImageFolder:
+    """Items of a data set folder or zip, in the order of `dataset.json`; picklable, read from disk when asked for."""
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        size: int | None = None,
+        camera: Camera | None = None,
+        repeats: bool = False,
+    ) -> None:
+        """Read the labels; pictures are read later.
+
+        Args:
+            path: The folder or zip.
+            size: Resize pictures, masks and depth to this side (antialiased); None keeps theirs.
+            camera: What unlabelled pictures get (batch of 1); None refuses a data set without labels.
+            repeats: Keep names that stand in `dataset.json` several times (a rebalanced list) as so many items.
+
+        Raises:
+            InputError: The data set is missing, malformed, empty, or a label is no camera (named).
+        """
+        self.path = Path(path)
+        self.size = size
+        self._store = open_store(path)
+        names = self._store.names()
+        self._files = NameIndex(names)
+        labels = read_labels(self._store, names)
+        if labels is None:
+            self.names = [name for name in names if layout.is_image(name)]
+            self.labels = _same_camera(camera, len(self.names), self.path)
+        else:
+            labels = labels if repeats else without_repeats(labels, self.path)
+            self.names = [label.name for label in labels]
+            self.labels = checked_cameras(labels) if labels else torch.zeros(0, 25)
+        if not self.names:
+            raise InputError(f"{self.path} holds no pictures")
+        self._sightings = read_subjects(self._store, names)
+
+    def __len__(self) -> int:
+        """Number of items."""
+        return len(self.names)
+
+    def __getitem__(self, index: int) -> Item:
+        """Read the item at `index`.
+
+        Raises:
+            IndexError: There are fewer items.
+            InputError: A file is missing or damaged, or mask or depth are not of the picture's size.
+        """
+        if not -len(self) <= index < len(self):
+            raise IndexError(f"item {index} of {len(self)}")
+        index %= len(self)
+        name = self.names[index]
+        sighting = self._sightings.get(name)
+        item = Item(
+            id=name,
+            image=self._read(name, pictures.decode_image),
+            camera=Camera(self.labels[index : index + 1].clone()),
+            subject=sighting.subject if sighting else None,
+            view=sighting.view if sighting else None,
+            mask=self._read_if_there((layout.mask_name(name),), pictures.decode_mask),
+            depth=self._read_if_there(layout.depth_names(name), pictures.decode_depth),
+        )
+        check_sizes(item)
+        return item if self.size is None else resize_item(item, self.size)
+
+    @property
+    def cameras(self) -> Camera:
+        """All cameras, in the items' order, without reading a picture."""
+        return Camera(self.labels.clone())
+
+    @property
+    def subjects(self) -> list[str | None]:
+        """The items' subjects, without reading a picture."""
+        return [entry.subject if (entry := self._sightings.get(name)) else None for name in self.names]
+
+    def _read(self, name: str, decode: Callable[[bytes, str], Tensor]) -> Tensor:
+        found = self._files.find(safe_name(name, self.path))
+        if found is None:
+            raise InputError(f"{self.path}: {layout.LABELS_FILE} names {name!r}, which is not there")
+        return decode(self._store.read(found), f"{self.path}: {found}")
+
+    def _read_if_there(self, names: tuple[str, ...], decode: Callable[[bytes, str], Tensor]) -> Tensor | None:
+        for name in names:
+            if self._files.find(name) is not None:
+                return self._read(name, decode)
+        return None
+
+
+def read_labels(store: Store, names: list[str]) -> list[Label] | None:
+    """The entries of `dataset.json`; None where there are none."""
+    if layout.LABELS_FILE not in names:
+        return None
+    where = f"{store.path}: {layout.LABELS_FILE}"
+    return parse_labels(parse_json(store.read(layout.LABELS_FILE), where), where)
+
+
+def read_subjects(store: Store, names: list[str]) -> dict[str, Sighting]:
+    """The entries of `subjects.json`; empty where there is none."""
+    if layout.SUBJECTS_FILE not in names:
+        return {}
+    where = f"{store.path}: {layout.SUBJECTS_FILE}"
+    return parse_subjects(parse_json(store.read(layout.SUBJECTS_FILE), where), where)
+
+
+def without_repeats(labels: list[Label], where: Path) -> list[Label]:
+    """Keep the first entry of every name.
+
+    Raises:
+        InputError: Two entries of one name differ.
+    """
+    kept: dict[str, Label] = {}
+    for label in labels:
+        if kept.setdefault(label.name, label) != label:
+            raise InputError(f"{where}: {layout.LABELS_FILE} has two different labels for {label.name}")
+    return list(kept.values())
+
+
+def check_sizes(item: Item) -> None:
+    """Compare the sizes of an item's image, mask and depth.
+
+    Raises:
+        InputError: They differ.
+    """
+    side = item.image.shape[-1]
+    for what, map_ in (("mask", item.mask), ("depth", item.depth)):
+        if map_ is not None and map_.shape[-1] != side:
+            raise InputError(f"{item.id}: its {what} is {map_.shape[-1]} pixels wide, the image {side}")
+
+
+def _same_camera(camera: Camera | None, count: int, where: Path) -> Tensor:
+    if count and camera is None:
+        raise InputError(
+            f"{where} has no camera labels ({layout.LABELS_FILE}), and no camera was given for its pictures"
+        )
+    return camera.expand(count).label.clone() if camera is not None and count else torch.zeros(0, 25)

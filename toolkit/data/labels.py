@@ -1,0 +1,134 @@
+"""Parsing `dataset.json` and `subjects.json`: plain data in, typed records out."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import PurePosixPath
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from toolkit.camera import LABEL_SIZE, Camera
+from toolkit.errors import InputError
+
+
+class Label(NamedTuple):
+    """One entry of `dataset.json`."""
+
+    name: str
+    numbers: tuple[float, ...]
+    """25 numbers, not yet checked to be a camera."""
+
+
+class Sighting(NamedTuple):
+    """One entry of `subjects.json`."""
+
+    subject: str
+    view: str | None
+
+
+def parse_json(data: bytes, where: str) -> Any:
+    """Parse JSON text.
+
+    Raises:
+        InputError: It is not JSON.
+    """
+    try:
+        return json.loads(data)
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{where} is not valid JSON: {error}") from error
+
+
+def parse_labels(document: Any, where: str) -> list[Label] | None:
+    """Read the entries of a `dataset.json` document; None where it says that there are no labels.
+
+    Raises:
+        InputError: It has another form; the message names the entry.
+    """
+    entries = document.get("labels") if isinstance(document, dict) else None
+    if isinstance(document, dict) and "labels" in document and entries is None:
+        return None
+    if isinstance(entries, dict):
+        entries = list(entries.items())
+    if not isinstance(entries, list):
+        raise InputError(f'{where} must hold {{"labels": [[name, [{LABEL_SIZE} numbers]], ...]}}')
+    return [parse_entry(entry, f"{where}: entry {index}") for index, entry in enumerate(entries)]
+
+
+def parse_entry(entry: Any, where: str) -> Label:
+    """Read one [name, numbers] pair; the numbers may be strings.
+
+    Raises:
+        InputError: It is not such a pair.
+    """
+    if not isinstance(entry, (list, tuple)) or len(entry) != 2 or not isinstance(entry[0], str):
+        raise InputError(f"{where} must be [name, [{LABEL_SIZE} numbers]]")
+    name, values = entry
+    if not isinstance(values, list) or len(values) != LABEL_SIZE:
+        count = f"{len(values)} values" if isinstance(values, list) else type(values).__name__
+        raise InputError(f"{where} ({name}) must have {LABEL_SIZE} numbers, got {count}")
+    try:
+        return Label(name, tuple(float(value) for value in values))
+    except (TypeError, ValueError, OverflowError) as error:
+        raise InputError(f"{where} ({name}) must have {LABEL_SIZE} numbers: {error}") from error
+
+
+def parse_subjects(document: Any, where: str) -> dict[str, Sighting]:
+    """Read a `subjects.json` document: {name: {"subject": ..., "view": ...}}.
+
+    Raises:
+        InputError: It has another form.
+    """
+    if not isinstance(document, dict):
+        raise InputError(f'{where} must hold {{name: {{"subject": ..., "view": ...}}}}')
+    sightings = {}
+    for name, entry in document.items():
+        if not isinstance(entry, dict) or "subject" not in entry:
+            raise InputError(f'{where}: {name} must be {{"subject": ..., "view": ...}}')
+        view = entry.get("view")
+        sightings[name] = Sighting(str(entry["subject"]), None if view is None else str(view))
+    return sightings
+
+
+def checked_cameras(labels: Sequence[Label]) -> Tensor:
+    """Turn labels into camera labels [N, 25] with exactly orthonormal rotations.
+
+    Raises:
+        InputError: A label is no camera; the message names the item.
+    """
+    table = torch.tensor([label.numbers for label in labels], dtype=torch.float64).reshape(-1, LABEL_SIZE)
+    try:
+        return Camera(table).checked().label.float()
+    except InputError:
+        if len(labels) == 1:
+            return _single(labels[0], table)
+    middle = len(labels) // 2  # the whole table failed: find whose fault it is
+    return torch.cat([checked_cameras(labels[:middle]), checked_cameras(labels[middle:])])
+
+
+def _single(label: Label, table: Tensor) -> Tensor:
+    try:
+        return Camera(table).checked(label.name).label.float()
+    except InputError as error:
+        text = str(error)
+        raise InputError(text if label.name in text else f"{label.name}: {text}") from error
+
+
+class NameIndex:
+    """Finds a data set's file by its name, or by one that differs in the extension's case alone."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        """Take in all names."""
+        self._names = set(names)
+        self._plain = {_plain(name): name for name in reversed(names)}
+
+    def find(self, name: str) -> str | None:
+        """The stored name, or None."""
+        return name if name in self._names else self._plain.get(_plain(name))
+
+
+def _plain(name: str) -> str:
+    pure = PurePosixPath(name)
+    return str(pure.with_suffix(pure.suffix.lower())) if pure.name else name

@@ -1,0 +1,30 @@
+"""Where a data set keeps what: names of files and folders, and the scale of stored depth."""
+
+from __future__ import annotations
+
+from pathlib import PurePosixPath
+
+LABELS_FILE = "dataset.json"
+SUBJECTS_FILE = "subjects.json"
+MASKS_FOLDER = "masks"
+DEPTH_FOLDER = "depth"
+DEPTH_SCALE = 10_000
+"""A depth of one world unit in a 16-bit PNG; 0 stands for no depth."""
+IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp")
+
+
+def is_image(name: str) -> bool:
+    """Whether a file is one of the data set's pictures (not a mask, not depth)."""
+    pure = PurePosixPath(name)
+    return pure.suffix.lower() in IMAGE_SUFFIXES and pure.parts[0] not in (MASKS_FOLDER, DEPTH_FOLDER)
+
+
+def mask_name(name: str) -> str:
+    """Where the mask of an image is kept: an 8-bit grey PNG, 255 = head."""
+    return f"{MASKS_FOLDER}/{PurePosixPath(name).with_suffix('.png')}"
+
+
+def depth_names(name: str) -> tuple[str, str]:
+    """Where the depth of an image may be kept: 16-bit PNG (see `DEPTH_SCALE`), or NPY [S, S] in world units."""
+    stem = PurePosixPath(name)
+    return f"{DEPTH_FOLDER}/{stem.with_suffix('.png')}", f"{DEPTH_FOLDER}/{stem.with_suffix('.npy')}"
