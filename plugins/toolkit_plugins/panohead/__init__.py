@@ -1,0 +1,40 @@
+"""PanoHead (An et al., CVPR 2023) and its miniature: 3D heads seen from all around, as tri-grids."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from toolkit.hookspecs import hookimpl
+
+if TYPE_CHECKING:
+    from toolkit.registry import Register
+
+
+@hookimpl
+def register_generators(register: Register) -> None:
+    """Offer the full model and the embedded miniature."""
+    register(
+        "panohead",
+        "toolkit_plugins.panohead.loading:load_panohead",
+        summary="PanoHead, 512 px, needs the released weights",
+        interface=1,
+        world="full",
+    )
+    register(
+        "panohead-mini",
+        "toolkit_plugins.panohead.loading:load_mini",
+        summary="miniature PanoHead, 128 px, weights included",
+        interface=1,
+        world="embedded",
+    )
+
+
+@hookimpl
+def register_architectures(register: Register) -> None:
+    """Offer the reader of official PanoHead weights."""
+    register(
+        "panohead",
+        "toolkit_plugins.panohead.architecture:PanoHeadArchitecture",
+        summary="generator of PanoHead",
+        interface=1,
+    )

@@ -1,0 +1,77 @@
+"""Marching with samples placed by the known hit depth: what lets a field settle on a surface within minutes.
+
+Depth-free sampling leaves fog at a small budget, so colour never settles and eyes stay blurred; a few samples in the free
+space before the surface, a few in a narrow window round it and a penalty on density in free space do it.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from toolkit.rendering.marching import Field, interval_weights
+from toolkit.rendering.rays import Rays, points_on
+
+
+class GuidedSettings(NamedTuple):
+    """Where samples go."""
+
+    near: float
+    far: float
+    free: int = 3
+    """Samples before the surface."""
+    window: int = 5
+    """Samples round the hit."""
+    reach: float = 0.02
+    """Half width of the window in world units."""
+
+
+class Guided(NamedTuple):
+    """A render of single rays."""
+
+    features: Tensor
+    """[B, C, R]."""
+    opacity: Tensor
+    """[B, R]."""
+    free_space: Tensor
+    """Mean opacity that samples in free space would add; a scalar to keep small."""
+
+
+def guided_depths(depths: Tensor, settings: GuidedSettings, source: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Sorted sample depths [B, R, S] for hit depths [B, R] (0: a miss), and which samples lie in free space.
+
+    Rays that hit get `free` jittered samples up to the window and `window` in it; rays that miss get all of them
+    spread over the whole range.
+    """
+    count = settings.free + settings.window
+    jitter = torch.rand((*depths.shape, count), generator=source, device=depths.device)
+    hit = (depths > 0)[..., None]
+    ladder = torch.arange(count, device=depths.device)
+    spread = settings.near + (ladder + jitter) / count * (settings.far - settings.near)
+    start = (depths[..., None] - settings.reach).clamp_min(settings.near)
+    before = settings.near + (ladder + jitter) / settings.free * (start - settings.near)
+    around = start + (ladder - settings.free + jitter) / settings.window * 2 * settings.reach
+    is_free = (ladder < settings.free).expand_as(jitter)
+    placed = torch.where(is_free, before, around)
+    return torch.where(hit, placed, spread), is_free | ~hit
+
+
+def guided_march(field: Field, rays: Rays, depths: Tensor, is_free: Tensor, step: float) -> Guided:
+    """Render a field at given sample depths [B, R, S].
+
+    Args:
+        field: What is rendered.
+        rays: One bundle per head.
+        depths: Sorted.
+        is_free: Samples [B, R, S] that truth says are empty.
+        step: Length over which a free sample's density counts in the penalty (world units).
+    """
+    density, features = field(points_on(rays, depths).flatten(1, 2))
+    density = density.reshape(depths.shape)
+    features = features.unflatten(2, depths.shape[1:])
+    weights = interval_weights(depths, density)
+    node = (torch.nn.functional.pad(weights, (0, 1)) + torch.nn.functional.pad(weights, (1, 0))) / 2
+    fog = 1 - torch.exp(-torch.nn.functional.softplus(density - 1) * step)
+    return Guided((features * node[:, None]).sum(-1), weights.sum(-1), (fog * is_free).sum() / is_free.sum().clamp_min(1))

@@ -1,0 +1,196 @@
+"""What procedural heads look like along chosen rays: made once per head, kept in shards, read whole.
+
+Rendering whole images of thousands of heads would cost days on a CPU; rays chosen where the eye looks cost minutes. Every
+head has single rays (for the field) and small antialiased patches on the ray grid (for super-resolution).
+"""
+
+from __future__ import annotations
+
+import math
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from toolkit.camera import Camera
+from toolkit.interfaces import ProceduralHeads
+from toolkit.registry import default_registry
+from toolkit.weights.tensors import read_metadata, read_tensors, write_tensors
+
+_VERSION = 1
+
+
+@dataclass(frozen=True)
+class RayPlan:
+    """Which heads, and what of each."""
+
+    dataset: str = "heads360"
+    split: str = "train"
+    seed: int = 0
+    heads: int = 2000
+    cameras: int = 12
+    rays_per_camera: int = 700
+    face_share: float = 0.45
+    """Share of the rays of frontal cameras that fall into the face box."""
+    patches: int = 6
+    patch: int = 20
+    """Side of a patch in rays."""
+    grid: int = 64
+    """Side of the ray grid that patches are cut from."""
+    upsampling: int = 2
+    """Image pixels per ray."""
+    antialias: int = 2
+    pitch_spread: float = 0.2
+    """Standard deviation of the cameras' pitch in radians."""
+
+    def as_json(self) -> dict[str, object]:
+        """The plan in plain types, to recognise its shards by."""
+        return {"version": _VERSION, **{key: value for key, value in vars(self).items() if key != "heads"}}
+
+
+@dataclass(frozen=True)
+class HeadRays:
+    """The shards of a plan, joined: H heads, K cameras, R rays a camera, Q patches of side P (times `upsampling`)."""
+
+    latents: Tensor
+    """[H, z], unit RMS: what the generator's mapping makes of a latent anyway."""
+    cameras: Tensor
+    """[H, K, 25]."""
+    places: Tensor
+    """[H, K, R, 2] image coordinates 0..1."""
+    colours: Tensor
+    """[H, K, R, 3] uint8."""
+    depths: Tensor
+    """[H, K, R], 0 where nothing is hit."""
+    patch_cameras: Tensor
+    """[H, Q, 25]."""
+    patch_corners: Tensor
+    """[H, Q, 2] row and column of the first ray on the grid."""
+    patch_images: Tensor
+    """[H, Q, 4, uP, uP] uint8: colour on white, mask."""
+
+    def __len__(self) -> int:
+        """Number of heads."""
+        return len(self.latents)
+
+
+def unit_latent(latent: Tensor) -> Tensor:
+    """Scale a latent [z] to RMS 1, as the mapping network does with its input."""
+    return latent * latent.square().mean().add(1e-8).rsqrt()
+
+
+def prepare_rays(plan: RayPlan, folder: Path, workers: int = 2, shard: int = 50) -> HeadRays:
+    """Make the shards that are missing in `folder` and read all.
+
+    Args:
+        plan: What to make.
+        folder: Where the shards stand; can be shared by runs, and grows when `plan.heads` grows.
+        workers: Processes, one thread each.
+        shard: Heads in one file.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    starts = range(0, plan.heads, shard)
+    files = [folder / f"rays-{start:06d}.safetensors" for start in starts]
+    missing = [(plan, start, shard, file) for start, file in zip(starts, files, strict=True) if not _fits(file, plan)]
+    if missing:
+        with ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=torch.set_num_threads,
+                                 initargs=(1,)) as pool:  # fmt: skip
+            list(pool.map(_make_shard, missing))
+    parts = [read_tensors(file)[0] for file in files]
+    joined = {key: torch.cat([part[key] for part in parts])[: plan.heads] for key in parts[0]}
+    return HeadRays(**joined)
+
+
+def _fits(file: Path, plan: RayPlan) -> bool:
+    return file.is_file() and read_metadata(file).get("plan") == plan.as_json()
+
+
+def _make_shard(work: tuple[RayPlan, int, int, Path]) -> None:
+    plan, start, count, file = work
+    heads: ProceduralHeads = default_registry().load("dataset", plan.dataset).procedural()
+    made = [_look_at_head(heads, plan, index) for index in range(start, start + count)]
+    write_tensors(file, {key: torch.stack([head[key] for head in made]) for key in made[0]}, {"plan": plan.as_json()})
+
+
+def _look_at_head(heads: ProceduralHeads, plan: RayPlan, index: int) -> dict[str, Tensor]:
+    random = np.random.Generator(np.random.PCG64(np.random.SeedSequence([plan.seed, index, 7])))
+    latent = unit_latent(heads.latent(plan.split, plan.seed, index))
+    landmarks = heads.landmarks(latent)
+    cameras = _cameras_around(plan, random)
+    places = torch.stack([_places(camera, landmarks, plan, random) for camera in cameras])
+    patch_cameras, corners = _patches(landmarks, plan, random)
+    grid = plan.grid * plan.upsampling * plan.antialias
+    side = plan.patch * plan.upsampling * plan.antialias
+    steps = (torch.arange(side) + 0.5) / grid
+    rows = corners[:, 0, None] / plan.grid + steps
+    columns = corners[:, 1, None] / plan.grid + steps
+    patch_places = torch.stack([columns[:, None, :].expand(-1, side, -1), rows[:, :, None].expand(-1, -1, side)], -1)
+    looks = [(camera, place) for camera, place in zip(cameras, places, strict=True)]
+    looks += [(camera, place.reshape(-1, 2)) for camera, place in zip(patch_cameras, patch_places, strict=True)]
+    rays = [rays_through(camera, place) for camera, place in looks]
+    seen = heads.trace(latent, torch.cat([ray[0] for ray in rays]), torch.cat([ray[1] for ray in rays]))
+    single = plan.cameras * plan.rays_per_camera
+    patch = torch.cat([seen.rgb[single:], seen.hit[single:, None] * 2.0 - 1], 1)
+    patch = patch.reshape(plan.patches, side, side, 4).permute(0, 3, 1, 2)
+    return {
+        "latents": latent,
+        "cameras": torch.cat([camera.label for camera in cameras]),
+        "places": places,
+        "colours": _bytes(seen.rgb[:single]).reshape(*places.shape[:2], 3),
+        "depths": torch.where(seen.hit, seen.depth, 0)[:single].reshape(places.shape[:2]),
+        "patch_cameras": torch.cat([camera.label for camera in patch_cameras]),
+        "patch_corners": corners,
+        "patch_images": _bytes(torch.nn.functional.avg_pool2d(patch, plan.antialias)),
+    }
+
+
+def _bytes(values: Tensor) -> Tensor:
+    return (values * 127.5 + 127.5).round().clamp(0, 255).byte()
+
+
+def _cameras_around(plan: RayPlan, random: np.random.Generator) -> list[Camera]:
+    yaws = 2 * math.pi * (np.arange(plan.cameras) + random.random(plan.cameras)) / plan.cameras - math.pi
+    return [Camera.orbit(float(yaw), _pitch(plan, random)) for yaw in yaws]
+
+
+def _pitch(plan: RayPlan, random: np.random.Generator) -> float:
+    return float(np.clip(random.normal(0, plan.pitch_spread), -0.6, 0.6))
+
+
+def _places(camera: Camera, landmarks: Tensor, plan: RayPlan, random: np.random.Generator) -> Tensor:
+    places = torch.from_numpy(random.random((plan.rays_per_camera, 2)).astype(np.float32))
+    if math.cos(float(camera.angles().yaw)) > 0.3:
+        points = camera.project(landmarks)[0]
+        low, high = points.amin(0), points.amax(0)
+        reach = 0.35 * (high - low).amax()
+        inside = int(plan.face_share * plan.rays_per_camera)
+        places[:inside] = low - reach + places[:inside] * (high - low + 2 * reach)
+    return places.clamp(0, 1)
+
+
+def _patches(landmarks: Tensor, plan: RayPlan, random: np.random.Generator) -> tuple[list[Camera], Tensor]:
+    cameras, corners = [], []
+    for index in range(plan.patches):
+        facing = index < plan.patches // 2
+        yaw = float(random.uniform(-1.2, 1.2) if facing else random.uniform(-math.pi, math.pi))
+        camera = Camera.orbit(yaw, _pitch(plan, random))
+        place = random.uniform(0.15, 0.85, 2)
+        if facing:
+            points = camera.project(landmarks)[0].numpy()
+            place = points[random.integers(len(points))] + random.normal(0, 0.04, 2)
+        corner = np.round(place[::-1] * plan.grid - plan.patch / 2)
+        corners.append(torch.from_numpy(np.clip(corner, 0, plan.grid - plan.patch)).long())
+        cameras.append(camera)
+    return cameras, torch.stack(corners)
+
+
+def rays_through(camera: Camera, places: Tensor) -> tuple[Tensor, Tensor]:
+    """Origins and unit directions [R, 3] of one camera's rays through image coordinates [R, 2] (0..1)."""
+    intrinsics = camera.intrinsics[0]
+    local = torch.cat([(places - intrinsics[:2, 2]) / intrinsics[[0, 1], [0, 1]], torch.ones_like(places[:, :1])], 1)
+    directions = torch.nn.functional.normalize(local @ camera.rotation[0].T, dim=1)
+    return camera.position.expand_as(directions), directions

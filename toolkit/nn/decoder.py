@@ -1,0 +1,78 @@
+"""Point decoder: from the features read at a point to a raw density and output features."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from toolkit.nn.activation import activate
+from toolkit.nn.dense import Dense
+
+SIGMOID_MARGIN = 0.001
+
+FEATURE_ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
+    "none": lambda x: x,
+    "sigmoid": lambda x: torch.sigmoid(x) * (1 + 2 * SIGMOID_MARGIN) - SIGMOID_MARGIN,
+    "lrelu": lambda x: activate(x, "lrelu"),
+}
+"""What may follow the decoder's feature outputs (the density stays raw)."""
+
+
+class PointDecoder(nn.Module):
+    """Dense, softplus, dense; output 0 is the raw density, the rest are features. Channels come first throughout."""
+
+    def __init__(
+        self,
+        in_features: int,
+        out_features: int,
+        *,
+        hidden: int = 64,
+        activation: str = "none",
+        lr_multiplier: float = 1.0,
+    ) -> None:
+        """Lay out the layers; `activation` is a name of `FEATURE_ACTIVATIONS`.
+
+        Raises:
+            KeyError: Unknown activation.
+        """
+        super().__init__()
+        self.activation = activation
+        self._finish = FEATURE_ACTIVATIONS[activation]
+        self.net = nn.Sequential(
+            Dense(in_features, hidden, lr_multiplier=lr_multiplier),
+            nn.Softplus(),
+            Dense(hidden, 1 + out_features, lr_multiplier=lr_multiplier),
+        )
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Decode x [B, C, M] to raw density [B, M] and features [B, F, M]."""
+        weight, bias = self._last()
+        out = _affine(self._hidden(x), weight, bias)
+        return out[:, 0], self._finish(out[:, 1:])
+
+    def density(self, x: Tensor) -> Tensor:
+        """Decode x [B, C, M] to raw density [B, M] alone."""
+        weight, bias = self._last()
+        return _affine(self._hidden(x), weight[:1], bias[:1])[:, 0]
+
+    def _hidden(self, x: Tensor) -> Tensor:
+        first = self.net[0]
+        assert isinstance(first, Dense)  # for the type checker
+        weight, bias = first.scaled()
+        assert bias is not None
+        return F.softplus(_affine(x, weight, bias))
+
+    def _last(self) -> tuple[Tensor, Tensor]:
+        last = self.net[2]
+        assert isinstance(last, Dense)
+        weight, bias = last.scaled()
+        assert bias is not None
+        return weight, bias
+
+
+def _affine(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    """Apply weight [O, I] and bias [O] to x [B, I, M]."""
+    return torch.baddbmm(bias[None, :, None], weight[None].expand(x.shape[0], -1, -1), x)

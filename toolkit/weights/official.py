@@ -1,0 +1,93 @@
+"""From an official state dict to a module that computes what the official code does."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from toolkit.errors import PluginError, WeightsError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+    from torch.nn import Module
+
+    from toolkit.interfaces import Architecture
+
+LISTED = 20
+"""Most offenders named in an error; the rest are counted."""
+_BATCH_COUNTER = "num_batches_tracked"
+
+
+def build_official(kind: str, state_dict: Mapping[str, Tensor], config: Mapping[str, Any] | None = None) -> Module:
+    """Build the module of an official architecture and load its weights.
+
+    Args:
+        kind: Name of a registered architecture.
+        state_dict: Official keys (without a checkpoint's outer prefix).
+        config: What shapes cannot tell; the architecture says what it takes.
+
+    Returns:
+        The module in eval mode, float32, on the CPU.
+
+    Raises:
+        PluginError: Unknown kind.
+        ConfigError: The config is not one of this architecture.
+        WeightsError: Keys are missing or unexpected or have other shapes; the message lists them.
+    """
+    architecture = find_architecture(kind)
+    module = architecture.build(state_dict, config)
+    extra = tuple(getattr(architecture, "extra_keys", ()))
+    load_strictly(module, state_dict, f"{kind} weights", extra)
+    return module.eval()
+
+
+def find_architecture(kind: str) -> Architecture:
+    """The registered architecture of a kind.
+
+    Raises:
+        PluginError: Unknown kind, or its plugin is broken.
+    """
+    from toolkit.registry import default_registry
+
+    architecture: Architecture = default_registry().load("architecture", kind)()
+    if architecture.kind != kind:
+        raise PluginError(f"architecture {kind!r} calls itself {architecture.kind!r}")
+    return architecture
+
+
+def load_strictly(
+    module: Module, state_dict: Mapping[str, Tensor], what: str, extra_keys: tuple[str, ...] = ()
+) -> None:
+    """Load a state dict whose keys and shapes must be exactly the module's.
+
+    Tolerated: missing `num_batches_tracked`, and the keys named in `extra_keys`.
+
+    Raises:
+        WeightsError: Anything else differs; the message lists the offenders.
+    """
+    own = module.state_dict()
+    missing = [key for key in own if key not in state_dict and key.rpartition(".")[2] != _BATCH_COUNTER]
+    unexpected = [key for key in state_dict if key not in own and key not in extra_keys]
+    shapes = [
+        f"{key} is {list(state_dict[key].shape)}, expected {list(value.shape)}"
+        for key, value in own.items()
+        if key in state_dict and state_dict[key].shape != value.shape
+    ]
+    complaints = [
+        f"{title}: {_listed(entries)}"
+        for title, entries in (("missing keys", missing), ("unexpected keys", unexpected), ("wrong shapes", shapes))
+        if entries
+    ]
+    if complaints:
+        raise WeightsError(f"{what} do not fit; " + "; ".join(complaints))
+    fitting = {key: value for key, value in state_dict.items() if key in own}
+    with torch.no_grad():
+        # strict about everything but the tolerated counters, which keep their first value
+        module.load_state_dict(fitting, strict=False)
+
+
+def _listed(entries: list[str]) -> str:
+    rest = len(entries) - LISTED
+    return ", ".join(entries[:LISTED]) + (f" and {rest} more" if rest > 0 else "")
