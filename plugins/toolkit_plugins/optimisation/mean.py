@@ -1,0 +1,69 @@
+"""The method `mean`: the average head. What a method must beat to have looked at the input at all."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from pydantic import BaseModel, ConfigDict, Field
+from torch import Tensor
+
+from toolkit.camera import Camera
+from toolkit.interfaces import Generator
+from toolkit.inversion import Inversion, identity_of, run_provenance
+from toolkit_plugins.optimisation.settings import read_settings
+from toolkit_plugins.optimisation.statistics import latent_statistics
+from toolkit_plugins.optimisation.target import as_single_camera, as_target
+from toolkit_plugins.optimisation.wplus import refuse_weights
+
+
+class MeanSettings(BaseModel):
+    """Settings of the mean head."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    preset: str = "default"
+    samples: int = Field(10_000, ge=2)
+    """Random heads that are averaged (in w)."""
+
+
+class MeanHead:
+    """Returns the average w, seen by the input's camera."""
+
+    def __init__(self, settings: MeanSettings) -> None:
+        self.settings = settings
+
+    def invert(self, image: Tensor, camera: Camera, generator: Generator) -> Inversion:
+        """Return the mean head; the image [1, 3, S, S] in [-1, 1] is only checked.
+
+        Raises:
+            InputError: Image or camera do not fit.
+        """
+        started = time.perf_counter()
+        as_target(image, generator)
+        centre = latent_statistics(generator, samples=self.settings.samples).centre.clone()
+        with torch.inference_mode(False), torch.no_grad():
+            planes = generator.planes(centre)
+        return Inversion(
+            ws=centre,
+            planes=planes,
+            camera=as_single_camera(camera, generator),
+            method="mean",
+            options=self.settings.model_dump(mode="json"),
+            timings={"total": time.perf_counter() - started},
+            provenance=run_provenance(),
+            **identity_of(generator.spec),
+        )
+
+
+def open_mean(generator: Generator, weights: Path | None, options: Mapping[str, Any]) -> MeanHead:
+    """Make the method.
+
+    Raises:
+        ConfigError: Unknown or impossible option, or weights, which this method has none of.
+    """
+    refuse_weights("mean", weights)
+    return MeanHead(read_settings(MeanSettings, {"default": {}}, options, "default", "mean"))

@@ -1,0 +1,170 @@
+"""What a user may set, and the named presets."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from toolkit.errors import ConfigError
+from toolkit.registry import unknown_name
+
+
+class ProjectorSettings(BaseModel):
+    """One projector for W, W+ and what lies between; the defaults are PanoHead's own."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    preset: str = ""
+    """Name of the preset that the settings started from."""
+    steps: int = Field(500, ge=1)
+    lr: float = Field(0.1, gt=0)
+    """Adam's base learning rate, scaled by the schedule."""
+    shared: float = Field(0.0, ge=0, le=1)
+    """Share of the steps, the first ones, in which all layers share one w: 0 is W+, 1 is W."""
+    noise: float = Field(0.05, ge=0)
+    """Exploration noise at the start, in units of the spread of w."""
+    samples: int = Field(10_000, ge=2)
+    """Random heads for centre and spread of w."""
+    centre_view: Literal["front", "input"] = "front"
+    """Camera that conditions the mapping for the centre."""
+    perceptual: str = "lpips-vgg"
+    """Perceptual distance: 'lpips-vgg', 'lpips-alex' or 'pyramid' (needs no weights)."""
+    trunk: Path | None = None
+    """Weights file of the perceptual network's trunk."""
+    perceptual_size: int = Field(256, ge=16)
+    """Larger images are reduced to this side for the perceptual distance."""
+    perceptual_weight: float = Field(1.0, ge=0)
+    pixel_weight: float = Field(0.1, ge=0)
+    """Weight of L2 on the full-size image in [-1, 1]."""
+    raw_weight: float = Field(0.0, ge=0)
+    """Weight of L2 on the image before super-resolution."""
+    centre_weight: float = Field(1.0, ge=0)
+    """Weight of the mean squared offset of ws from the centre."""
+    layer_weight: float = Field(0.0, ge=0)
+    """Weight of the mean squared difference of the layers' w from their common mean: keeps W+ near W."""
+    coarse: float = Field(0.0, ge=0, le=1)
+    """Share of the steps, the first ones, rendered with half the rays along each side: quicker."""
+    noise_buffers: bool = False
+    """Also optimise the synthesis noise (StyleGAN's `noise_const` buffers)."""
+    noise_buffer_weight: float = Field(1e5, ge=0)
+    """Weight that keeps the synthesis noise free of structure."""
+    camera_lr: float = Field(0.0, ge=0)
+    """Learning rate of a small turn and shift of the camera; 0 trusts the camera."""
+    seed: int = Field(0, ge=0)
+
+
+class PivotalSettings(ProjectorSettings):
+    """The projector that finds the pivot, and how the generator is tuned around it."""
+
+    tuning_steps: int = Field(350, ge=1)
+    tuning_lr: float = Field(3e-4, gt=0)
+    """Adam's learning rate, constant."""
+    tuning_perceptual: str | None = None
+    """Perceptual distance of the tuning; None takes the projector's."""
+    tuning_trunk: Path | None = None
+    """Weights file of its trunk; None takes the projector's."""
+    tuning_perceptual_size: int = Field(256, ge=16)
+    tuning_perceptual_weight: float = Field(1.0, ge=0)
+    tuning_pixel_weight: float = Field(0.1, ge=0)
+    tuning_raw_weight: float = Field(0.0, ge=0)
+    early_stop: float | None = Field(None, gt=0)
+    """Stop before an update once the perceptual distance is at most this."""
+    locality_weight: float = Field(0.0, ge=0)
+    """Weight of staying the old generator for other heads near the pivot (both loss terms)."""
+    locality_radius: float = Field(30.0, gt=0)
+    """Distance of those heads from the pivot for 14 x 512 numbers; scaled by the root of the code's size."""
+    locality_truncation: float = Field(0.5, gt=0, le=1)
+    view_weight: float = Field(0.0, ge=0)
+    """Weight of staying the old generator for the pivot's other views, the back of the head above all."""
+    view_interval: int = Field(2, ge=1)
+    """Steps between two looks at another view (or another head)."""
+
+
+_PANOHEAD: dict[str, Any] = {"seed": 303}
+_PTI: dict[str, Any] = {"lr": 0.01, "pixel_weight": 0.0, "centre_weight": 0.0, "samples": 600, "noise_buffers": True}
+_EMBEDDED: dict[str, Any] = {
+    "perceptual": "pyramid",
+    "pixel_weight": 1.0,
+    "raw_weight": 0.1,
+    "centre_weight": 0.003,
+    "layer_weight": 0.003,
+    "lr": 0.05,
+    "shared": 0.33,
+    "samples": 2000,
+}
+
+PROJECTOR_PRESETS: dict[str, dict[str, Any]] = {
+    "panohead-wplus": _PANOHEAD,
+    "pti-w": _PTI | {"steps": 450, "shared": 1.0},
+    "pti-wplus": _PTI | {"steps": 450},
+    "eg3d-projector": _PTI | {"steps": 500},
+    "fast": _EMBEDDED | {"steps": 30, "coarse": 0.7},
+    "default": _EMBEDDED | {"steps": 100, "coarse": 0.5},
+    "quality": _EMBEDDED | {"steps": 250, "coarse": 0.3},
+}
+
+_TUNE_EMBEDDED: dict[str, Any] = {
+    "tuning_pixel_weight": 1.0,
+    "tuning_raw_weight": 0.1,
+    "tuning_lr": 1e-3,
+    "view_weight": 1.0,
+    "view_interval": 3,
+}
+
+PIVOTAL_PRESETS: dict[str, dict[str, Any]] = {
+    "panohead-pti": PROJECTOR_PRESETS["panohead-wplus"] | {"tuning_steps": 350},
+    "panohead-pti-withseg": PROJECTOR_PRESETS["panohead-wplus"] | {"seed": 666, "tuning_steps": 500},
+    "pti": PROJECTOR_PRESETS["pti-w"]
+    | {
+        "tuning_perceptual": "lpips-alex",
+        "tuning_perceptual_size": 4096,
+        "tuning_pixel_weight": 1.0,
+        "early_stop": 0.06,
+    },
+    "fast": PROJECTOR_PRESETS["fast"] | _TUNE_EMBEDDED | {"steps": 20, "tuning_steps": 10},
+    "default": PROJECTOR_PRESETS["default"] | _TUNE_EMBEDDED | {"steps": 70, "tuning_steps": 30},
+    "quality": PROJECTOR_PRESETS["quality"] | _TUNE_EMBEDDED | {"steps": 150, "tuning_steps": 100},
+}
+
+Settings = TypeVar("Settings", bound=BaseModel)
+
+
+def read_settings(
+    model: type[Settings],
+    presets: Mapping[str, Mapping[str, Any]],
+    options: Mapping[str, Any],
+    world_default: str,
+    method: str,
+) -> Settings:
+    """Lay the user's options over a preset.
+
+    Args:
+        model: The settings to make.
+        presets: Named presets; the option `preset` chooses one.
+        options: What the user said.
+        world_default: The preset where none is named.
+        method: What to call the method in errors.
+
+    Raises:
+        ConfigError: Unknown preset or option (the nearest is named), wrong type or impossible value.
+    """
+    name = options.get("preset") or world_default
+    if name not in presets:
+        raise ConfigError(unknown_name(f"preset of method {method!r}", str(name), presets))
+    values = {**presets[name], **options, "preset": name}
+    try:
+        return model.model_validate(values)
+    except ValidationError as error:
+        raise ConfigError(_first_fault(error, model, method)) from error
+
+
+def _first_fault(error: ValidationError, model: type[BaseModel], method: str) -> str:
+    fault = error.errors(include_url=False)[0]
+    key = ".".join(str(part) for part in fault["loc"])
+    if fault["type"] == "extra_forbidden":
+        return unknown_name(f"option of method {method!r}", key, model.model_fields)
+    reason = fault["msg"][:1].lower() + fault["msg"][1:]
+    return f"option {key!r} of method {method!r}: {reason}, got {fault['input']!r}"

@@ -1,0 +1,65 @@
+"""Centre and spread of a generator's w: where optimisation starts and how far it explores."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from toolkit.camera import Camera
+from toolkit.interfaces import Generator
+from toolkit.inversion import device_of
+
+SEED = 123
+"""Seed of the random heads, the literature's."""
+CHUNK = 1000
+_known: dict[tuple[object, ...], LatentStatistics] = {}
+
+
+class LatentStatistics(NamedTuple):
+    """Where a generator's w lie."""
+
+    centre: Tensor
+    """[1, num_ws, w_dim], mean of ws over random z (equal in all layers where the mapping repeats one w)."""
+    spread: float
+    """Root mean square *distance* of w to the centre, one number (not a deviation per coordinate)."""
+
+
+def latent_statistics(generator: Generator, camera: Camera | None = None, samples: int = 10_000) -> LatentStatistics:
+    """Mean and spread of w over random heads, kept for the life of the process.
+
+    Args:
+        generator: The generator; it is told apart by its fingerprint.
+        camera: Conditions the mapping (batch of 1); None takes the generator's frontal camera.
+        samples: Number of random z.
+
+    Returns:
+        Centre (on the generator's device) and spread, the latter measured on the first layer's w.
+    """
+    spec = generator.spec
+    device = device_of(generator)
+    camera = (camera or spec.front_camera).to(device)
+    key = (spec.fingerprint, samples, str(device), camera.label.detach().cpu().numpy().tobytes())
+    if spec.fingerprint and key in _known:
+        return _known[key]
+    statistics = _measure(generator, camera, samples, device)
+    if spec.fingerprint:
+        _known[key] = statistics
+    return statistics
+
+
+def _measure(generator: Generator, camera: Camera, samples: int, device: torch.device) -> LatentStatistics:
+    z = torch.from_numpy(np.random.RandomState(SEED).randn(samples, generator.spec.latents.z_dim)).float()
+    total: Tensor | None = None
+    first_layers = []
+    with torch.inference_mode(False), torch.no_grad():
+        for chunk in z.split(CHUNK):
+            ws = generator.mapping(chunk.to(device), camera.expand(len(chunk))).double()
+            total = ws.sum(0, keepdim=True) if total is None else total + ws.sum(0, keepdim=True)
+            first_layers.append(ws[:, 0])
+    assert total is not None  # samples >= 1 by the settings' type
+    centre = total / samples
+    distances = (torch.cat(first_layers) - centre[:, 0]).square().sum(1)
+    return LatentStatistics(centre.float(), float(distances.mean().sqrt()))

@@ -1,0 +1,190 @@
+"""Perceptual distances behind one small seam: embed each image once, compare embeddings.
+
+`pyramid` needs no weights. `lpips-vgg` and `lpips-alex` take the `lpips` package's calibration and a trunk file that
+the user has; nothing is ever downloaded. Other networks (say, the embedded world's own) join with `add_perceptual`.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+from torch.nn import Module
+
+from toolkit.errors import ConfigError, MissingDependencyError, WeightsError
+from toolkit.losses.pyramid import feature_difference, pyramid_features
+from toolkit.registry import unknown_name
+
+TRUNKS = {"vgg": ("vgg16", "vgg16-397923af.pth"), "alex": ("alexnet", "alexnet-owt-7be5be79.pth")}
+"""Per LPIPS network: torchvision's name for the trunk, and the usual name of its weights file."""
+
+
+class Perceptual(Protocol):
+    """A differentiable distance between images that is a distance between embeddings."""
+
+    name: str
+
+    def embed(self, image: Tensor) -> tuple[Tensor, ...]:
+        """Embed images [B, 3, H, W] in [-1, 1]."""
+        ...
+
+    def distance(self, first: tuple[Tensor, ...], second: tuple[Tensor, ...]) -> Tensor:
+        """Mean over images of the distance between embeddings: a scalar >= 0, lower is more alike."""
+        ...
+
+
+class Pyramid:
+    """Laplacian bands and edges (see `toolkit.losses.pyramid`)."""
+
+    name = "pyramid"
+
+    def embed(self, image: Tensor) -> tuple[Tensor, ...]:
+        """Embed images [B, 3, H, W] in [-1, 1]."""
+        return pyramid_features(image)
+
+    def distance(self, first: tuple[Tensor, ...], second: tuple[Tensor, ...]) -> Tensor:
+        """Summed mean absolute differences, a scalar >= 0."""
+        return feature_difference(first, second)
+
+
+class Lpips(Module):
+    """LPIPS with its linear calibration, v0.1, on images at the size they come in."""
+
+    def __init__(self, net: str, trunk: Path) -> None:
+        """Read the trunk's weights from a local file.
+
+        Args:
+            net: 'vgg' or 'alex'.
+            trunk: torchvision's ImageNet weights of that network (.pth or .safetensors).
+
+        Raises:
+            MissingDependencyError: The `lpips` package is not installed.
+            WeightsError: The file is missing, damaged or of another network.
+        """
+        super().__init__()
+        self.name = f"lpips-{net}"
+        network = _lpips_network(net)
+        self.scaling: Module = network.scaling_layer
+        self.trunk: Module = network.net
+        roots = [linear.model[-1].weight.detach().clamp_min(0).sqrt() for linear in network.lins]
+        self.calibration = torch.nn.ParameterList(roots)
+        _load_trunk(self.trunk, net, trunk)
+        self.eval().requires_grad_(False)
+
+    def embed(self, image: Tensor) -> tuple[Tensor, ...]:
+        """Embed images [B, 3, H, W] in [-1, 1]: unit features, scaled so that plain squares make LPIPS."""
+        parts = []
+        for layer, root in zip(self.trunk(self.scaling(image)), self.calibration, strict=True):
+            unit = layer / (layer.square().sum(1, keepdim=True).add(1e-20).sqrt() + 1e-10)  # no NaN where all is 0
+            parts.append(unit * root)
+        return tuple(parts)
+
+    def distance(self, first: tuple[Tensor, ...], second: tuple[Tensor, ...]) -> Tensor:
+        """LPIPS, mean over images."""
+        squares = [(a - b).square().sum(1).mean((1, 2)) for a, b in zip(first, second, strict=True)]
+        return torch.stack(squares).sum(0).mean()
+
+
+Factory = Callable[[Path | None], Perceptual]
+
+
+def _open_lpips(net: str) -> Factory:
+    def build(trunk: Path | None) -> Perceptual:
+        if trunk is None:
+            name, file = TRUNKS[net]
+            raise WeightsError(
+                f"perceptual distance 'lpips-{net}' needs torchvision's ImageNet weights of {name} "
+                f"(a file such as {file}): name it with the option 'trunk', or choose "
+                f"perceptual 'pyramid', which needs no weights"
+            )
+        return Lpips(net, trunk)
+
+    return build
+
+
+_FACTORIES: dict[str, Factory] = {
+    "pyramid": lambda trunk: Pyramid(),
+    "lpips-vgg": _open_lpips("vgg"),
+    "lpips-alex": _open_lpips("alex"),
+}
+
+
+def add_perceptual(name: str, factory: Factory) -> None:
+    """Offer another distance by name; `factory` takes the user's trunk file, or None.
+
+    Raises:
+        ConfigError: The name is taken.
+    """
+    if name in _FACTORIES:
+        raise ConfigError(f"perceptual distance {name!r} is taken")
+    _FACTORIES[name] = factory
+
+
+def perceptual_names() -> list[str]:
+    """All distances that `open_perceptual` knows."""
+    return sorted(_FACTORIES)
+
+
+def open_perceptual(name: str, trunk: Path | None = None, device: torch.device | str = "cpu") -> Perceptual:
+    """Build a perceptual distance.
+
+    Args:
+        name: One of `perceptual_names()`.
+        trunk: Weights file of the feature network, for those that have one.
+        device: Where to compute.
+
+    Raises:
+        ConfigError: Unknown name.
+        WeightsError: The weights that it needs are not there.
+        MissingDependencyError: A package that it needs is not installed.
+    """
+    if name not in _FACTORIES:
+        raise ConfigError(unknown_name("perceptual distance", name, _FACTORIES))
+    perceptual = _FACTORIES[name](trunk)
+    if isinstance(perceptual, Module):
+        perceptual.to(device)
+    return perceptual
+
+
+def _lpips_network(net: str) -> Any:
+    try:
+        import lpips  # slow to import, and an optional package
+    except ImportError as error:
+        raise MissingDependencyError("lpips", f"perceptual distance 'lpips-{net}'", "perceptual") from error
+    with warnings.catch_warnings(), torch.random.fork_rng(devices=[]):
+        warnings.simplefilter("ignore")  # torchvision deprecates the argument that lpips passes
+        # pnet_rand: random trunk, so that torchvision does not download; its weights are replaced below.
+        return lpips.LPIPS(net=net, version="0.1", pnet_rand=True, verbose=False)
+
+
+def _load_trunk(network: Module, net: str, path: Path) -> None:
+    weights = _read_weights(path)
+    own = network.state_dict()
+    found = {}
+    for key, value in own.items():
+        layer = key.split(".", 1)[1]  # 'slice3.10.weight' stands for torchvision's 'features.10.weight'
+        source = weights.get(f"features.{layer}")
+        if source is None or source.shape != value.shape:
+            raise WeightsError(f"{path} does not hold torchvision's {TRUNKS[net][0]}: no fitting 'features.{layer}'")
+        found[key] = source
+    network.load_state_dict(found)
+
+
+def _read_weights(path: Path) -> dict[str, Tensor]:
+    if not path.is_file():
+        raise WeightsError(f"there is no weights file {path}")
+    try:
+        if path.suffix == ".safetensors":
+            from safetensors.torch import load_file
+
+            return load_file(path)
+        loaded = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # torch and safetensors raise many kinds for a damaged file
+        raise WeightsError(f"{path} cannot be read as weights: {error}") from error
+    if not isinstance(loaded, dict):
+        raise WeightsError(f"{path} holds no table of weights")
+    return loaded
