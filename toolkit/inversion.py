@@ -190,7 +190,8 @@ class Inversion:
         if self.tuned is None:
             return generator
         tuned = copy.deepcopy(generator)
-        parameters = dict(cast(Module, tuned).named_parameters())
+        parameters: dict[str, Tensor] = dict(cast(Module, tuned).named_parameters())
+        parameters.update(cast(Module, tuned).named_buffers())  # optimised synthesis noise is a buffer
         for name, delta in self.tuned.items():
             if name not in parameters or parameters[name].shape != delta.shape:
                 has = list(parameters[name].shape) if name in parameters else "no such parameter"
@@ -249,7 +250,7 @@ class Inversion:
         }
 
 
-def identity_of(spec: GeneratorSpec) -> dict[str, str]:
+def identity_of(spec: GeneratorSpec) -> dict[str, Any]:
     """The fields of an `Inversion` that say which generator it belongs to: `Inversion(..., **identity_of(spec))`."""
     return {"generator": spec.name, "fingerprint": spec.fingerprint, "world": spec.world}
 
