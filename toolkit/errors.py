@@ -44,3 +44,16 @@ class OutputError(ToolkitError):
     """A result could not be written (full disk, read-only folder)."""
 
     exit_code = 1
+
+
+class TrainingError(ToolkitError):
+    """A training diverged, or its checkpoint is damaged or belongs to other settings."""
+
+
+class Interrupted(ToolkitError):
+    """A signal ended a command early; everything finished so far is kept."""
+
+    def __init__(self, message: str, signal_number: int) -> None:
+        """Exit as a shell reports the signal: 130 for SIGINT, 143 for SIGTERM."""
+        super().__init__(message)
+        self.exit_code = 128 + signal_number

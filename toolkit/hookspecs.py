@@ -40,7 +40,7 @@ def register_methods(register: Register) -> None:
 
 @hookspec
 def register_trainables(register: Register) -> None:
-    """Register what `toolkit train NAME` trains: factory(config, device) -> TrainingJob."""
+    """Register what `toolkit train NAME` trains: factory(config: Path | None, overrides, device) -> TrainingJob."""
 
 
 @hookspec

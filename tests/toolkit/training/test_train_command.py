@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import typer
+from toy_training import toy_registry
+from typer.testing import CliRunner
+
+import toolkit.registry
+from toolkit.cli.train import train_command
+from toolkit.errors import ConfigError, InputError, PluginError
+
+
+@pytest.fixture(autouse=True)
+def toy_is_registered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(toolkit.registry, "default_registry", toy_registry)
+
+
+def run(*arguments: str) -> str:
+    app = typer.Typer()
+    app.command()(train_command)
+    return CliRunner().invoke(app, list(arguments), catch_exceptions=False).stdout
+
+
+def test_the_weights_file_is_the_result_on_stdout(tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    assert run("toy", "--out", str(out), "--set", "steps=3") == f"{out / 'weights.safetensors'}\n"
+
+
+def test_a_configuration_file_counts_and_overrides_win(tmp_path: Path) -> None:
+    (tmp_path / "toy.yaml").write_text("steps: 4\nwidth: 5\n")
+    run("toy", "--config", str(tmp_path / "toy.yaml"), "--set", "steps=2", "--out", str(tmp_path / "run"))
+    config = json.loads((tmp_path / "run" / "run.json").read_text())["config"]
+    assert (config["steps"], config["width"]) == (2, 5)
+
+
+def test_a_limited_run_goes_on_with_resume(tmp_path: Path) -> None:
+    arguments = ["toy", "--set", "steps=6", "--out", str(tmp_path / "run")]
+    run(*arguments, "--max-steps", "2")
+    run(*arguments, "--resume")
+    sessions = json.loads((tmp_path / "run" / "run.json").read_text())["sessions"]
+    assert [session["from_step"] for session in sessions] == [0, 2]
+
+
+@pytest.mark.parametrize("kind", ["folder", "file"])
+def test_a_used_place_is_refused_and_left_alone(tmp_path: Path, kind: str) -> None:
+    place = tmp_path / "mine" if kind == "file" else tmp_path
+    (tmp_path / "mine").write_text("keep me")
+    with pytest.raises(InputError, match="is not empty"):
+        run("toy", "--out", str(place))
+    assert (tmp_path / "mine").read_text() == "keep me"
+
+
+def test_unknown_names_are_named(tmp_path: Path) -> None:
+    with pytest.raises(PluginError, match="unknown trainable 'toi'; did you mean 'toy'"):
+        run("toi", "--out", str(tmp_path / "run"))
+    with pytest.raises(ConfigError, match="unknown configuration 'no-such-one'"):
+        run("toy", "--config", "no-such-one", "--out", str(tmp_path / "run"))
+    with pytest.raises(ConfigError, match=r"cannot read the configuration no-such-one\.yaml"):
+        run("toy", "--config", "no-such-one.yaml", "--out", str(tmp_path / "run"))
+
+
+def test_the_command_is_declared_without_torch() -> None:
+    code = "import sys, toolkit.cli.train; sys.exit('torch' in sys.modules or 'pydantic' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -1,0 +1,70 @@
+"""`toolkit train`: train anything that a plugin registers as trainable, and go on where a run stopped."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from toolkit.errors import InputError
+
+
+def train_command(
+    name: Annotated[str, typer.Argument(help="What to train (toolkit plugins list).")],
+    config: Annotated[
+        str | None, typer.Option(help="A YAML file, or the name of one that ships; default: the trainable's own.")
+    ] = None,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", help="Override one key of the configuration: a.b=c. Repeatable.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="Folder of the run; default: trainings/NAME.")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with what is in the folder.")] = False,
+    max_seconds: Annotated[
+        float | None, typer.Option(min=0.0, help="Stop after so long, with a checkpoint and weights.")
+    ] = None,
+    max_steps: Annotated[
+        int | None, typer.Option(min=1, help="Stop after so many steps of this call, with a checkpoint and weights.")
+    ] = None,
+    threads: Annotated[
+        int | None, typer.Option(min=1, help="CPU threads; a resumed run repeats itself exactly at the same number.")
+    ] = None,
+    device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1, ...")] = "cpu",
+) -> None:
+    """Train a network: metrics.jsonl, picture sheets, checkpoints, and at the end weights.safetensors.
+
+    Ctrl-C and SIGTERM save a checkpoint first; --resume goes on after any stop, a power cut included.
+    """
+    from toolkit.registry import default_registry
+
+    factory = default_registry().load("trainable", name)
+    folder = Path("trainings") / name if out is None else out
+    if not resume and folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise InputError(f"{folder} is not empty; give another --out, or --resume to go on with what is there")
+    config_file = None if config is None else _find_config(config)
+
+    import torch
+
+    from toolkit.training import terminal_progress, train
+
+    if threads is not None:
+        torch.set_num_threads(threads)
+    run = train(
+        factory(config_file, settings or [], device),
+        folder,
+        resume=resume,
+        max_steps=max_steps,
+        max_seconds=max_seconds,
+        progress=terminal_progress(sys.stderr),
+    )
+    if not run.finished:
+        typer.echo(f"stopped at the limit after step {run.step}; --resume goes on", err=True)
+    typer.echo(run.weights)
+
+
+def _find_config(text: str) -> Path:
+    from toolkit.configuration import config_path
+
+    path = Path(text)
+    return path if path.exists() or path.suffix in (".yaml", ".yml") else config_path(text)

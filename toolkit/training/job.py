@@ -1,0 +1,74 @@
+"""The contract between something that is trained and the loop that trains it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from toolkit.training.cadence import Cadence
+
+if TYPE_CHECKING:
+    import numpy as np
+    from torch.nn import Module
+    from torch.optim import Optimizer
+
+
+class TrainingJob(Protocol):
+    """What `toolkit train` drives; derive from it to inherit the optional parts.
+
+    Steps are counted from 0: the loop calls `training_step(batch(i), i)` for i = 0 ... steps - 1. `sheet`, `evaluate`
+    and everything on disk are numbered by the steps *done*. Resuming is exact if `batch` depends on the seed and the
+    step only, chance is drawn from torch's global generators (they are saved) or from seeds made of (seed, step), and
+    whatever else changes from step to step is in `modules`, `optimisers` or `state`.
+    """
+
+    name: str
+    """What users type after `toolkit train`."""
+    seed: int
+    """The loop seeds torch with it before the first step; initial weights are the job's own affair."""
+    steps: int
+    """Steps of the whole training."""
+    config: Mapping[str, Any]
+    """All settings as JSON values. A checkpoint made with others is refused; only the key `cadence` may differ."""
+    cadence: Cadence = Cadence()
+    """How often to log, save, evaluate and draw."""
+
+    def modules(self) -> Mapping[str, Module]:
+        """The networks that are trained and saved, by name."""
+        ...
+
+    def optimisers(self) -> Mapping[str, Optimizer]:
+        """The optimisers, by name."""
+        ...
+
+    def batch(self, step: int) -> Any:
+        """The batch of a step: a pure function of the seed and the step."""
+        ...
+
+    def training_step(self, batch: Any, step: int) -> Mapping[str, float]:
+        """Take one optimisation step (gradients, learning rate of that step and all); return the losses by name.
+
+        A loss need not be there in every step; it is averaged over the steps in which it is.
+        """
+        ...
+
+    def export(self, path: Path) -> None:
+        """Write the weights file that ships (safetensors)."""
+        ...
+
+    def state(self) -> Mapping[str, Any]:
+        """Whatever else changes while training: nested mappings and sequences of tensors, numbers and strings."""
+        return {}
+
+    def load_state(self, state: Mapping[str, Any]) -> None:
+        """Take back what `state` gave; tensors arrive on the CPU."""
+        return None
+
+    def sheet(self, step: int) -> np.ndarray | None:
+        """A picture [H, W, 3] uint8 of how far things are, or None; chance drawn here disturbs no training step."""
+        return None
+
+    def evaluate(self, step: int) -> Mapping[str, float]:
+        """Scores on held-out data, by name (none: not evaluated). Disturbs no training step either."""
+        return {}
