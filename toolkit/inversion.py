@@ -319,7 +319,8 @@ def _read_tensors(folder: Path, record: Mapping[str, Any]) -> dict[str, Tensor]:
         entry = record.get("tensors")
         if not isinstance(entry, dict) or entry.get("sha256") != digest:
             raise InputError(f"{path} is damaged or belongs to another inversion: its sha256 is not the recorded one")
-        tensors = load_file(path)
+        # Copies: views into the file lie unaligned in memory, which changes the last bit of what is computed from them.
+        tensors = {name: tensor.clone() for name, tensor in load_file(path).items()}
     except (OSError, SafetensorError, ValueError, RecursionError) as error:
         raise InputError(f"{path} cannot be read: {error}") from error
     _check_finite(tensors, str(path))

@@ -87,10 +87,10 @@ def test_the_view_term_keeps_the_back_of_the_head(found, generator, photo, camer
 
 
 def test_the_locality_term_keeps_other_heads(found, generator, photo, camera):
-    options = {**OPTIONS, "locality_weight": 5.0, "view_interval": 1}
+    options = {**OPTIONS, "locality_weight": 1.0, "view_interval": 1}
     kept = open_pti(generator, None, options).invert(photo, camera, generator)
     z = torch.randn(4, 16, generator=torch.Generator().manual_seed(11))
     with torch.no_grad():
         others = generator.mapping(z, generator.spec.front_camera)
     view = camera.expand(4)
-    assert moved(kept, generator, view, others) < 0.8 * moved(found, generator, view, others)
+    assert moved(kept, generator, view, others) < 0.5 * moved(found, generator, view, others)
