@@ -1,0 +1,155 @@
+"""What a generator that offers a named capability must keep; each raises `ConformanceError`."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import torch
+from torch import Tensor
+
+from toolkit.errors import ToolkitError
+from toolkit.interfaces import Footprint, Marching, PlaneImages, ResumableSynthesis, Tunable
+from toolkit.testing.probe import HEADS, GeneratorProbe
+from toolkit.testing.requirements import refusal, require, require_close, require_equal, require_shape
+
+_CANDIDATE_SIZES = (4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 256, 512)
+
+
+def check_marching(probe: GeneratorProbe) -> None:
+    """March agrees with render: opacity with the mask, depth where the head is solid."""
+    generator = cast(Marching, probe.generator)
+    with torch.no_grad():
+        seen = generator.march(probe.planes, probe.cameras, probe.small)
+        again = generator.march(probe.planes, probe.cameras.label, probe.small)
+    require_shape(seen.depth, (HEADS, 1, probe.small, probe.small), "march depth")
+    require_shape(seen.opacity, (HEADS, 1, probe.small, probe.small), "march opacity")
+    require(bool((seen.opacity >= 0).all() and (seen.opacity <= 1 + 1e-5).all()), "opacity must lie in 0..1")
+    require_equal(again.depth, seen.depth, "march depth with a [B, 25] tensor against a Camera's")
+    view = probe.small_view
+    require_close(seen.opacity, view.mask, "march opacity against the render's mask", 0.01)
+    solid = view.mask > 0.95
+    require_close(seen.depth[solid], view.depth[solid], "march depth against the render's, where solid", 0.01)
+
+
+def check_footprint_is_linear(probe: GeneratorProbe) -> None:
+    """Footprints have one shape, are not negative, add up over points, and scale with the weights."""
+    generator = cast(Footprint, probe.generator)
+    points = probe.points
+    whole = generator.footprint(points)
+    ones = torch.ones(points.shape[:2], device=points.device)
+    require(whole.shape[0] == HEADS, f"a footprint must keep the batch of {HEADS}, got {list(whole.shape)}")
+    require(not whole.requires_grad, "a footprint must carry no gradient")
+    require(
+        float(whole.min()) >= 0 and float(whole.max()) > 0, "a footprint must be positive somewhere, negative nowhere"
+    )
+    require_close(generator.footprint(points, ones), whole, "a footprint with weights 1 against none", 1e-5)
+    require_close(generator.footprint(points, 2.5 * ones), 2.5 * whole, "a footprint with weights 2.5", 1e-4)
+    parts = generator.footprint(points[:, :20]) + generator.footprint(points[:, 20:])
+    require_close(parts, whole, "the sum of two parts' footprints", 1e-4)
+    require_close(generator.footprint(points[1:]), whole[1:], "a footprint of one head of a batch alone", 1e-5)
+    with torch.inference_mode():
+        require_close(generator.footprint(points), whole, "a footprint in inference mode", 1e-5)
+
+
+def check_footprint_is_where_query_reads(probe: GeneratorProbe) -> None:
+    """Changing planes outside the footprint leaves query alone; changing them inside does not."""
+    generator = cast(Footprint, probe.generator)
+    points = probe.points[:, :8]
+    touched = generator.expand(generator.footprint(points)) > 0
+    require_shape(touched.float(), tuple(probe.planes.shape), "an expanded occupancy")
+    noise = torch.randn(probe.planes.shape, generator=torch.Generator().manual_seed(1)).to(probe.planes)
+    with torch.no_grad():
+        before = probe.generator.query(probe.planes, points)
+        outside = probe.generator.query(probe.planes + noise * ~touched, points)
+        inside = probe.generator.query(probe.planes + noise * touched, points)
+    require_close(outside.features, before.features, "features after planes changed outside the footprint", 1e-4)
+    require_close(outside.density, before.density, "density after planes changed outside the footprint", 1e-4)
+    changed = (inside.features - before.features).abs().amax(-1) > 1e-6
+    require(bool(changed.all()), "planes changed inside the footprint, but query did not change at every point")
+
+
+def check_occupancy_operations(probe: GeneratorProbe) -> None:
+    """Closing is extensive and idempotent on 0/1, smoothing stays in 0..1 and spreads, both keep the shape."""
+    generator = cast(Footprint, probe.generator)
+    occupancy = (generator.footprint(probe.points) > 0).float()
+    closed = generator.close(occupancy, 1)
+    require_shape(closed, tuple(occupancy.shape), "a closed occupancy")
+    require(bool(((closed == 0) | (closed == 1)).all()), "a closed occupancy must be 0 or 1")
+    require(bool((closed >= occupancy).all()), "closing must not remove anything")
+    require_equal(generator.close(closed, 1), closed, "closing twice against once")
+    require_equal(generator.close(occupancy, 0), occupancy, "closing by 0 texels")
+    soft = generator.smooth(occupancy)
+    require_shape(soft, tuple(occupancy.shape), "a smoothed occupancy")
+    require(float(soft.min()) >= -1e-6 and float(soft.max()) <= 1 + 1e-5, "a smoothed occupancy must lie in 0..1")
+    require_equal(generator.smooth(torch.zeros_like(occupancy)), torch.zeros_like(occupancy), "smoothing nothing")
+    require(not torch.equal(soft, occupancy), "smoothing changed nothing")
+
+
+def check_plane_images(probe: GeneratorProbe) -> None:
+    """Planes become feature maps [B, K, H, W] and back, nothing lost, gradients included."""
+    generator = cast(PlaneImages, probe.generator)
+    images = generator.as_images(probe.planes)
+    require(
+        images.ndim == 4 and images.shape[0] == HEADS, f"as_images must give [B, K, H, W], got {list(images.shape)}"
+    )
+    require_equal(generator.from_images(images), probe.planes, "planes after as_images and from_images")
+    require_equal(generator.as_images(generator.from_images(images)), images, "images there and back")
+    leaf = images.clone().requires_grad_()
+    (gradient,) = torch.autograd.grad(generator.from_images(leaf).sum(), leaf)
+    require_equal(gradient, torch.ones_like(gradient), "the gradient through from_images")
+
+
+def check_resumable_synthesis(probe: GeneratorProbe) -> None:
+    """At every size that it knows, stopping and going on gives the planes; other sizes are refused."""
+    generator = cast(ResumableSynthesis, probe.generator)
+    sizes = [size for size in _CANDIDATE_SIZES if _is_supported(generator, probe.ws, size)]
+    require(bool(sizes), f"features refuses every size of {', '.join(map(str, _CANDIDATE_SIZES))}")
+    for size in sizes:
+        with torch.no_grad():
+            x, skip = generator.features(probe.ws, size)
+            resumed = generator.resume(x.clone(), skip.clone(), probe.ws, size)
+            moved = generator.resume(x + 0.1 * x.std(), skip, probe.ws, size)
+        require(x.shape[0] == HEADS and x.shape[-2:] == (size, size), f"features at {size}: got {list(x.shape)}")
+        require_close(resumed, probe.planes, f"planes resumed at {size}", 1e-4)
+        require(size == sizes[-1] or not torch.equal(moved, resumed), f"changed features at {size} change no planes")
+    with refusal("features at size 7"):
+        generator.features(probe.ws, 7)
+
+
+def check_tunable(probe: GeneratorProbe) -> None:
+    """Tunable parameters are the module's own, by their names, and a view depends on each of them."""
+    named = list(cast(Tunable, probe.generator).tunable_parameters())
+    own = dict(probe.module.named_parameters())
+    state = probe.module.state_dict()
+    require(bool(named), "there are no tunable parameters")
+    require(len({name for name, _ in named}) == len(named), "a tunable parameter is named twice")
+    for name, parameter in named:
+        require(name in state, f"tunable parameter {name!r} is not in the state dict")
+        require(own.get(name) is parameter, f"tunable parameter {name!r} is not the module's parameter of that name")
+    wanted = [parameter.requires_grad for parameter in own.values()]
+    try:
+        probe.module.requires_grad_(True)
+        ws = probe.ws[:1]
+        view = probe.generator.render(probe.generator.planes(ws), ws, probe.cameras[0], probe.small)
+        loss = view.image.square().mean() + view.raw.square().mean()
+        gradients = torch.autograd.grad(loss, [parameter for _, parameter in named], allow_unused=True)
+    finally:
+        for parameter, want in zip(own.values(), wanted, strict=True):
+            parameter.requires_grad_(want)
+    unseen = [name for (name, _), gradient in zip(named, gradients, strict=True) if gradient is None]
+    require(not unseen, f"no view depends on the tunable parameters {', '.join(unseen)}")
+
+
+def _is_supported(generator: ResumableSynthesis, ws: Tensor, size: int) -> bool:
+    try:
+        with torch.no_grad():
+            generator.features(ws[:1], size)
+    except ToolkitError:
+        return False
+    except Exception as error:
+        raise AssertionError(f"features at size {size} must work or raise a ToolkitError: {_name(error)}") from error
+    return True
+
+
+def _name(error: Exception) -> str:
+    return f"raised {type(error).__name__}: {cast(Any, error)}"

@@ -1,0 +1,106 @@
+"""The conformance suite: run it on a plugin's parts, in its own tests.
+
+```python
+import pytest
+from toolkit.testing import conformance
+
+probe = conformance.GeneratorProbe(build_my_generator())
+
+@pytest.mark.parametrize("name", conformance.generator_checks(probe.generator))
+def test_my_generator(name):
+    conformance.generator_checks(probe.generator)[name](probe)
+```
+
+or all at once: `conformance.check_generator(build_my_generator())`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from toolkit.interfaces import Footprint, Generator, Marching, PlaneImages, ResumableSynthesis, Tunable
+from toolkit.testing import capability_checks
+from toolkit.testing import generator_checks as required_checks
+from toolkit.testing.part_checks import check_dataset, check_encoder, check_method, check_metric, check_stitcher
+from toolkit.testing.probe import GeneratorProbe
+from toolkit.testing.requirements import ConformanceError
+
+__all__ = [
+    "CAPABILITY_CHECKS",
+    "GENERATOR_CHECKS",
+    "ConformanceError",
+    "GeneratorProbe",
+    "capabilities",
+    "check_dataset",
+    "check_encoder",
+    "check_generator",
+    "check_method",
+    "check_metric",
+    "check_stitcher",
+    "generator_checks",
+]
+
+Check = Callable[[GeneratorProbe], None]
+
+GENERATOR_CHECKS: dict[str, Check] = {
+    "is_a_module_in_eval_mode": required_checks.check_is_a_module_in_eval_mode,
+    "spec_is_complete": required_checks.check_spec_is_complete,
+    "mapping": required_checks.check_mapping,
+    "truncation": required_checks.check_truncation,
+    "planes": required_checks.check_planes,
+    "render_shapes_and_ranges": required_checks.check_render_shapes_and_ranges,
+    "render_repeats_itself": required_checks.check_render_repeats_itself,
+    "render_treats_heads_alone": required_checks.check_render_treats_heads_alone,
+    "camera_forms": required_checks.check_camera_forms,
+    "conditioning_camera": required_checks.check_conditioning_camera,
+    "arguments_are_not_changed": required_checks.check_arguments_are_not_changed,
+    "background": required_checks.check_background,
+    "view_depends_on_camera_and_head": required_checks.check_view_depends_on_camera_and_head,
+    "gradients": required_checks.check_gradients,
+    "query": required_checks.check_query,
+    "copies": required_checks.check_copies,
+}
+"""What every generator must pass."""
+
+CAPABILITY_CHECKS: dict[type, dict[str, Check]] = {
+    Marching: {"marching": capability_checks.check_marching},
+    Footprint: {
+        "footprint_is_linear": capability_checks.check_footprint_is_linear,
+        "footprint_is_where_query_reads": capability_checks.check_footprint_is_where_query_reads,
+        "occupancy_operations": capability_checks.check_occupancy_operations,
+    },
+    PlaneImages: {"plane_images": capability_checks.check_plane_images},
+    ResumableSynthesis: {"resumable_synthesis": capability_checks.check_resumable_synthesis},
+    Tunable: {"tunable": capability_checks.check_tunable},
+}
+"""What a generator must pass besides, by the capability that it offers."""
+
+
+def capabilities(generator: Generator) -> list[str]:
+    """Names of the optional capabilities that a generator offers."""
+    return [protocol.__name__ for protocol in CAPABILITY_CHECKS if isinstance(generator, protocol)]
+
+
+def generator_checks(generator: Generator) -> dict[str, Check]:
+    """All checks that apply to a generator, by name."""
+    checks = dict(GENERATOR_CHECKS)
+    for protocol, extra in CAPABILITY_CHECKS.items():
+        if isinstance(generator, protocol):
+            checks.update(extra)
+    return checks
+
+
+def check_generator(generator: Generator) -> None:
+    """Run every check that applies.
+
+    Raises:
+        ConformanceError: At least one failed; the message lists all that did.
+    """
+    probe, failures = GeneratorProbe(generator), []
+    for name, check in generator_checks(generator).items():
+        try:
+            check(probe)
+        except AssertionError as error:
+            failures.append(f"{name}: {error}")
+    if failures:
+        raise ConformanceError("\n".join(failures))

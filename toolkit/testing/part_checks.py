@@ -1,0 +1,158 @@
+"""What methods, encoders, stitchers, data sets and metrics must keep; each raises `ConformanceError`."""
+
+from __future__ import annotations
+
+import math
+import pickle
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+
+from toolkit.camera import Camera
+from toolkit.errors import ToolkitError
+from toolkit.interfaces import Dataset, Encoder, Generator, Item, Method, Metric, Stitcher
+from toolkit.inversion import Inversion
+from toolkit.testing.probe import GeneratorProbe
+from toolkit.testing.requirements import require, require_close, require_equal, require_shape
+
+
+def check_method(method: Method, generator: Generator) -> None:
+    """A method inverts one of the generator's own views, twice alike, and leaves the generator as it was."""
+    require(isinstance(method, Method), "a method must have invert")
+    probe = GeneratorProbe(generator)
+    image, camera, spec = probe.view.image[:1].clamp(-1, 1).clone(), probe.cameras[0], probe.spec
+    kept, weights = image.clone(), {name: value.clone() for name, value in probe.module.state_dict().items()}
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(1)
+        first = method.invert(image, camera, generator)
+        torch.manual_seed(2)
+        second = method.invert(image, camera, generator)
+    require(isinstance(first, Inversion), f"invert must return an Inversion, got {type(first).__name__}")
+    require_shape(first.ws, (1, spec.latents.num_ws, spec.latents.w_dim), "the inversion's ws")
+    require_shape(first.planes, (1, *spec.planes_shape), "the inversion's planes")
+    require(not first.ws.requires_grad and not first.planes.requires_grad, "an inversion must carry no gradient")
+    first.check_generator(generator)
+    require(first.world == spec.world, f"the inversion's world is {first.world!r}, the generator's {spec.world!r}")
+    require(bool(first.method), "the inversion must name its method")
+    require_equal(image, kept, "the caller's image")
+    for name, value in probe.module.state_dict().items():
+        require_equal(value, weights[name], f"the generator's weight {name!r} after invert")
+    require_equal(second.ws, first.ws, "ws of the same image inverted twice")
+    require_equal(second.planes, first.planes, "planes of the same image inverted twice")
+    view = first.render(generator)
+    require_shape(view.image, (1, 3, spec.image_size, spec.image_size), "the inversion's view")
+
+
+def check_encoder(encoder: Encoder, generator: Generator) -> None:
+    """An encoder is pure in eval mode and treats every image of a batch alone."""
+    require(isinstance(encoder, Encoder), "an encoder must have encode")
+    probe = GeneratorProbe(generator)
+    latents, image = probe.spec.latents, probe.view.image.clamp(-1, 1)
+    if isinstance(encoder, torch.nn.Module):
+        encoder.eval()
+    with torch.no_grad():
+        code = encoder.encode(image, probe.cameras, generator)
+        again = encoder.encode(image, probe.cameras, generator)
+        alone = encoder.encode(image[1:], probe.cameras[1], generator)
+    require_shape(code.ws, (image.shape[0], latents.num_ws, latents.w_dim), "the code's ws")
+    require_shape(code.planes, (image.shape[0], *probe.spec.planes_shape), "the code's planes")
+    require_equal(again.ws, code.ws, "ws of the same images encoded twice")
+    require_equal(again.planes, code.planes, "planes of the same images encoded twice")
+    require_close(alone.ws, code.ws[1:], "ws of one image of a batch alone", 2e-3)
+    require_close(alone.planes, code.planes[1:], "planes of one image of a batch alone", 2e-3)
+
+
+def check_stitcher(stitcher: Stitcher, planes_shape: tuple[int, ...]) -> None:
+    """A stitcher takes `visible` where occlusion is 0, `occluded` where it is 1, and passes gradients to all three."""
+    require(isinstance(stitcher, Stitcher), "a stitcher must have stitch")
+    source = torch.Generator().manual_seed(0)
+    visible = torch.randn(2, *planes_shape, generator=source)
+    occluded = torch.randn(2, *planes_shape, generator=source)
+    zeros, ones = torch.zeros_like(visible), torch.ones_like(visible)
+    with torch.no_grad():
+        require_close(
+            stitcher.stitch(visible, occluded, zeros), visible, "stitched planes where nothing is occluded", 1e-5
+        )
+        require_close(stitcher.stitch(visible, occluded, ones), occluded, "stitched planes where all is occluded", 1e-5)
+    leaves = [visible.requires_grad_(), occluded.requires_grad_(), (0.5 * ones).requires_grad_()]
+    stitched = stitcher.stitch(*leaves)
+    require_shape(stitched, (2, *planes_shape), "stitched planes")
+    gradients = torch.autograd.grad(stitched.square().sum(), leaves, allow_unused=True)
+    for name, gradient in zip(("visible", "occluded", "occlusion"), gradients, strict=True):
+        require(gradient is not None and bool(gradient.abs().sum() > 0), f"no gradient reaches {name}")
+
+
+def check_dataset(dataset: Dataset, limit: int = 8) -> None:
+    """A data set is map-style and picklable, and its first `limit` items are whole."""
+    require(isinstance(dataset, Dataset), "a data set must have __len__ and __getitem__")
+    count = min(len(dataset), limit)
+    require(count > 0, "the data set is empty")
+    twin = pickle.loads(pickle.dumps(dataset))
+    require(len(twin) == len(dataset), "an unpickled data set has another length")
+    for index in range(count):
+        item, other = dataset[index], twin[index]
+        _check_item(item, f"item {index}")
+        require(item.id == other.id, f"item {index} of an unpickled data set is another one")
+        require_equal(item.image, other.image, f"image {index} of an unpickled data set")
+        require_equal(item.camera.label, other.camera.label, f"camera {index} of an unpickled data set")
+    ids = [dataset[index].id for index in range(count)]
+    require(len(set(ids)) == count, "two items have the same id")
+    try:
+        dataset[len(dataset)]
+    except IndexError:
+        return
+    raise AssertionError("reading behind the end must raise IndexError")
+
+
+def check_metric(make: Callable[[], Metric], batches: Sequence[tuple[Any, ...]]) -> None:
+    """A metric names itself, repeats itself, and merges what two processes saw.
+
+    Args:
+        make: Builds a fresh metric.
+        batches: Arguments of `update`, at least two of them.
+    """
+    metric = make()
+    require(isinstance(metric, Metric), "a metric must have name, direction, unit, backend, update, compute and merge")
+    require(bool(metric.name), "a metric's name must not be empty")
+    require(metric.direction in ("lower", "higher"), f"direction must be lower or higher, got {metric.direction!r}")
+    require(len(batches) >= 2, "check_metric needs at least two batches")
+    _check_empty(make())
+    for batch in batches:
+        metric.update(*batch)
+    score, again = metric.compute(), metric.compute()
+    require(math.isfinite(score.value), f"the score is {score.value}")
+    require(score == again, "computing twice gives two scores")
+    require(score.used > 0 and score.failed >= 0, f"used {score.used}, failed {score.failed}")
+    first, second = make(), make()
+    for index, batch in enumerate(batches):
+        (first if index % 2 == 0 else second).update(*batch)
+    first.merge(second)
+    merged = first.compute()
+    close = math.isclose(merged.value, score.value, rel_tol=1e-4, abs_tol=1e-6)
+    require(close, f"merged from two processes: {merged.value}, from one: {score.value}")
+    require((merged.used, merged.failed) == (score.used, score.failed), "merging lost or invented items")
+
+
+def _check_empty(metric: Metric) -> None:
+    try:
+        score = metric.compute()
+    except ToolkitError:
+        return
+    require(score.used == 0, f"a metric that saw nothing says that it used {score.used} items")
+
+
+def _check_item(item: Item, where: str) -> None:
+    require(bool(item.id), f"{where}: its id is empty")
+    require(item.image.ndim == 3 and item.image.shape[-1] == item.image.shape[-2], f"{where}: its image is not square")
+    side = item.image.shape[-1]
+    require_shape(item.image, (3, side, side), f"{where}: its image")
+    require(float(item.image.abs().max()) <= 1 + 1e-6, f"{where}: its image must lie in -1..1")
+    require(isinstance(item.camera, Camera) and len(item.camera) == 1, f"{where}: its camera must be one Camera")
+    item.camera.checked(where)
+    if item.mask is not None:
+        require_shape(item.mask, (1, side, side), f"{where}: its mask")
+        require(float(item.mask.min()) >= 0 and float(item.mask.max()) <= 1, f"{where}: its mask must lie in 0..1")
+    if item.depth is not None:
+        require_shape(item.depth, (1, side, side), f"{where}: its depth")
+        require(float(item.depth.min()) >= 0, f"{where}: its depth must not be negative")
