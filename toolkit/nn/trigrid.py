@@ -57,13 +57,12 @@ def footprint(points: Tensor, shape: tuple[int, int, int], weights: Tensor | Non
     Returns:
         [B, 3, D, H, W], sums of interpolation weights.
     """
-    points = points.detach()
-    volumes = points.new_zeros(points.shape[0], 3, 1, *shape)
-    with torch.enable_grad():
-        volumes.requires_grad_()
+    with torch.inference_mode(False), torch.enable_grad():  # works for callers in inference mode, too
+        points = points.detach().clone()
+        volumes = points.new_zeros(points.shape[0], 3, 1, *shape).requires_grad_()
         read = sample_volumes(volumes, points)
         cotangent = torch.ones_like(read) if weights is None else weights.detach()[:, None, None].expand_as(read)
-        (gradient,) = torch.autograd.grad(read, volumes, cotangent.to(read.dtype).contiguous())
+        (gradient,) = torch.autograd.grad(read, volumes, cotangent.to(read.dtype, copy=True).contiguous())
     return gradient[:, :, 0]
 
 
