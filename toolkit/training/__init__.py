@@ -4,13 +4,12 @@ from toolkit.training.averaging import WeightAverage
 from toolkit.training.cadence import Cadence
 from toolkit.training.engine import TrainingRun, train
 from toolkit.training.job import TrainingJob
-from toolkit.training.progress import LineProgress, Progress, Silence, terminal_progress
+from toolkit.training.progress import LineProgress, Progress, terminal_progress
 
 __all__ = [
     "Cadence",
     "LineProgress",
     "Progress",
-    "Silence",
     "TrainingJob",
     "TrainingRun",
     "WeightAverage",

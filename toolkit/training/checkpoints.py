@@ -24,8 +24,6 @@ VERSION = 1
 FREE_KEYS = frozenset({"cadence"})
 """Top-level keys of a configuration that may change between a checkpoint and its resumption."""
 
-_ABSENT = "nothing"
-
 
 @dataclass(frozen=True)
 class Checkpoint:
@@ -94,11 +92,13 @@ def latest_checkpoint(folder: Path, say: Callable[[str], None]) -> Checkpoint | 
     for seal in seals:
         try:
             return _read(seal)
-        except (OSError, ValueError, KeyError, TypeError, SafetensorError, RecursionError) as error:
+        except (FileNotFoundError, ValueError, KeyError, TypeError, SafetensorError, RecursionError) as error:
             say(f"checkpoint {seal.stem} is damaged ({error}); trying the one before it")
             for part in (seal, seal.with_suffix(".safetensors")):
                 if part.exists():
                     part.replace(part.with_name(part.name + ".damaged"))
+        except OSError as error:
+            raise TrainingError(f"cannot read the checkpoint {seal}: {error.strerror}") from error
     if seals or any(folder.glob("*.json.damaged")):
         raise TrainingError(f"every checkpoint in {folder} is damaged; train anew into another folder")
     return None
@@ -112,11 +112,11 @@ def check_identity(checkpoint: Checkpoint, identity: Mapping[str, Any]) -> None:
     """
     old, new = _flat(checkpoint.identity), _flat(json.loads(json.dumps(identity)))
     for key in sorted(old.keys() | new.keys(), key=lambda key: (key.startswith("config."), key)):
-        was, now = old.get(key, _ABSENT), new.get(key, _ABSENT)
+        was, now = repr(old[key]) if key in old else "absent", repr(new[key]) if key in new else "absent"
         name = key.removeprefix("config.")
         if was != now and name.split(".")[0] not in FREE_KEYS:
             raise TrainingError(
-                f"cannot resume from {checkpoint.path}: {name!r} was {was!r} there and is {now!r} now; set it back "
+                f"cannot resume from {checkpoint.path}: {name!r} was {was} there and is {now} now; set it back "
                 "or train into another folder"
             )
 

@@ -1,4 +1,7 @@
-"""The training loop: steps, what happens between them, and going on after any kind of stop."""
+"""The training loop: steps, what happens between them, and going on after any kind of stop.
+
+One process drives one job; devices, precision and accumulation are inside the job's `training_step`.
+"""
 
 from __future__ import annotations
 
@@ -184,6 +187,8 @@ class _Loop:
     def _restore(self, checkpoint: Checkpoint) -> None:
         state = checkpoint.state
         try:
+            if state["modules"].keys() != self.job.modules().keys():
+                raise ValueError(f"its networks are {', '.join(state['modules'])}")
             for name, module in self.job.modules().items():
                 module.load_state_dict(state["modules"][name])
             for name, optimiser in self.job.optimisers().items():
@@ -193,8 +198,9 @@ class _Loop:
             self._seconds_before = float(state["seconds"])
             restore_random_state(state["random"])
         except (KeyError, ValueError, RuntimeError) as error:  # torch raises the last two where shapes differ
+            reason = " ".join(str(error).split())
             raise TrainingError(
-                f"cannot resume from {checkpoint.path}: it does not fit this version of {self.job.name!r} ({error})"
+                f"cannot resume from {checkpoint.path}: it does not fit this version of {self.job.name!r} ({reason})"
             ) from error
         self.done = self.saved = checkpoint.step
 

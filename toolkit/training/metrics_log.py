@@ -36,7 +36,7 @@ class MetricsLog:
         Raises:
             TrainingError: One of them is NaN or infinite.
         """
-        values = {name: float(value) for name, value in losses.items()}
+        values = {name: _number(value) for name, value in losses.items()}
         for name, value in values.items():
             if not math.isfinite(value):
                 raise TrainingError(
@@ -60,7 +60,7 @@ class MetricsLog:
 
     def write_evaluation(self, step: int, scores: Mapping[str, float]) -> None:
         """Append scores; values that are not finite are kept as null."""
-        numbers = {name: float(value) for name, value in scores.items()}
+        numbers = {name: _number(value) for name, value in scores.items()}
         finite = {name: value if math.isfinite(value) else None for name, value in numbers.items()}
         self._append({"step": step, "evaluation": finite})
 
@@ -95,3 +95,7 @@ class MetricsLog:
     def _append(self, line: Mapping[str, Any]) -> None:
         with disk_errors_named(self._path), open(self._path, "a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")
+
+
+def _number(value: Any) -> float:
+    return float(value.detach() if hasattr(value, "detach") else value)  # a job may hand over its loss tensors

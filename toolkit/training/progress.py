@@ -28,9 +28,6 @@ class Progress:
         """The training is over or interrupted."""
 
 
-Silence = Progress
-
-
 class LineProgress(Progress):
     """Writes a plain line to a stream every so many seconds."""
 
