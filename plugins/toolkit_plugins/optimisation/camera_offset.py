@@ -1,4 +1,4 @@
-"""A small correction of the camera, learnt together with the code where a pose estimate is not trusted."""
+"""Two corrections of the camera: one learnt together with the code, and PanoHead's own self-adaptation."""
 
 from __future__ import annotations
 
@@ -6,12 +6,16 @@ import torch
 from torch import Tensor
 
 from toolkit.camera import Camera
+from toolkit.errors import CapabilityError
+from toolkit.interfaces import Generator
+from toolkit_plugins.optimisation.statistics import random_latents
 
 
 class CameraOffset:
-    """A turn about the world's origin (as if the head turned), then a shift of the camera's centre.
+    """A small correction where a pose estimate is not trusted.
 
-    Both start at zero; the intrinsics stay.
+    A turn about the world's origin (as if the head turned), then a shift of the camera's centre; both start at zero,
+    the intrinsics stay.
     """
 
     def __init__(self, start: Camera) -> None:
@@ -39,3 +43,21 @@ class CameraOffset:
     def current(self) -> Camera:
         """The corrected camera, detached."""
         return Camera(self.moved().label.detach())
+
+
+def adapted_camera(generator: Generator, camera: Camera, samples: int) -> Camera:
+    """Shift a camera as PanoHead's script with segmentation does: by the self-adaptation at the mean of the random z.
+
+    The mapping normalises its input, so this "mean" is an arbitrary but fixed head; kept for fidelity.
+
+    Raises:
+        CapabilityError: The generator has no self-adaptation.
+    """
+    shift = getattr(generator, "camera_shift", None)
+    if shift is None:
+        raise CapabilityError(
+            f"generator {generator.spec.name!r} has no camera self-adaptation: set adapt_camera=false"
+        )
+    mean = random_latents(generator, samples).mean(0, keepdim=True).to(camera.label.device)
+    with torch.inference_mode(False), torch.no_grad():
+        return camera.shifted(shift(mean, camera))

@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from torch import Tensor
 
 from toolkit.camera import Camera
+from toolkit.configuration import Config
 from toolkit.interfaces import Generator
 from toolkit.inversion import Inversion, identity_of, run_provenance
 from toolkit_plugins.optimisation.settings import read_settings
@@ -20,10 +21,8 @@ from toolkit_plugins.optimisation.target import as_single_camera, as_target
 from toolkit_plugins.optimisation.wplus import refuse_weights
 
 
-class MeanSettings(BaseModel):
+class MeanSettings(Config):
     """Settings of the mean head."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     preset: str = "default"
     samples: int = Field(10_000, ge=2)

@@ -67,8 +67,9 @@ def tune(
     """
     check_tunable(generator)
     original, tuned = frozen_copy(generator), frozen_copy(generator)
-    for each in (original, tuned):
-        cast(Module, each).load_state_dict(dict(buffers or {}), strict=False)
+    if buffers:
+        for each in (original, tuned):
+            cast(Module, each).load_state_dict(dict(buffers), strict=False)
     parameters: dict[str, Parameter] = dict(cast(Tunable, tuned).tunable_parameters())
     objective = Objective(
         image,

@@ -17,7 +17,7 @@ from torch.nn import Module
 from toolkit.camera import Camera
 from toolkit.interfaces import Generator
 from toolkit.losses.perceptual import open_perceptual
-from toolkit_plugins.optimisation.camera_offset import CameraOffset
+from toolkit_plugins.optimisation.camera_offset import CameraOffset, adapted_camera
 from toolkit_plugins.optimisation.noise_buffers import NoiseBuffers
 from toolkit_plugins.optimisation.objective import Objective
 from toolkit_plugins.optimisation.schedule import learning_rate_factor, noise_factor
@@ -33,7 +33,7 @@ class Projection:
     ws: Tensor
     """[1, num_ws, w_dim], without exploration noise."""
     camera: Camera
-    """The camera as it was used last (the input's unless it was refined)."""
+    """The camera as it was used last (the input's unless it was adapted or refined)."""
     buffers: dict[str, Tensor]
     """Synthesis noise by buffer name, where it was optimised."""
     losses: dict[str, float]
@@ -59,7 +59,7 @@ def project(
         on_step: Told about each step.
 
     Raises:
-        CapabilityError: Synthesis noise is to be optimised and the generator has none.
+        CapabilityError: Synthesis noise is to be optimised, or the camera adapted, and the generator has no such thing.
         WeightsError: The perceptual distance's weights are missing.
     """
     objective = Objective(
@@ -71,6 +71,8 @@ def project(
         raw_weight=settings.raw_weight,
         mask=mask,
     )
+    if settings.adapt_camera:
+        camera = adapted_camera(generator, camera, settings.samples)
     view = camera if settings.centre_view == "input" else None
     statistics = latent_statistics(generator, view, settings.samples)
     with torch.inference_mode(False), torch.enable_grad():

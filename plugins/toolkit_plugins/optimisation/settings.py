@@ -6,16 +6,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 
+from toolkit.configuration import Config
 from toolkit.errors import ConfigError
 from toolkit.registry import unknown_name
 
 
-class ProjectorSettings(BaseModel):
+class ProjectorSettings(Config):
     """One projector for W, W+ and what lies between; the defaults are PanoHead's own."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     preset: str = ""
     """Name of the preset that the settings started from."""
@@ -53,6 +52,8 @@ class ProjectorSettings(BaseModel):
     """Weight that keeps the synthesis noise free of structure."""
     camera_lr: float = Field(0.0, ge=0)
     """Learning rate of a small turn and shift of the camera; 0 trusts the camera."""
+    adapt_camera: bool = False
+    """Move the camera by the generator's own self-adaptation, as one of PanoHead's two scripts does."""
     seed: int = Field(0, ge=0)
 
 
@@ -116,7 +117,8 @@ _TUNE_EMBEDDED: dict[str, Any] = {
 
 PIVOTAL_PRESETS: dict[str, dict[str, Any]] = {
     "panohead-pti": PROJECTOR_PRESETS["panohead-wplus"] | {"tuning_steps": 350},
-    "panohead-pti-withseg": PROJECTOR_PRESETS["panohead-wplus"] | {"seed": 666, "tuning_steps": 500},
+    "panohead-pti-withseg": PROJECTOR_PRESETS["panohead-wplus"]
+    | {"seed": 666, "tuning_steps": 500, "adapt_camera": True},
     "pti": PROJECTOR_PRESETS["pti-w"]
     | {
         "tuning_perceptual": "lpips-alex",

@@ -50,8 +50,13 @@ def latent_statistics(generator: Generator, camera: Camera | None = None, sample
     return statistics
 
 
+def random_latents(generator: Generator, samples: int) -> Tensor:
+    """The z [samples, z_dim] that the statistics rest on, on the CPU; the same at every call."""
+    return torch.from_numpy(np.random.RandomState(SEED).randn(samples, generator.spec.latents.z_dim)).float()
+
+
 def _measure(generator: Generator, camera: Camera, samples: int, device: torch.device) -> LatentStatistics:
-    z = torch.from_numpy(np.random.RandomState(SEED).randn(samples, generator.spec.latents.z_dim)).float()
+    z = random_latents(generator, samples)
     total: Tensor | None = None
     first_layers = []
     with torch.inference_mode(False), torch.no_grad():

@@ -161,3 +161,8 @@ def test_full_scale_settings_ask_for_their_perceptual_weights(generator, photo, 
 def test_synthesis_noise_needs_a_generator_that_has_some(generator, photo, camera):
     with pytest.raises(CapabilityError, match="no synthesis noise"):
         open_wplus(generator, None, {**QUICK, "noise_buffers": True}).invert(photo, camera, generator)
+
+
+def test_camera_adaptation_needs_a_generator_that_has_one(generator, photo, camera):
+    with pytest.raises(CapabilityError, match="no camera self-adaptation"):
+        open_wplus(generator, None, {**QUICK, "adapt_camera": True}).invert(photo, camera, generator)
