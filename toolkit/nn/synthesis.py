@@ -155,7 +155,7 @@ class SynthesisBlock(nn.Module):
         """Go from (features, running image) to those of this block's resolution; ws [N, num_conv + has_rgb, w_dim]."""
         styles = iter(ws.unbind(dim=1))
         if x is None:
-            x = self.const[None].expand(ws.shape[0], -1, -1, -1)
+            x = self.const[None].expand(ws.shape[0], -1, -1, -1).contiguous(memory_format=torch.channels_last)
             x = self.conv1(x, next(styles), noise)
         elif self.architecture == "resnet":
             skip = self.skip(x, gain=math.sqrt(0.5))

@@ -15,8 +15,15 @@ from toolkit.rendering.sampling import FIXED_DRAWS, Draws, importance_depths, st
 
 EMPTY_DENSITY = -1000.0
 _TRANSMITTANCE_EPSILON = 1e-10
-CHUNK_POINTS = 1 << 18
-"""Samples evaluated at once where no gradient is kept."""
+CHUNK_POINTS = 1 << 15
+"""Samples evaluated at once on a CPU where no gradient is kept: what a core's cache holds."""
+DEVICE_CHUNK_POINTS = 1 << 21
+"""The same on other devices: what their memory holds."""
+WORTH_SPARING = 0.9
+"""Share of kept samples below which the others are left out of the field's evaluation."""
+SAFE_DENSITY = 790.0
+"""Below it, an interval with one end cut away has a weight of exactly 0 (softplus underflows), so features there are
+never seen."""
 
 
 class Field(Protocol):
@@ -29,6 +36,7 @@ class Field(Protocol):
 
 DensityField = Callable[[Tensor], Tensor]
 """Raw density [B, M] at world points [B, M, 3]."""
+_AnyField = Callable[[Tensor], tuple[Tensor, Tensor | None]]
 KeepMask = Callable[[Tensor], Tensor]
 """Whether world points [..., 3] are kept; the renderer sees nothing elsewhere."""
 
@@ -97,7 +105,7 @@ def march(
     *,
     draws: Draws = FIXED_DRAWS,
     keep: KeepMask | None = None,
-    chunk: int = CHUNK_POINTS,
+    chunk: int | None = None,
 ) -> Marched:
     """Render features, depth and opacity of a field along rays.
 
@@ -107,7 +115,7 @@ def march(
         settings: Where to sample.
         draws: Random numbers; fixed by default.
         keep: Points outside are empty.
-        chunk: Samples evaluated at once where no gradient is kept; results do not depend on it.
+        chunk: Samples evaluated at once where no gradient is kept; None chooses by device. Results do not depend on it.
     """
     return _finish(_march_all(field, rays, settings, draws, keep, chunk), settings)
 
@@ -119,7 +127,7 @@ def march_density(
     *,
     draws: Draws = FIXED_DRAWS,
     keep: KeepMask | None = None,
-    chunk: int = CHUNK_POINTS,
+    chunk: int | None = None,
 ) -> Marched:
     """Like `march`, for geometry alone: `features` is None."""
 
@@ -153,15 +161,17 @@ def _depths_and_draws(rays: Rays, settings: MarchSettings, draws: Draws) -> tupl
 
 
 def _march_all(
-    field: Callable[[Tensor], tuple[Tensor, Tensor | None]],
+    field: _AnyField,
     rays: Rays,
     settings: MarchSettings,
     draws: Draws,
     keep: KeepMask | None,
-    chunk: int,
+    chunk: int | None,
 ) -> _Accumulated:
     depths, importance = _depths_and_draws(rays, settings, draws)
     batch, count, _ = rays.directions.shape
+    if chunk is None:
+        chunk = CHUNK_POINTS if rays.directions.device.type == "cpu" else DEVICE_CHUNK_POINTS
     step = count if torch.is_grad_enabled() else max(1, chunk // (batch * settings.count))
     if step >= count:
         return _accumulate(field, rays, depths, importance, keep)
@@ -189,7 +199,7 @@ def _joined(parts: list[_Accumulated]) -> _Accumulated:
 
 
 def _accumulate(
-    field: Callable[[Tensor], tuple[Tensor, Tensor | None]],
+    field: _AnyField,
     rays: Rays,
     coarse: Tensor,
     importance: Tensor | None,
@@ -216,15 +226,33 @@ def _accumulate(
 
 
 def _evaluate(
-    field: Callable[[Tensor], tuple[Tensor, Tensor | None]], rays: Rays, depths: Tensor, keep: KeepMask | None
+    field: _AnyField, rays: Rays, depths: Tensor, keep: KeepMask | None
 ) -> tuple[Tensor, Tensor | None]:
     """Raw densities [B, R, S] and features [B, C, R, S] at depths [B, R, S]."""
-    points = points_on(rays, depths)
-    density, features = field(points.flatten(1, 2))
-    density = density.reshape(depths.shape)
-    if keep is not None:
-        density = density.masked_fill(~keep(points), EMPTY_DENSITY)
-    return density, None if features is None else features.unflatten(2, depths.shape[1:])
+    points = points_on(rays, depths).flatten(1, 2)
+    if keep is None:
+        density, features = field(points)
+    else:
+        density, features = _evaluate_kept(field, points, keep(points))
+    return density.reshape(depths.shape), None if features is None else features.unflatten(2, depths.shape[1:])
+
+
+def _evaluate_kept(field: _AnyField, points: Tensor, kept: Tensor) -> tuple[Tensor, Tensor | None]:
+    """Raw densities [B, M], empty where not kept [B, M], and features [B, C, M]; spares work where nothing is seen."""
+    most = int(kept.sum(dim=1).max()) if points.device.type == "cpu" else points.shape[1]
+    if 0 < most < WORTH_SPARING * points.shape[1]:
+        # kept points to the front; items with fewer of them are filled up with others, emptied again below
+        order = kept.byte().argsort(dim=1, descending=True, stable=True)[:, :most]
+        density, features = field(points.gather(1, order[..., None].expand(-1, -1, 3)))
+        if float(density.detach().max()) < SAFE_DENSITY:
+            density = torch.full_like(kept, EMPTY_DENSITY, dtype=density.dtype).scatter(1, order, density)
+            if features is not None:
+                channels = features.shape[1]
+                everywhere = features.new_zeros(features.shape[0], channels, points.shape[1])
+                features = everywhere.scatter(2, order[:, None].expand(-1, channels, -1), features)
+            return density.masked_fill(~kept, EMPTY_DENSITY), features
+    density, features = field(points)
+    return density.masked_fill(~kept, EMPTY_DENSITY), features
 
 
 def _node_weights(weights: Tensor) -> Tensor:

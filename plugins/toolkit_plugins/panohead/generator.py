@@ -13,13 +13,15 @@ from toolkit.errors import InputError
 from toolkit.interfaces.generator import GeneratorSpec, Latents, Orbit, Query, Render
 from toolkit.nn.superresolution import resize
 from toolkit.nn.synthesis import Noise
-from toolkit.rendering.marching import CHUNK_POINTS, march
+from toolkit.rendering.marching import march
 from toolkit.rendering.rays import camera_rays
 from toolkit.rendering.sampling import FIXED_DRAWS, Draws
 from toolkit_plugins.panohead.capabilities import PanoHeadCapabilities
 from toolkit_plugins.panohead.config import PanoHeadConfig
 from toolkit_plugins.panohead.networks import NUM_PLANES, Seed
 
+QUERY_CHUNK = 1 << 16
+"""Points queried at once where no gradient is kept."""
 MASK_SCALE, MASK_SHIFT = 1.002, 0.001
 
 
@@ -136,7 +138,7 @@ class PanoHead(PanoHeadCapabilities):
     def query(self, planes: Tensor, points: Tensor) -> Query:
         """Raw density [B, M, 1] and features [B, M, F] at world points [B, M, 3], without crop or noise."""
         volumes = self.volumes(planes)
-        step = points.shape[1] if torch.is_grad_enabled() else CHUNK_POINTS
+        step = points.shape[1] if torch.is_grad_enabled() else QUERY_CHUNK
         parts = [self.decoder(self.read(volumes, some)) for some in points.split(max(step, 1), dim=1)]
         density = torch.cat([part[0] for part in parts], dim=1)
         features = torch.cat([part[1] for part in parts], dim=2)

@@ -15,6 +15,8 @@ from toolkit.rendering.marching import MarchSettings
 from toolkit_plugins.panohead.config import PanoHeadConfig
 
 NUM_PLANES = 3
+LARGE_PLANES = 1 << 21
+"""Numbers beyond which planes no longer fit a cache, so that rearranging them pays."""
 Seed = int | torch.Generator | None
 
 
@@ -108,7 +110,8 @@ class PanoHeadNetworks(nn.Module):
             raise InputError(
                 f"planes must have shape [B, {expected[0]}, {expected[1]}, H, W], got {list(planes.shape)}"
             )
-        return trigrid.as_volumes(planes, self.config.plane_depth)
+        volumes = trigrid.as_volumes(planes, self.config.plane_depth)
+        return volumes if planes[0].numel() < LARGE_PLANES else trigrid.channels_fastest(volumes)
 
     def read(self, volumes: Tensor, points: Tensor) -> Tensor:
         """Features [B, C, M] at world points [B, M, 3]; one set of volumes may serve several batches of points."""
