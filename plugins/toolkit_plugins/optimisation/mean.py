@@ -35,6 +35,7 @@ class MeanHead:
     def __init__(self, settings: MeanSettings) -> None:
         self.settings = settings
 
+    @torch.inference_mode(False)  # a caller's inference mode would forbid gradients for good
     def invert(self, image: Tensor, camera: Camera, generator: Generator) -> Inversion:
         """Return the mean head; the image [1, 3, S, S] in [-1, 1] is only checked.
 
@@ -44,7 +45,7 @@ class MeanHead:
         started = time.perf_counter()
         as_target(image, generator)
         centre = latent_statistics(generator, samples=self.settings.samples).centre.clone()
-        with torch.inference_mode(False), torch.no_grad():
+        with torch.no_grad():
             planes = generator.planes(centre)
         return Inversion(
             ws=centre,

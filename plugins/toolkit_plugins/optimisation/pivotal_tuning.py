@@ -20,7 +20,7 @@ from toolkit.inversion import Inversion
 from toolkit.losses.perceptual import open_perceptual
 from toolkit_plugins.optimisation.locality import Locality
 from toolkit_plugins.optimisation.objective import Objective
-from toolkit_plugins.optimisation.projector import frozen_copy, project
+from toolkit_plugins.optimisation.projector import check_finite, frozen_copy, project
 from toolkit_plugins.optimisation.result import as_delta, as_inversion
 from toolkit_plugins.optimisation.settings import PIVOTAL_PRESETS, PivotalSettings, read_settings
 from toolkit_plugins.optimisation.target import OnStep, as_mask, as_single_camera, as_target
@@ -64,6 +64,7 @@ def tune(
     Raises:
         CapabilityError: The generator does not say what may be tuned.
         WeightsError: The perceptual distance's weights are missing.
+        InputError: The optimisation diverged.
     """
     check_tunable(generator)
     original, tuned = frozen_copy(generator), frozen_copy(generator)
@@ -82,7 +83,7 @@ def tune(
         raw_weight=settings.tuning_raw_weight,
         mask=mask,
     )
-    with torch.inference_mode(False), torch.enable_grad():
+    with torch.enable_grad():
         locality = Locality(original, tuned, ws, camera, objective, settings)
         for parameter in parameters.values():
             parameter.requires_grad_(True)
@@ -93,8 +94,10 @@ def tune(
             losses = {name: float(value.detach()) for name, value in terms.items()}
             if settings.early_stop is not None and losses.get("perceptual", math.inf) <= settings.early_stop:
                 break
+            loss = objective.total(terms) + locality.loss(step)
+            check_finite(loss, "tuning", step, "tuning_lr")
             optimiser.zero_grad(set_to_none=True)
-            (objective.total(terms) + locality.loss(step)).backward()
+            loss.backward()
             optimiser.step()
             steps = step + 1
             if on_step is not None:
@@ -126,6 +129,7 @@ class PivotalTuning:
         self.on_step: OnStep | None = None
         """Told about every step; the steps of both stages are counted together."""
 
+    @torch.inference_mode(False)  # a caller's inference mode would forbid gradients for good
     def invert(self, image: Tensor, camera: Camera, generator: Generator) -> Inversion:
         """Invert one image.
 

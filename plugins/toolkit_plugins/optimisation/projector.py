@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.nn import Module
 
 from toolkit.camera import Camera
+from toolkit.errors import InputError
 from toolkit.interfaces import Generator
 from toolkit.losses.perceptual import open_perceptual
 from toolkit_plugins.optimisation.camera_offset import CameraOffset, adapted_camera
@@ -61,6 +62,7 @@ def project(
     Raises:
         CapabilityError: Synthesis noise is to be optimised, or the camera adapted, and the generator has no such thing.
         WeightsError: The perceptual distance's weights are missing.
+        InputError: The optimisation diverged.
     """
     objective = Objective(
         image,
@@ -75,7 +77,7 @@ def project(
         camera = adapted_camera(generator, camera, settings.samples)
     view = camera if settings.centre_view == "input" else None
     statistics = latent_statistics(generator, view, settings.samples)
-    with torch.inference_mode(False), torch.enable_grad():
+    with torch.enable_grad():
         return _Loop(frozen_copy(generator), camera, objective, statistics, settings).run(on_step)
 
 
@@ -84,6 +86,16 @@ def frozen_copy(generator: Generator) -> Generator:
     frozen = copy.deepcopy(generator)
     cast(Module, frozen).eval().requires_grad_(False)
     return frozen
+
+
+def check_finite(loss: Tensor, stage: str, step: int, rate: str) -> None:
+    """Stop an optimisation that ran away.
+
+    Raises:
+        InputError: The loss is NaN or infinite.
+    """
+    if not torch.isfinite(loss):
+        raise InputError(f"the {stage} diverged at step {step} (loss {float(loss.detach())}): try a lower {rate!r}")
 
 
 class _Loop:
@@ -136,6 +148,7 @@ class _Loop:
         render = self.generator.render(self.generator.planes(ws), ws, camera, self._resolution(step))
         terms = self.objective.terms(render)
         loss = self.objective.total(terms) + self._regularisation(step, terms)
+        check_finite(loss, "projection", step, "lr")
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()
         self.optimiser.step()

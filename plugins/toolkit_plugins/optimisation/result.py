@@ -52,7 +52,7 @@ def as_inversion(
         ),
         **identity_of(spec),
     )
-    with torch.inference_mode(False), torch.no_grad():
+    with torch.no_grad():
         inversion.planes = inversion.tuned_generator(generator).planes(ws)
     seconds = time.perf_counter() - started
     inversion.timings = {**timings, "planes": seconds, "total": sum(timings.values()) + seconds}

@@ -19,7 +19,7 @@ class ProjectorSettings(Config):
     preset: str = ""
     """Name of the preset that the settings started from."""
     steps: int = Field(500, ge=1)
-    lr: float = Field(0.1, gt=0)
+    lr: float = Field(0.1, gt=0, le=1000)
     """Adam's base learning rate, scaled by the schedule."""
     shared: float = Field(0.0, ge=0, le=1)
     """Share of the steps, the first ones, in which all layers share one w: 0 is W+, 1 is W."""
@@ -50,7 +50,7 @@ class ProjectorSettings(Config):
     """Also optimise the synthesis noise (StyleGAN's `noise_const` buffers)."""
     noise_buffer_weight: float = Field(1e5, ge=0)
     """Weight that keeps the synthesis noise free of structure."""
-    camera_lr: float = Field(0.0, ge=0)
+    camera_lr: float = Field(0.0, ge=0, le=1)
     """Learning rate of a small turn and shift of the camera; 0 trusts the camera."""
     adapt_camera: bool = False
     """Move the camera by the generator's own self-adaptation, as one of PanoHead's two scripts does."""
@@ -61,7 +61,7 @@ class PivotalSettings(ProjectorSettings):
     """The projector that finds the pivot, and how the generator is tuned around it."""
 
     tuning_steps: int = Field(350, ge=1)
-    tuning_lr: float = Field(3e-4, gt=0)
+    tuning_lr: float = Field(3e-4, gt=0, le=1000)
     """Adam's learning rate, constant."""
     tuning_perceptual: str | None = None
     """Perceptual distance of the tuning; None takes the projector's."""

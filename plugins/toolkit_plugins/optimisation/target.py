@@ -25,7 +25,7 @@ def as_target(image: Tensor, generator: Generator) -> Tensor:
     """
     if image.ndim != 4 or image.shape[0] != 1 or image.shape[1] != 3 or image.shape[2] != image.shape[3]:
         raise InputError(f"the image must have shape [1, 3, S, S], got {list(image.shape)}")
-    target = image.detach().to(device_of(generator), torch.float32)
+    target = image.detach().to(device_of(generator), torch.float32).clone()
     if not torch.isfinite(target).all() or target.abs().max() > 1.01:
         raise InputError("the image must hold values in [-1, 1]")
     return resized(target, generator.spec.image_size)
@@ -52,7 +52,7 @@ def as_mask(mask: Tensor | None, generator: Generator) -> Tensor | None:
         return None
     if mask.ndim != 4 or mask.shape[:2] != (1, 1) or mask.shape[2] != mask.shape[3]:
         raise InputError(f"the mask must have shape [1, 1, S, S], got {list(mask.shape)}")
-    return resized(mask.detach().to(device_of(generator), torch.float32), generator.spec.image_size)
+    return resized(mask.detach().to(device_of(generator), torch.float32).clone(), generator.spec.image_size)
 
 
 def resized(image: Tensor, size: int) -> Tensor:

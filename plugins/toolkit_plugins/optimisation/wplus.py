@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from toolkit.camera import Camera
@@ -30,6 +31,7 @@ class WPlus:
         self.on_step: OnStep | None = None
         """Told about every step."""
 
+    @torch.inference_mode(False)  # a caller's inference mode would forbid gradients for good
     def invert(self, image: Tensor, camera: Camera, generator: Generator) -> Inversion:
         """Invert one image.
 

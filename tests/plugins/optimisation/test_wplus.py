@@ -59,8 +59,10 @@ def test_nothing_of_the_callers_is_changed(photo, camera):
 
 @pytest.mark.parametrize("guard", [torch.no_grad, torch.inference_mode])
 def test_it_works_where_the_caller_switched_gradients_off(generator, photo, camera, guard):
+    method = open_wplus(generator, None, {**QUICK, "steps": 2})
     with guard():
-        found = open_wplus(generator, None, {**QUICK, "steps": 2}).invert(photo.clone(), camera, generator)
+        method.mask = torch.ones(1, 1, 48, 48)
+        found = method.invert(photo.clone(), Camera(camera.label.clone()), generator)
     assert torch.isfinite(found.ws).all()
 
 
@@ -166,3 +168,10 @@ def test_synthesis_noise_needs_a_generator_that_has_some(generator, photo, camer
 def test_camera_adaptation_needs_a_generator_that_has_one(generator, photo, camera):
     with pytest.raises(CapabilityError, match="no camera self-adaptation"):
         open_wplus(generator, None, {**QUICK, "adapt_camera": True}).invert(photo, camera, generator)
+
+
+def test_a_projection_that_runs_away_stops_with_advice(generator, photo, camera):
+    with pytest.raises(InputError, match=r"diverged at step .*'lr'"):
+        open_wplus(generator, None, {**QUICK, "lr": 1000.0, "centre_weight": 1e38, "steps": 5}).invert(
+            photo, camera, generator
+        )
