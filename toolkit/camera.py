@@ -128,9 +128,15 @@ class Camera:
         return self.label.shape[0]
 
     def __getitem__(self, index: int | slice | Tensor) -> Camera:
-        """Select cameras; the batch dimension stays."""
+        """Select cameras; the batch dimension stays.
+
+        Raises:
+            IndexError: There is no camera of that number (which is also what ends a loop over cameras).
+        """
         if isinstance(index, int):
-            index = slice(index, index + 1) if index >= 0 else slice(index, index + 1 or None)
+            if not -len(self) <= index < len(self):
+                raise IndexError(f"camera {index} of {len(self)}")
+            index = slice(index % len(self), index % len(self) + 1)
         return Camera(self.label[index])
 
     def to(self, target: torch.device | str | torch.dtype) -> Camera:
@@ -236,6 +242,8 @@ def look_at(origins: Tensor, pivot: Tensor) -> Tensor:
 
 def rotation_distance(first: Camera, second: Camera) -> Tensor:
     """Angle [B] in radians between the rotations of two batches of cameras (geodesic)."""
-    relative = first.rotation.transpose(1, 2) @ second.rotation
+    relative = first.rotation.double().transpose(1, 2) @ second.rotation.double()
     cosine = (relative.diagonal(dim1=1, dim2=2).sum(1) - 1) / 2
-    return torch.acos(cosine.clamp(-1, 1))
+    twist = relative - relative.transpose(1, 2)
+    sine = torch.stack([twist[:, 2, 1], twist[:, 0, 2], twist[:, 1, 0]], dim=1).norm(dim=1) / 2
+    return torch.atan2(sine, cosine).to(first.label.dtype)  # exact for small angles, where the arc cosine is not

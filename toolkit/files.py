@@ -13,7 +13,16 @@ from pathlib import Path
 
 from toolkit.errors import OutputError
 
-_DISK_ERRORS = {errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EPERM, errno.EDQUOT, errno.ENOTDIR, errno.EISDIR}
+_DISK_ERRORS = {
+    errno.ENOSPC,
+    errno.EROFS,
+    errno.EACCES,
+    errno.EPERM,
+    errno.EDQUOT,
+    errno.ENOTDIR,
+    errno.EISDIR,
+    errno.EEXIST,
+}
 
 
 @contextlib.contextmanager
@@ -26,7 +35,7 @@ def disk_errors_named(target: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno in _DISK_ERRORS:
+        if error.errno in _DISK_ERRORS and _concerns(error, target):
             raise OutputError(f"cannot write {target}: {os.strerror(error.errno)}") from error
         raise
 
@@ -72,21 +81,42 @@ def atomic_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
         try:
             yield temporary
             temporary.chmod(0o777 & ~_umask())
-            old = Path(tempfile.mkdtemp(prefix=f".{target.name}-old-", dir=target.parent))
-            try:
-                if target.exists():
-                    target.rename(old / target.name)
-                temporary.rename(target)
-            finally:
-                shutil.rmtree(old, ignore_errors=True)
+            _exchange(temporary, target)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _exchange(new: Path, target: Path) -> None:
+    """Put the folder `new` in the place of `target`, which comes back if that fails."""
+    shelf = Path(tempfile.mkdtemp(prefix=f".{target.name}-old-", dir=target.parent))
+    shelved = shelf / target.name
+    try:
+        if target.exists():
+            target.rename(shelved)
+        new.rename(target)
+    except BaseException:
+        if shelved.exists() and not target.exists():
+            shelved.rename(target)
+        raise
+    finally:
+        shutil.rmtree(shelf, ignore_errors=True)
+
+
+def _concerns(error: OSError, target: Path) -> bool:
+    """Whether an error is about the target's surroundings, not about another file that the block was reading."""
+    if not isinstance(error.filename, (str, os.PathLike)):
+        return True
+    place = Path(error.filename).absolute()
+    around = target.absolute().parent
+    return place == around or around in place.parents or place in around.parents
 
 
 def file_sha256(path: str | os.PathLike[str]) -> str:
     """Return the hexadecimal sha256 of a file's bytes."""
     with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest() if hasattr(hashlib, "file_digest") else _sha256(file.read())
+        return (
+            hashlib.file_digest(file, "sha256").hexdigest() if hasattr(hashlib, "file_digest") else _sha256(file.read())
+        )
 
 
 def _sha256(data: bytes) -> str:
