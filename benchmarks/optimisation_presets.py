@@ -1,4 +1,4 @@
-"""Compare presets of `wplus` and `pti` on multi-view heads: how well seen and unseen views come out, and how long it takes.
+"""Compare presets of `wplus` and `pti` on multi-view heads: how views seen and unseen come out, and how long it takes.
 
 Usage:
     toolkit data make heads360 heads --subjects 4 --split val --seed 7 --views front,right_60,right_90,back --size 128
