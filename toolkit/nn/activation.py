@@ -50,6 +50,8 @@ def activate(
         slope: Negative slope of 'lrelu'; None takes 0.2.
     """
     function, own_gain = _FUNCTIONS[kind]
+    if kind in ("lrelu", "linear") and bias is not None and not torch.is_grad_enabled():
+        return _activate_in_place(x, kind, bias, own_gain if gain is None else gain, clamp, slope)
     if bias is not None:
         x = x + bias.to(x.dtype).reshape([1, -1] + [1] * (x.ndim - 2))
     x = F.leaky_relu(x, slope) if kind == "lrelu" and slope is not None else function(x)
@@ -57,3 +59,15 @@ def activate(
     if gain != 1:
         x = x * gain
     return x if clamp is None else x.clamp(-clamp, clamp)
+
+
+def _activate_in_place(
+    x: Tensor, kind: str, bias: Tensor, gain: float, clamp: float | None, slope: float | None
+) -> Tensor:
+    """The same without a fresh tensor per step, where nobody will ask for gradients."""
+    x = x + bias.to(x.dtype).reshape([1, -1] + [1] * (x.ndim - 2))
+    if kind == "lrelu":
+        F.leaky_relu_(x, LEAKY_SLOPE if slope is None else slope)
+    if gain != 1:
+        x.mul_(gain)
+    return x if clamp is None else x.clamp_(-clamp, clamp)

@@ -38,6 +38,9 @@ def convolve(
     """
     size = weight.shape[-1]
     pad = size // 2
+    if up == 1 and down == 1 and size == 1 and groups == 1:
+        # a matrix product: the convolution's backward copies between layouts and takes several times as long
+        return torch.matmul(weight[:, :, 0, 0], x.flatten(2)).unflatten(2, x.shape[2:])
     if up == 1 and down == 1:
         return F.conv2d(x, weight.flip([2, 3]) if flip else weight, padding=pad, groups=groups)
     if kernel is None:
@@ -59,9 +62,7 @@ def _convolve_up(x: Tensor, weight: Tensor, kernel: Tensor, up: int, groups: int
     """True convolution on the zero-inserted input, then the filter: zeros are skipped by a strided transposed form."""
     out, each, size, _ = weight.shape
     swapped = weight.reshape(groups, out // groups, each, size, size).transpose(1, 2)
-    spread = F.conv_transpose2d(
-        x, swapped.reshape(groups * each, out // groups, size, size), stride=up, groups=groups
-    )
+    spread = F.conv_transpose2d(x, swapped.reshape(groups * each, out // groups, size, size), stride=up, groups=groups)
     before_x, after_x, before_y, after_y = _same_padding(kernel, up=up, extra=size // 2)
     lead, trail = size - 1, size - up
     padding = (before_x - lead, after_x - trail, before_y - lead, after_y - trail)

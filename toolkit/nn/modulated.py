@@ -45,10 +45,16 @@ def modulated_convolve(
     """
     styles = styles.to(x.dtype)
     weight = weight.to(x.dtype)
-    x = convolve(x * styles[:, :, None, None], weight, kernel, up=up, flip=up > 1)
-    if not demodulate:
+    scale = demodulation(weight, styles)[:, :, None, None] if demodulate else None
+    if x.shape[0] == 1 and not torch.is_grad_enabled():
+        # a single sample's own weight is smaller than its activations, and nobody asks for its gradient
+        own = weight * styles[0, :, None, None]
+        own = own if scale is None else own * scale[0, :, None]
+        x, scale = convolve(x, own, kernel, up=up, flip=up > 1), None
+    else:
+        x = convolve(x * styles[:, :, None, None], weight, kernel, up=up, flip=up > 1)
+    if scale is None:
         return x if noise is None else x + noise
-    scale = demodulation(weight, styles)[:, :, None, None]
     return x * scale if noise is None else torch.addcmul(noise.to(x.dtype), x, scale)
 
 

@@ -90,7 +90,7 @@ class SuperResolution(nn.Module):
             self.register_buffer("resample_filter", low_pass())
 
     def forward(self, raw: Tensor, features: Tensor, ws: Tensor, noise: Noise = SILENT) -> Tensor:
-        """Enlarge raw [N, 3, R, R] and features [N, C, R, R] under ws [N, num_ws, w_dim] (the last one) to the final image."""
+        """Enlarge raw [N, 3, R, R] and features [N, C, R, R] under the last of ws [N, num_ws, w_dim] to the image."""
         styles = ws[:, -1:].expand(-1, 3, -1).to(features.dtype)
         raw, features = self.resized(raw, features)
         x, image = self.block0(features.contiguous(memory_format=torch.channels_last), raw, styles, noise)

@@ -137,7 +137,14 @@ def march_density(
     return _finish(_march_all(field, rays, settings, draws, keep, chunk), settings)
 
 
-def trace(field: Field, rays: Rays, settings: MarchSettings, *, draws: Draws = FIXED_DRAWS, keep: KeepMask | None = None) -> Trace:
+def trace(
+    field: Field,
+    rays: Rays,
+    settings: MarchSettings,
+    *,
+    draws: Draws = FIXED_DRAWS,
+    keep: KeepMask | None = None,
+) -> Trace:
     """The samples, densities and weights of a render, all rays at once."""
     return _accumulate(field, rays, *_depths_and_draws(rays, settings, draws), keep).trace
 
@@ -225,9 +232,7 @@ def _accumulate(
     return _summed(result, Trace(coarse, first_weights, fine, depths, densities, weights))
 
 
-def _evaluate(
-    field: _AnyField, rays: Rays, depths: Tensor, keep: KeepMask | None
-) -> tuple[Tensor, Tensor | None]:
+def _evaluate(field: _AnyField, rays: Rays, depths: Tensor, keep: KeepMask | None) -> tuple[Tensor, Tensor | None]:
     """Raw densities [B, R, S] and features [B, C, R, S] at depths [B, R, S]."""
     points = points_on(rays, depths).flatten(1, 2)
     if keep is None:

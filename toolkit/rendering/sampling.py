@@ -63,9 +63,7 @@ def _fitted(draws: Tensor, batch: int, rays: int, count: int, name: str) -> Tens
     return draws.reshape(batch, rays, count)
 
 
-def stratified_depths(
-    start: float | Tensor, end: float | Tensor, jitter: Tensor, *, disparity: bool = False
-) -> Tensor:
+def stratified_depths(start: float | Tensor, end: float | Tensor, jitter: Tensor, *, disparity: bool = False) -> Tensor:
     """Depths [B, R, S], one per stratum; the last stratum reaches one step beyond `end`, as upstream.
 
     Args:

@@ -42,7 +42,7 @@ class PanoHead(PanoHeadCapabilities):
         return self._spec
 
     def renew_spec(self) -> None:
-        """Forget the fingerprint: to be called by whoever changes weights in place and means it as another generator."""
+        """Forget the fingerprint: for whoever changes weights in place and means the result as another generator."""
         self._spec = None
 
     @property
