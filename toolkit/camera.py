@@ -98,9 +98,7 @@ class Camera:
         yaws, pitches = yaws.reshape(-1), pitches.reshape(-1)
         limit = math.pi / 2 - 1e-4
         pitches = pitches.clamp(-limit, limit)
-        origins = radius * torch.stack(
-            [pitches.cos() * yaws.sin(), pitches.sin(), pitches.cos() * yaws.cos()], dim=1
-        )
+        origins = radius * torch.stack([pitches.cos() * yaws.sin(), pitches.sin(), pitches.cos() * yaws.cos()], dim=1)
         return cls.from_matrices(look_at(origins, torch.as_tensor(pivot, dtype=origins.dtype)), pinhole(focal))
 
     @property
@@ -207,7 +205,8 @@ class Camera:
         centres = (torch.arange(resolution, dtype=self.label.dtype, device=self.label.device) + 0.5) / resolution
         y, x = torch.meshgrid(centres, centres, indexing="ij")
         x, y = x.reshape(1, -1), y.reshape(1, -1)
-        local = torch.stack([(x - cx + cy * skew / fy - skew * y / fy) / fx, (y - cy) / fy + 0 * x, 1 + 0 * (x * fx)], -1)
+        down = (y - cy) / fy
+        local = torch.stack([(x - cx - skew * down) / fx, down, torch.ones_like(down)], dim=-1)
         directions = torch.nn.functional.normalize(local @ self.rotation.transpose(1, 2), dim=-1)
         return self.position, directions
 

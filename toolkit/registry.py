@@ -1,7 +1,8 @@
 """Finds plugins, owns their names, builds what they offer only when asked.
 
-A plugin is an entry point of the group `toolkit` that names a module with hook implementations. One that fails to import,
-registers a taken name, or was made for another interface version is kept out as a whole and listed with its reason.
+A plugin is an entry point of the group `toolkit` that names a module with hook implementations. One that fails to
+import, registers a taken name, or was made for another interface version is kept out as a whole and listed with its
+reason.
 The environment variable TOOLKIT_PLUGINS restricts discovery to the named entry points (comma separated; empty: none).
 """
 
@@ -11,9 +12,10 @@ import difflib
 import functools
 import importlib
 import os
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Protocol
 
 import pluggy
@@ -23,6 +25,7 @@ from toolkit.errors import PluginError
 
 ENTRY_POINT_GROUP = "toolkit"
 PLUGINS_VARIABLE = "TOOLKIT_PLUGINS"
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]*")  # no comma: names are given as lists
 
 KINDS = {
     "generator": "register_generators",
@@ -80,14 +83,15 @@ class Registration:
         """Import the factory.
 
         Raises:
-            PluginError: The target cannot be imported.
+            PluginError: The target cannot be imported, for whatever reason.
         """
         module, _, attribute = self.target.partition(":")
         try:
             return getattr(importlib.import_module(module), attribute)
-        except (ImportError, AttributeError) as error:
+        except Exception as error:  # whatever a stranger's module raises while it is imported
             raise PluginError(
-                f"{self.kind} {self.name!r} of plugin {self.plugin!r} cannot be loaded from {self.target!r}: {error}"
+                f"{self.kind} {self.name!r} of plugin {self.plugin!r} cannot be loaded from {self.target!r}: "
+                f"{type(error).__name__}: {error}"
             ) from error
 
 
@@ -143,8 +147,11 @@ class Registry:
     ) -> None:
         if interface != INTERFACE_VERSIONS[kind]:
             raise PluginError(
-                f"{kind} {name!r} was made for interface version {interface}, this toolkit has {INTERFACE_VERSIONS[kind]}"
+                f"{kind} {name!r} was made for interface version {interface}, "
+                f"this toolkit has {INTERFACE_VERSIONS[kind]}"
             )
+        if not _NAME.fullmatch(name):
+            raise PluginError(f"{kind} {name!r}: a name is letters, digits and any of _ . + - after the first")
         if ":" not in target:
             raise PluginError(f"{kind} {name!r}: target must be 'module:attribute', got {target!r}")
         taken = offered.get((kind, name)) or self.registrations.get((kind, name))
@@ -189,7 +196,13 @@ def discover(variable: str | None = None) -> Registry:
     """
     registry = Registry()
     wanted = None if variable is None else {name.strip() for name in variable.split(",") if name.strip()}
-    points = {point.name: point for point in entry_points(group=ENTRY_POINT_GROUP)}
+    points: dict[str, EntryPoint] = {}
+    for point in entry_points(group=ENTRY_POINT_GROUP):
+        first = points.setdefault(point.name, point)
+        if first.value != point.value:
+            registry.broken.append(
+                BrokenPlugin(point.name, f"two packages install a plugin of this name: {first.value} and {point.value}")
+            )
     for missing in sorted((wanted or set()) - points.keys()):
         registry.broken.append(BrokenPlugin(missing, unknown_name("plugin", missing, points)))
     for name, point in sorted(points.items()):
@@ -197,7 +210,7 @@ def discover(variable: str | None = None) -> Registry:
             continue
         try:
             module = point.load()
-        except Exception as error:  # a stranger's module may raise anything while it is imported
+        except (Exception, SystemExit) as error:  # a stranger's module may raise anything while it is imported
             registry.broken.append(BrokenPlugin(name, f"{type(error).__name__}: {error}"))
         else:
             registry.add_plugin(name, module)
