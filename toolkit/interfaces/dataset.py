@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, NamedTuple, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -64,4 +64,34 @@ class Makeable(Protocol):
 
     def make(self, request: MakeRequest) -> Path:
         """Write a data set folder (DESIGN section 5) and return it."""
+        ...
+
+
+class RayColours(NamedTuple):
+    """What rays of a procedural head see."""
+
+    rgb: Tensor
+    """[R, 3] in [-1, 1]; white where nothing is hit."""
+    depth: Tensor
+    """[R], distance along the unit ray; 0 where nothing is hit."""
+    hit: Tensor
+    """[R] bool."""
+
+
+@runtime_checkable
+class ProceduralHeads(Protocol):
+    """Capability of a data set plugin: heads that can be looked at along any ray, made from a latent."""
+
+    latent_dim: int
+
+    def latent(self, split: str, seed: int, index: int) -> Tensor:
+        """The latent [latent_dim] of a subject; splits never share one."""
+        ...
+
+    def trace(self, latent: Tensor, origins: Tensor, directions: Tensor) -> RayColours:
+        """Look along rays [R, 3], [R, 3] (unit) at the head with this latent."""
+        ...
+
+    def landmarks(self, latent: Tensor) -> Tensor:
+        """Image-left eye, image-right eye, nose tip, image-left and -right mouth corner in world units [5, 3]."""
         ...

@@ -38,3 +38,15 @@ def register_architectures(register: Register) -> None:
         summary="generator of PanoHead",
         interface=1,
     )
+
+
+@hookimpl
+def register_trainables(register: Register) -> None:
+    """Offer the training of the miniature."""
+    register(
+        "panohead-mini",
+        "toolkit_plugins.panohead.training.job:make_job",
+        summary="the embedded generator, learnt from procedural heads",
+        interface=1,
+        world="embedded",
+    )

@@ -1,0 +1,49 @@
+# Everything runs in one .venv that the first target makes; every target can be run again at any time.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+OUT ?= out
+
+.PHONY: help demo test test-all lint types weights bench clean
+
+help:
+	@echo "make demo      install, then turn a photograph and a synthetic face into 3D heads (see $(OUT)/)"
+	@echo "make test      install, then run the tests"
+	@echo "make test-all  the slow tests too"
+	@echo "make lint types weights bench clean"
+
+$(VENV)/.installed: pyproject.toml setup.py constraints.txt
+	@echo "== installing into $(VENV) (about 3 minutes and 6 GB)"
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || { echo "Python 3.10 or newer is needed"; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { echo "python3-venv is needed: apt-get install python3-venv"; exit 1; }
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@
+
+demo: $(VENV)/.installed
+	@echo "== toolkit demo"
+	$(BIN)/toolkit demo --out $(OUT)
+
+test: $(VENV)/.installed
+	@echo "== tests"
+	$(BIN)/python -m pytest
+
+test-all: $(VENV)/.installed
+	@echo "== tests, the slow ones too"
+	$(BIN)/python -m pytest -m ''
+
+lint: $(VENV)/.installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(VENV)/.installed
+	$(BIN)/mypy
+
+weights: $(VENV)/.installed
+	@echo "== training the embedded weights again (hours)"
+	$(BIN)/toolkit train panohead-mini --out $(OUT)/training/panohead-mini
+
+bench: $(VENV)/.installed
+	@for benchmark in benchmarks/*.py; do echo "== $$benchmark"; $(BIN)/python $$benchmark; done
+
+clean:
+	rm -rf $(VENV) $(OUT) build dist ./*.egg-info

@@ -1,0 +1,91 @@
+"""Held-out procedural heads, seen beside what the generator makes of their latents."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from toolkit.camera import Camera
+from toolkit.interfaces import ProceduralHeads
+from toolkit.weights.tensors import read_metadata, read_tensors, write_tensors
+from toolkit_plugins.panohead.generator import PanoHead
+from toolkit_plugins.panohead.training.rays import unit_latent
+
+YAWS = (0, 40, 90, 180, 270)
+_VERSION = 2
+
+
+class HeldOut:
+    """Truth images of the first heads of the validation split, made once and kept beside the rays."""
+
+    def __init__(self, heads: ProceduralHeads, count: int, size: int, folder: Path) -> None:
+        """Read the truth from `folder`, or make it."""
+        file, about = folder / f"held-out-{count}-{size}.safetensors", {"version": _VERSION, "yaws": list(YAWS)}
+        if not file.is_file() or read_metadata(file).get("about") != about:
+            write_tensors(file, _truth(heads, count, size), {"about": about})
+        tensors, _ = read_tensors(file)
+        self.latents: Tensor = tensors["latents"]
+        """[H, z], unit RMS."""
+        self.images: Tensor = tensors["images"]
+        """[H, V, 3, S, S] in [-1, 1], on white."""
+        self.masks: Tensor = tensors["masks"]
+        """[H, V, 1, S, S] in [0, 1]."""
+
+    @torch.no_grad()
+    def rendered(self, generator: PanoHead) -> Tensor:
+        """The generator's views [H, V, 3, S, S] from the same latents and cameras."""
+        device = next(generator.parameters()).device
+        views = []
+        for latent in self.latents:
+            ws = generator.mapping(latent[None].to(device), Camera.orbit())
+            planes = generator.planes(ws)
+            views.append(torch.cat([generator.render(planes, ws, camera).image for camera in cameras()]))
+        return torch.stack(views).cpu()
+
+    def score(self, generator: PanoHead) -> dict[str, float]:
+        """PSNR in dB over images in [-1, 1]: mean over images of the whole image, and of the head's mask alone."""
+        error = (self.rendered(generator).clamp(-1, 1) - self.images).square()
+        whole = error.mean((2, 3, 4))
+        head = (error * self.masks).sum((2, 3, 4)) / (3 * self.masks.sum((2, 3, 4)))
+        return {"psnr": _psnr(whole), "psnr_head": _psnr(head)}
+
+
+def sheet_of(truth: HeldOut, generator: PanoHead, heads: int = 6) -> np.ndarray:
+    """A picture [H, W, 3] uint8: for every head a row of truth above a row of the generator."""
+    made = truth.rendered(generator)[:heads].clamp(-1, 1)
+    rows = []
+    for real, fake in zip(truth.images[:heads], made, strict=True):
+        rows.append(torch.cat([torch.cat(list(views), dim=2) for views in (real, fake)], dim=1))
+    left, right = rows[: len(rows) // 2], rows[len(rows) // 2 : 2 * (len(rows) // 2)]
+    picture = torch.cat([torch.cat(left, dim=1), torch.cat(right, dim=1)], dim=2) if right else left[0]
+    return ((picture + 1) * 127.5).round().byte().permute(1, 2, 0).numpy()
+
+
+def cameras() -> list[Camera]:
+    """The cameras of `YAWS`, pitch 0."""
+    return [Camera.orbit(math.radians(yaw)) for yaw in YAWS]
+
+
+def _psnr(error: Tensor) -> float:
+    return float((10 * torch.log10(4 / error)).mean())
+
+
+def _truth(heads: ProceduralHeads, count: int, size: int) -> dict[str, Tensor]:
+    latents = [unit_latent(heads.latent("val", 0, index)) for index in range(count)]
+    images, masks = [], []
+    for latent in latents:
+        views = [_view(heads, latent, camera, size) for camera in cameras()]
+        images.append(torch.stack([view[:3] for view in views]))
+        masks.append(torch.stack([(view[3:] + 1) / 2 for view in views]))
+    return {"latents": torch.stack(latents), "images": torch.stack(images), "masks": torch.stack(masks)}
+
+
+def _view(heads: ProceduralHeads, latent: Tensor, camera: Camera, size: int, antialias: int = 2) -> Tensor:
+    origin, directions = camera.rays(size * antialias)
+    seen = heads.trace(latent, origin.expand(directions.shape[1], 3), directions[0])
+    picture = torch.cat([seen.rgb, seen.hit[:, None] * 2.0 - 1], 1).reshape(size * antialias, size * antialias, 4)
+    return torch.nn.functional.avg_pool2d(picture.permute(2, 0, 1), antialias)

@@ -1,0 +1,142 @@
+"""The losses of `panohead-mini`: on single rays by known depth, and on patches through super-resolution."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from toolkit.camera import Camera
+from toolkit.nn.synthesis import Noise
+from toolkit.rendering.marching import march
+from toolkit.rendering.rays import Rays
+from toolkit.rendering.sampling import Draws
+from toolkit_plugins.panohead.generator import PanoHead
+from toolkit_plugins.panohead.training.guided import GuidedSettings, guided_depths, guided_march
+from toolkit_plugins.panohead.training.settings import LossSettings
+
+SILENT = Noise("none")
+MARGIN = 2
+"""Rays at a patch's border whose super-resolution sees padding instead of neighbours."""
+
+
+class RayBatch(NamedTuple):
+    """Single rays of a batch of heads."""
+
+    origins: Tensor
+    """[B, R, 3]."""
+    directions: Tensor
+    """[B, R, 3]."""
+    places: Tensor
+    """[B, R, 2] image coordinates 0..1."""
+    colours: Tensor
+    """[B, R, 3] in [-1, 1]."""
+    depths: Tensor
+    """[B, R], 0 for a miss."""
+
+
+class PatchBatch(NamedTuple):
+    """One patch of each head."""
+
+    rays: Rays
+    """[B, P*P] rays."""
+    places: Tensor
+    """[B, P, P, 2] image coordinates 0..1."""
+    image: Tensor
+    """[B, 3, uP, uP] in [-1, 1]."""
+    mask: Tensor
+    """[B, 1, uP, uP] in [0, 1]."""
+
+
+def ray_losses(
+    generator: PanoHead, planes: Tensor, ws: Tensor, rays: RayBatch, weights: LossSettings, source: torch.Generator
+) -> dict[str, Tensor]:
+    """Colour, mask and free-space losses of single rays, weighted."""
+    config = generator.config
+    settings = GuidedSettings(float(config.ray_start), float(config.ray_end))
+    depths, is_free = guided_depths(rays.depths, settings, source)
+    volumes = generator.volumes(planes)
+    step = (settings.far - settings.near) / config.samples
+    seen = guided_march(
+        lambda points: generator.decoder(generator.read(volumes, points)),
+        Rays(rays.origins, rays.directions), depths, is_free, step,
+    )  # fmt: skip
+    features = seen.features + (1 - seen.opacity)[:, None] * _background_at(generator, ws, rays.places)
+    colours = raw_colours(generator, features[..., None], ws)[..., 0].transpose(1, 2)
+    return {
+        "colour": weights.colour * (colours - rays.colours).abs().mean(),
+        "mask": weights.mask * (seen.opacity - (rays.depths > 0).float()).abs().mean(),
+        "free_space": weights.free_space * seen.free_space,
+    }
+
+
+def patch_losses(
+    generator: PanoHead, planes: Tensor, ws: Tensor, patch: PatchBatch, weights: LossSettings, source: torch.Generator
+) -> dict[str, Tensor]:
+    """Losses of patches rendered as at test time (no depth known), raw and super-resolved, weighted."""
+    volumes = generator.volumes(planes)
+    marched = march(
+        lambda points: generator.decoder(generator.read(volumes, points)),
+        patch.rays, generator.march_settings, draws=Draws(generator=source), keep=generator.keeps,
+    )  # fmt: skip
+    assert marched.features is not None  # for the type checker: this field has features
+    side = patch.places.shape[1]
+    opacity = marched.opacity.unflatten(1, (side, side))[:, None]
+    behind = _background_at(generator, ws, patch.places.flatten(1, 2)).unflatten(2, (side, side))
+    features = marched.features.unflatten(2, (side, side)) + (1 - opacity) * behind
+    raw = raw_colours(generator, features, ws)
+    image = enlarged(generator, raw, features, ws)
+    small = F.avg_pool2d(patch.image, image.shape[-1] // side)
+    covered = F.avg_pool2d(patch.mask, image.shape[-1] // side)
+    inner = image.shape[-1] // side * MARGIN
+    image, truth = image[..., inner:-inner, inner:-inner], patch.image[..., inner:-inner, inner:-inner]
+    return {
+        "patch_raw": weights.patch_raw * (raw - small).abs().mean(),
+        "patch_mask": weights.mask * (opacity - covered).abs().mean(),
+        "patch_image": weights.patch_image * (image - truth).abs().mean(),
+        "patch_edges": weights.patch_edges * edge_difference(image, truth),
+    }
+
+
+def raw_colours(generator: PanoHead, features: Tensor, ws: Tensor) -> Tensor:
+    """Raw image [B, 3, H, W] of composited features [B, F, H, W]."""
+    return features[:, :3] if generator.torgb is None else generator.torgb(features, ws[:, -1])
+
+
+def enlarged(generator: PanoHead, raw: Tensor, features: Tensor, ws: Tensor) -> Tensor:
+    """Super-resolve a patch of any side, without the resize that whole images get."""
+    styles = ws[:, -1:].expand(-1, 3, -1)
+    sr = generator.superresolution
+    x, image = sr.block0(features, raw, styles, SILENT)
+    return sr.block1(x, image, styles, SILENT)[1]
+
+
+def edge_difference(image: Tensor, truth: Tensor) -> Tensor:
+    """Mean absolute difference of the horizontal and vertical neighbour differences."""
+    wrong = image - truth
+    return wrong.diff(dim=-1).abs().mean() + wrong.diff(dim=-2).abs().mean()
+
+
+def total(losses: Mapping[str, Tensor]) -> Tensor:
+    """Sum of weighted losses."""
+    return torch.stack(list(losses.values())).sum()
+
+
+def patch_rays(cameras: Camera, places: Tensor) -> Rays:
+    """Rays of B cameras through image coordinates [B, M, 2]."""
+    intrinsics = cameras.intrinsics
+    focal = intrinsics[:, [0, 1], [0, 1]][:, None]
+    local = torch.cat([(places - intrinsics[:, None, :2, 2]) / focal, torch.ones_like(places[..., :1])], -1)
+    directions = F.normalize(local @ cameras.rotation.transpose(1, 2), dim=-1)
+    return Rays(cameras.position[:, None], directions)
+
+
+def _background_at(generator: PanoHead, ws: Tensor, places: Tensor) -> Tensor:
+    """Background features [B, F, R] (or 0) at image coordinates [B, R, 2]."""
+    background = generator.background(ws, noise=SILENT)
+    if background is None:
+        return torch.zeros((), device=ws.device)
+    return F.grid_sample(background, places[:, None] * 2 - 1, align_corners=False, padding_mode="border")[:, :, 0]

@@ -1,0 +1,137 @@
+"""Settings of `toolkit train panohead-mini`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from toolkit.configuration import Config
+from toolkit.training.cadence import Cadence
+from toolkit_plugins.panohead.config import About, PanoHeadConfig
+from toolkit_plugins.panohead.training.rays import RayPlan
+
+Count = Annotated[int, Field(ge=1)]
+Rate = Annotated[float, Field(gt=0)]
+Weight = Annotated[float, Field(ge=0)]
+
+
+class NetworkSettings(Config):
+    """Sizes of the miniature."""
+
+    w_dim: Count = 128
+    mapping_layers: Count = 3
+    channel_base: Count = 2048
+    channel_max: Count = 96
+    plane_size: Literal[32, 64, 128, 256] = 64
+    features: Count = 12
+    decoder_hidden: Count = 48
+    background_channels: Count = 8
+    sr_widths: tuple[int, int] = (32, 16)
+    image_size: Literal[64, 128, 256] = 128
+    samples: Count = 20
+    importance_samples: Count = 12
+    near: Rate = 2.28
+    far: Rate = 3.12
+    box: Rate = 0.74
+
+
+class HeadsSettings(Config):
+    """Which procedural heads, and what is looked at of each."""
+
+    dataset: str = "heads360"
+    seed: Annotated[int, Field(ge=0)] = 0
+    heads: Count = 2000
+    cameras: Count = 12
+    rays_per_camera: Count = 700
+    patches: Count = 6
+    patch: Count = 20
+    folder: str | None = None
+    """Where the rays are kept; None: beside the run. Several runs may share one."""
+    workers: Count = 2
+
+
+class LossSettings(Config):
+    """Weights of the losses."""
+
+    colour: Weight = 1.0
+    mask: Weight = 0.3
+    free_space: Weight = 1.0
+    patch_raw: Weight = 0.5
+    patch_image: Weight = 1.5
+    patch_edges: Weight = 1.5
+
+
+class OptimiserSettings(Config):
+    """Adam, one cosine from `rate` to zero after a short warm-up."""
+
+    rate: Rate = 8e-3
+    decoder_factor: Rate = 1.0
+    betas: tuple[float, float] = (0.9, 0.99)
+    warmup: Annotated[int, Field(ge=0)] = 100
+    average: Annotated[float, Field(ge=0, lt=1)] = 0.998
+    """Decay of the averaged weights that are shown and exported."""
+
+
+class MiniSettings(Config):
+    """Everything that decides what `panohead-mini` becomes."""
+
+    seed: Annotated[int, Field(ge=0)] = 0
+    steps: Count = 20000
+    batch: Count = 8
+    rays: Count = 512
+    """Single rays per head and step."""
+    patches_from: Annotated[float, Field(ge=0, le=1)] = 0.15
+    """Share of the steps after which patches through super-resolution join in."""
+    evaluation_heads: Count = 8
+    network: NetworkSettings = NetworkSettings()
+    heads: HeadsSettings = HeadsSettings()
+    losses: LossSettings = LossSettings()
+    optimiser: OptimiserSettings = OptimiserSettings()
+    cadence: Cadence = Cadence()
+
+    def ray_plan(self) -> RayPlan:
+        """The rays that this training looks along."""
+        heads = self.heads
+        upsampling = self.network.image_size // self.raw_size
+        return RayPlan(
+            heads.dataset, "train", heads.seed, heads.heads, heads.cameras, heads.rays_per_camera,
+            patches=heads.patches, patch=heads.patch, grid=self.raw_size, upsampling=upsampling,
+        )  # fmt: skip
+
+    @property
+    def raw_size(self) -> int:
+        """Side of the ray grid: the 2X super-resolution doubles it."""
+        return self.network.image_size // 2
+
+    def generator_config(self, z_dim: int, face_points: tuple[tuple[float, float, float], ...]) -> PanoHeadConfig:
+        """The configuration of the generator that is trained."""
+        network = self.network
+        return PanoHeadConfig(
+            z_dim=z_dim,
+            w_dim=network.w_dim,
+            mapping_layers=network.mapping_layers,
+            image_size=network.image_size,
+            raw_size=self.raw_size,
+            channel_base=network.channel_base,
+            channel_max=network.channel_max,
+            plane_size=network.plane_size,
+            feature_channels=network.features,
+            decoder_hidden=network.decoder_hidden,
+            background_channel_base=network.background_channels * self.raw_size,
+            background_channel_max=network.background_channels,
+            sr_kind="2X",
+            sr_widths=network.sr_widths,
+            sr_clamp=None,
+            samples=network.samples,
+            importance_samples=network.importance_samples,
+            ray_start=network.near,
+            ray_end=network.far,
+            box=network.box,
+            crop_margin=0.0,
+            blind_mapping=True,
+            about=About(
+                name="panohead-mini", world="embedded", licence="Apache-2.0", truncation=1.0, face_points=face_points,
+                background=(1.0, 1.0, 1.0),
+            ),
+        )  # fmt: skip

@@ -1,0 +1,28 @@
+"""`toolkit demo`: the main job on a real photograph and on a synthetic face, with what the package ships."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def demo_command(
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the results.")] = Path("out"),
+    preset: Annotated[str, typer.Option(help="fast, default or quality.")] = "default",
+) -> None:
+    """Turn a photograph (scikit-image's astronaut) and a synthetic wild face into 3D heads."""
+    from toolkit.demonstration import run_demo
+
+    typer.echo("Two heads from one picture each: a photograph (NASA, public domain) and a heads360 wild face.")
+    failures = 0
+    for outcome in run_demo(out, preset):
+        typer.echo(f"{outcome.status:<8} {outcome.folder} ({outcome.seconds:.0f} s)")
+        if outcome.error is not None:
+            failures += 1
+            typer.echo(f"         {outcome.error}")
+        else:
+            typer.echo(f"         look at {outcome.folder / 'views.png'} and open {outcome.folder / 'viewer.html'}")
+    if failures:
+        raise typer.Exit(1)

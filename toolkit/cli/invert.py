@@ -1,0 +1,80 @@
+"""`toolkit invert`: photos in, one folder with a 3D head per photo out."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from toolkit.errors import InputError
+
+DEFAULT_METHOD = "wplus"
+
+
+def invert_command(
+    images: Annotated[list[Path], typer.Argument(help="Photos of heads (PNG, JPEG, WebP, BMP, TIFF).")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the results, one sub-folder per photo.")] = Path(
+        "inversions"
+    ),
+    method: Annotated[str, typer.Option(help="How to invert (toolkit plugins list).")] = DEFAULT_METHOD,
+    generator: Annotated[str, typer.Option(help="What to invert into.")] = "panohead-mini",
+    weights: Annotated[Path | None, typer.Option(help="Weights of the generator; default: its own.")] = None,
+    method_weights: Annotated[Path | None, typer.Option(help="Checkpoint of the method; default: its own.")] = None,
+    preset: Annotated[str | None, typer.Option(help="fast, default or quality (method's own names too).")] = None,
+    settings: Annotated[list[str] | None, typer.Option("--set", help="A setting of the method: key=value.")] = None,
+    camera: Annotated[Path | None, typer.Option(help="Camera of the photo: a file with the 25 numbers.")] = None,
+    landmarks: Annotated[Path | None, typer.Option(help="JSON file: five [x, y] points in pixels.")] = None,
+    mask: Annotated[Path | None, typer.Option(help="Mask image of the head, same size as the photo.")] = None,
+    face: Annotated[int | None, typer.Option(help="Which face, 0 = largest.")] = None,
+    pose: Annotated[str, typer.Option(help="auto, five_point or label.")] = "auto",
+    background: Annotated[str, typer.Option(help="auto, keep or remove.")] = "auto",
+    video: Annotated[bool, typer.Option(help="Write orbit.mp4.")] = True,
+    mesh: Annotated[bool, typer.Option(help="Write mesh.glb.")] = True,
+    viewer: Annotated[bool, typer.Option(help="Write viewer.html.")] = True,
+    force: Annotated[bool, typer.Option(help="Do again what is already there.")] = False,
+    device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1, ...")] = "cpu",
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON line per photo on stdout.")] = False,
+) -> None:
+    """Turn photos of heads into 3D heads.
+
+    Per photo a folder with inversion.safetensors and .json, views.png, orbit.mp4, mesh.glb and viewer.html. A bad photo is
+    reported at the end and stops nothing; what is already there is skipped; Ctrl-C keeps everything finished.
+    """
+    if len(images) > 1 and (camera or landmarks or mask):
+        raise InputError("--camera, --landmarks and --mask belong to one photo; several were given")
+
+    from toolkit.cli.progress import InvertProgress
+    from toolkit.inverting import PhotoOptions, Products, invert_photos
+    from toolkit.settings import parse_settings
+
+    options = parse_settings(settings or [])
+    if preset is not None:
+        options["preset"] = preset
+    with InvertProgress(total=len(images)) as progress:
+        outcomes = invert_photos(
+            images,
+            out,
+            method=method,
+            method_weights=method_weights,
+            generator=generator,
+            weights=weights,
+            options=options,
+            photo=PhotoOptions(camera, landmarks, mask, face, pose, background),
+            products=Products(video=video, mesh=mesh, viewer=viewer),
+            force=force,
+            device=device,
+            progress=progress,
+        )
+    for outcome in outcomes:
+        if as_json:
+            typer.echo(json.dumps(outcome.as_json()))
+        elif outcome.error is None:
+            typer.echo(f"{outcome.status:<8} {outcome.folder}")
+    failed = [outcome for outcome in outcomes if outcome.error is not None]
+    for outcome in failed:
+        print(f"failed   {outcome.image}: {outcome.error}", file=sys.stderr)
+    if failed:
+        raise typer.Exit(2 if len(failed) == len(outcomes) == 1 else 1)

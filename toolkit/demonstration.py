@@ -1,0 +1,47 @@
+"""What `toolkit demo` does: nothing but the public steps, in order."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from PIL import Image
+from skimage import data
+
+from toolkit.cli.progress import InvertProgress
+from toolkit.files import atomic_write
+from toolkit.interfaces import MakeRequest
+from toolkit.inverting import Outcome, invert_photos
+from toolkit.registry import default_registry
+
+_FACE_SEED = 7
+
+
+def run_demo(out: Path, preset: str) -> list[Outcome]:
+    """Invert the astronaut and one heads360 wild face seen from three quarters, below `out`.
+
+    Raises:
+        ToolkitError: The output cannot be written, or the embedded weights are missing.
+    """
+    photos = [write_astronaut(out / "photos" / "astronaut.png"), *make_faces(out / "heads360")]
+    outcomes = []
+    for method in ("wplus", "pti"):
+        with InvertProgress(total=len(photos)) as progress:
+            outcomes += invert_photos(
+                photos, out / method, method=method, generator="panohead-mini", progress=progress,
+                options={"preset": preset},
+            )  # fmt: skip
+    return outcomes
+
+
+def write_astronaut(path: Path) -> Path:
+    """Write scikit-image's photograph of Eileen Collins (NASA, public domain)."""
+    with atomic_write(path) as temporary:
+        Image.fromarray(data.astronaut()).save(temporary)
+    return path
+
+
+def make_faces(folder: Path) -> list[Path]:
+    """Make one held-out heads360 wild subject and return its three-quarter view."""
+    request = MakeRequest(folder, 1, "test", _FACE_SEED, "wild", ("front", "left_30", "back"), 256)
+    default_registry().load("dataset", "heads360").make(request)
+    return sorted((folder / "images").rglob("left_30.png")) or sorted(folder.rglob("left_30.png"))

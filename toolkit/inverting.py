@@ -1,0 +1,222 @@
+"""From photos to finished result folders: prepare, invert, show; one photo's failure costs that photo only."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+import torch
+
+from toolkit import load_generator, load_method
+from toolkit.errors import InputError, OutputError, ToolkitError
+from toolkit.faces.photo import prepare_photo
+from toolkit.files import atomic_folder, file_sha256
+from toolkit.inversion import Inversion
+from toolkit.presentation import Products, write_products
+
+if TYPE_CHECKING:
+    from toolkit.interfaces import Generator, Method
+
+__all__ = ["Outcome", "PhotoOptions", "Products", "invert_photos"]
+
+
+@dataclass(frozen=True)
+class PhotoOptions:
+    """What the user says about a photo; None and 'auto' mean: find out."""
+
+    camera: Path | None = None
+    landmarks: Path | None = None
+    mask: Path | None = None
+    face: int | None = None
+    pose: str = "auto"
+    background: str = "auto"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one photo."""
+
+    image: Path
+    folder: Path
+    status: Literal["done", "skipped", "failed"]
+    seconds: float
+    error: str | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """The outcome in plain JSON types."""
+        return {
+            "image": str(self.image),
+            "folder": str(self.folder),
+            "status": self.status,
+            "seconds": round(self.seconds, 3),
+            "error": self.error,
+        }
+
+
+class Progress(Protocol):
+    """Hears how the work goes on."""
+
+    def begin(self, image: Path, index: int, total: int) -> None:
+        """A photo's turn has come."""
+
+    def stage(self, name: str) -> None:
+        """The photo's next stage has begun."""
+
+    def step(self, step: int, total: int, losses: object = None) -> None:
+        """A method's step is done."""
+
+    def note(self, text: str) -> None:
+        """Something that the user should know about this photo."""
+
+    def end(self, status: str) -> None:
+        """A photo is done."""
+
+
+def invert_photos(
+    images: Sequence[Path],
+    out: Path,
+    *,
+    method: str,
+    generator: str,
+    progress: Progress,
+    method_weights: Path | None = None,
+    weights: Path | None = None,
+    options: Mapping[str, Any] | None = None,
+    photo: PhotoOptions | None = None,
+    products: Products | None = None,
+    force: bool = False,
+    device: str = "cpu",
+) -> list[Outcome]:
+    """Invert photos one after the other into sub-folders of `out`.
+
+    Args:
+        images: Photo files.
+        out: Folder of the results; made when missing.
+        method: Registered method.
+        generator: Registered generator.
+        progress: Hears of every photo, stage and step.
+        method_weights: Checkpoint of the method (None: its own).
+        weights: Weights of the generator (None: its own).
+        options: Settings of the method.
+        photo: What the user says about the photos.
+        products: What to write beside the inversion itself.
+        force: Do again what is already there.
+        device: Where to compute.
+
+    Returns:
+        One outcome per photo, in order; failures are outcomes, not exceptions.
+
+    Raises:
+        ToolkitError: Something that no photo could survive: unknown method or generator, missing weights, bad
+            settings, an output folder that cannot be written.
+    """
+    place = checked_device(device)
+    model = load_generator(generator, weights, place)
+    inverter = load_method(method, model, method_weights, **dict(options or {}))
+    if hasattr(inverter, "on_step"):
+        inverter.on_step = progress.step
+    work = _Work(model, inverter, method, weights, dict(options or {}), photo or PhotoOptions(), products or Products())
+    outcomes = []
+    for index, (image, folder) in enumerate(zip(images, result_folders(images, out), strict=True)):
+        progress.begin(image, index, len(images))
+        started = time.perf_counter()
+        try:
+            status = work.invert(image, folder, force, progress)
+            outcomes.append(Outcome(image, folder, status, time.perf_counter() - started))
+        except OutputError:
+            raise
+        except ToolkitError as error:
+            outcomes.append(Outcome(image, folder, "failed", time.perf_counter() - started, str(error)))
+        progress.end(outcomes[-1].status)
+    return outcomes
+
+
+def checked_device(name: str) -> str:
+    """Return a device's name if this machine has it.
+
+    Raises:
+        InputError: torch does not know or cannot reach the device.
+    """
+    try:
+        torch.zeros(1, device=name)
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).splitlines()[0] if str(error) else "not available"
+        raise InputError(f"device {name!r} cannot be used here: {reason}") from error
+    return name
+
+
+def result_folders(images: Sequence[Path], out: Path) -> list[Path]:
+    """One folder per photo, named after it; photos with the same name get a number."""
+    seen: dict[str, int] = {}
+    folders = []
+    for image in images:
+        stem = image.stem or "photo"
+        seen[stem] = seen.get(stem, 0) + 1
+        folders.append(out / (stem if seen[stem] == 1 else f"{stem}-{seen[stem]}"))
+    return folders
+
+
+@dataclass(frozen=True)
+class _Work:
+    generator: Generator
+    inverter: Method
+    method: str
+    weights: Path | None
+    options: dict[str, Any]
+    photo: PhotoOptions
+    products: Products
+
+    def invert(self, image: Path, folder: Path, force: bool, progress: Progress) -> Literal["done", "skipped"]:
+        if not force and self._is_done(image, folder):
+            return "skipped"
+        progress.stage("prepare")
+        prepared = prepare_photo(
+            image,
+            self.generator.spec,
+            camera=self.photo.camera,
+            landmarks=self.photo.landmarks,
+            mask=self.photo.mask,
+            face=self.photo.face,
+            background=self.photo.background,
+            pose=self.photo.pose,
+        )
+        for note in prepared.notes:
+            progress.note(note)
+        device = next(iter(self.generator.state_dict().values())).device  # type: ignore[attr-defined]  # a Module
+        progress.stage("invert")
+        inversion = self.inverter.invert(prepared.image.to(device), prepared.camera.to(device), self.generator)
+        inversion.provenance.update(
+            {
+                "input": image.name,
+                "input_sha256": prepared.sha256,
+                "request": self._request(),
+                "notes": list(prepared.notes),
+                "generator_weights": None if self.weights is None else str(self.weights.resolve()),
+                "licence": self.generator.spec.licence,
+            }
+        )
+        progress.stage("show")
+        with atomic_folder(folder) as unfinished:
+            inversion.save(unfinished)
+            write_products(unfinished, inversion, self.generator, prepared.image, self.products)
+        return "done"
+
+    def _request(self) -> dict[str, Any]:
+        photo = {key: None if value is None else str(value) for key, value in vars(self.photo).items()}
+        return {"method": self.method, "generator": self.generator.spec.fingerprint, "options": self.options,
+                "photo": photo}  # fmt: skip
+
+    def _is_done(self, image: Path, folder: Path) -> bool:
+        if not (folder / "inversion.json").exists():
+            if folder.exists() and any(folder.iterdir()):
+                raise InputError(f"{folder} exists and holds no inversion; choose another --out or use --force")
+            return False
+        provenance = Inversion.load(folder).provenance
+        if not image.is_file():
+            return False  # reading it will say what is wrong
+        if provenance.get("input_sha256") == file_sha256(image) and provenance.get("request") == self._request():
+            return True
+        raise InputError(f"{folder} holds another inversion (other photo or settings); use --force or another --out")

@@ -1,0 +1,31 @@
+"""`--set key=value` pairs as a flat mapping of YAML scalars."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import yaml
+
+from toolkit.errors import ConfigError
+
+
+def parse_settings(pairs: Iterable[str]) -> dict[str, Any]:
+    """Parse `key=value` strings; a value is read as YAML (numbers, true/false, lists, text).
+
+    Raises:
+        ConfigError: No `=`, an empty key, a key given twice, or a value that is not YAML.
+    """
+    settings: dict[str, Any] = {}
+    for pair in pairs:
+        key, separator, text = pair.partition("=")
+        key = key.strip()
+        if not separator or not key:
+            raise ConfigError(f"--set takes key=value, got {pair!r}")
+        if key in settings:
+            raise ConfigError(f"--set {key} was given twice")
+        try:
+            settings[key] = yaml.safe_load(text)
+        except yaml.YAMLError as error:
+            raise ConfigError(f"--set {key}: {text!r} is not a value: {error}") from error
+    return settings
