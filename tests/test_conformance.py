@@ -1,0 +1,131 @@
+"""The conformance suite over everything that is registered, and over a tiny random PanoHead."""
+
+from __future__ import annotations
+
+import functools
+
+import pytest
+import torch
+
+from toolkit.errors import CapabilityError, ConfigError, WeightsError
+from toolkit.interfaces import Footprint, Generator, Marching, PlaneImages, ResumableSynthesis, Tunable
+from toolkit.registry import Registry, default_registry
+from toolkit.testing import conformance
+from toolkit.testing import plugin as testing_plugin
+
+MUST_RUN = {"spherical", "spherical-bare", "panohead-mini"}
+TINY_PANOHEAD = "panohead (tiny, random)"
+QUICK_OPTIONS = (
+    {"steps": 1, "samples": 8, "perceptual": "pyramid", "tuning_steps": 1, "perceptual_size": 32},
+    {"steps": 1, "samples": 8, "perceptual": "pyramid", "perceptual_size": 32},
+    {},
+)
+"""The first that a method takes makes it quick."""
+
+
+@functools.cache
+def registry() -> Registry:
+    """Every installed plugin, and the test generators."""
+    everything = Registry(dict(default_registry().registrations), [], [])
+    everything.add_plugin("testing", testing_plugin)
+    return everything
+
+
+@functools.cache
+def build(name: str) -> Generator:
+    """A generator by its registered name; kept, since several tests want it."""
+    if name == TINY_PANOHEAD:
+        return tiny_panohead()
+    return registry().load("generator", name)(None, "cpu")
+
+
+def tiny_panohead() -> Generator:
+    """A PanoHead with the smallest sizes that keep every part of it."""
+    loading = pytest.importorskip("toolkit_plugins.panohead.loading")
+    config = pytest.importorskip("toolkit_plugins.panohead.config").PanoHeadConfig(
+        z_dim=16, w_dim=24, image_size=32, raw_size=8, channel_base=256, channel_max=16, plane_size=16,
+        feature_channels=8, decoder_hidden=16, sr_widths=(8, 8), samples=12, importance_samples=12,
+    )  # fmt: skip
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        return loading.build(config).eval()
+
+
+@functools.cache
+def probe(name: str) -> conformance.GeneratorProbe:
+    """What the checks of one generator share."""
+    return conformance.GeneratorProbe(build(name))
+
+
+def built_or_skipped(name: str) -> Generator:
+    """The generator, or a skip with the sentence that says which weights are absent."""
+    try:
+        return build(name)
+    except WeightsError as error:
+        if name in MUST_RUN:
+            raise
+        pytest.skip(str(error))
+
+
+GENERATORS = [*(entry.name for entry in registry().of_kind("generator")), TINY_PANOHEAD]
+METHODS = [entry.name for entry in registry().of_kind("method")]
+CHECKS = [*conformance.GENERATOR_CHECKS, *(name for extra in conformance.CAPABILITY_CHECKS.values() for name in extra)]
+
+
+@pytest.mark.parametrize("check", CHECKS)
+@pytest.mark.parametrize("name", GENERATORS)
+def test_generator(name: str, check: str):
+    applicable = conformance.generator_checks(built_or_skipped(name))
+    if check not in applicable:
+        pytest.skip(f"{name} does not offer this capability")
+    applicable[check](probe(name))
+
+
+def test_the_spherical_generator_offers_everything_and_the_bare_one_nothing():
+    everything = ["Marching", "Footprint", "PlaneImages", "ResumableSynthesis", "Tunable"]
+    assert conformance.capabilities(build("spherical")) == everything
+    assert conformance.capabilities(build("spherical-bare")) == []
+    for protocol in (Footprint, Marching, PlaneImages, ResumableSynthesis, Tunable):
+        assert isinstance(build(TINY_PANOHEAD), protocol)
+
+
+@pytest.mark.parametrize("generator_name", ["spherical", "spherical-bare", TINY_PANOHEAD])
+@pytest.mark.parametrize("name", METHODS)
+def test_method(name: str, generator_name: str):
+    generator = built_or_skipped(generator_name)
+    factory = registry().load("method", name)
+    for options in QUICK_OPTIONS:
+        try:
+            method = factory(generator, None, options)
+            break
+        except ConfigError:
+            continue
+        except (CapabilityError, WeightsError) as error:
+            pytest.skip(str(error))
+    else:
+        pytest.fail(f"method {name} refuses its default options")
+    try:
+        conformance.check_method(method, generator)
+    except CapabilityError as error:
+        pytest.skip(str(error))
+
+
+def test_the_suite_notices_what_is_wrong():
+    class Forgetful(type(build("spherical"))):  # type: ignore[misc]
+        """Renders with the global random state, and reads planes outside its footprint."""
+
+        def render(self, planes, ws, camera, resolution=None):
+            view = super().render(planes, ws, camera, resolution)
+            return view._replace(raw=view.raw + 0.01 * torch.randn_like(view.raw))
+
+        def footprint(self, points, weights=None):
+            return super().footprint(points[:, :1], None if weights is None else weights[:, :1])
+
+        def tunable_parameters(self):
+            return iter([("nothing", torch.nn.Parameter(torch.zeros(3)))])
+
+    with pytest.raises(conformance.ConformanceError) as caught:
+        conformance.check_generator(Forgetful().eval())
+    failed = {line.partition(":")[0] for line in str(caught.value).splitlines()}
+    assert {"render_repeats_itself", "footprint_is_where_query_reads", "tunable"} <= failed
+    assert not failed & {"mapping", "planes", "query", "plane_images", "resumable_synthesis"}
