@@ -49,7 +49,9 @@ def drawn(key: str, shape: tuple[int, ...], golden: Golden) -> np.ndarray:
 def test_full_size_forward_equals_the_official_one() -> None:
     golden = load("fullsize_recipe")
     model = PanoHead().eval()
-    state = {key: torch.from_numpy(np.float32(drawn(key, tuple(v.shape), golden))) for key, v in model.state_dict().items()}
+    state = {
+        key: torch.from_numpy(np.float32(drawn(key, tuple(v.shape), golden))) for key, v in model.state_dict().items()
+    }
     for key, (first, _, total, _) in golden.config["weight_checks"].items():
         assert math.isclose(float(state[key].flatten()[0]), first, rel_tol=1e-6)
         assert math.isclose(float(state[key].double().sum()), total, rel_tol=1e-6, abs_tol=1e-4)

@@ -1,0 +1,82 @@
+"""Every fast path of the blocks agrees with its slow twin, gradients included."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor
+
+from toolkit.nn import trigrid
+from toolkit.nn.convolution import convolve, convolve_reference
+from toolkit.nn.decoder import PointDecoder, softplus
+from toolkit.nn.fir import low_pass
+from toolkit.nn.modulated import modulated_convolve, modulated_convolve_reference
+
+
+def randn(*shape: int, seed: int = 0) -> Tensor:
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+
+
+@pytest.mark.parametrize("batch", [1, 3])
+@pytest.mark.parametrize(("up", "size", "demodulate"), [(1, 3, True), (2, 3, True), (1, 1, False)])
+def test_modulated_convolution_and_its_gradients(batch: int, up: int, size: int, demodulate: bool) -> None:
+    leaves = [randn(batch, 4, 6, 5), randn(3, 4, size, size, seed=1), randn(batch, 4, seed=2)]
+    noise = randn(6 * up, 5 * up, seed=3)
+    outputs, gradients = [], []
+    for form in (modulated_convolve, modulated_convolve_reference):
+        own = [leaf.clone().requires_grad_() for leaf in leaves]
+        kernel = low_pass().double() if up == 2 else None
+        y = form(own[0], own[1], own[2], kernel=kernel, up=up, demodulate=demodulate, noise=noise)
+        outputs.append(y)
+        gradients.append(torch.autograd.grad(y.sin().sum(), own))
+    torch.testing.assert_close(*outputs)
+    for fast, slow in zip(*gradients, strict=True):
+        torch.testing.assert_close(fast, slow)
+    with torch.no_grad():
+        quick = modulated_convolve(*leaves, kernel=kernel, up=up, demodulate=demodulate, noise=noise)
+    torch.testing.assert_close(quick, outputs[1].detach())
+
+
+@pytest.mark.parametrize("flip", [True, False])
+@pytest.mark.parametrize(("up", "down"), [(1, 1), (2, 1), (1, 2)])
+@pytest.mark.parametrize("size", [1, 3, 5])
+def test_convolution_follows_its_definition(size: int, up: int, down: int, flip: bool) -> None:
+    x, weight = randn(2, 4, 8, 6), randn(6, 2, size, size, seed=1)
+    kernel = randn(4, 4, seed=2) if max(up, down) > 1 else None
+    fast, slow = (
+        form(x, weight, kernel, up=up, down=down, groups=2, flip=flip) for form in (convolve, convolve_reference)
+    )
+    torch.testing.assert_close(fast, slow)
+
+
+@pytest.mark.parametrize("weighted", [True, False])
+def test_footprint_is_the_sum_of_corner_weights(weighted: bool) -> None:
+    points = randn(2, 50, 3) * 0.8
+    weights = randn(2, 50, seed=1).abs() if weighted else None
+    found = trigrid.footprint(points, (3, 8, 6), weights)
+    torch.testing.assert_close(found, trigrid.footprint_reference(points, (3, 8, 6), weights))
+
+
+def test_footprint_is_the_adjoint_of_reading() -> None:
+    points, volumes, weights = randn(1, 40, 3) * 0.7, randn(1, 3, 1, 3, 8, 8, seed=1), randn(1, 40, seed=2)
+    read = (trigrid.sample_volumes(volumes, points) * weights[:, None, None]).sum()
+    marked = (trigrid.footprint(points, (3, 8, 8), weights) * volumes[:, :, 0]).sum()
+    torch.testing.assert_close(read, marked)
+
+
+def test_layout_does_not_change_a_reading() -> None:
+    volumes, points = randn(2, 3, 5, 3, 8, 6), randn(2, 30, 3, seed=1)
+    slow = trigrid.read_trigrid(volumes, points)
+    torch.testing.assert_close(trigrid.read_trigrid(trigrid.channels_fastest(volumes), points), slow)
+
+
+def test_density_alone_equals_the_full_decoder() -> None:
+    decoder = PointDecoder(6, 5, hidden=7).double()
+    x = randn(2, 6, 20)
+    torch.testing.assert_close(decoder.density(x), decoder(x)[0])
+
+
+def test_quick_softplus() -> None:
+    x = torch.linspace(-120, 120, 1001, dtype=torch.float32)
+    with torch.no_grad():
+        torch.testing.assert_close(softplus(x), torch.nn.functional.softplus(x), atol=2e-7, rtol=1e-6)
