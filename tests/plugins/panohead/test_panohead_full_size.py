@@ -50,7 +50,8 @@ def test_full_size_forward_equals_the_official_one() -> None:
     golden = load("fullsize_recipe")
     model = PanoHead().eval()
     state = {
-        key: torch.from_numpy(np.float32(drawn(key, tuple(v.shape), golden))) for key, v in model.state_dict().items()
+        key: torch.from_numpy(np.asarray(drawn(key, tuple(v.shape), golden), dtype=np.float32))
+        for key, v in model.state_dict().items()
     }
     for key, (first, _, total, _) in golden.config["weight_checks"].items():
         assert math.isclose(float(state[key].flatten()[0]), first, rel_tol=1e-6)
