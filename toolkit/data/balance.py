@@ -10,6 +10,7 @@ from toolkit.errors import InputError
 
 _TARGET = 0.24
 _MOST_ROUNDED = 4
+_LEAST_VARIANCE = 1e-10
 
 
 def pose_density(cameras: Camera) -> np.ndarray:
@@ -23,10 +24,9 @@ def pose_density(cameras: Camera) -> np.ndarray:
     """
     x, y, z = cameras.position.detach().cpu().double().numpy().T
     angles = np.stack([np.arctan2(np.hypot(y, z), x), np.arctan2(z, y)])
-    try:
-        return gaussian_kde(angles)(angles)
-    except (ValueError, np.linalg.LinAlgError) as error:
-        raise InputError("pose rebalancing needs at least three cameras in different directions") from error
+    if angles.shape[1] < 3 or np.linalg.eigvalsh(np.cov(angles))[0] < _LEAST_VARIANCE:
+        raise InputError("pose rebalancing needs at least three cameras in different directions, not on one line")
+    return gaussian_kde(angles)(angles)
 
 
 def rebalancing_weights(density: np.ndarray) -> np.ndarray:

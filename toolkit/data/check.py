@@ -38,7 +38,7 @@ class FolderReport:
 
     def blame(self, name: str, problem: str | InputError) -> None:
         """Note a fault."""
-        self.faults.append(Fault(name, str(problem)))
+        self.faults.append(Fault(name, str(problem).removeprefix(f"{name}: ")))
 
 
 def check_folder(path: str | os.PathLike[str], progress: Callable[[int, int], None] | None = None) -> FolderReport:

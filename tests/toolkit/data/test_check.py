@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from toolkit.camera import Camera
+from toolkit.data import check_folder
+from toolkit.errors import InputError
+
+
+def test_a_whole_folder_and_zip_have_no_faults(folder: Path, zipped: Callable[[], Path]):
+    for place in (folder, zipped()):
+        report = check_folder(place)
+        assert report.faults == []
+        assert (report.items, report.labelled, report.masks, report.depths, report.subjects) == (3, 3, 3, 3, 2)
+        assert report.sizes == {8: 3}
+
+
+def test_every_fault_is_named_and_none_stops_the_search(folder: Path):
+    good, skewed = Camera.orbit().label[0].tolist(), Camera.orbit().label[0].tolist()
+    skewed[0] = 2.0
+    labels = [
+        ["00000/front.png", skewed],
+        ["absent.png", good],
+        ["../out.png", good],
+        ["short.png", [1, 2]],
+        ["00001/front.png", good],
+        ["00001/front.png", skewed],
+    ]
+    (folder / "dataset.json").write_text(json.dumps({"labels": labels}))
+    (folder / "masks/00000/front.png").write_bytes(b"no picture")
+    subjects = json.loads((folder / "subjects.json").read_text())
+    del subjects["00001/front.png"]
+    (folder / "subjects.json").write_text(json.dumps(subjects))
+    faults = [f"{fault.name}: {fault.problem}" for fault in check_folder(folder).faults]
+    for expected in (
+        "00000/front.png: its rotation is not one",
+        "absent.png: named in dataset.json, but there is no such file",
+        "'../out.png' leads out of the data set",
+        "entry 3 (short.png) must have 25 numbers",
+        "00001/front.png: two different labels",
+        "masks/00000/front.png: cannot be decoded",
+        "00000/left_30.png: not in dataset.json",
+        "subjects.json: does not name 00001/front.png",
+        "subjects.json: names 00000/left_30.png, which is no picture",
+    ):
+        assert any(expected in fault for fault in faults), (expected, faults)
+
+
+@pytest.mark.parametrize("document", [None, "{", '{"labels": null}', '{"labels": []}'])
+def test_labels_that_are_missing_or_unreadable_are_a_fault_or_allowed(folder: Path, document: str | None):
+    (folder / "dataset.json").unlink() if document is None else (folder / "dataset.json").write_text(document)
+    faults = check_folder(folder).faults
+    assert bool(faults) == (document != '{"labels": null}')
+
+
+def test_progress_counts_the_items(folder: Path):
+    seen: list[tuple[int, int]] = []
+    check_folder(folder, lambda done, total: seen.append((done, total)))
+    assert seen == [(1, 3), (2, 3), (3, 3)]
+
+
+def test_a_place_without_a_data_set_is_refused(tmp_path: Path):
+    with pytest.raises(InputError, match="there is no data set"):
+        check_folder(tmp_path / "absent")
+    assert check_folder(tmp_path).faults
