@@ -25,7 +25,7 @@ class PanoHeadCapabilities(PanoHeadNetworks):
     def march(self, planes: Tensor, camera: Camera | Tensor, resolution: int) -> March:
         """Depth and opacity [B, 1, R, R] of planes [B, 3, C D, H, W], without colours and super-resolution."""
         volumes = self.volumes(planes)
-        rays = camera_rays(as_camera(camera).to(self.device), resolution)
+        rays = camera_rays(as_camera(camera).to(planes.device).to(planes.dtype), resolution)
         marched = march_density(
             lambda points: self.decoder.density(self.read(volumes, points)),
             rays,

@@ -109,7 +109,7 @@ class PanoHead(PanoHeadCapabilities):
             InputError: Shapes that do not fit this generator or each other.
         """
         source = self.source(seed)
-        cameras = as_camera(camera).to(planes.device)
+        cameras = as_camera(camera).to(planes.device).to(planes.dtype)
         batch = max(len(cameras), planes.shape[0])
         cameras = cameras.expand(batch)
         volumes, ws = self.volumes(planes), _repeated(ws, batch, "ws")

@@ -115,7 +115,7 @@ class PanoHeadNetworks(nn.Module):
 
     def read(self, volumes: Tensor, points: Tensor) -> Tensor:
         """Features [B, C, M] at world points [B, M, 3]; one set of volumes may serve several batches of points."""
-        points = points * (2 / self.config.box)
+        points = points.to(volumes.dtype) * (2 / self.config.box)
         if volumes.shape[0] == 1 and points.shape[0] > 1:
             batch, count, _ = points.shape
             shared = trigrid.read_trigrid(volumes, points.reshape(1, -1, 3))

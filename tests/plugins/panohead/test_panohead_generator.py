@@ -242,3 +242,12 @@ def test_queries_in_pieces_are_the_same(mini: PanoHead, ws: torch.Tensor, monkey
         pieces = mini.query(planes, points)
     torch.testing.assert_close(pieces.density, whole.density)
     torch.testing.assert_close(pieces.features, whole.features)
+
+
+def test_double_precision_inputs_are_taken(mini: PanoHead, ws: torch.Tensor) -> None:
+    planes, camera = mini.planes(ws), Camera.orbit(0.4)
+    single = mini.render(planes, ws, camera)
+    double = mini.render(mini.planes(ws.double()), ws.double(), camera.label.double())
+    torch.testing.assert_close(double.image, single.image, atol=1e-5, rtol=0)
+    points = torch.rand(2, 5, 3)
+    torch.testing.assert_close(mini.query(planes, points.double()).density, mini.query(planes, points).density)
