@@ -25,7 +25,10 @@ from torch.nn import Module
 from toolkit.camera import Camera, as_camera
 from toolkit.errors import InputError, ToolkitError
 from toolkit.files import atomic_write, file_sha256
+from toolkit.rendering.views import device_of
 from toolkit.version import VERSION
+
+__all__ = ["SCHEMA_VERSION", "STATEMENT", "Inversion", "device_of", "identity_of", "run_provenance"]
 
 if TYPE_CHECKING:
     from toolkit.interfaces import Generator, GeneratorSpec, Render
@@ -264,12 +267,6 @@ def run_provenance(**known: Any) -> dict[str, Any]:
         "threads": torch.get_num_threads(),
         **known,
     }
-
-
-def device_of(generator: Generator) -> torch.device:
-    """The device of a generator's parameters (CPU if it has none)."""
-    parameter = next(cast(Module, generator).parameters(), None)
-    return torch.device("cpu") if parameter is None else parameter.device
 
 
 def _plain(value: Any) -> Any:

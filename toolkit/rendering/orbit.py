@@ -1,0 +1,138 @@
+"""A full turn round the head, and videos of it."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from toolkit.camera import Camera
+from toolkit.errors import InputError, MissingDependencyError, OutputError
+from toolkit.files import atomic_write
+from toolkit.rendering.pixels import GENERATED_BY, resized, to_pixels
+from toolkit.rendering.views import around, iterate_views
+
+if TYPE_CHECKING:
+    from toolkit.interfaces import Generator, GeneratorSpec
+    from toolkit.inversion import Inversion
+
+FRAMES = 120
+FPS = 30
+SWING = 0.5
+"""How far the camera moves up and down, in PanoHead's vertical angle (about 18 degrees of pitch each way)."""
+_TILT = 0.05
+SMALLEST_SIDE = 384
+"""Smaller frames are enlarged to this side, because players show them badly."""
+
+
+def orbit_cameras(spec: GeneratorSpec, frames: int = FRAMES, swing: float = SWING) -> Camera:
+    """A full turn that starts at the front and closes without a seam, while the pitch swings once.
+
+    The path of PanoHead's videos: yaw 2 pi i / T and vertical angle v = pi/2 - 0.05 + swing sin(2 pi i / T), which an
+    area-preserving map turns into the pitch asin(1 - 2 v / pi); the orbit's own pitch is added.
+
+    Args:
+        spec: Whose orbit (radius, pivot, focal length, pitch).
+        frames: Number of cameras, at least 1.
+        swing: Amplitude of v in radians; 0 stays level.
+
+    Raises:
+        InputError: Fewer than one frame.
+    """
+    if frames < 1:
+        raise InputError(f"an orbit needs at least 1 frame, got {frames}")
+    phase = torch.arange(frames) * (2 * math.pi / frames)
+    vertical = math.pi / 2 + swing * phase.sin() - (_TILT if swing else 0.0)
+    pitch = torch.asin((1 - 2 * vertical / math.pi).clamp(-1, 1))
+    return around(spec, phase, pitch + spec.orbit.pitch)
+
+
+def orbit_frames(
+    inversion: Inversion, generator: Generator, frames: int = FRAMES, resolution: int | None = None
+) -> Iterator[np.ndarray]:
+    """Render the orbit of one head, a frame uint8 [S, S, 3] at a time.
+
+    Raises:
+        InputError: Not the generator of this inversion, several heads, or fewer than one frame.
+    """
+    shown = inversion.tuned_generator(generator)
+    cameras = orbit_cameras(shown.spec, frames)
+    for part in iterate_views(shown, inversion.planes, inversion.ws, cameras, resolution=resolution):
+        yield from to_pixels(part.image)
+
+
+def write_video(path: str | os.PathLike[str], frames: Iterable[np.ndarray], fps: int = FPS) -> Path:
+    """Write frames as an H.264 video that common players show (yuv420p, even sides, at least 384 px).
+
+    Args:
+        path: A file whose ending names the container, such as `.mp4`.
+        frames: uint8 [H, W, 3], all of one size.
+        fps: Frames per second.
+
+    Raises:
+        InputError: No frames, frames of different sizes, or fps below 1.
+        MissingDependencyError: imageio-ffmpeg, or the ffmpeg that comes with it, is not there.
+        OutputError: The video cannot be written.
+    """
+    if fps < 1:
+        raise InputError(f"fps must be at least 1, got {fps}")
+    remaining = iter(frames)
+    first = next(remaining, None)
+    if first is None:
+        raise InputError("a video needs at least one frame")
+    height, width = _video_size(first.shape[0], first.shape[1])
+    with atomic_write(path) as temporary:
+        writer = _open_writer(temporary, (width, height), fps)
+        try:
+            writer.send(None)
+            for frame in _same_size(first, remaining):
+                writer.send(np.ascontiguousarray(resized(frame, width, height)))
+        except OSError as error:
+            raise OutputError(f"cannot write {path}: {error}") from error
+        finally:
+            writer.close()
+        if temporary.stat().st_size == 0:
+            raise OutputError(f"cannot write {path}: ffmpeg wrote nothing")
+    return Path(path)
+
+
+def _open_writer(path: Path, size: tuple[int, int], fps: int):  # type: ignore[no-untyped-def]  # an untyped package's
+    try:
+        import imageio_ffmpeg
+
+        imageio_ffmpeg.get_ffmpeg_exe()
+    except (ImportError, RuntimeError) as error:
+        raise MissingDependencyError("imageio-ffmpeg", "writing a video", "all") from error
+    return imageio_ffmpeg.write_frames(
+        str(path),
+        size,
+        fps=fps,
+        codec="libx264",
+        pix_fmt_in="rgb24",
+        pix_fmt_out="yuv420p",
+        quality=None,
+        macro_block_size=1,
+        ffmpeg_log_level="error",
+        output_params=[
+            *("-crf", "18", "-preset", "medium", "-movflags", "+faststart"),
+            *("-metadata", f"comment={GENERATED_BY}", "-fflags", "+bitexact", "-flags:v", "+bitexact"),
+        ],
+    )
+
+
+def _video_size(height: int, width: int) -> tuple[int, int]:
+    factor = max(1.0, SMALLEST_SIDE / min(height, width))
+    return 2 * round(height * factor / 2), 2 * round(width * factor / 2)
+
+
+def _same_size(first: np.ndarray, remaining: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
+    yield first
+    for frame in remaining:
+        if frame.shape != first.shape:
+            raise InputError(f"frames of a video must have one size, got {first.shape} and {frame.shape}")
+        yield frame
