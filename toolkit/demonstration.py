@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from PIL import Image
 from skimage import data
 
-from toolkit.cli.progress import InvertProgress
 from toolkit.files import atomic_write
 from toolkit.interfaces import MakeRequest
-from toolkit.inverting import Outcome, invert_photos
+from toolkit.inverting import Outcome, Progress, invert_photos
 from toolkit.registry import default_registry
 
 _FACE_SEED = 7
 
 
-def run_demo(out: Path, preset: str) -> list[Outcome]:
+def run_demo(out: Path, preset: str, progress: Callable[[int], AbstractContextManager[Progress]]) -> list[Outcome]:
     """Invert the astronaut and one heads360 wild face seen from three quarters, below `out`.
+
+    Args:
+        out: Folder of the results.
+        preset: Preset of the methods.
+        progress: Makes a listener for a number of photos.
 
     Raises:
         ToolkitError: The output cannot be written, or the embedded weights are missing.
@@ -25,9 +31,9 @@ def run_demo(out: Path, preset: str) -> list[Outcome]:
     photos = [write_astronaut(out / "photos" / "astronaut.png"), *make_faces(out / "heads360")]
     outcomes = []
     for method in ("wplus", "pti"):
-        with InvertProgress(total=len(photos)) as progress:
+        with progress(len(photos)) as listener:
             outcomes += invert_photos(
-                photos, out / method, method=method, generator="panohead-mini", progress=progress,
+                photos, out / method, method=method, generator="panohead-mini", progress=listener,
                 options={"preset": preset},
             )  # fmt: skip
     return outcomes

@@ -1,16 +1,31 @@
-"""What a person looks at: the files written beside an inversion."""
+"""What a person looks at: the files written beside an inversion, and opening an inversion to write more of them."""
 
 from __future__ import annotations
 
+import math
+import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import torch
+
+from toolkit import load_generator
+from toolkit.camera import Camera
+from toolkit.errors import InputError, WeightsError
+from toolkit.inversion import Inversion
+from toolkit.rendering.glb import write_glb
+from toolkit.rendering.mesh import METRES_PER_UNIT, inversion_mesh
+from toolkit.rendering.orbit import FRAMES, orbit_frames, write_video
+from toolkit.rendering.pixels import to_pixels, write_png
+from toolkit.rendering.turntable import write_viewer
+from toolkit.rendering.views import around, iterate_views, views_sheet
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from toolkit.interfaces import Generator
-    from toolkit.inversion import Inversion
 
 
 @dataclass(frozen=True)
@@ -20,3 +35,122 @@ class Products:
     video: bool = True
     mesh: bool = True
     viewer: bool = True
+
+
+def write_products(
+    folder: str | os.PathLike[str],
+    inversion: Inversion,
+    generator: Generator,
+    input_image: Tensor | None,
+    products: Products | None = None,
+) -> list[Path]:
+    """Write `views.png` and what `products` asks for (`orbit.mp4`, `mesh.glb`, `viewer.html`) into a folder.
+
+    Args:
+        folder: Where to.
+        inversion: One head.
+        generator: The generator that it was made with.
+        input_image: [1, 3, S, S] in [-1, 1], shown beside the reconstruction.
+        products: Which files; None means all.
+
+    Returns:
+        The files.
+
+    Raises:
+        InputError: Not the generator of this inversion.
+        OutputError: The folder cannot be written.
+        MissingDependencyError: A package that a file needs is not installed.
+    """
+    folder, wanted = Path(folder), products or Products()
+    sheet = views_sheet(inversion, generator, input_image)
+    files = [write_png(folder / "views.png", sheet, describe(inversion))]
+    if wanted.video:
+        files.append(write_orbit(folder / "orbit.mp4", inversion, generator))
+    if wanted.mesh:
+        files.append(write_mesh(folder / "mesh.glb", inversion, generator))
+    if wanted.viewer:
+        files.append(write_viewer(folder / "viewer.html", inversion, generator))
+    return files
+
+
+def write_views(
+    folder: str | os.PathLike[str],
+    inversion: Inversion,
+    generator: Generator,
+    angles: Sequence[tuple[float, float | None]],
+    resolution: int | None = None,
+) -> list[Path]:
+    """Write one PNG per (yaw, pitch) in degrees, named after them; a pitch of None is the generator's own."""
+    shown = inversion.tuned_generator(generator)
+    level = math.degrees(shown.spec.orbit.pitch)
+    pairs = [(yaw, level if pitch is None else pitch) for yaw, pitch in angles]
+    for yaw, pitch in pairs:
+        if not (math.isfinite(yaw) and -90 <= pitch <= 90):
+            raise InputError(f"a view needs a finite yaw and a pitch of -90 to 90 degrees, got {yaw:g} and {pitch:g}")
+    radians = torch.deg2rad(torch.tensor(pairs, dtype=torch.float64)).float()
+    cameras: Camera = around(shown.spec, radians[:, 0], radians[:, 1])
+    files: list[Path] = []
+    for part in iterate_views(shown, inversion.planes, inversion.ws, cameras, resolution=resolution):
+        for pixels in to_pixels(part.image):
+            yaw, pitch = pairs[len(files)]
+            name = f"yaw{yaw:+07.1f}_pitch{pitch:+05.1f}.png"
+            files.append(write_png(Path(folder) / name, pixels, describe(inversion)))
+    return files
+
+
+def write_orbit(
+    path: str | os.PathLike[str],
+    inversion: Inversion,
+    generator: Generator,
+    frames: int = FRAMES,
+    resolution: int | None = None,
+) -> Path:
+    """Write a video of a full turn (see `toolkit.rendering.orbit`)."""
+    return write_video(path, orbit_frames(inversion, generator, frames, resolution))
+
+
+def write_mesh(
+    path: str | os.PathLike[str],
+    inversion: Inversion,
+    generator: Generator,
+    resolution: int = 128,
+    scale: float = METRES_PER_UNIT,
+) -> Path:
+    """Write the head as binary glTF (see `toolkit.rendering.mesh`)."""
+    mesh = inversion_mesh(inversion, generator, resolution, scale)
+    details = {"method": inversion.method, "generator": inversion.generator, "metres_per_unit": scale}
+    return write_glb(path, mesh, details)
+
+
+def describe(inversion: Inversion) -> str:
+    """One line for metadata: method and generator."""
+    return f"method {inversion.method}, generator {inversion.generator} {inversion.fingerprint[:12]}".rstrip()
+
+
+def open_inversion(
+    folder: str | os.PathLike[str], weights: str | os.PathLike[str] | None = None, device: str = "cpu"
+) -> tuple[Inversion, Generator]:
+    """Load an inversion and the generator that it was made with.
+
+    Args:
+        folder: What `Inversion.save` wrote.
+        weights: The generator's weights; None takes the file that the inversion names, or the generator's own.
+        device: Where to put the generator.
+
+    Raises:
+        InputError: Not an inversion, an unknown device, or a generator other than the one it was made with.
+        PluginError: The generator is not registered here.
+        WeightsError: The generator's weights are missing or damaged.
+    """
+    inversion = Inversion.load(folder)
+    named = inversion.provenance.get("generator_weights")
+    chosen = Path(weights) if weights is not None else Path(named) if isinstance(named, str) else None
+    if chosen is not None and not chosen.is_file():
+        raise WeightsError(f"the generator's weights {chosen} are not there; name their place with --weights")
+    try:
+        torch.zeros(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise InputError(f"device {device!r} cannot be used here: {str(error).splitlines()[0]}") from error
+    generator = load_generator(inversion.generator, chosen, device)
+    inversion.check_generator(generator)
+    return inversion, generator

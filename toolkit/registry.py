@@ -79,7 +79,7 @@ class Registration:
     headline: bool = False
     world: str = ""
 
-    def load(self) -> Callable[..., Any]:
+    def load(self) -> Any:
         """Import the factory.
 
         Raises:
@@ -175,7 +175,7 @@ class Registry:
             return self.registrations[kind, name]
         raise PluginError(unknown_name(kind.replace("_", " "), name, (entry.name for entry in self.of_kind(kind))))
 
-    def load(self, kind: str, name: str) -> Callable[..., Any]:
+    def load(self, kind: str, name: str) -> Any:
         """Import the factory registered under a name (see `get` and `Registration.load` for errors)."""
         return self.get(kind, name).load()
 

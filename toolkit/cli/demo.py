@@ -13,11 +13,12 @@ def demo_command(
     preset: Annotated[str, typer.Option(help="fast, default or quality.")] = "default",
 ) -> None:
     """Turn a photograph (scikit-image's astronaut) and a synthetic wild face into 3D heads."""
+    from toolkit.cli.progress import InvertProgress
     from toolkit.demonstration import run_demo
 
     typer.echo("Two heads from one picture each: a photograph (NASA, public domain) and a heads360 wild face.")
     failures = 0
-    for outcome in run_demo(out, preset):
+    for outcome in run_demo(out, preset, InvertProgress):
         typer.echo(f"{outcome.status:<8} {outcome.folder} ({outcome.seconds:.0f} s)")
         if outcome.error is not None:
             failures += 1

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from toolkit.cli.data import data_app
+from toolkit.cli.demo import demo_command
 from toolkit.cli.doctor import doctor_command
 from toolkit.cli.invert import invert_command
 from toolkit.cli.mesh import mesh_command
@@ -25,6 +26,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
+app.command("demo")(demo_command)
 app.command("invert")(invert_command)
 app.command("render")(render_command)
 app.command("mesh")(mesh_command)

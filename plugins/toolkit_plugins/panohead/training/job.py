@@ -22,6 +22,7 @@ from torch.optim import Adam, Optimizer
 
 from toolkit.camera import Camera
 from toolkit.configuration import config_path, load_config
+from toolkit.nn.dense import Dense
 from toolkit.registry import default_registry
 from toolkit.training.averaging import WeightAverage
 from toolkit.training.job import TrainingJob
@@ -74,11 +75,17 @@ class MiniJob(TrainingJob):
         self.held_out = HeldOut(self.heads, settings.evaluation_heads, settings.network.image_size, folder)
 
     def _started(self, generator: PanoHead) -> PanoHead:
-        """Start from clear space, a still camera and no noise."""
+        """Start from fog that a surface can condense from, and a still camera.
+
+        From clear space nothing condenses: its opacity hardly changes with the density, so the background learns to paint
+        the heads instead.
+        """
         with torch.no_grad():
             last = generator.decoder.net[2]
-            last.weight[0].mul_(4)  # type: ignore[index, operator, union-attr]  # nn.Sequential hides the layer's type
-            last.bias[0] = -1.0  # type: ignore[index, operator, union-attr]
+            assert isinstance(last, Dense)  # for the type checker: nn.Sequential hides it
+            last.weight[0].mul_(10)
+            if last.bias is not None:
+                last.bias[0] = 8.0  # type: ignore[index, operator, union-attr]
             for parameter in generator.t_mapping.parameters():
                 parameter.zero_()
         generator.t_mapping.requires_grad_(False)
@@ -121,7 +128,8 @@ class MiniJob(TrainingJob):
         heads = random.choice(len(self.rays), self.settings.batch, replace=len(self.rays) < self.settings.batch)
         rays = self._ray_batch(heads, random)
         late = step >= self.settings.patches_from * self.steps
-        return self.rays.latents[heads].to(self.device), rays, self._patch_batch(heads, random) if late else None
+        patch = self._patch_batch(heads[: self.settings.patch_heads], random) if late else None
+        return self.rays.latents[heads].to(self.device), rays, patch
 
     def _ray_batch(self, heads: np.ndarray, random: np.random.Generator) -> RayBatch:
         data = self.rays
@@ -139,15 +147,17 @@ class MiniJob(TrainingJob):
         )))  # fmt: skip
 
     def _patch_batch(self, heads: np.ndarray, random: np.random.Generator) -> PatchBatch:
-        data, side = self.rays, self.settings.heads.patch
+        data, side, scale = self.rays, self.settings.patch_side, self.settings.network.image_size // self.settings.raw_size
         owner = torch.from_numpy(heads)
         pick = torch.from_numpy(random.integers(data.patch_corners.shape[1], size=len(heads)))
-        corners = data.patch_corners[owner, pick].float()
+        row, column = (int(value) for value in random.integers(self.settings.heads.patch - side + 1, size=2))
+        corners = data.patch_corners[owner, pick].float() + torch.tensor([row, column])
         steps = torch.arange(side) + 0.5
         rows = ((corners[:, 0, None] + steps) / self.settings.raw_size)[:, :, None].expand(-1, -1, side)
         columns = ((corners[:, 1, None] + steps) / self.settings.raw_size)[:, None, :].expand(-1, side, -1)
         places = torch.stack([columns, rows], -1)
-        picture = data.patch_images[owner, pick].float()
+        rows_seen, columns_seen = (slice(start * scale, (start + side) * scale) for start in (row, column))
+        picture = data.patch_images[owner, pick][:, :, rows_seen, columns_seen].float()
         rays = patch_rays(Camera(data.patch_cameras[owner, pick]), places.flatten(1, 2))
         rays = type(rays)(rays.origins.to(self.device), rays.directions.to(self.device))
         picture = picture.to(self.device)
@@ -164,9 +174,12 @@ class MiniJob(TrainingJob):
         planes = self.generator.planes(ws, noise="none")
         losses = ray_losses(self.generator, planes, ws, rays, self.settings.losses, source)
         if patch is not None:
-            losses |= patch_losses(self.generator, planes, ws, patch, self.settings.losses, source)
+            some, samples = len(patch.image), self.settings.patch_samples
+            losses |= patch_losses(
+                self.generator, planes[:some], ws[:some], patch, self.settings.losses, samples, source
+            )
         self.optimiser.zero_grad(set_to_none=True)
-        total(losses).backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
+        total(losses).backward()
         self.optimiser.step()
         self.average.update(self.generator, min(self.settings.optimiser.average, (step + 1) / (step + 10)))
         return {name: float(loss.detach()) for name, loss in losses.items()}

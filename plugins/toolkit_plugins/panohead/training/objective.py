@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import NamedTuple
 
 import torch
@@ -74,13 +75,20 @@ def ray_losses(
 
 
 def patch_losses(
-    generator: PanoHead, planes: Tensor, ws: Tensor, patch: PatchBatch, weights: LossSettings, source: torch.Generator
+    generator: PanoHead,
+    planes: Tensor,
+    ws: Tensor,
+    patch: PatchBatch,
+    weights: LossSettings,
+    samples: tuple[int, int],
+    source: torch.Generator,
 ) -> dict[str, Tensor]:
     """Losses of patches rendered as at test time (no depth known), raw and super-resolved, weighted."""
+    settings = replace(generator.march_settings, count=samples[0], importance=samples[1])
     volumes = generator.volumes(planes)
     marched = march(
         lambda points: generator.decoder(generator.read(volumes, points)),
-        patch.rays, generator.march_settings, draws=Draws(generator=source), keep=generator.keeps,
+        patch.rays, settings, draws=Draws(generator=source), keep=generator.keeps,
     )  # fmt: skip
     assert marched.features is not None  # for the type checker: this field has features
     side = patch.places.shape[1]

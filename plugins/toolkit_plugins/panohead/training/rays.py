@@ -36,8 +36,8 @@ class RayPlan:
     rays_per_camera: int = 700
     face_share: float = 0.45
     """Share of the rays of frontal cameras that fall into the face box."""
-    patches: int = 6
-    patch: int = 20
+    patches: int = 3
+    patch: int = 16
     """Side of a patch in rays."""
     grid: int = 64
     """Side of the ray grid that patches are cut from."""
@@ -175,7 +175,7 @@ def _places(camera: Camera, landmarks: Tensor, plan: RayPlan, random: np.random.
 def _patches(landmarks: Tensor, plan: RayPlan, random: np.random.Generator) -> tuple[list[Camera], Tensor]:
     cameras, corners = [], []
     for index in range(plan.patches):
-        facing = index < plan.patches // 2
+        facing = 2 * index < plan.patches
         yaw = float(random.uniform(-1.2, 1.2) if facing else random.uniform(-math.pi, math.pi))
         camera = Camera.orbit(yaw, _pitch(plan, random))
         place = random.uniform(0.15, 0.85, 2)

@@ -44,8 +44,8 @@ class HeadsSettings(Config):
     heads: Count = 2000
     cameras: Count = 12
     rays_per_camera: Count = 700
-    patches: Count = 6
-    patch: Count = 20
+    patches: Count = 3
+    patch: Count = 16
     folder: str | None = None
     """Where the rays are kept; None: beside the run. Several runs may share one."""
     workers: Count = 2
@@ -55,7 +55,7 @@ class LossSettings(Config):
     """Weights of the losses."""
 
     colour: Weight = 1.0
-    mask: Weight = 0.3
+    mask: Weight = 1.0
     free_space: Weight = 1.0
     patch_raw: Weight = 0.5
     patch_image: Weight = 1.5
@@ -66,7 +66,7 @@ class OptimiserSettings(Config):
     """Adam, one cosine from `rate` to zero after a short warm-up."""
 
     rate: Rate = 8e-3
-    decoder_factor: Rate = 1.0
+    decoder_factor: Rate = 2.0
     betas: tuple[float, float] = (0.9, 0.99)
     warmup: Annotated[int, Field(ge=0)] = 100
     average: Annotated[float, Field(ge=0, lt=1)] = 0.998
@@ -83,6 +83,12 @@ class MiniSettings(Config):
     """Single rays per head and step."""
     patches_from: Annotated[float, Field(ge=0, le=1)] = 0.15
     """Share of the steps after which patches through super-resolution join in."""
+    patch_heads: Count = 4
+    """Heads of the batch that a patch is taken of."""
+    patch_side: Count = 16
+    """Side in rays of the part of a stored patch that a step looks at."""
+    patch_samples: tuple[int, int] = (16, 8)
+    """Stratified and importance samples on the rays of patches."""
     evaluation_heads: Count = 8
     network: NetworkSettings = NetworkSettings()
     heads: HeadsSettings = HeadsSettings()

@@ -1,0 +1,163 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+import toolkit.inverting as inverting
+from toolkit.camera import Camera
+from toolkit.errors import ConfigError, InputError, OutputError
+from toolkit.interfaces import Generator
+from toolkit.inversion import Inversion
+from toolkit.inverting import PhotoOptions, Products, invert_photos, result_folders
+from toolkit.testing.spherical import SphericalGenerator
+
+
+class Listener:
+    """Remembers what it hears."""
+
+    def __init__(self) -> None:
+        self.heard: list[str] = []
+
+    def begin(self, image: Path, index: int, total: int) -> None:
+        self.heard.append(f"begin {image.name}")
+
+    def stage(self, name: str) -> None:
+        self.heard.append(name)
+
+    def step(self, step: int, total: int, losses: object = None) -> None:
+        self.heard.append("step")
+
+    def note(self, text: str) -> None:
+        self.heard.append("note")
+
+    def end(self, status: str) -> None:
+        self.heard.append(status)
+
+
+class Guess:
+    """A method that always answers the same head."""
+
+    calls = 0
+
+    def invert(self, image: torch.Tensor, camera: Camera, generator: Generator) -> Inversion:
+        Guess.calls += 1
+        latents = generator.spec.latents
+        ws = torch.zeros(1, latents.num_ws, latents.w_dim)
+        return Inversion(
+            ws, generator.planes(ws).detach(), camera, generator.spec.name, generator.spec.fingerprint, "guess"
+        )
+
+
+@pytest.fixture
+def bench(monkeypatch: pytest.MonkeyPatch, spherical: SphericalGenerator, tmp_path: Path) -> Path:
+    """A folder with a good photo, its camera and a broken one; generator and method are stand-ins."""
+    monkeypatch.setattr(inverting, "load_generator", lambda *_: spherical)
+    monkeypatch.setattr(inverting, "load_method", lambda *_, **__: Guess())
+    pixels = np.random.default_rng(0).integers(0, 255, (48, 48, 3), dtype=np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "good.png")
+    (tmp_path / "broken.png").write_bytes((tmp_path / "good.png").read_bytes()[:100])
+    (tmp_path / "camera.json").write_text(json.dumps(Camera.orbit(0.3).label[0].tolist()))
+    Guess.calls = 0
+    return tmp_path
+
+
+def run(folder: Path, *names: str, force: bool = False) -> list[inverting.Outcome]:
+    return invert_photos(
+        [folder / name for name in names], folder / "out", method="guess", generator="spherical", progress=Listener(),
+        photo=PhotoOptions(camera=folder / "camera.json", background="keep"),
+        products=Products(video=False, mesh=False, viewer=False), force=force,
+    )  # fmt: skip
+
+
+def test_a_broken_photo_costs_only_itself(bench: Path) -> None:
+    broken, good = run(bench, "broken.png", "good.png")
+    assert (broken.status, good.status) == ("failed", "done")
+    assert broken.error is not None and "broken.png" in broken.error
+    assert not (bench / "out" / "broken").exists()
+    assert (bench / "out" / "good" / "views.png").exists()
+
+
+def test_the_result_says_where_it_came_from(bench: Path) -> None:
+    run(bench, "good.png")
+    record = Inversion.load(bench / "out" / "good")
+    assert record.provenance["input"] == "good.png"
+    assert torch.allclose(record.camera.label, Camera.orbit(0.3).label)
+
+
+def test_what_is_there_is_skipped_unless_forced(bench: Path) -> None:
+    assert [run(bench, "good.png")[0].status for _ in range(2)] == ["done", "skipped"]
+    assert Guess.calls == 1
+    assert run(bench, "good.png", force=True)[0].status == "done"
+    assert Guess.calls == 2
+
+
+def test_another_photo_never_overwrites_a_result_silently(bench: Path) -> None:
+    run(bench, "good.png")
+    Image.new("RGB", (48, 48)).save(bench / "good.png")
+    (outcome,) = run(bench, "good.png")
+    assert outcome.status == "failed" and outcome.error is not None and "--force" in outcome.error
+
+
+def test_a_foreign_folder_is_left_alone(bench: Path) -> None:
+    (bench / "out" / "good").mkdir(parents=True)
+    (bench / "out" / "good" / "diary.txt").write_text("mine")
+    (outcome,) = run(bench, "good.png")
+    assert outcome.status == "failed"
+    assert (bench / "out" / "good" / "diary.txt").read_text() == "mine"
+
+
+def test_a_full_disk_stops_with_one_sentence_and_leaves_nothing(bench: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(inverting, "write_products", full)
+    with pytest.raises(OutputError, match="No space left"):
+        run(bench, "good.png")
+    assert list((bench / "out").iterdir()) == []
+
+
+def test_interruption_keeps_finished_results_whole(bench: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    Image.new("RGB", (48, 48), "red").save(bench / "second.png")
+    real = inverting.write_products
+
+    def interrupted(folder: Path, *rest: object) -> None:
+        if "second" in folder.name:
+            raise KeyboardInterrupt
+        real(folder, *rest)  # type: ignore[arg-type]  # passed on as they came
+
+    monkeypatch.setattr(inverting, "write_products", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        run(bench, "good.png", "second.png")
+    assert [path.name for path in (bench / "out").iterdir()] == ["good"]
+    Inversion.load(bench / "out" / "good")
+
+
+def test_photos_of_one_name_get_folders_of_their_own() -> None:
+    folders = result_folders([Path("a/me.png"), Path("b/me.jpg"), Path("you.png")], Path("out"))
+    assert [folder.name for folder in folders] == ["me", "me-2", "you"]
+
+
+def test_a_device_that_is_not_there_is_named() -> None:
+    with pytest.raises(InputError, match="device 'warp'"):
+        inverting.checked_device("warp")
+
+
+@pytest.mark.parametrize("text", ["steps", "=3", "a=1,a=2", "a=[1"])
+def test_bad_settings_are_one_sentence(text: str) -> None:
+    from toolkit.settings import parse_settings
+
+    with pytest.raises(ConfigError, match="--set"):
+        parse_settings(text.split(","))
+
+
+def test_settings_are_yaml_scalars() -> None:
+    from toolkit.settings import parse_settings
+
+    assert parse_settings(["steps=5", "lr=0.1", "noise_buffers=true", "preset=fast"]) == {
+        "steps": 5, "lr": 0.1, "noise_buffers": True, "preset": "fast",
+    }  # fmt: skip
