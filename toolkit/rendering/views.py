@@ -68,9 +68,7 @@ def iterate_views(
         part = cameras[start : start + batch]
         count = len(part)
         with torch.no_grad():
-            seen = generator.render(
-                planes.expand(count, *planes.shape[1:]), ws.expand(count, -1, -1), part, resolution
-            )
+            seen = generator.render(planes.expand(count, *planes.shape[1:]), ws.expand(count, -1, -1), part, resolution)
         yield Render(*(tensor.detach().cpu() for tensor in seen))
 
 
@@ -127,9 +125,7 @@ def _yaw_name(degrees: int) -> str:
     return {0: "Front", 180: "Back · 180°"}.get(degrees, f"{degrees}°")
 
 
-def _lay_out(
-    first: list[tuple[str, np.ndarray]], others: list[tuple[str, np.ndarray]], caption: str
-) -> np.ndarray:
+def _lay_out(first: list[tuple[str, np.ndarray]], others: list[tuple[str, np.ndarray]], caption: str) -> np.ndarray:
     """Draw one column of `first`, a wider gap, and `_COLUMNS` columns of `others`."""
     cell = _cell_side(max(image.shape[0] for _, image in others))
     unit = cell / 256

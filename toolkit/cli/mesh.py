@@ -1,0 +1,24 @@
+"""`toolkit mesh`: a finished inversion as a coloured mesh."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def mesh_command(
+    inversion: Annotated[Path, typer.Argument(help="Folder of an inversion.")],
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="GLB file; default: mesh.glb in the folder.")] = None,
+    resolution: Annotated[int, typer.Option(help="Grid cells along the generator's box, 8 to 1024.")] = 128,
+    scale: Annotated[float, typer.Option(help="Metres per unit of the generator's box.")] = 0.5,
+    weights: Annotated[Path | None, typer.Option(help="Weights of the generator; default: as it was made.")] = None,
+    device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1, ...")] = "cpu",
+) -> None:
+    """Export the head as mesh.glb: y up, in metres, colours from rendered views."""
+    from toolkit.presentation import open_inversion, write_mesh
+
+    opened, generator = open_inversion(inversion, weights, device)
+    target = inversion / "mesh.glb" if out is None else out
+    typer.echo(write_mesh(target, opened, generator, resolution, scale))

@@ -1,0 +1,77 @@
+"""`toolkit render`: pictures, videos and a viewer of a finished inversion."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from toolkit.errors import InputError
+
+
+def render_command(
+    inversion: Annotated[Path, typer.Argument(help="Folder of an inversion.")],
+    yaw: Annotated[
+        list[float] | None, typer.Option(help="Degrees, 0 = front, positive to the camera's right; repeat for more.")
+    ] = None,
+    pitch: Annotated[
+        list[float] | None, typer.Option(help="Degrees, positive from above; one, or one per yaw.")
+    ] = None,
+    views: Annotated[int | None, typer.Option(help="This many views evenly around.")] = None,
+    orbit: Annotated[bool, typer.Option("--orbit", help="A full turn as orbit.mp4.")] = False,
+    viewer: Annotated[bool, typer.Option("--viewer", help="A page to turn the head on, viewer.html.")] = False,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="Folder; default: renders in the inversion's.")
+    ] = None,
+    resolution: Annotated[int | None, typer.Option(help="Side of the ray grid; default: the generator's.")] = None,
+    weights: Annotated[Path | None, typer.Option(help="Weights of the generator; default: as it was made.")] = None,
+    device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1, ...")] = "cpu",
+) -> None:
+    """Show the head from any side; without options, eight views evenly around."""
+    angles = chosen_angles(yaw or [], pitch or [], views)
+    if resolution is not None and not 1 <= resolution <= 1024:
+        raise InputError(f"--resolution must be 1 to 1024, got {resolution}")
+    if not (angles or orbit or viewer):
+        angles = evenly_around(8)
+
+    from toolkit.presentation import open_inversion, write_orbit, write_views
+    from toolkit.rendering.turntable import write_viewer
+
+    opened, generator = open_inversion(inversion, weights, device)
+    folder = inversion / "renders" if out is None else out
+    if angles:
+        for path in write_views(folder, opened, generator, angles, resolution):
+            typer.echo(path)
+    if orbit:
+        typer.echo(write_orbit(folder / "orbit.mp4", opened, generator, resolution=resolution))
+    if viewer:
+        typer.echo(write_viewer(folder / "viewer.html", opened, generator, resolution=resolution))
+
+
+def chosen_angles(yaws: list[float], pitches: list[float], views: int | None) -> list[tuple[float, float | None]]:
+    """Pairs of yaw and pitch in degrees (pitch None: the generator's own).
+
+    Raises:
+        InputError: --views with --yaw, --views out of range, or numbers of yaws and pitches that do not go together.
+    """
+    if views is not None:
+        if yaws:
+            raise InputError("--views and --yaw exclude each other")
+        if not 1 <= views <= 3600:
+            raise InputError(f"--views must be 1 to 3600, got {views}")
+        if len(pitches) > 1:
+            raise InputError(f"--views goes with one --pitch, got {len(pitches)}")
+        return [(yaw, pitches[0] if pitches else None) for yaw, _ in evenly_around(views)]
+    if not pitches:
+        return [(yaw, None) for yaw in yaws]
+    count = max(len(yaws), len(pitches))
+    if {len(yaws) or 1, len(pitches)} - {1, count}:
+        raise InputError(f"give one --pitch, or one per --yaw; got {len(yaws)} yaws and {len(pitches)} pitches")
+    yaws = yaws or [0.0]
+    return list(zip(yaws * (count // len(yaws)), pitches * (count // len(pitches)), strict=True))
+
+
+def evenly_around(views: int) -> list[tuple[float, float | None]]:
+    """This many yaws in degrees over the full turn, the front first, at the generator's own pitch."""
+    return [(360.0 * index / views, None) for index in range(views)]

@@ -1,0 +1,154 @@
+"""A head as a coloured mesh: the density's surface, painted with rendered views."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from toolkit.camera import Camera
+from toolkit.interfaces import Render
+from toolkit.rendering.surface import extract_surface, vertex_normals
+from toolkit.rendering.views import around, iterate_views
+
+if TYPE_CHECKING:
+    from toolkit.interfaces import Generator, GeneratorSpec
+    from toolkit.inversion import Inversion
+
+METRES_PER_UNIT = 0.5
+"""Scale of exported meshes: in PanoHead's world it makes a head about 0.25 m high."""
+_RING = 8
+_RING_PITCHES = (-15.0, 20.0)
+_TOP_PITCH = 75.0
+_TOLERANCE = 0.03
+"""How far behind the rendered depth a vertex may lie and still be seen, in sides of the box."""
+_OPAQUE = 0.5
+"""Least opacity of a pixel that paints: below it the background shines through."""
+_GREY = 0.5
+_ENOUGH = 1e-3
+"""Summed weight from which a vertex has a colour of its own."""
+
+
+class Mesh(NamedTuple):
+    """A coloured surface; y up, the face looks to +z, faces outward."""
+
+    vertices: np.ndarray
+    """[V, 3] float32, metres."""
+    faces: np.ndarray
+    """[F, 3] int32, counter-clockwise seen from outside."""
+    normals: np.ndarray
+    """[V, 3] float32, unit."""
+    colours: np.ndarray
+    """[V, 3] float32 in [0, 1], sRGB."""
+
+
+def extract_mesh(
+    generator: Generator,
+    planes: Tensor,
+    ws: Tensor | None = None,
+    resolution: int = 128,
+    level: float | None = None,
+    scale: float = METRES_PER_UNIT,
+) -> Mesh:
+    """Turn planes into a mesh with a colour per vertex.
+
+    Args:
+        generator: What reads and renders the planes (for an inversion its `tuned_generator`).
+        planes: [1, *spec.planes_shape].
+        ws: [1, num_ws, w_dim], needed for colours; None leaves the mesh grey.
+        resolution: Grid cells along the box's side.
+        level: Raw density of the surface; None takes `spec.surface_level`.
+        scale: Metres per world unit.
+
+    Raises:
+        InputError: Resolution out of range, several heads, or a density that never crosses the level.
+        MissingDependencyError: scikit-image is not installed.
+    """
+    surface = extract_surface(generator, planes, resolution, level)
+    normals = vertex_normals(surface)
+    if ws is None:
+        colours = np.full(surface.vertices.shape, _GREY, dtype=np.float32)
+    else:
+        colours = vertex_colours(generator, planes, ws, surface.vertices, normals)
+    return Mesh(surface.vertices * np.float32(scale), surface.faces, normals, colours)
+
+
+def inversion_mesh(
+    inversion: Inversion, generator: Generator, resolution: int = 128, scale: float = METRES_PER_UNIT
+) -> Mesh:
+    """`extract_mesh` of an inversion, with its tuned generator where there is one."""
+    shown = inversion.tuned_generator(generator)
+    return extract_mesh(shown, inversion.planes, inversion.ws, resolution, scale=scale)
+
+
+def painting_cameras(spec: GeneratorSpec) -> Camera:
+    """Sixteen cameras around, from slightly below and slightly above, and one over the top."""
+    yaws = torch.arange(_RING) * (2 * math.pi / _RING)
+    rings = [around(spec, yaws + index * math.pi / _RING, math.radians(p)) for index, p in enumerate(_RING_PITCHES)]
+    top = around(spec, torch.zeros(1), math.radians(_TOP_PITCH))
+    return Camera(torch.cat([ring.label for ring in rings] + [top.label]))
+
+
+def vertex_colours(
+    generator: Generator, planes: Tensor, ws: Tensor, vertices: np.ndarray, normals: np.ndarray
+) -> np.ndarray:
+    """Paint vertices with what rendered views show there.
+
+    A view counts by the squared cosine between its ray and the normal, where the vertex is not behind the rendered
+    depth; a vertex that no view sees takes the colour of the nearest one that is seen.
+
+    Args:
+        generator: What renders.
+        planes: [1, *spec.planes_shape].
+        ws: [1, num_ws, w_dim].
+        vertices: [V, 3], world units.
+        normals: [V, 3], unit.
+
+    Returns:
+        [V, 3] float32 in [0, 1].
+    """
+    cameras = painting_cameras(generator.spec)
+    points, outward = torch.from_numpy(vertices), torch.from_numpy(normals)
+    colour, weight = torch.zeros(len(points), 3), torch.zeros(len(points), 1)
+    index = 0
+    for part in iterate_views(generator, planes, ws, cameras):
+        for view in range(len(part.image)):
+            seen = Render(*(tensor[view : view + 1].float() for tensor in part))
+            shade, counts = _look(seen, cameras[index], points, outward, _TOLERANCE * generator.spec.box)
+            colour += counts * shade
+            weight += counts
+            index += 1
+    known = (weight[:, 0] > _ENOUGH).numpy()
+    painted = (colour / weight.clamp(min=_ENOUGH)).clamp(-1, 1).numpy() * 0.5 + 0.5
+    return _fill_from_nearest(painted.astype(np.float32), vertices, known)
+
+
+def _look(seen: Render, camera: Camera, points: Tensor, outward: Tensor, tolerance: float) -> tuple[Tensor, Tensor]:
+    """What one view shows at the points: colours [V, 3] in [-1, 1] and weights [V, 1]."""
+    grid = (2 * camera.project(points) - 1)[:, None]
+    rays = points - camera.position
+    distance = rays.norm(dim=1, keepdim=True)
+    facing = -(rays / distance * outward).sum(1, keepdim=True)
+
+    def read(picture: Tensor) -> Tensor:
+        return F.grid_sample(picture, grid, align_corners=False, padding_mode="border")[0, :, 0].T
+
+    in_picture = (grid[0, 0].abs() < 1).all(dim=1, keepdim=True)
+    visible = in_picture & (read(seen.mask) > _OPAQUE) & (distance < read(seen.depth) + tolerance)
+    return read(seen.image), facing.clamp(min=0).square() * visible
+
+
+def _fill_from_nearest(colours: np.ndarray, vertices: np.ndarray, known: np.ndarray) -> np.ndarray:
+    if known.all():
+        return colours
+    if not known.any():
+        return np.full_like(colours, _GREY)
+    from scipy.spatial import cKDTree
+
+    nearest = cKDTree(vertices[known]).query(vertices[~known])[1]
+    colours[~known] = colours[known][nearest]
+    return colours
