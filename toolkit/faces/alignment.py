@@ -162,7 +162,8 @@ def outside_photo(shape: tuple[int, int], matrix: np.ndarray, size: int) -> np.n
     y, x = np.mgrid[:size, :size]
     places = transform(inverse(matrix), np.stack([x, y], axis=-1).astype(float))
     inside = (places >= -0.5) & (places <= np.array([shape[1], shape[0]]) - 0.5)
-    return ~inside.all(axis=-1)
+    outside: np.ndarray = ~inside.all(axis=-1)
+    return outside
 
 
 def warp(image: np.ndarray, matrix: np.ndarray, size: int) -> np.ndarray:

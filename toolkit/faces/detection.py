@@ -77,7 +77,7 @@ def choose_face(faces: list[Face], index: int | None = None) -> Face:
     if index is None:
         return faces[0]
     if not 0 <= index < len(faces):
-        raise InputError(f"face {index} was asked for, the photo has {len(faces)} (0 to {len(faces) - 1}, largest first)")
+        raise InputError(f"face {index} was asked for, the photo has only 0 to {len(faces) - 1} (largest first)")
     return faces[index]
 
 

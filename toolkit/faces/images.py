@@ -25,7 +25,9 @@ FORMATS_IN_WORDS = "PNG, JPEG, WebP, BMP or TIFF"
 MAX_PIXELS = 64_000_000
 """A picture whose header promises more is refused before anything is decoded."""
 
-_DAMAGE = (OSError, SyntaxError, ValueError, TypeError, KeyError, IndexError, EOFError, OverflowError, struct.error, zlib.error)
+_DAMAGE = (
+    OSError, SyntaxError, ValueError, TypeError, LookupError, EOFError, OverflowError, struct.error, zlib.error,
+)  # fmt: skip
 """What Pillow's decoders raise on damaged bytes."""
 _TRANSPARENT_MODES = {"RGBA", "LA", "PA", "La", "RGBa"}
 _DEEP_GREY_MODES = {"I", "I;16", "I;16B", "I;16L", "I;16N"}
@@ -35,8 +37,8 @@ def read_image(path: str | os.PathLike[str]) -> np.ndarray:
     """Read a picture as uint8 RGB [H, W, 3], turned upright, transparency put on white.
 
     Raises:
-        InputError: Missing, a directory, unreadable, empty, not a picture of the known formats, truncated or damaged, or
-            larger than `MAX_PIXELS`.
+        InputError: Missing, a directory, unreadable, empty, not a picture of the known formats, truncated or damaged,
+            or larger than `MAX_PIXELS`.
     """
     return _decode(_existing_file(path), grey=False)
 
@@ -170,8 +172,9 @@ def _upright_pixels(picture: Image.Image, *, grey: bool) -> np.ndarray:
         raise InputError("a floating point picture has no known range: save it with 8 or 16 bits per channel")
     if upright.mode in _TRANSPARENT_MODES or "transparency" in upright.info:
         upright = upright.convert("RGBA")
-        if grey and upright.getextrema()[3][0] < 255:  # type: ignore[index]
-            return np.asarray(upright.getchannel("A"))
+        opacity = np.array(upright.getchannel("A"))
+        if grey and opacity.min() < 255:
+            return opacity
         upright = Image.alpha_composite(Image.new("RGBA", upright.size, "white"), upright)
     return np.array(upright.convert("L" if grey else "RGB"))
 

@@ -92,7 +92,7 @@ def affine_fit(landmarks: np.ndarray, face: np.ndarray = STANDARD_FACE) -> Affin
 
 
 def affine_rotation(fit: AffineFit) -> np.ndarray:
-    """The rotation nearest to a linear fit: its rows normalised, replaced by the nearest orthonormal pair, completed."""
+    """The rotation nearest to a linear fit: rows normalised, replaced by the nearest orthonormal pair, completed."""
     rows = fit.rows / np.maximum(np.linalg.norm(fit.rows, axis=1, keepdims=True), 1e-12)
     u, _, vh = np.linalg.svd(rows, full_matrices=False)
     right, up = u @ vh
@@ -160,7 +160,7 @@ def without_roll(rotation: np.ndarray) -> np.ndarray:
 
 
 def camera_from_rotation(rotation: np.ndarray, orbit: Orbit) -> Camera:
-    """The camera (batch of 1) of a rotation [3, 3] on a generator's orbit: the orbit's pivot stays at the image's centre."""
+    """The camera (batch of 1) of a rotation [3, 3] on a generator's orbit; the pivot stays at the image's centre."""
     import torch
 
     from toolkit.camera import Camera, pinhole

@@ -1,0 +1,278 @@
+"""From a photo to what an inversion starts from: an image in the generator's frame, its camera, its mask."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from toolkit.errors import InputError
+from toolkit.faces.alignment import AlignedFace, Crop, align, inverse, outside_photo, transform, warp
+from toolkit.faces.background import (
+    WHITE,
+    GrabCutMatting,
+    composite,
+    key_out,
+    replace_uniform,
+    uniform_background,
+)
+from toolkit.faces.detection import choose_face, detect_faces
+from toolkit.faces.images import image_to_tensor, read_image, read_mask, resize
+from toolkit.faces.labels import DatasetEntry, find_dataset_entry, read_camera, read_landmarks
+from toolkit.faces.pose import FivePointPose, angles_from_rotation
+from toolkit.files import file_sha256
+from toolkit.registry import default_registry
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from toolkit.camera import Camera
+    from toolkit.interfaces.faces import Matting, PoseEstimator
+    from toolkit.interfaces.generator import GeneratorSpec
+
+BACKGROUNDS = ("auto", "keep", "remove")
+MOST_ENLARGED = 2.0
+"""A face whose square is enlarged more than that is called small (256 px for a 512 px generator)."""
+MUCH_PADDING = 0.05
+"""Share of the crop outside the photo from which it is worth a note."""
+LARGE_YAW_DEGREES = 45.0
+"""Beyond it five landmarks are a weak witness of the pose."""
+CONTEXT = 1.6
+"""Side of the window that is matted, in crop sides: enough background to learn its colours."""
+
+
+@dataclass(frozen=True, eq=False)
+class PreparedPhoto:
+    """A photo in a generator's frame."""
+
+    image: Tensor
+    """[1, 3, S, S] in [-1, 1]."""
+    camera: Camera
+    """Batch of 1."""
+    mask: Tensor
+    """[1, 1, S, S] in [0, 1], 1 = head; all ones for a picture taken as it is about which nothing is known."""
+    notes: list[str]
+    """Sentences for the user: what was guessed, what is doubtful."""
+    sha256: str
+    """Of the photo's file."""
+    size: tuple[int, int]
+    """(width, height) of the photo, upright, in pixels."""
+    landmarks: np.ndarray | None
+    """[5, 2] in the photo's pixels; None where none were needed."""
+
+
+@dataclass(frozen=True)
+class _Request:
+    """The user's wishes, checked."""
+
+    mask: str | os.PathLike[str] | np.ndarray | None
+    background: str
+    matting: str
+    colour: tuple[float, float, float]
+    """0..255."""
+
+
+def prepare_photo(
+    path: str | os.PathLike[str],
+    spec: GeneratorSpec,
+    *,
+    camera: Camera | str | os.PathLike[str] | Sequence[float] | None = None,
+    landmarks: np.ndarray | str | os.PathLike[str] | None = None,
+    mask: np.ndarray | str | os.PathLike[str] | None = None,
+    face: int | None = None,
+    background: str = "auto",
+    pose: str = "auto",
+    matting: str = "auto",
+    crop: Crop = "generator",
+) -> PreparedPhoto:
+    """Bring a photo into a generator's frame.
+
+    Args:
+        path: The photo.
+        spec: The generator.
+        camera: A camera or its file: the photo then counts as cropped already (its centre square is taken).
+        landmarks: Five points [5, 2] in photo pixels or their file, instead of detection.
+        mask: The head's mask (a file or [H, W] in [0, 1]) in the photo's size; wins over every matting.
+        face: Which face of several, 0 = the largest (default).
+        background: 'keep', 'remove' (put the head on the generator's background colour, else white), or 'auto': remove
+            it from photos, leave the pictures of data sets and those with a given camera as they are.
+        pose: 'auto' (a data set's label where there is one, else five_point), 'label', or a registered pose estimator.
+        matting: 'auto' (keys out a uniform background, else GrabCut) or the name of a registered matting.
+        crop: How photos are cropped: 'generator' or 'eg3d' (see `toolkit.faces.alignment.align`).
+
+    Raises:
+        InputError: The photo, camera, landmarks or mask cannot be used, or no face was found.
+        PluginError: Unknown pose estimator or matting.
+    """
+    if background not in BACKGROUNDS:
+        raise InputError(f"background must be one of {', '.join(BACKGROUNDS)}, got {background!r}")
+    image = read_image(path)
+    notes: list[str] = []
+    request = _Request(mask, background, matting, background_colour(spec))
+    entry = find_dataset_entry(path) if camera is None and landmarks is None and pose in ("auto", "label") else None
+    points: np.ndarray | None = None
+    if camera is not None or entry is not None:
+        known = entry.camera if entry is not None else read_camera(camera)  # type: ignore[arg-type]  # one of both is there
+        pixels, opacity = _take_as_cropped(image, entry, request, spec, notes)
+    elif pose == "label":
+        raise InputError(f"no dataset.json near {path} names it: pose 'label' needs one (or give --camera)")
+    else:
+        points = read_landmarks(landmarks) if landmarks is not None else _find_landmarks(image, face, notes)
+        rotation = _pose_estimator(pose).estimate(points, spec).rotation
+        aligned = align(image, points, rotation, spec, crop=crop)
+        _remark(aligned, spec, rotation, notes)
+        known = aligned.camera
+        pixels, opacity = _matted_crop(image, points, aligned, request, notes)
+    return PreparedPhoto(
+        image=image_to_tensor(pixels),
+        camera=known,
+        mask=_mask_tensor(opacity, spec.image_size),
+        notes=notes,
+        sha256=file_sha256(path),
+        size=(image.shape[1], image.shape[0]),
+        landmarks=points,
+    )
+
+
+def background_colour(spec: GeneratorSpec) -> tuple[float, float, float]:
+    """The colour (0..255) that heads are put on for a generator: its own background, white where it has none."""
+    if spec.background is None:
+        return WHITE
+    red, green, blue = ((value + 1) * 127.5 for value in spec.background)
+    return red, green, blue
+
+
+def _find_landmarks(image: np.ndarray, face: int | None, notes: list[str]) -> np.ndarray:
+    faces = detect_faces(image)
+    chosen = choose_face(faces, face)
+    if len(faces) > 1 and face is None:
+        notes.append(f"{len(faces)} faces found, the largest was taken (--face chooses another)")
+    if chosen.probability < 0.95:
+        notes.append(f"the face was found with a probability of {chosen.probability:.2f} only; check the crop")
+    return chosen.landmarks
+
+
+def _pose_estimator(name: str) -> PoseEstimator:
+    if name == "auto":
+        return FivePointPose()
+    return default_registry().load("pose_estimator", name)()
+
+
+def _matting(name: str) -> Matting:
+    if name == "auto":
+        return GrabCutMatting()
+    return default_registry().load("matting", name)()
+
+
+def _remark(aligned: AlignedFace, spec: GeneratorSpec, rotation: np.ndarray, notes: list[str]) -> None:
+    side = aligned.photo_side
+    if spec.image_size > MOST_ENLARGED * side:
+        notes.append(
+            f"the face is small: its square of {side:.0f} px was enlarged {spec.image_size / side:.1f} times; "
+            "expect a soft result"
+        )
+    if aligned.padding > MUCH_PADDING:
+        notes.append(f"{aligned.padding:.0%} of the crop lies outside the photo")
+    yaw = np.degrees(angles_from_rotation(rotation).yaw)
+    if abs(yaw) > LARGE_YAW_DEGREES:
+        notes.append(f"the head is turned by about {abs(yaw):.0f} degrees, where five landmarks tell the pose badly")
+
+
+def _take_as_cropped(
+    image: np.ndarray, entry: DatasetEntry | None, request: _Request, spec: GeneratorSpec, notes: list[str]
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """A data set's picture, or one with a given camera: its centre square, background removed only if asked for."""
+    mask_file = request.mask if request.mask is not None else entry.mask if entry is not None else None
+    opacity = None if mask_file is None else _user_mask(mask_file, image.shape[:2])
+    square = _centre_square(image)
+    if square.shape != image.shape:
+        notes.append(f"the photo is not square: its middle {square.shape[1]} x {square.shape[0]} px were taken")
+    pixels = resize(square, spec.image_size, spec.image_size)
+    if opacity is not None:
+        opacity = resize(np.ascontiguousarray(_centre_square(opacity)), spec.image_size, spec.image_size)
+    if request.background == "remove":
+        return _remove(pixels, opacity, request, notes)
+    if opacity is None:
+        colour = uniform_background(pixels)
+        opacity = None if colour is None else key_out(pixels, colour)
+    return pixels, opacity
+
+
+def _matted_crop(
+    image: np.ndarray, points: np.ndarray, aligned: AlignedFace, request: _Request, notes: list[str]
+) -> tuple[np.ndarray, np.ndarray]:
+    """The aligned crop with its background removed (unless it is kept), and its mask."""
+    size = aligned.image.shape[0]
+    if request.mask is not None:
+        opacity = warp(_user_mask(request.mask, image.shape[:2]), aligned.matrix, size)
+    elif request.matting == "auto" and (colour := uniform_background(image)) is not None:
+        opacity = warp(key_out(image, colour), aligned.matrix, size)
+        if request.background != "keep":
+            opacity[aligned.outside] = 0
+            blank = aligned.image.copy()
+            blank[aligned.outside] = colour.round()
+            return replace_uniform(blank, opacity, colour, request.colour), opacity
+    else:
+        opacity = _matte_in_context(image, points, aligned, request.matting)
+    opacity[aligned.outside] = 0
+    if request.background == "keep":
+        return aligned.image, opacity
+    return _remove(aligned.image, opacity, request, notes)
+
+
+def _remove(
+    pixels: np.ndarray, opacity: np.ndarray | None, request: _Request, notes: list[str]
+) -> tuple[np.ndarray, np.ndarray]:
+    if opacity is None:
+        colour = uniform_background(pixels) if request.matting == "auto" else None
+        if colour is not None:
+            opacity = key_out(pixels, colour)
+            return replace_uniform(pixels, opacity, colour, request.colour), opacity
+        opacity = _matting(request.matting).matte(pixels, None)
+    if opacity.mean() < 0.05:
+        notes.append("the mask covers less than 5% of the crop; check it or give one (--mask)")
+    return composite(pixels, opacity, request.colour), opacity
+
+
+def _matte_in_context(image: np.ndarray, points: np.ndarray, aligned: AlignedFace, matting: str) -> np.ndarray:
+    """Matte a window round the crop, where more background is to learn from, and cut the crop's mask out of it."""
+    size = aligned.image.shape[0]
+    corners = np.array([[0, 0], [size, 0], [0, size], [size, size]]) - 0.5
+    middle = (size - 1) / 2
+    places = transform(inverse(aligned.matrix), middle + CONTEXT * (corners - middle))
+    limits = np.array([image.shape[1], image.shape[0]])
+    low = np.floor(places.min(axis=0)).astype(int).clip(0, limits - 1)
+    high = np.ceil(places.max(axis=0)).astype(int).clip(low + 1, limits)
+    window = np.ascontiguousarray(image[low[1] : high[1], low[0] : high[0]])
+    opacity = _matting(matting).matte(window, points - low).astype(np.float32)
+    matrix = aligned.matrix.copy()
+    matrix[:, 2] += matrix[:, :2] @ low
+    crop = warp(opacity, matrix, size)
+    crop[outside_photo(window.shape[:2], matrix, size)] = 0
+    return crop
+
+
+def _user_mask(mask: np.ndarray | str | os.PathLike[str], shape: tuple[int, ...]) -> np.ndarray:
+    if isinstance(mask, np.ndarray):
+        if mask.shape != shape or not np.isfinite(mask).all():
+            raise InputError(f"the mask must be finite and of the photo's shape {list(shape)}, got {list(mask.shape)}")
+        return mask.astype(np.float32).clip(0, 1)
+    return read_mask(mask, (shape[0], shape[1]))
+
+
+def _centre_square(image: np.ndarray) -> np.ndarray:
+    height, width = image.shape[:2]
+    side = min(height, width)
+    top, left = (height - side) // 2, (width - side) // 2
+    return np.ascontiguousarray(image[top : top + side, left : left + side])
+
+
+def _mask_tensor(opacity: np.ndarray | None, size: int) -> Tensor:
+    import torch
+
+    if opacity is None:
+        return torch.ones(1, 1, size, size)
+    return torch.from_numpy(np.ascontiguousarray(opacity, dtype=np.float32))[None, None]
