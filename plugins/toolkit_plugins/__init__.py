@@ -1,0 +1,1 @@
+"""The built-in plugins; each folder reads like a third party's package."""
