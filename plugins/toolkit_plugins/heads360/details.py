@@ -1,0 +1,180 @@
+"""What the wild domain adds to a head: details that no latent expresses, drawn from a second random stream."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from toolkit_plugins.heads360.head import Lighting
+from toolkit_plugins.heads360.identity import check_identity, stream
+from toolkit_plugins.heads360.solids import Place
+
+HATS = (("none", 0.76), ("knitted", 0.14), ("brim", 0.10))
+EARRINGS = (("none", 0.7), ("stud", 0.15), ("hoop", 0.15))
+CLOTHS = (("plain", 0.28), ("stripes", 0.26), ("dots", 0.22), ("checks", 0.24))
+
+
+@dataclass(frozen=True)
+class Asymmetry:
+    """How the sides of a face differ, world units or shares."""
+
+    lift: float
+    """One side sits higher than the other by twice this."""
+    stretch: float
+    """One side is this much wider, the other narrower."""
+    nose_shift: float
+    mouth_tilt: float
+
+
+@dataclass(frozen=True)
+class Spots:
+    """Round marks on the front of the face."""
+
+    places: tuple[tuple[float, float, float], ...]
+    """(x, y, radius) of each."""
+    strength: float
+
+
+@dataclass(frozen=True)
+class Wrinkles:
+    """Strengths 0..1 of lines on the skin."""
+
+    forehead: float
+    eyes: float
+    cheeks: float
+
+
+class Wave(NamedTuple):
+    """One of the sine waves that a texture is made of."""
+
+    direction: Place
+    """Radians per world unit."""
+    phase: float
+
+
+@dataclass(frozen=True)
+class Texture:
+    """A mottled texture."""
+
+    waves: tuple[Wave, ...]
+    strength: float
+
+
+@dataclass(frozen=True)
+class Cloth:
+    """A pattern of two colours."""
+
+    pattern: str
+    """Of `CLOTHS`."""
+    colour: Place
+    pitch: float
+    """World units from one stripe or dot to the next."""
+
+
+@dataclass(frozen=True)
+class Accessory:
+    """A hat or earrings."""
+
+    kind: str
+    """Of `HATS` or `EARRINGS`."""
+    colour: Place
+    sides: tuple[bool, bool] = (True, True)
+    """Whether there is one on the side of negative, and of positive x."""
+
+
+@dataclass(frozen=True)
+class WildDetails:
+    """Everything that a wild head has and a clean one has not."""
+
+    asymmetry: Asymmetry
+    moles: Spots
+    freckles: Spots
+    wrinkles: Wrinkles
+    skin: Texture
+    strand_factor: float
+    """How much higher the ridges of hair are than a clean head's."""
+    strand_contrast: float
+    cloth: Cloth
+    hat: Accessory
+    earrings: Accessory
+    lighting: Lighting
+
+
+def draw_details(split: str, seed: int, index: int) -> WildDetails:
+    """The details of an identity, from the stream "heads360/wild/<split>".
+
+    Raises:
+        InputError: An unknown split, or a negative number.
+    """
+    check_identity(split, seed, index)
+    chance = stream(f"heads360/wild/{split}", seed, index)
+    age = chance.uniform()
+    return WildDetails(
+        asymmetry=Asymmetry(*(chance.uniform(-1, 1, 4) * (0.0045, 0.035, 0.004, 0.004)).tolist()),
+        moles=_moles(chance),
+        freckles=_freckles(chance),
+        wrinkles=Wrinkles(*(np.clip(1.6 * age - 0.6 + chance.uniform(-0.2, 0.2, 3), 0, 1)).tolist()),
+        skin=_texture(chance),
+        strand_factor=float(chance.uniform(1.0, 1.7)),
+        strand_contrast=float(chance.uniform(0.05, 0.22)),
+        cloth=Cloth(_pick(chance, CLOTHS), _dye(chance), float(chance.uniform(0.03, 0.055))),
+        hat=Accessory(_pick(chance, HATS), _dye(chance)),
+        earrings=_earrings(chance),
+        lighting=_lighting(chance),
+    )
+
+
+def _pick(chance: np.random.Generator, choices: tuple[tuple[str, float], ...]) -> str:
+    names, odds = zip(*choices, strict=True)
+    return str(chance.choice(names, p=odds))
+
+
+def _dye(chance: np.random.Generator) -> Place:
+    """A colour of textiles: any hue, from muted to strong."""
+    hue, strength, light = chance.uniform(0, 2 * math.pi), chance.uniform(0.1, 0.45), chance.uniform(0.3, 0.75)
+    red, green, blue = (light * (1 + strength * math.cos(hue + turn)) for turn in (0.0, -2.1, 2.1))
+    return (red, green, blue)
+
+
+def _moles(chance: np.random.Generator) -> Spots:
+    count = int(chance.integers(0, 4))
+    x, y, r = chance.uniform(-0.11, 0.11, count), chance.uniform(-0.15, 0.13, count), chance.uniform(0.0025, 0.0045, count)
+    return Spots(tuple(zip(x.tolist(), y.tolist(), r.tolist(), strict=True)), 0.75)
+
+
+def _freckles(chance: np.random.Generator) -> Spots:
+    count = int(chance.integers(40, 90)) if chance.uniform() < 0.3 else 0
+    x, y = chance.normal(0, 0.055, count), chance.normal(-0.025, 0.022, count)
+    r = chance.uniform(0.0018, 0.0032, count)
+    return Spots(tuple(zip(x.tolist(), y.tolist(), r.tolist(), strict=True)), float(chance.uniform(0.25, 0.5)))
+
+
+def _texture(chance: np.random.Generator) -> Texture:
+    directions = chance.standard_normal((8, 3))
+    directions *= chance.uniform(60, 260, (8, 1)) / np.linalg.norm(directions, axis=1, keepdims=True)
+    phases = chance.uniform(0, 2 * math.pi, 8).tolist()
+    waves = tuple(Wave((x, y, z), phase) for (x, y, z), phase in zip(directions.tolist(), phases, strict=True))
+    return Texture(waves, float(chance.uniform(0.02, 0.06)))
+
+
+def _earrings(chance: np.random.Generator) -> Accessory:
+    kind, metal = _pick(chance, EARRINGS), chance.uniform()
+    colour = (0.92, 0.74, 0.30) if metal < 0.5 else (0.80, 0.82, 0.85) if metal < 0.8 else (0.75, 0.12, 0.18)
+    single = chance.uniform() < 0.2
+    first = bool(chance.uniform() < 0.5)
+    return Accessory(kind, colour, (first, not first) if single else (True, True))
+
+
+def _lighting(chance: np.random.Generator) -> Lighting:
+    azimuth, elevation = math.radians(chance.uniform(-80, 80)), math.radians(chance.uniform(10, 65))
+    level = math.cos(elevation)
+    warmth = chance.uniform(-1, 1)
+    return Lighting(
+        lamp=(level * math.sin(azimuth), math.sin(elevation), level * math.cos(azimuth)),
+        strength=float(chance.uniform(0.45, 0.85)),
+        ambient=float(chance.uniform(0.22, 0.38)),
+        tint=(1 + 0.06 * warmth, 1.0, 1 - 0.09 * warmth),
+    )
