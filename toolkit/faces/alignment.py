@@ -132,11 +132,20 @@ def arcface_matrix(landmarks: np.ndarray, size: int = ARCFACE_SIZE) -> np.ndarra
     return inverse(similarity(template, check_landmarks(landmarks)))
 
 
-def arcface_crop(image: np.ndarray, landmarks: np.ndarray, size: int = ARCFACE_SIZE) -> np.ndarray:
-    """The face [size, size, 3] uint8 as identity networks want it; black outside the photo."""
+def arcface_crop(
+    image: np.ndarray, landmarks: np.ndarray, size: int = ARCFACE_SIZE, antialias: bool = True
+) -> np.ndarray:
+    """The face [size, size, 3] uint8 as identity networks want it; black outside the photo.
+
+    Args:
+        image: uint8 RGB [H, W, 3].
+        landmarks: [5, 2] pixels.
+        size: Side of the crop.
+        antialias: False samples bilinearly without a filter, as the published identity metrics do.
+    """
     check_rgb(image)
     matrix = arcface_matrix(landmarks, size)
-    crop = warp(image, matrix, size)
+    crop = warp(image, matrix, size, antialias)
     crop[outside_photo(image.shape[:2], matrix, size)] = 0
     return crop
 
@@ -162,20 +171,20 @@ def outside_photo(shape: tuple[int, int], matrix: np.ndarray, size: int) -> np.n
     y, x = np.mgrid[:size, :size]
     places = transform(inverse(matrix), np.stack([x, y], axis=-1).astype(float))
     inside = (places >= -0.5) & (places <= np.array([shape[1], shape[0]]) - 0.5)
-    outside: np.ndarray = ~inside.all(axis=-1)
-    return outside
+    return np.asarray(~inside.all(axis=-1))
 
 
-def warp(image: np.ndarray, matrix: np.ndarray, size: int) -> np.ndarray:
+def warp(image: np.ndarray, matrix: np.ndarray, size: int, antialias: bool = True) -> np.ndarray:
     """Cut [size, size] out of uint8 RGB [H, W, 3] or a float32 map [H, W]; reflected outside, free of aliasing.
 
     Args:
         image: What to cut from.
         matrix: [2, 3], photo pixels to crop pixels.
         size: Side of the crop.
+        antialias: False samples bilinearly, whatever the scale.
     """
     scale = matrix_scale(matrix)
-    if scale < 1:  # shrink first, with a filter as wide as that asks for; what is left is a turn and a shift
+    if antialias and scale < 1:  # shrink first, with a filter as wide as that asks for; a turn and a shift are left
         height, width = image.shape[:2]
         new_width, new_height = max(round(width * scale), 1), max(round(height * scale), 1)
         image = resize(image, new_width, new_height)
@@ -191,7 +200,8 @@ def warp(image: np.ndarray, matrix: np.ndarray, size: int) -> np.ndarray:
     # Pillow counts from pixel corners: its (0.5, 0.5) is our (0, 0)
     offset = back[:, 2] - low + 0.5 - back[:, :2].sum(axis=1) * 0.5
     data = (*back[0, :2], offset[0], *back[1, :2], offset[1])
-    crop = np.array(patch.transform((size, size), Image.Transform.AFFINE, data, Image.Resampling.BICUBIC))
+    kernel = Image.Resampling.BICUBIC if antialias else Image.Resampling.BILINEAR
+    crop = np.array(patch.transform((size, size), Image.Transform.AFFINE, data, kernel))
     return crop.clip(0, 1) if crop.dtype == np.float32 else crop
 
 

@@ -90,7 +90,7 @@ def key_out(image: np.ndarray, colour: np.ndarray) -> np.ndarray:
     labels, _ = ndimage.label(distance <= KEY_TOLERANCE)
     touching = np.unique(np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]]))
     background = np.isin(labels, touching[touching > 0])
-    outline = ndimage.binary_dilation(background, iterations=1) & ~background
+    outline = ndimage.binary_dilation(background, np.ones((3, 3))) & ~background
     beside = ndimage.maximum_filter(np.where(background, 0, distance), size=5)
     share = np.clip(distance / np.maximum(beside, 1), 0, 1)
     return np.where(background, 0, np.where(outline, share, 1)).astype(np.float32)

@@ -62,7 +62,7 @@ def read_mask(path: str | os.PathLike[str], size: tuple[int, int] | None = None)
                 f"the mask {file} is {mask.shape[1]} x {mask.shape[0]} px, its photo {width} x {height} px: "
                 "they must have the same shape"
             )
-        mask = np.asarray(Image.fromarray(mask).resize((width, height), Image.Resampling.BILINEAR)).clip(0, 1)
+        mask = resize(mask, width, height).clip(0, 1)
     if mask.max() < 0.5:
         raise InputError(f"the mask {file} marks nothing: white (1) must mean head, black (0) background")
     return mask
@@ -77,7 +77,7 @@ def image_to_tensor(image: np.ndarray) -> Tensor:
     import torch
 
     check_rgb(image)
-    return torch.from_numpy(np.ascontiguousarray(image)).permute(2, 0, 1)[None].float() / 127.5 - 1
+    return torch.from_numpy(np.array(image)).permute(2, 0, 1)[None].float() / 127.5 - 1
 
 
 def tensor_to_image(tensor: Tensor) -> np.ndarray:
@@ -105,7 +105,7 @@ def resize(image: np.ndarray, width: int, height: int) -> np.ndarray:
     kernel = Image.Resampling.HAMMING if smaller else Image.Resampling.BICUBIC
     if image.ndim == 2:
         kernel = Image.Resampling.BILINEAR
-    return np.asarray(Image.fromarray(image).resize((width, height), kernel))
+    return np.array(Image.fromarray(image).resize((width, height), kernel))
 
 
 def check_rgb(image: np.ndarray) -> None:

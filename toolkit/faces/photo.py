@@ -10,18 +10,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from toolkit.errors import InputError
-from toolkit.faces.alignment import AlignedFace, Crop, align, inverse, outside_photo, transform, warp
-from toolkit.faces.background import (
-    WHITE,
-    GrabCutMatting,
-    composite,
-    key_out,
-    replace_uniform,
-    uniform_background,
-)
+from toolkit.faces.alignment import AlignedFace, Crop, align
+from toolkit.faces.background import WHITE
+from toolkit.faces.cutout import Wishes, cut_aligned, cut_as_it_is, user_mask
 from toolkit.faces.detection import choose_face, detect_faces
-from toolkit.faces.images import image_to_tensor, read_image, read_mask, resize
-from toolkit.faces.labels import DatasetEntry, find_dataset_entry, read_camera, read_landmarks
+from toolkit.faces.images import image_to_tensor, read_image
+from toolkit.faces.labels import find_dataset_entry, read_camera, read_landmarks
 from toolkit.faces.pose import FivePointPose, angles_from_rotation
 from toolkit.files import file_sha256
 from toolkit.registry import default_registry
@@ -30,7 +24,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from toolkit.camera import Camera
-    from toolkit.interfaces.faces import Matting, PoseEstimator
+    from toolkit.interfaces.faces import PoseEstimator
     from toolkit.interfaces.generator import GeneratorSpec
 
 BACKGROUNDS = ("auto", "keep", "remove")
@@ -40,8 +34,6 @@ MUCH_PADDING = 0.05
 """Share of the crop outside the photo from which it is worth a note."""
 LARGE_YAW_DEGREES = 45.0
 """Beyond it five landmarks are a weak witness of the pose."""
-CONTEXT = 1.6
-"""Side of the window that is matted, in crop sides: enough background to learn its colours."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,17 +54,6 @@ class PreparedPhoto:
     """(width, height) of the photo, upright, in pixels."""
     landmarks: np.ndarray | None
     """[5, 2] in the photo's pixels; None where none were needed."""
-
-
-@dataclass(frozen=True)
-class _Request:
-    """The user's wishes, checked."""
-
-    mask: str | os.PathLike[str] | np.ndarray | None
-    background: str
-    matting: str
-    colour: tuple[float, float, float]
-    """0..255."""
 
 
 def prepare_photo(
@@ -111,12 +92,14 @@ def prepare_photo(
         raise InputError(f"background must be one of {', '.join(BACKGROUNDS)}, got {background!r}")
     image = read_image(path)
     notes: list[str] = []
-    request = _Request(mask, background, matting, background_colour(spec))
+    wishes = Wishes(background, matting, background_colour(spec))
     entry = find_dataset_entry(path) if camera is None and landmarks is None and pose in ("auto", "label") else None
     points: np.ndarray | None = None
     if camera is not None or entry is not None:
         known = entry.camera if entry is not None else read_camera(camera)  # type: ignore[arg-type]  # one of both is there
-        pixels, opacity = _take_as_cropped(image, entry, request, spec, notes)
+        source = mask if mask is not None or entry is None else entry.mask
+        own_mask = None if source is None else user_mask(source, image.shape)
+        pixels, opacity = cut_as_it_is(image, own_mask, spec.image_size, wishes, notes)
     elif pose == "label":
         raise InputError(f"no dataset.json near {path} names it: pose 'label' needs one (or give --camera)")
     else:
@@ -125,7 +108,8 @@ def prepare_photo(
         aligned = align(image, points, rotation, spec, crop=crop)
         _remark(aligned, spec, rotation, notes)
         known = aligned.camera
-        pixels, opacity = _matted_crop(image, points, aligned, request, notes)
+        own_mask = None if mask is None else user_mask(mask, image.shape)
+        pixels, opacity = cut_aligned(image, points, aligned, own_mask, wishes, notes)
     return PreparedPhoto(
         image=image_to_tensor(pixels),
         camera=known,
@@ -161,12 +145,6 @@ def _pose_estimator(name: str) -> PoseEstimator:
     return default_registry().load("pose_estimator", name)()
 
 
-def _matting(name: str) -> Matting:
-    if name == "auto":
-        return GrabCutMatting()
-    return default_registry().load("matting", name)()
-
-
 def _remark(aligned: AlignedFace, spec: GeneratorSpec, rotation: np.ndarray, notes: list[str]) -> None:
     side = aligned.photo_side
     if spec.image_size > MOST_ENLARGED * side:
@@ -179,95 +157,6 @@ def _remark(aligned: AlignedFace, spec: GeneratorSpec, rotation: np.ndarray, not
     yaw = np.degrees(angles_from_rotation(rotation).yaw)
     if abs(yaw) > LARGE_YAW_DEGREES:
         notes.append(f"the head is turned by about {abs(yaw):.0f} degrees, where five landmarks tell the pose badly")
-
-
-def _take_as_cropped(
-    image: np.ndarray, entry: DatasetEntry | None, request: _Request, spec: GeneratorSpec, notes: list[str]
-) -> tuple[np.ndarray, np.ndarray | None]:
-    """A data set's picture, or one with a given camera: its centre square, background removed only if asked for."""
-    mask_file = request.mask if request.mask is not None else entry.mask if entry is not None else None
-    opacity = None if mask_file is None else _user_mask(mask_file, image.shape[:2])
-    square = _centre_square(image)
-    if square.shape != image.shape:
-        notes.append(f"the photo is not square: its middle {square.shape[1]} x {square.shape[0]} px were taken")
-    pixels = resize(square, spec.image_size, spec.image_size)
-    if opacity is not None:
-        opacity = resize(np.ascontiguousarray(_centre_square(opacity)), spec.image_size, spec.image_size)
-    if request.background == "remove":
-        return _remove(pixels, opacity, request, notes)
-    if opacity is None:
-        colour = uniform_background(pixels)
-        opacity = None if colour is None else key_out(pixels, colour)
-    return pixels, opacity
-
-
-def _matted_crop(
-    image: np.ndarray, points: np.ndarray, aligned: AlignedFace, request: _Request, notes: list[str]
-) -> tuple[np.ndarray, np.ndarray]:
-    """The aligned crop with its background removed (unless it is kept), and its mask."""
-    size = aligned.image.shape[0]
-    if request.mask is not None:
-        opacity = warp(_user_mask(request.mask, image.shape[:2]), aligned.matrix, size)
-    elif request.matting == "auto" and (colour := uniform_background(image)) is not None:
-        opacity = warp(key_out(image, colour), aligned.matrix, size)
-        if request.background != "keep":
-            opacity[aligned.outside] = 0
-            blank = aligned.image.copy()
-            blank[aligned.outside] = colour.round()
-            return replace_uniform(blank, opacity, colour, request.colour), opacity
-    else:
-        opacity = _matte_in_context(image, points, aligned, request.matting)
-    opacity[aligned.outside] = 0
-    if request.background == "keep":
-        return aligned.image, opacity
-    return _remove(aligned.image, opacity, request, notes)
-
-
-def _remove(
-    pixels: np.ndarray, opacity: np.ndarray | None, request: _Request, notes: list[str]
-) -> tuple[np.ndarray, np.ndarray]:
-    if opacity is None:
-        colour = uniform_background(pixels) if request.matting == "auto" else None
-        if colour is not None:
-            opacity = key_out(pixels, colour)
-            return replace_uniform(pixels, opacity, colour, request.colour), opacity
-        opacity = _matting(request.matting).matte(pixels, None)
-    if opacity.mean() < 0.05:
-        notes.append("the mask covers less than 5% of the crop; check it or give one (--mask)")
-    return composite(pixels, opacity, request.colour), opacity
-
-
-def _matte_in_context(image: np.ndarray, points: np.ndarray, aligned: AlignedFace, matting: str) -> np.ndarray:
-    """Matte a window round the crop, where more background is to learn from, and cut the crop's mask out of it."""
-    size = aligned.image.shape[0]
-    corners = np.array([[0, 0], [size, 0], [0, size], [size, size]]) - 0.5
-    middle = (size - 1) / 2
-    places = transform(inverse(aligned.matrix), middle + CONTEXT * (corners - middle))
-    limits = np.array([image.shape[1], image.shape[0]])
-    low = np.floor(places.min(axis=0)).astype(int).clip(0, limits - 1)
-    high = np.ceil(places.max(axis=0)).astype(int).clip(low + 1, limits)
-    window = np.ascontiguousarray(image[low[1] : high[1], low[0] : high[0]])
-    opacity = _matting(matting).matte(window, points - low).astype(np.float32)
-    matrix = aligned.matrix.copy()
-    matrix[:, 2] += matrix[:, :2] @ low
-    crop = warp(opacity, matrix, size)
-    crop[outside_photo(window.shape[:2], matrix, size)] = 0
-    return crop
-
-
-def _user_mask(mask: np.ndarray | str | os.PathLike[str], shape: tuple[int, ...]) -> np.ndarray:
-    if isinstance(mask, np.ndarray):
-        if mask.shape != shape or not np.isfinite(mask).all():
-            raise InputError(f"the mask must be finite and of the photo's shape {list(shape)}, got {list(mask.shape)}")
-        return mask.astype(np.float32).clip(0, 1)
-    return read_mask(mask, (shape[0], shape[1]))
-
-
-def _centre_square(image: np.ndarray) -> np.ndarray:
-    height, width = image.shape[:2]
-    side = min(height, width)
-    top, left = (height - side) // 2, (width - side) // 2
-    return np.ascontiguousarray(image[top : top + side, left : left + side])
 
 
 def _mask_tensor(opacity: np.ndarray | None, size: int) -> Tensor:
