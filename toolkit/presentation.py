@@ -93,7 +93,7 @@ def write_views(
     for part in iterate_views(shown, inversion.planes, inversion.ws, cameras, resolution=resolution):
         for pixels in to_pixels(part.image):
             yaw, pitch = pairs[len(files)]
-            name = f"yaw{yaw:+07.1f}_pitch{pitch:+05.1f}.png"
+            name = f"yaw{yaw:+06.1f}_pitch{pitch:+05.1f}.png"
             files.append(write_png(Path(folder) / name, pixels, describe(inversion)))
     return files
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
+import subprocess
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -86,43 +89,39 @@ def write_video(path: str | os.PathLike[str], frames: Iterable[np.ndarray], fps:
     if first is None:
         raise InputError("a video needs at least one frame")
     height, width = _video_size(first.shape[0], first.shape[1])
-    with atomic_write(path) as temporary:
-        writer = _open_writer(temporary, (width, height), fps)
-        try:
-            writer.send(None)
-            for frame in _same_size(first, remaining):
-                writer.send(np.ascontiguousarray(resized(frame, width, height)))
-        except OSError as error:
-            raise OutputError(f"cannot write {path}: {error}") from error
-        finally:
-            writer.close()
-        if temporary.stat().st_size == 0:
-            raise OutputError(f"cannot write {path}: ffmpeg wrote nothing")
+    with atomic_write(path) as temporary, TemporaryFile() as complaints:
+        command = _ffmpeg_command(temporary, (width, height), fps)
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=complaints) as ffmpeg:
+            assert ffmpeg.stdin is not None  # asked for above
+            try:
+                # When ffmpeg ends early the pipe breaks; its exit status then says so below.
+                with contextlib.suppress(BrokenPipeError), ffmpeg.stdin as pipe:
+                    for frame in _same_size(first, remaining):
+                        pipe.write(np.ascontiguousarray(resized(frame, width, height)).data)
+            except BaseException:
+                ffmpeg.kill()
+                raise
+        if ffmpeg.returncode != 0:
+            complaints.seek(0)
+            reason = complaints.read().decode(errors="replace").strip().splitlines() or ["no reason given"]
+            raise OutputError(f"cannot write {path}: ffmpeg says: {reason[-1]}")
     return Path(path)
 
 
-def _open_writer(path: Path, size: tuple[int, int], fps: int):  # type: ignore[no-untyped-def]  # an untyped package's
+def _ffmpeg_command(path: Path, size: tuple[int, int], fps: int) -> list[str]:
     try:
         import imageio_ffmpeg
 
-        imageio_ffmpeg.get_ffmpeg_exe()
+        program: str = imageio_ffmpeg.get_ffmpeg_exe()
     except (ImportError, RuntimeError) as error:
         raise MissingDependencyError("imageio-ffmpeg", "writing a video", "all") from error
-    return imageio_ffmpeg.write_frames(
+    return [
+        *(program, "-v", "error", "-y"),
+        *("-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{size[0]}x{size[1]}", "-r", str(fps), "-i", "-"),
+        *("-c:v", "libx264", "-pix_fmt", "yuv420p", "-crf", "18", "-preset", "medium", "-movflags", "+faststart"),
+        *("-metadata", f"comment={GENERATED_BY}", "-fflags", "+bitexact", "-flags:v", "+bitexact"),
         str(path),
-        size,
-        fps=fps,
-        codec="libx264",
-        pix_fmt_in="rgb24",
-        pix_fmt_out="yuv420p",
-        quality=None,
-        macro_block_size=1,
-        ffmpeg_log_level="error",
-        output_params=[
-            *("-crf", "18", "-preset", "medium", "-movflags", "+faststart"),
-            *("-metadata", f"comment={GENERATED_BY}", "-fflags", "+bitexact", "-flags:v", "+bitexact"),
-        ],
-    )
+    ]
 
 
 def _video_size(height: int, width: int) -> tuple[int, int]:

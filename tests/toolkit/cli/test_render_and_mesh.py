@@ -1,0 +1,96 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from typer.testing import CliRunner
+
+import toolkit.registry
+from toolkit.cli.main import app
+from toolkit.cli.render import chosen_angles
+from toolkit.errors import InputError, ToolkitError, WeightsError
+from toolkit.inversion import Inversion
+from toolkit.registry import Registry
+
+
+@pytest.fixture
+def head(inversion: Inversion, tmp_path: Path, testing_registry: Registry, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(toolkit.registry, "default_registry", lambda: testing_registry)
+    return inversion.save(tmp_path / "head")
+
+
+def run(*arguments: object) -> list[Path]:
+    """Run the program; the files that it names."""
+    result = CliRunner().invoke(app, [str(argument) for argument in arguments])
+    if isinstance(result.exception, ToolkitError):
+        raise result.exception
+    assert result.exit_code == 0, result.output
+    return [Path(line) for line in result.stdout.splitlines()]
+
+
+def test_views_are_named_after_their_angles(head: Path) -> None:
+    files = run("render", head, "--yaw", "0", "--yaw", "-30.5", "--pitch", "10", "--resolution", "8")
+    assert [file.name for file in files] == ["yaw+000.0_pitch+10.0.png", "yaw-030.5_pitch+10.0.png"]
+    for file in files:
+        assert file.parent == head / "renders"
+        with Image.open(file) as picture:
+            assert picture.size == (48, 48) and "generated" in picture.info["Comment"]
+
+
+def test_without_options_eight_views_are_written(head: Path, tmp_path: Path) -> None:
+    assert len(run("render", head, "--out", tmp_path / "views", "--resolution", "4")) == 8
+    assert len(list((tmp_path / "views").iterdir())) == 8
+
+
+def test_a_mesh_is_written_where_asked(head: Path, tmp_path: Path) -> None:
+    assert run("mesh", head, "--resolution", "16") == [head / "mesh.glb"]
+    (elsewhere,) = run("mesh", head, "--resolution", "16", "--out", tmp_path / "other" / "a.glb")
+    assert elsewhere.read_bytes()[:4] == b"glTF"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--views", "0"], "--views must be 1"),
+        (["--views", "3", "--yaw", "1"], "exclude"),
+        (["--yaw", "1", "--yaw", "2", "--yaw", "3", "--pitch", "1", "--pitch", "2"], "3 yaws and 2 pitches"),
+        (["--yaw", "nan"], "finite"),
+        (["--yaw", "0", "--pitch", "91"], "-90 to 90"),
+        (["--resolution", "0"], "--resolution must be"),
+        (["--device", "toaster"], "'toaster'"),
+        (["--weights", "nowhere.safetensors"], "nowhere.safetensors"),
+    ],
+)
+def test_wrong_usage_is_one_sentence_and_writes_nothing(head: Path, arguments: list[str], message: str) -> None:
+    with pytest.raises(ToolkitError, match=message):
+        run("render", head, *arguments)
+    assert not (head / "renders").exists()
+
+
+def test_weights_that_went_away_are_named(head: Path, inversion: Inversion) -> None:
+    inversion.provenance["generator_weights"] = "gone.safetensors"
+    inversion.save(head)
+    with pytest.raises(WeightsError, match=r"gone\.safetensors.*--weights"):
+        run("mesh", head)
+
+
+def test_a_folder_without_an_inversion_is_named(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no such folder"):
+        run("mesh", tmp_path / "nothing")
+
+
+@pytest.mark.parametrize(
+    ("yaws", "pitches", "views", "expected"),
+    [
+        ([], [], None, []),
+        ([5.0], [], None, [(5.0, None)]),
+        ([], [1.0, 2.0], None, [(0.0, 1.0), (0.0, 2.0)]),
+        ([1.0, 2.0], [3.0, 4.0], None, [(1.0, 3.0), (2.0, 4.0)]),
+        ([], [7.0], 2, [(0.0, 7.0), (180.0, 7.0)]),
+    ],
+)
+def test_yaws_and_pitches_are_paired(
+    yaws: list[float], pitches: list[float], views: int | None, expected: list[tuple[float, float | None]]
+) -> None:
+    assert chosen_angles(yaws, pitches, views) == expected

@@ -1,0 +1,28 @@
+"""An inversion into the spherical generator, made without any method."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from toolkit.camera import Camera
+from toolkit.inversion import Inversion, identity_of, run_provenance
+from toolkit.testing.spherical import SphericalGenerator
+
+
+@pytest.fixture
+def inversion(spherical: SphericalGenerator) -> Inversion:
+    z = torch.randn(1, 16, generator=torch.Generator().manual_seed(1))
+    with torch.no_grad():
+        ws = spherical.mapping(z, spherical.spec.front_camera)
+        planes = spherical.planes(ws)
+    return Inversion(
+        ws,
+        planes,
+        Camera.orbit(0.3, 0.1),
+        method="drawn",
+        options={"steps": 3},
+        timings={"all": 1.5},
+        provenance=run_provenance(seed=1, input="face.png"),
+        **identity_of(spherical.spec),
+    )

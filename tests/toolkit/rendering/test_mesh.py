@@ -1,0 +1,149 @@
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+import trimesh
+
+from toolkit.errors import InputError
+from toolkit.inversion import Inversion
+from toolkit.rendering.glb import write_glb
+from toolkit.rendering.mesh import Mesh, extract_mesh, inversion_mesh
+from toolkit.rendering.surface import (
+    Lattice,
+    density_of,
+    enclosed_volume,
+    extract_surface,
+    sample_near_level,
+    vertex_normals,
+    visible_lattice,
+)
+from toolkit.testing.spherical import SphericalGenerator
+
+CODE = torch.zeros(1, 1)
+COLOUR_REACH = 0.35
+
+
+def ball_mesh(painted_ball: Any, **options: Any) -> Mesh:
+    return extract_mesh(painted_ball, CODE, CODE[None], **options)
+
+
+def test_the_surface_lies_on_the_level_and_faces_outward(painted_ball: Any) -> None:
+    surface = extract_surface(painted_ball, CODE, 64)
+    ball = np.linalg.norm(surface.vertices, axis=1) - 0.25
+    nose = np.linalg.norm(surface.vertices - [0, 0, 0.25], axis=1) - 0.06
+    assert np.abs(np.minimum(ball, nose)).max() < 0.004
+    assert enclosed_volume(surface) == pytest.approx(4 / 3 * math.pi * 0.25**3, rel=0.02)
+    away_from_nose = (np.abs(ball) < 1e-3) & (nose > 0.05)
+    radial = surface.vertices[away_from_nose] / 0.25
+    assert (vertex_normals(surface)[away_from_nose] * radial).sum(1).min() > 0.99
+
+
+def test_floaters_are_dropped(painted_ball: Any) -> None:
+    surface = extract_surface(painted_ball, CODE, 64)
+    assert np.linalg.norm(surface.vertices, axis=1).max() < 0.32
+
+
+def test_a_coarse_pass_first_gives_the_same_surface_for_fewer_queries(painted_ball: Any) -> None:
+    level = painted_ball.spec.surface_level
+    lattice = visible_lattice(painted_ball.spec, 128, 4)
+    dense = sample_near_level(density_of(painted_ball, CODE), lattice, level, 1)
+    queried_densely, painted_ball.points_queried = painted_ball.points_queried, 0
+    quick = sample_near_level(density_of(painted_ball, CODE), lattice, level, 4)
+    assert painted_ball.points_queried < 0.4 * queried_densely
+    assert np.array_equal(dense > level, quick > level)
+    near = np.abs(dense - level) < 400 * lattice.spacing.max()
+    np.testing.assert_allclose(quick[near], dense[near], atol=1e-3)
+
+
+def test_the_lattice_covers_exactly_what_is_visible(painted_ball: Any) -> None:
+    lattice = visible_lattice(painted_ball.spec, 100, 4)
+    np.testing.assert_allclose(lattice.low, [-0.4, -0.5, -0.4])
+    np.testing.assert_allclose(lattice.low + lattice.spacing * lattice.cells, [0.4, 0.5, 0.4])
+    assert lattice.cells == (80, 100, 80)
+
+
+def test_a_surface_cut_by_the_visible_box_is_closed() -> None:
+    class Column:
+        """A vertical cylinder through the whole box."""
+
+        def __call__(self, points: np.ndarray) -> np.ndarray:
+            return (0.2 - np.hypot(points[:, 0], points[:, 2])).astype(np.float32)
+
+    from toolkit.rendering.surface import _triangulate
+
+    lattice = Lattice(np.full(3, -0.5), np.full(3, 1 / 16), (16, 16, 16))
+    surface = _triangulate(sample_near_level(Column(), lattice, 0.0, 1), lattice, 0.0)
+    closed = trimesh.Trimesh(surface.vertices, surface.faces)
+    assert closed.is_watertight
+    np.testing.assert_allclose(closed.bounds[:, 1], [-0.5, 0.5])
+
+
+def test_vertices_get_the_colour_of_their_place(painted_ball: Any) -> None:
+    mesh = ball_mesh(painted_ball, resolution=48, scale=1.0)
+    expected = mesh.vertices / COLOUR_REACH / 2 + 0.5
+    error = np.abs(mesh.colours - expected).max(axis=1)
+    assert np.median(error) < 0.01
+    seen = mesh.vertices[:, 1] > -0.2  # no camera looks from far below
+    assert np.quantile(error[seen], 0.99) < 0.05
+    assert error.max() < 0.3
+
+
+def test_hidden_vertices_do_not_take_the_colour_of_what_hides_them(painted_ball: Any) -> None:
+    mesh = ball_mesh(painted_ball, resolution=64, scale=1.0)
+    beside_nose = (np.abs(np.linalg.norm(mesh.vertices, axis=1) - 0.25) < 0.01) & (mesh.vertices[:, 2] > 0.22)
+    assert beside_nose.sum() > 10
+    blue = mesh.vertices[beside_nose, 2] / COLOUR_REACH / 2 + 0.5
+    assert np.abs(mesh.colours[beside_nose, 2] - blue).max() < 0.06
+
+
+def test_the_scale_is_in_metres(painted_ball: Any) -> None:
+    small = ball_mesh(painted_ball, resolution=32)
+    large = ball_mesh(painted_ball, resolution=32, scale=2.0)
+    np.testing.assert_allclose(large.vertices, 4 * small.vertices, rtol=1e-5)
+    assert np.ptp(small.vertices[:, 1]) == pytest.approx(0.25, abs=0.01)
+
+
+def test_without_codes_the_mesh_is_grey(painted_ball: Any) -> None:
+    assert (extract_mesh(painted_ball, CODE, resolution=32).colours == 0.5).all()
+
+
+@pytest.mark.parametrize("resolution", [7, 0, -1, 1025])
+def test_impossible_resolutions_are_refused(painted_ball: Any, resolution: int) -> None:
+    with pytest.raises(InputError, match=f"8 to 1024, got {resolution}"):
+        extract_surface(painted_ball, CODE, resolution)
+
+
+def test_a_density_without_surface_is_an_error(painted_ball: Any) -> None:
+    with pytest.raises(InputError, match="never crosses the level 1000"):
+        extract_surface(painted_ball, CODE, 32, level=1000.0)
+
+
+def test_several_heads_are_refused(painted_ball: Any) -> None:
+    with pytest.raises(InputError, match="one head, got 2"):
+        extract_surface(painted_ball, torch.zeros(2, 1), 32)
+
+
+def test_a_tuned_inversion_gives_the_tuned_mesh(inversion: Inversion, spherical: SphericalGenerator) -> None:
+    plain = inversion_mesh(inversion, spherical, 16)
+    shift = torch.zeros_like(spherical.decode.bias)
+    shift[0] = 3.0
+    tuned = inversion_mesh(replace(inversion, tuned={"decode.bias": shift}), spherical, 16)
+    assert np.ptp(tuned.vertices, axis=0).min() > np.ptp(plain.vertices, axis=0).min() * 1.02
+
+
+def test_the_file_opens_elsewhere_with_geometry_colours_and_origin(painted_ball: Any, tmp_path: Path) -> None:
+    mesh = ball_mesh(painted_ball, resolution=32)
+    scene = trimesh.load(write_glb(tmp_path / "mesh.glb", mesh, {"method": "drawn"}))
+    (read,) = scene.geometry.values()
+    np.testing.assert_allclose(read.bounds, [mesh.vertices.min(0), mesh.vertices.max(0)], atol=1e-6)
+    assert len(read.faces) == len(mesh.faces) and read.volume > 0
+    assert scene.metadata["generated"] is True and scene.metadata["method"] == "drawn"
+    linear = np.asarray(read.visual.vertex_attributes["color"])[:, :3] / 65535
+    screen = np.where(linear <= 0.0031308, linear * 12.92, 1.055 * linear ** (1 / 2.4) - 0.055)
+    np.testing.assert_allclose(screen, mesh.colours, atol=2e-3)

@@ -1,0 +1,117 @@
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image, ImageFont
+
+from toolkit.camera import Camera
+from toolkit.errors import InputError
+from toolkit.inversion import Inversion
+from toolkit.rendering import views
+from toolkit.rendering.pixels import GENERATED_BY, resized, to_pixels, write_png
+from toolkit.rendering.views import around, iterate_views, render_views, views_sheet
+from toolkit.testing.spherical import SphericalGenerator
+
+CODE = torch.zeros(1, 1)
+
+
+def test_batches_do_not_change_views(inversion: Inversion, spherical: SphericalGenerator) -> None:
+    cameras = around(spherical.spec, torch.linspace(0, 5, 5))
+    together = render_views(spherical, inversion.planes, inversion.ws, cameras, batch=5, resolution=8)
+    apart = render_views(spherical, inversion.planes, inversion.ws, cameras, batch=2, resolution=8)
+    assert together.image.shape == (5, 3, 48, 48)
+    for first, second in zip(together, apart, strict=True):
+        torch.testing.assert_close(first, second, atol=1e-5, rtol=0)
+
+
+def test_views_are_made_as_they_are_asked_for(painted_ball: Any) -> None:
+    cameras = around(painted_ball.spec, torch.zeros(1000))
+    first = next(iterate_views(painted_ball, CODE, CODE[None], cameras, batch=2, resolution=4))
+    assert first.image.shape == (2, 3, 4, 4)
+
+
+@pytest.mark.parametrize(("batch", "resolution"), [(0, 8), (4, 0), (-1, None)])
+def test_impossible_sizes_are_refused(painted_ball: Any, batch: int, resolution: int | None) -> None:
+    with pytest.raises(InputError, match="at least 1"):
+        render_views(painted_ball, CODE, CODE[None], Camera.orbit(), batch=batch, resolution=resolution)
+
+
+def test_several_heads_or_no_camera_are_refused(painted_ball: Any) -> None:
+    with pytest.raises(InputError, match="one head at a time, got 2"):
+        render_views(painted_ball, torch.zeros(2, 1), torch.zeros(2, 1, 1), Camera.orbit())
+    with pytest.raises(InputError, match="no camera"):
+        render_views(painted_ball, CODE, CODE[None], Camera.orbit()[:0])
+
+
+def test_positive_yaw_shows_the_side_towards_plus_x(painted_ball: Any) -> None:
+    seen = render_views(painted_ball, CODE, CODE[None], around(painted_ball.spec, torch.tensor([0.0, math.pi / 2])))
+    centre = seen.image[:, :, 48, 48]
+    assert centre[0, 2] > 0.6 and abs(centre[0, 0]) < 0.1
+    assert centre[1, 0] > 0.6 and abs(centre[1, 2]) < 0.1
+
+
+def test_around_follows_the_generators_own_orbit(painted_ball: Any) -> None:
+    orbit = replace(painted_ball.spec.orbit, radius=4.0, pivot=(0.0, 0.1, 0.0), focal=3.0, pitch=0.2)
+    camera = around(replace(painted_ball.spec, orbit=orbit), torch.zeros(1))
+    assert camera.position.norm() == pytest.approx(4.0)
+    assert camera.intrinsics[0, 0, 0] == pytest.approx(3.0)
+    assert camera.position[0, 1] == pytest.approx(4.0 * math.sin(0.2), abs=1e-5)
+    assert around(painted_ball.spec, torch.zeros(1), 0.5).angles().pitch == pytest.approx(0.5, abs=1e-5)
+
+
+@pytest.mark.parametrize(("size", "cell"), [(48, 288), (64, 256), (128, 256), (256, 256), (512, 512)])
+def test_cells_are_comfortable_whole_multiples(size: int, cell: int) -> None:
+    assert views._cell_side(size) == cell
+
+
+def test_the_sheet_shows_input_reconstruction_and_all_sides(
+    inversion: Inversion, spherical: SphericalGenerator
+) -> None:
+    marked = torch.full((1, 3, 48, 48), -1.0)
+    marked[:, 1] = 1.0
+    sheet = views_sheet(inversion, spherical, marked)
+    other = views_sheet(inversion, spherical, -marked[0])
+    assert sheet.dtype == np.uint8 and sheet.shape == other.shape
+    changed = np.argwhere((sheet != other).any(axis=2))
+    assert changed[:, 1].max() < sheet.shape[1] / 4 and changed[:, 0].max() < sheet.shape[0] / 2
+    assert (sheet == (0, 255, 0)).all(axis=2).sum() == 288**2
+    reconstruction = resized(to_pixels(inversion.render(spherical).image)[0], 288)
+    assert any(
+        np.abs(sheet[y : y + 288, x : x + 288].astype(int) - reconstruction).mean() < 1
+        for y in range(300, 460)
+        for x in range(30, 45)
+    )
+
+
+def test_the_margins_of_the_sheet_are_even_and_white(inversion: Inversion, spherical: SphericalGenerator) -> None:
+    sheet = views_sheet(inversion, spherical, None)
+    filled = np.argwhere((sheet < 250).any(axis=2))
+    top, left = filled.min(axis=0)
+    bottom, right = np.array(sheet.shape[:2]) - 1 - filled.max(axis=0)
+    assert left == pytest.approx(right, abs=3) and top == pytest.approx(left, abs=3)
+    assert 0 < bottom <= left
+
+
+def test_every_letter_of_a_label_has_a_glyph() -> None:
+    font = ImageFont.load_default(20)
+    unknown = font.getmask("\u2603").getbbox(), bytes(font.getmask("\u2603"))
+    for letter in "Input Reconstruction Front Back · 180° 45°":
+        assert letter == " " or (font.getmask(letter).getbbox(), bytes(font.getmask(letter))) != unknown
+    assert views._drawable("méthode – 1·2°") == "m?thode ? 1·2°"
+
+
+def test_pixels_are_rounded_and_clipped() -> None:
+    image = torch.tensor([-2.0, -1.0, 0.0, 1.0, 3.0]).reshape(1, 1, 1, 5).expand(1, 3, 1, 5)
+    assert to_pixels(image)[0, 0, :, 0].tolist() == [0, 0, 128, 255, 255]
+
+
+def test_pictures_say_that_they_are_generated(tmp_path: Any) -> None:
+    path = write_png(tmp_path / "a.png", np.zeros((4, 5, 3), np.uint8), "method x")
+    with Image.open(path) as picture:
+        assert picture.size == (5, 4)
+        assert picture.info["Comment"] == f"{GENERATED_BY}: method x"
