@@ -141,7 +141,8 @@ def _dye(chance: np.random.Generator) -> Place:
 
 def _moles(chance: np.random.Generator) -> Spots:
     count = int(chance.integers(0, 4))
-    x, y, r = chance.uniform(-0.11, 0.11, count), chance.uniform(-0.15, 0.13, count), chance.uniform(0.0025, 0.0045, count)
+    x, y = chance.uniform(-0.11, 0.11, count), chance.uniform(-0.15, 0.13, count)
+    r = chance.uniform(0.0022, 0.0038, count)
     return Spots(tuple(zip(x.tolist(), y.tolist(), r.tolist(), strict=True)), 0.75)
 
 
@@ -169,12 +170,12 @@ def _earrings(chance: np.random.Generator) -> Accessory:
 
 
 def _lighting(chance: np.random.Generator) -> Lighting:
-    azimuth, elevation = math.radians(chance.uniform(-80, 80)), math.radians(chance.uniform(10, 65))
+    azimuth, elevation = math.radians(chance.uniform(-70, 70)), math.radians(chance.uniform(15, 65))
     level = math.cos(elevation)
     warmth = chance.uniform(-1, 1)
     return Lighting(
         lamp=(level * math.sin(azimuth), math.sin(elevation), level * math.cos(azimuth)),
-        strength=float(chance.uniform(0.45, 0.85)),
-        ambient=float(chance.uniform(0.22, 0.38)),
+        strength=float(chance.uniform(0.45, 0.75)),
+        ambient=float(chance.uniform(0.30, 0.42)),
         tint=(1 + 0.06 * warmth, 1.0, 1 - 0.09 * warmth),
     )

@@ -4,7 +4,7 @@
 heads360.json            what was asked for, and the latent of every subject; written first
 00000/front.png          pictures: 8-bit RGB
 masks/00000/front.png    8-bit grey: share of the pixel that the head covers
-depth/00000/front.png    16-bit grey: distance along the ray through the pixel's centre, 10000 = one world unit, 0 = none
+depth/00000/front.png    16-bit grey: distance along the ray through the pixel's centre, 10000 = 1 unit, 0 = none
 subjects.json            picture -> subject and view
 dataset.json             cameras; written last, so a folder without it is unfinished
 ```
@@ -117,7 +117,8 @@ def _claim(out: Path, record: dict[str, Any]) -> None:
         raise InputError(f"{out} is not empty and holds no readable {RECORD_FILE}; choose another folder") from None
     if found != record:
         keys = [key for key in record if not isinstance(found, dict) or found.get(key) != record[key]]
-        raise InputError(f"{out} holds a heads360 data set of another {keys[0] if keys else 'kind'}; choose another folder")
+        what = keys[0] if keys else "kind"
+        raise InputError(f"{out} holds a heads360 data set of another {what}; choose another folder")
 
 
 def _missing_views(request: MakeRequest, index: int) -> list[str]:
@@ -171,5 +172,3 @@ def _label(request: MakeRequest, index: int, view: str) -> list[float]:
 def _write_json(path: Path, document: Any) -> None:
     with atomic_write(path) as temporary:
         temporary.write_text(json.dumps(document), encoding="utf-8")
-
-

@@ -42,7 +42,8 @@ def skin_tone(p: HeadParameters, like: Tensor) -> Tensor:
 
 def hair_tone(p: HeadParameters, like: Tensor) -> Tensor:
     """[3, 1]."""
-    return torch.lerp(ramp(HAIR, p.hair_colour, like), colour(like, *RED_HAIR), 0.75 * smoothstep(0.65, 0.95, p.hair_red))
+    red = 0.75 * smoothstep(0.65, 0.95, p.hair_red)
+    return torch.lerp(ramp(HAIR, p.hair_colour, like), colour(like, *RED_HAIR), red)
 
 
 def iris_tone(p: HeadParameters, like: Tensor) -> Tensor:

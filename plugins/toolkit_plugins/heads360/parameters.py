@@ -94,7 +94,8 @@ def head_parameters(latent: Tensor) -> HeadParameters:
     shares = torch.special.ndtr(latent.detach().cpu().double()).tolist()
     values = {name: between(*RANGES[name], share) for name, share in zip(RANGES, shares, strict=True)}
     low, high = RANGES["hair_length"]
-    values["hair_length"] = between(low, high, ((values["hair_length"] - low) / (high - low)) ** 1.35)  # more short hair
+    # short hair is more frequent than long hair
+    values["hair_length"] = between(low, high, ((values["hair_length"] - low) / (high - low)) ** 1.35)
     # beards are rarer where the hair is long
     values["beard"] = max(0.0, values["beard"] - 0.6 * max(0.0, values["hair_length"] - 0.35))
     # pigment of skin, hair and eyes goes together, loosely

@@ -10,9 +10,8 @@ from torch.nn.functional import avg_pool2d
 
 from toolkit.camera import Camera
 from toolkit.errors import InputError
-from toolkit.interfaces import RayColours
 from toolkit_plugins.heads360.head import Head
-from toolkit_plugins.heads360.tracing import trace_rays
+from toolkit_plugins.heads360.tracing import march, shade
 
 SIZE_LIMIT = 4096
 
@@ -45,14 +44,21 @@ def render(head: Head, camera: Camera, size: int, antialias: int = 2) -> Picture
         raise InputError(f"size must be 1..{SIZE_LIMIT} pixels, got {size}")
     if not 1 <= antialias <= 8:
         raise InputError(f"antialias must be 1..8 rays along each side of a pixel, got {antialias}")
-    fine = _look(head, camera, size * antialias, shaded=True)
-    centre = fine if antialias == 1 else _look(head, camera, size, shaded=False)
     side, batch = size * antialias, len(camera)
-    image = avg_pool2d(fine.rgb.reshape(batch, side, side, 3).permute(0, 3, 1, 2), antialias)
-    mask = avg_pool2d(fine.hit.to(fine.rgb).reshape(batch, 1, side, side), antialias)
-    return Picture(image, mask, centre.depth.reshape(batch, 1, size, size))
+    origins, directions = _rays(camera, side)
+    samples = len(origins)
+    if antialias > 1:  # the centres of the pixels march along, for depth
+        centres = _rays(camera, size)
+        origins, directions = torch.cat([origins, centres[0]]), torch.cat([directions, centres[1]])
+    depth, hit = march(head, origins, directions)
+    fine = slice(0, samples)
+    rgb = shade(head, origins[fine], directions[fine], depth[fine], hit[fine])
+    image = avg_pool2d(rgb.reshape(batch, side, side, 3).permute(0, 3, 1, 2), antialias)
+    mask = avg_pool2d(hit[fine].to(rgb).reshape(batch, 1, side, side), antialias)
+    return Picture(image, mask, depth[-batch * size * size :].reshape(batch, 1, size, size))
 
 
-def _look(head: Head, camera: Camera, resolution: int, shaded: bool) -> RayColours:
+def _rays(camera: Camera, resolution: int) -> tuple[Tensor, Tensor]:
+    """Origins and directions [B*R*R, 3]."""
     origins, directions = camera.rays(resolution)
-    return trace_rays(head, origins[:, None].expand_as(directions).reshape(-1, 3), directions.reshape(-1, 3), shaded)
+    return origins[:, None].expand_as(directions).reshape(-1, 3), directions.reshape(-1, 3)
