@@ -16,6 +16,7 @@ from toolkit.faces.cutout import Wishes, cut_aligned, cut_as_it_is, user_mask
 from toolkit.faces.detection import choose_face, detect_faces
 from toolkit.faces.images import image_to_tensor, read_image
 from toolkit.faces.labels import find_dataset_entry, read_camera, read_landmarks
+from toolkit.faces.levelling import level_landmarks
 from toolkit.faces.pose import FivePointPose, angles_from_rotation
 from toolkit.files import file_sha256
 from toolkit.registry import default_registry
@@ -136,7 +137,7 @@ def _find_landmarks(image: np.ndarray, face: int | None, notes: list[str]) -> np
         notes.append(f"{len(faces)} faces found, the largest was taken (--face chooses another)")
     if chosen.probability < 0.95:
         notes.append(f"the face was found with a probability of {chosen.probability:.2f} only; check the crop")
-    return chosen.landmarks
+    return level_landmarks(image, chosen.landmarks)
 
 
 def _pose_estimator(name: str) -> PoseEstimator:
