@@ -39,7 +39,7 @@ def head_mesh(head: Head, resolution: int = 128) -> trimesh.Trimesh:
     distance = torch.cat([_closed_distance(head, chunk) for chunk in grid.split(CHUNK)])
     spacing = tuple((b - a) / (resolution - 1) for a, b in zip(low, high, strict=True))
     volume = distance.reshape(resolution, resolution, resolution).numpy()
-    vertices, faces, _, _ = marching_cubes(volume, level=0.0, spacing=spacing, gradient_direction="ascent")
+    vertices, faces, _, _ = marching_cubes(volume, level=0.0, spacing=spacing, gradient_direction="descent")
     vertices = vertices + np.asarray(low)
     points = torch.from_numpy(vertices.astype(np.float32))
     shades = torch.cat([head.shade(Points.of(chunk)) for chunk in points.split(CHUNK)], dim=1)
