@@ -29,8 +29,10 @@ _TOLERANCE = 0.03
 _OPAQUE = 0.5
 """Least opacity of a pixel that paints: below it the background shines through."""
 _GREY = 0.5
-_ENOUGH = 1e-3
-"""Summed weight from which a vertex has a colour of its own."""
+_ENOUGH = 0.05
+"""Summed weight from which a vertex has a colour of its own; below it only grazing rays meet it."""
+_NEIGHBOURS = 12
+"""Seen vertices that an unseen one takes its colour from."""
 
 
 class Mesh(NamedTuple):
@@ -99,7 +101,7 @@ def vertex_colours(
     """Paint vertices with what rendered views show there.
 
     A view counts by the squared cosine between its ray and the normal, where the vertex is not behind the rendered
-    depth; a vertex that no view sees takes the colour of the nearest one that is seen.
+    depth; a vertex that no view sees takes the colours of the nearest ones that are seen.
 
     Args:
         generator: What renders.
@@ -137,8 +139,10 @@ def _look(seen: Render, camera: Camera, points: Tensor, outward: Tensor, toleran
     def read(picture: Tensor) -> Tensor:
         return F.grid_sample(picture, grid, align_corners=False, padding_mode="border")[0, :, 0].T
 
+    # The least of a pixel's neighbourhood: what is interpolated across a silhouette is a surface that does not exist.
+    depth, mask = (-F.max_pool2d(-picture, 3, stride=1, padding=1) for picture in (seen.depth, seen.mask))
     in_picture = (grid[0, 0].abs() < 1).all(dim=1, keepdim=True)
-    visible = in_picture & (read(seen.mask) > _OPAQUE) & (distance < read(seen.depth) + tolerance)
+    visible = in_picture & (read(mask) > _OPAQUE) & (distance < read(depth) + tolerance)
     return read(seen.image), facing.clamp(min=0).square() * visible
 
 
@@ -149,6 +153,9 @@ def _fill_from_nearest(colours: np.ndarray, vertices: np.ndarray, known: np.ndar
         return np.full_like(colours, _GREY)
     from scipy.spatial import cKDTree
 
-    nearest = cKDTree(vertices[known]).query(vertices[~known])[1]
-    colours[~known] = colours[known][nearest]
+    count = min(_NEIGHBOURS, int(known.sum()))
+    distances, nearest = cKDTree(vertices[known]).query(vertices[~known], k=[*range(1, count + 1)])
+    weights = 1 / np.maximum(distances, 1e-6)
+    weights /= weights.sum(axis=1, keepdims=True)
+    colours[~known] = (weights[..., None] * colours[known][nearest]).sum(axis=1)
     return colours
