@@ -84,7 +84,12 @@ class PanoHeadCapabilities(PanoHeadNetworks):
 
     def resume(self, x: Tensor, skip: Tensor, ws: Tensor, size: int) -> Tensor:
         """Go on from (features, skip) after the block of side `size` to planes."""
-        return self.from_images(self.backbone.synthesis.resume(x, skip, ws, size))
+        return self.finished(self.backbone.synthesis.resume(x, skip, ws, size))
+
+    def finished(self, image: Tensor) -> Tensor:
+        """Planes from the backbone's output image [B, 3 C D, H, W]."""
+        planes = self.from_images(image)
+        return planes if self.plane_offset is None else planes + self.plane_offset
 
     def tunable_parameters(self) -> Iterator[tuple[str, nn.Parameter]]:
         """Every parameter that a rendered view of given ws depends on: all but the two mappings."""

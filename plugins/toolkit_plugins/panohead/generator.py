@@ -79,7 +79,7 @@ class PanoHead(PanoHeadCapabilities):
             noise: 'const', 'none' or 'random' (which needs a seed).
             seed: A number or a torch.Generator.
         """
-        return self.from_images(self.backbone.synthesis(ws, self.noise(noise, seed)))
+        return self.finished(self.backbone.synthesis(ws, self.noise(noise, seed)))
 
     def render(
         self,

@@ -75,6 +75,8 @@ class PanoHeadNetworks(nn.Module):
             lr_multiplier=1.0,
         )
 
+        self.plane_offset = _plane_offset(config) if config.plane_offset else None
+
     @property
     def num_ws(self) -> int:
         """Number of latents that a W+ code has."""
@@ -145,6 +147,10 @@ class PanoHeadNetworks(nn.Module):
         if seed is None or isinstance(seed, torch.Generator):
             return seed
         return torch.Generator(device=self.device).manual_seed(seed)
+
+
+def _plane_offset(config: PanoHeadConfig) -> nn.Parameter:
+    return nn.Parameter(torch.zeros(NUM_PLANES, config.plane_channels, config.plane_size, config.plane_size))
 
 
 def _background(config: PanoHeadConfig) -> SynthesisNetwork:

@@ -20,12 +20,17 @@ class GuidedSettings(NamedTuple):
 
     near: float
     far: float
-    free: int = 3
+    free: int = 2
     """Samples before the surface."""
-    window: int = 5
+    window: int = 4
     """Samples round the hit."""
     reach: float = 0.02
     """Half width of the window in world units."""
+
+
+SURFACE_DENSITY, DENSITY_SCALE, SKIN = 12.0, 6.0, 0.003
+"""The raw density that the cross entropy takes for half occupied, its softness, and the depth (world units) on both sides
+of the surface in which it does not judge."""
 
 
 class Guided(NamedTuple):
@@ -37,6 +42,8 @@ class Guided(NamedTuple):
     """[B, R]."""
     free_space: Tensor
     """Mean opacity that samples in free space would add; a scalar to keep small."""
+    occupancy: Tensor
+    """Cross entropy of the density against what truth says of each sample: before the surface, or behind it."""
 
 
 def guided_depths(depths: Tensor, settings: GuidedSettings, source: torch.Generator) -> tuple[Tensor, Tensor]:
@@ -58,12 +65,13 @@ def guided_depths(depths: Tensor, settings: GuidedSettings, source: torch.Genera
     return torch.where(hit, placed, spread), is_free | ~hit
 
 
-def guided_march(field: Field, rays: Rays, depths: Tensor, is_free: Tensor, step: float) -> Guided:
+def guided_march(field: Field, rays: Rays, hits: Tensor, depths: Tensor, is_free: Tensor, step: float) -> Guided:
     """Render a field at given sample depths [B, R, S].
 
     Args:
         field: What is rendered.
         rays: One bundle per head.
+        hits: True hit depths [B, R], 0 for a miss.
         depths: Sorted.
         is_free: Samples [B, R, S] that truth says are empty.
         step: Length over which a free sample's density counts in the penalty (world units).
@@ -74,4 +82,19 @@ def guided_march(field: Field, rays: Rays, depths: Tensor, is_free: Tensor, step
     weights = interval_weights(depths, density)
     node = (torch.nn.functional.pad(weights, (0, 1)) + torch.nn.functional.pad(weights, (1, 0))) / 2
     fog = 1 - torch.exp(-torch.nn.functional.softplus(density - 1) * step)
-    return Guided((features * node[:, None]).sum(-1), weights.sum(-1), (fog * is_free).sum() / is_free.sum().clamp_min(1))
+    free_space = (fog * is_free).sum() / is_free.sum().clamp_min(1)
+    return Guided((features * node[:, None]).sum(-1), weights.sum(-1), free_space, _occupancy(density, hits, depths))
+
+
+def _occupancy(density: Tensor, hits: Tensor, depths: Tensor) -> Tensor:
+    """Cross entropy over samples [B, R, S], those before and those behind surfaces counting the same.
+
+    The rendering losses alone let all density fade before the networks can tell inside from outside.
+    """
+    beyond = depths - hits[..., None]
+    behind = (hits[..., None] > 0) & (beyond > SKIN)
+    before = (hits[..., None] == 0) | (beyond < -SKIN)
+    logits = (density - SURFACE_DENSITY) / DENSITY_SCALE
+    wrong = torch.nn.functional.softplus(torch.where(behind, -logits, logits))
+    inside = (wrong * behind).sum() / behind.sum().clamp_min(1)
+    return (inside + (wrong * before).sum() / before.sum().clamp_min(1)) / 2

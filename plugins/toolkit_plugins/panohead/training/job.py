@@ -42,8 +42,6 @@ from toolkit_plugins.panohead.training.settings import MiniSettings
 
 CONFIG = "training/panohead-mini"
 RAY_FOLDER = Path("~/.cache/toolkit/rays")
-MAPPING_FACTOR = 100.0
-"""Makes up for the mapping's learning-rate multiplier of 0.01: without it, z means nothing for hours."""
 
 
 def make_job(config: Path | None, overrides: Sequence[str], device: str) -> MiniJob:
@@ -86,19 +84,26 @@ class MiniJob(TrainingJob):
             last.weight[0].mul_(10)
             if last.bias is not None:
                 last.bias[0] = 8.0  # type: ignore[index, operator, union-attr]
+            for name, parameter in generator.backbone.synthesis.named_parameters():
+                if name.endswith("torgb.weight"):
+                    parameter.mul_(0.3)  # the mean head comes first, differences grow into it
             for parameter in generator.t_mapping.parameters():
                 parameter.zero_()
         generator.t_mapping.requires_grad_(False)
         return generator.to(self.device)
 
     def _optimiser(self) -> Adam:
-        rate, groups = self.settings.optimiser.rate, []
-        factors = {"backbone.mapping.fc": MAPPING_FACTOR, "decoder.": self.settings.optimiser.decoder_factor}
+        settings, groups = self.settings.optimiser, []
+        factors = {
+            "backbone.mapping.fc": settings.mapping_factor,
+            "decoder.": settings.decoder_factor,
+            "plane_offset": settings.offset_factor,
+        }
         for name, parameter in self.generator.named_parameters():
             if parameter.requires_grad and "noise_strength" not in name:
                 factor = next((value for start, value in factors.items() if name.startswith(start)), 1.0)
-                groups.append({"params": [parameter], "lr": rate * factor, "factor": factor})
-        return Adam(groups, betas=self.settings.optimiser.betas)
+                groups.append({"params": [parameter], "lr": settings.rate * factor, "factor": factor})
+        return Adam(groups, betas=settings.betas)
 
     def modules(self) -> Mapping[str, Module]:
         """The generator."""

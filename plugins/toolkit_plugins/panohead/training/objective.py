@@ -55,7 +55,7 @@ class PatchBatch(NamedTuple):
 def ray_losses(
     generator: PanoHead, planes: Tensor, ws: Tensor, rays: RayBatch, weights: LossSettings, source: torch.Generator
 ) -> dict[str, Tensor]:
-    """Colour, mask and free-space losses of single rays, weighted."""
+    """Colour, mask, free-space and occupancy losses of single rays, weighted."""
     config = generator.config
     settings = GuidedSettings(float(config.ray_start), float(config.ray_end))
     depths, is_free = guided_depths(rays.depths, settings, source)
@@ -63,7 +63,7 @@ def ray_losses(
     step = (settings.far - settings.near) / config.samples
     seen = guided_march(
         lambda points: generator.decoder(generator.read(volumes, points)),
-        Rays(rays.origins, rays.directions), depths, is_free, step,
+        Rays(rays.origins, rays.directions), rays.depths, depths, is_free, step,
     )  # fmt: skip
     features = seen.features + (1 - seen.opacity)[:, None] * _background_at(generator, ws, rays.places)
     colours = raw_colours(generator, features[..., None], ws)[..., 0].transpose(1, 2)
@@ -71,6 +71,7 @@ def ray_losses(
         "colour": weights.colour * (colours - rays.colours).abs().mean(),
         "mask": weights.mask * (seen.opacity - (rays.depths > 0).float()).abs().mean(),
         "free_space": weights.free_space * seen.free_space,
+        "occupancy": weights.occupancy * seen.occupancy,
     }
 
 

@@ -41,7 +41,7 @@ class HeadsSettings(Config):
 
     dataset: str = "heads360"
     seed: Annotated[int, Field(ge=0)] = 0
-    heads: Count = 2000
+    heads: Count = 1400
     cameras: Count = 12
     rays_per_camera: Count = 700
     patches: Count = 3
@@ -55,8 +55,9 @@ class LossSettings(Config):
     """Weights of the losses."""
 
     colour: Weight = 1.0
-    mask: Weight = 1.0
-    free_space: Weight = 1.0
+    mask: Weight = 0.5
+    free_space: Weight = 0.5
+    occupancy: Weight = 0.3
     patch_raw: Weight = 0.5
     patch_image: Weight = 1.5
     patch_edges: Weight = 1.5
@@ -65,8 +66,12 @@ class LossSettings(Config):
 class OptimiserSettings(Config):
     """Adam, one cosine from `rate` to zero after a short warm-up."""
 
-    rate: Rate = 8e-3
-    decoder_factor: Rate = 2.0
+    rate: Rate = 1.2e-2
+    decoder_factor: Rate = 3.0
+    offset_factor: Rate = 3.0
+    """For the learnt mean tri-grid."""
+    mapping_factor: Rate = 30.0
+    """Makes up for the mapping's learning-rate multiplier of 0.01: without it, z means nothing for hours."""
     betas: tuple[float, float] = (0.9, 0.99)
     warmup: Annotated[int, Field(ge=0)] = 100
     average: Annotated[float, Field(ge=0, lt=1)] = 0.998
@@ -77,13 +82,13 @@ class MiniSettings(Config):
     """Everything that decides what `panohead-mini` becomes."""
 
     seed: Annotated[int, Field(ge=0)] = 0
-    steps: Count = 20000
-    batch: Count = 8
+    steps: Count = 13000
+    batch: Count = 4
     rays: Count = 512
     """Single rays per head and step."""
-    patches_from: Annotated[float, Field(ge=0, le=1)] = 0.15
+    patches_from: Annotated[float, Field(ge=0, le=1)] = 0.25
     """Share of the steps after which patches through super-resolution join in."""
-    patch_heads: Count = 4
+    patch_heads: Count = 2
     """Heads of the batch that a patch is taken of."""
     patch_side: Count = 16
     """Side in rays of the part of a stored patch that a step looks at."""
@@ -135,6 +140,7 @@ class MiniSettings(Config):
             ray_end=network.far,
             box=network.box,
             crop_margin=0.0,
+            plane_offset=True,
             blind_mapping=True,
             about=About(
                 name="panohead-mini", world="embedded", licence="Apache-2.0", truncation=1.0, face_points=face_points,
