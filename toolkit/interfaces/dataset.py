@@ -85,7 +85,7 @@ class ProceduralHeads(Protocol):
     latent_dim: int
 
     def latent(self, split: str, seed: int, index: int) -> Tensor:
-        """The latent [latent_dim] of a subject; splits never share one."""
+        """The latent [latent_dim] of a subject, scaled to RMS 1; splits never share one."""
         ...
 
     def trace(self, latent: Tensor, origins: Tensor, directions: Tensor) -> RayColours:

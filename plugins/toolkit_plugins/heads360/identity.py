@@ -38,10 +38,13 @@ def stream(purpose: str, *numbers: int) -> np.random.Generator:
 
 
 def latent_of(split: str, seed: int, index: int) -> Tensor:
-    """The latent [LATENT_DIM] of an identity: independent standard normals, float32.
+    """The latent [LATENT_DIM] of an identity: independent standard normals, float32, scaled to RMS 1.
+
+    A generator's mapping network looks at the direction of z only; scaled latents lose nothing there.
 
     Raises:
         InputError: See `check_identity`.
     """
     check_identity(split, seed, index)
-    return torch.from_numpy(stream(f"heads360/{split}", seed, index).standard_normal(LATENT_DIM).astype("float32"))
+    normals = stream(f"heads360/{split}", seed, index).standard_normal(LATENT_DIM)
+    return torch.from_numpy((normals / np.sqrt(np.mean(normals**2))).astype("float32"))

@@ -18,7 +18,7 @@ class Heads:
     latent_dim = LATENT_DIM
 
     def latent(self, split: str, seed: int, index: int) -> Tensor:
-        """The latent [latent_dim] of a subject, float32 standard normals; splits never share one.
+        """The latent [latent_dim] of a subject, float32, RMS 1; splits never share one.
 
         Raises:
             InputError: An unknown split, or a negative number.
