@@ -24,7 +24,18 @@ LAYERS = (
     {"bench", "training", "editing", "viewer", "weights", "testing"},
     {"losses", "metrics", "data", "faces", "inversion"},
     {"rendering", "nn"},
-    {"interfaces", "registry", "camera", "hookspecs", "configuration", "settings", "files", "errors", "version"},
+    {
+        "interfaces",
+        "registry",
+        "camera",
+        "hookspecs",
+        "configuration",
+        "settings",
+        "devices",
+        "files",
+        "errors",
+        "version",
+    },
 )
 """From the top down; a module imports its own layer and those below."""
 

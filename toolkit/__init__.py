@@ -20,9 +20,7 @@ __all__ = ["__version__", "hookimpl", "load_generator", "load_method"]
 DEFAULT_GENERATOR = "panohead-mini"
 
 
-def load_generator(
-    name: str = DEFAULT_GENERATOR, weights: str | Path | None = None, device: str = "cpu"
-) -> Generator:
+def load_generator(name: str = DEFAULT_GENERATOR, weights: str | Path | None = None, device: str = "cpu") -> Generator:
     """Build a registered generator with its weights, in eval mode, on a device.
 
     Args:

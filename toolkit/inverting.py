@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
-import torch
-
 from toolkit import load_generator, load_method
+from toolkit.devices import checked_device
 from toolkit.errors import InputError, OutputError, ToolkitError
 from toolkit.faces.photo import prepare_photo
 from toolkit.files import atomic_folder, file_sha256
@@ -132,20 +131,6 @@ def invert_photos(
             outcomes.append(Outcome(image, folder, "failed", time.perf_counter() - started, str(error)))
         progress.end(outcomes[-1].status)
     return outcomes
-
-
-def checked_device(name: str) -> str:
-    """Return a device's name if this machine has it.
-
-    Raises:
-        InputError: torch does not know or cannot reach the device.
-    """
-    try:
-        torch.zeros(1, device=name)
-    except (RuntimeError, AssertionError) as error:
-        reason = str(error).splitlines()[0] if str(error) else "not available"
-        raise InputError(f"device {name!r} cannot be used here: {reason}") from error
-    return name
 
 
 def result_folders(images: Sequence[Path], out: Path) -> list[Path]:

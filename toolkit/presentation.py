@@ -13,6 +13,7 @@ import torch
 
 from toolkit import load_generator
 from toolkit.camera import Camera
+from toolkit.devices import checked_device
 from toolkit.errors import InputError, WeightsError
 from toolkit.inversion import Inversion
 from toolkit.rendering.glb import write_glb
@@ -147,10 +148,6 @@ def open_inversion(
     chosen = Path(weights) if weights is not None else Path(named) if isinstance(named, str) else None
     if chosen is not None and not chosen.is_file():
         raise WeightsError(f"the generator's weights {chosen} are not there; name their place with --weights")
-    try:
-        torch.zeros(1, device=device)
-    except (RuntimeError, AssertionError) as error:
-        raise InputError(f"device {device!r} cannot be used here: {str(error).splitlines()[0]}") from error
-    generator = load_generator(inversion.generator, chosen, device)
+    generator = load_generator(inversion.generator, chosen, checked_device(device))
     inversion.check_generator(generator)
     return inversion, generator

@@ -40,8 +40,8 @@ def invert_command(
 ) -> None:
     """Turn photos of heads into 3D heads.
 
-    Per photo a folder with inversion.safetensors and .json, views.png, orbit.mp4, mesh.glb and viewer.html. A bad photo is
-    reported at the end and stops nothing; what is already there is skipped; Ctrl-C keeps everything finished.
+    Per photo a folder with inversion.safetensors and .json, views.png, orbit.mp4, mesh.glb and viewer.html. A bad photo
+    is reported at the end and stops nothing; what is already there is skipped; Ctrl-C keeps everything finished.
     """
     if len(images) > 1 and (camera or landmarks or mask):
         raise InputError("--camera, --landmarks and --mask belong to one photo; several were given")

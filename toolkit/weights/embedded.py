@@ -26,7 +26,9 @@ def embedded_weights() -> list[EmbeddedWeights]:
     """Every safetensors file in a `weights` folder of a registered plugin's package."""
     from toolkit.registry import default_registry
 
-    packages = {entry.target.partition(":")[0].rpartition(".")[0] for entry in default_registry().registrations.values()}
+    packages = {
+        entry.target.partition(":")[0].rpartition(".")[0] for entry in default_registry().registrations.values()
+    }
     folders = {folder for package in packages for folder in _weight_folders(package)}
     files = sorted(file for folder in folders for file in folder.glob("*.safetensors"))
     return [

@@ -82,8 +82,8 @@ class PanoHeadConfig:
     label_scale: float = 1.0
     """Factor on the label before it conditions the mapping."""
     plane_offset: bool = False
-    """Whether a learnt tri-grid, the same for all heads, is added to the backbone's (not in the original: a free mean head
-    is learnt in minutes where a backbone needs days)."""
+    """Whether a learnt tri-grid, the same for all heads, is added to the backbone's (not in the original: a free mean
+    head is learnt in minutes where a backbone needs days)."""
     blind_mapping: bool = False
     """Whether the mapping gets zeros for the label."""
     about: About = field(default_factory=About)

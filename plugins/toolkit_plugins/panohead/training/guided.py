@@ -1,7 +1,7 @@
 """Marching with samples placed by the known hit depth: what lets a field settle on a surface within minutes.
 
-Depth-free sampling leaves fog at a small budget, so colour never settles and eyes stay blurred; a few samples in the free
-space before the surface, a few in a narrow window round it and a penalty on density in free space do it.
+Depth-free sampling leaves fog at a small budget, so colour never settles and eyes stay blurred; a few samples in the
+free space before the surface, a few in a narrow window round it and a penalty on density in free space do it.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ class GuidedSettings(NamedTuple):
 
 
 SURFACE_DENSITY, DENSITY_SCALE, SKIN = 12.0, 6.0, 0.003
-"""The raw density that the cross entropy takes for half occupied, its softness, and the depth (world units) on both sides
-of the surface in which it does not judge."""
+"""The raw density that the cross entropy takes for half occupied, its softness, and the depth (world units) on both
+sides of the surface in which it does not judge."""
 
 
 class Guided(NamedTuple):

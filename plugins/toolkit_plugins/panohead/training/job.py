@@ -75,8 +75,8 @@ class MiniJob(TrainingJob):
     def _started(self, generator: PanoHead) -> PanoHead:
         """Start from fog that a surface can condense from, and a still camera.
 
-        From clear space nothing condenses: its opacity hardly changes with the density, so the background learns to paint
-        the heads instead.
+        From clear space nothing condenses: its opacity hardly changes with the density, so the background learns to
+        paint the heads instead.
         """
         with torch.no_grad():
             last = generator.decoder.net[2]
@@ -152,7 +152,11 @@ class MiniJob(TrainingJob):
         )))  # fmt: skip
 
     def _patch_batch(self, heads: np.ndarray, random: np.random.Generator) -> PatchBatch:
-        data, side, scale = self.rays, self.settings.patch_side, self.settings.network.image_size // self.settings.raw_size
+        data, side, scale = (
+            self.rays,
+            self.settings.patch_side,
+            self.settings.network.image_size // self.settings.raw_size,
+        )
         owner = torch.from_numpy(heads)
         pick = torch.from_numpy(random.integers(data.patch_corners.shape[1], size=len(heads)))
         row, column = (int(value) for value in random.integers(self.settings.heads.patch - side + 1, size=2))

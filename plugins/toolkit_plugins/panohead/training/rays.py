@@ -1,7 +1,7 @@
 """What procedural heads look like along chosen rays: made once per head, kept in shards, read whole.
 
-Rendering whole images of thousands of heads would cost days on a CPU; rays chosen where the eye looks cost minutes. Every
-head has single rays (for the field) and small antialiased patches on the ray grid (for super-resolution).
+Rendering whole images of thousands of heads would cost days on a CPU; rays chosen where the eye looks cost minutes.
+Every head has single rays (for the field) and small antialiased patches on the ray grid (for super-resolution).
 """
 
 from __future__ import annotations
