@@ -83,7 +83,7 @@ class MiniJob(TrainingJob):
             assert isinstance(last, Dense)  # for the type checker: nn.Sequential hides it
             last.weight[0].mul_(10)
             if last.bias is not None:
-                last.bias[0] = 8.0  # type: ignore[index, operator, union-attr]
+                last.bias[0] = 8.0
             for name, parameter in generator.backbone.synthesis.named_parameters():
                 if name.endswith("torgb.weight"):
                     parameter.mul_(0.3)  # the mean head comes first, differences grow into it
