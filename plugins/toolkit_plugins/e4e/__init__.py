@@ -1,0 +1,23 @@
+"""e4e (Tov et al., SIGGRAPH 2021): pSp's encoder, kept near W so that codes can be edited."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from toolkit.hookspecs import hookimpl
+
+if TYPE_CHECKING:
+    from toolkit.registry import Register
+
+_ARCHITECTURES = (
+    ("e4e_encoder", "E4eArchitecture", "e4e's encoder"),
+    ("e4e_encoder_18styles", "E4e18Architecture", "e4e's encoder for a 1024 px generator"),
+    ("e4e_latent_discriminator", "LatentDiscriminatorArchitecture", "e4e's discriminator of w"),
+)
+
+
+@hookimpl
+def register_architectures(register: Register) -> None:
+    """Offer the readers of official e4e weights."""
+    for name, attribute, summary in _ARCHITECTURES:
+        register(name, f"toolkit_plugins.e4e.architecture:{attribute}", summary=summary, interface=1)

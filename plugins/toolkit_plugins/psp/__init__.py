@@ -1,0 +1,24 @@
+"""pSp (Richardson et al., CVPR 2021): an image to a W+ code in one pass."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from toolkit.hookspecs import hookimpl
+
+if TYPE_CHECKING:
+    from toolkit.registry import Register
+
+_ARCHITECTURES = (
+    ("psp_gradual_encoder", "GradualArchitecture", "pSp's encoder into W+"),
+    ("psp_gradual_encoder_18styles", "Gradual18Architecture", "pSp's encoder into W+ of a 1024 px generator"),
+    ("psp_last_layer_w", "LastLayerWArchitecture", "pSp's single-vector encoder into W (also e4e's)"),
+    ("psp_last_layer_wplus", "LastLayerWPlusArchitecture", "pSp's encoder into W+ from the last layer"),
+)
+
+
+@hookimpl
+def register_architectures(register: Register) -> None:
+    """Offer the readers of official pSp weights."""
+    for name, attribute, summary in _ARCHITECTURES:
+        register(name, f"toolkit_plugins.psp.architecture:{attribute}", summary=summary, interface=1)

@@ -1,0 +1,23 @@
+"""TriPlaneNet (Bhattarai et al., WACV 2024): pSp first, then a network that mends the planes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from toolkit.hookspecs import hookimpl
+
+if TYPE_CHECKING:
+    from toolkit.registry import Register
+
+_ARCHITECTURES = (
+    ("triplanenet_v1_encoder", "V1Architecture", "second stage of TriPlaneNet v1"),
+    ("triplanenet_v2_encoder", "V2Architecture", "second stage of TriPlaneNet v2"),
+    ("triplanenet_v2_encoder_pixelshuffle", "V2ShuffleArchitecture", "the same, growing by pixel shuffle"),
+)
+
+
+@hookimpl
+def register_architectures(register: Register) -> None:
+    """Offer the readers of official TriPlaneNet weights (the first stage is `psp_gradual_encoder`)."""
+    for name, attribute, summary in _ARCHITECTURES:
+        register(name, f"toolkit_plugins.triplanenet.architecture:{attribute}", summary=summary, interface=1)

@@ -1,0 +1,81 @@
+"""Sizes of a network, read off its state dict by majority: one damaged entry is then named, not believed."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from itertools import groupby
+from typing import Any, TypeVar
+
+from torch import Tensor
+
+from toolkit.errors import ConfigError
+from toolkit.nn.irse import STAGES, UNITS, WIDTH
+from toolkit.registry import unknown_name
+
+Shapes = Mapping[str, tuple[int, ...]]
+_Config = TypeVar("_Config")
+
+
+def shapes_of(state_dict: Mapping[str, Tensor]) -> dict[str, tuple[int, ...]]:
+    """Shape of every entry."""
+    return {key: tuple(value.shape) for key, value in state_dict.items()}
+
+
+def agreed(shapes: Shapes, places: Iterable[tuple[str, int]], default: int) -> int:
+    """The size that most places agree on.
+
+    Args:
+        shapes: Shapes by key.
+        places: Key and axis of entries that have this size; those that are not there are passed over.
+        default: What it is where no place is left, and what a tie is decided for.
+    """
+    found = Counter(shapes[key][axis] for key, axis in places if key in shapes and axis < len(shapes[key]))
+    if not found:
+        return default
+    best = max(found.values())
+    return default if found[default] == best else next(size for size, count in found.items() if count == best)
+
+
+def numbered(shapes: Shapes, prefix: str) -> int:
+    """How many numbered parts `<prefix><n>.` there are: one more than the last that has at least two entries."""
+    parts = Counter(key[len(prefix) :].split(".")[0] for key in shapes if key.startswith(prefix))
+    return max((int(name) + 1 for name, count in parts.items() if name.isdecimal() and count >= 2), default=0)
+
+
+def trunk_sizes(shapes: Shapes) -> tuple[int, tuple[int, ...]]:
+    """Width and units per stage of a residual trunk; those of the literature where the shapes make no sense."""
+    stem = [("input_layer.0.weight", 0), *((f"input_layer.{name}", 0) for name in ("1.weight", "1.bias", "2.weight"))]
+    width = agreed(shapes, stem, WIDTH)
+    outputs = [
+        agreed(shapes, [(f"body.{index}.res_layer.{layer}", 0) for layer in ("1.weight", "2.weight", "3.weight")], 0)
+        for index in range(numbered(shapes, "body."))
+    ]
+    stages = [(size, len(list(group))) for size, group in groupby(outputs)]
+    if [size for size, _ in stages] != [width * 2**stage for stage in range(STAGES)]:
+        return width, next((units for units in UNITS.values() if sum(units) == len(outputs)), UNITS[50])
+    return width, tuple(count for _, count in stages)
+
+
+def with_config(sizes: _Config, config: Mapping[str, Any] | None, what: str) -> _Config:
+    """Let a caller's configuration overrule what was read off the shapes.
+
+    Args:
+        sizes: A dataclass of sizes.
+        config: Values by field name, or None.
+        what: Whose configuration it is, for the message.
+
+    Raises:
+        ConfigError: An unknown key, or a value of another kind.
+    """
+    assert dataclasses.is_dataclass(sizes) and not isinstance(sizes, type)
+    fields = {field.name: getattr(sizes, field.name) for field in dataclasses.fields(sizes)}
+    for key, value in (config or {}).items():
+        if key not in fields:
+            raise ConfigError(unknown_name(f"{what} setting", key, fields))
+        number = isinstance(fields[key], int) and not isinstance(fields[key], bool)
+        fits = type(value) is int if number else isinstance(value, (list if type(value) is list else type(fields[key])))
+        if not fits:
+            raise ConfigError(f"{what} setting {key!r} must be like {fields[key]!r}, got {value!r}")
+    return dataclasses.replace(sizes, **dict(config or {}))

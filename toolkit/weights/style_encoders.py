@@ -1,0 +1,55 @@
+"""What every importer of style encoders shares: their sizes, read off an official state dict."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+from toolkit.nn.style_encoder import StyleEncoderConfig, level_of
+from toolkit.weights.shapes import Shapes, agreed, numbered, trunk_sizes, with_config
+
+_TELLING_KEYS = ("styles.0.convs.0.weight", "styles.0.linear.weight", "input_layer.0.weight")
+_VOTERS = 32
+"""Styles that are asked for a size; the rest must agree anyway."""
+
+
+def is_style_encoder(shapes: Shapes, styles: int | None = None) -> bool:
+    """Whether keys are a pyramid encoder's (of so many styles, if a number is given)."""
+    if not all(key in shapes for key in _TELLING_KEYS):
+        return False
+    return styles is None or numbered(shapes, "styles.") == styles
+
+
+def style_encoder_config(shapes: Shapes, config: Mapping[str, Any] | None = None) -> StyleEncoderConfig:
+    """Sizes of a pyramid encoder.
+
+    Args:
+        shapes: Shapes of the official keys.
+        config: Fields of `StyleEncoderConfig` that overrule the shapes.
+
+    Raises:
+        ConfigError: An unknown or impossible setting.
+    """
+    width, units = trunk_sizes(shapes)
+    usual = StyleEncoderConfig()
+    styles = numbered(shapes, "styles.") or usual.styles
+    asked = range(min(styles, _VOTERS))
+    places = [(f"styles.{index}.linear.{name}", 0) for index in asked for name in ("weight", "bias")]
+    sides = Counter(_image_side(shapes, index) for index in asked)
+    sizes = StyleEncoderConfig(
+        styles=styles,
+        style_dim=agreed(shapes, places, usual.style_dim),
+        image_size=max(sides, key=lambda side: sides[side]) or usual.image_size,
+        width=width,
+        units=units,
+    )
+    return with_config(sizes, config, "style encoder")
+
+
+def _image_side(shapes: Shapes, style: int) -> int:
+    """Side of the input by the number of one style's convolutions; 0 if that is out of bounds."""
+    prefix = f"styles.{style}.convs."
+    count = len({key[len(prefix) :].split(".")[0] for key in shapes if key.startswith(prefix)})
+    side = 2**count * (16, 8, 4)[level_of(style)] if count < 20 else 0
+    return side if 32 <= side <= 4096 else 0
