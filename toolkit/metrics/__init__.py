@@ -1,0 +1,47 @@
+"""Metrics: pure functions, and thin stateful classes over them that merge across processes."""
+
+from __future__ import annotations
+
+from toolkit.metrics.distributions import (
+    DistributionMetric,
+    FeatureExtractor,
+    FrechetMetric,
+    KernelMetric,
+    frechet_distance,
+    kernel_distance,
+)
+from toolkit.metrics.effort import Effort, PeakMemory, Seconds, measured
+from toolkit.metrics.geometry import DepthError, MaskIou, PoseError, ScaleFreeDepthError, seen_from
+from toolkit.metrics.identity import DetectedFace, FaceCrop, IdentityMetric
+from toolkit.metrics.images import L2, MsSsim, Psnr, Ssim
+from toolkit.metrics.perceptual import FeatureMaps, PerceptualMetric
+from toolkit.metrics.state import MeanMetric, StatefulMetric
+
+__all__ = [
+    "L2",
+    "DepthError",
+    "DetectedFace",
+    "DistributionMetric",
+    "Effort",
+    "FaceCrop",
+    "FeatureExtractor",
+    "FeatureMaps",
+    "FrechetMetric",
+    "IdentityMetric",
+    "KernelMetric",
+    "MaskIou",
+    "MeanMetric",
+    "MsSsim",
+    "PeakMemory",
+    "PerceptualMetric",
+    "PoseError",
+    "Psnr",
+    "ScaleFreeDepthError",
+    "Seconds",
+    "Ssim",
+    "StatefulMetric",
+    "frechet_distance",
+    "kernel_distance",
+    "measured",
+    "seen_from",
+]

@@ -1,0 +1,83 @@
+"""Identity: the cosine of two face embeddings; a pair in which a face is not found is counted, never scored."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from toolkit.data.transforms import resize
+from toolkit.errors import InputError
+from toolkit.interfaces.faces import FaceEmbedder
+from toolkit.interfaces.metric import Direction
+from toolkit.losses.reconstruction import check_same_shape
+from toolkit.metrics.state import MeanMetric
+
+FaceCrop = Callable[[Tensor], Tensor | None]
+"""From an image [3, H, W] in [-1, 1] to an aligned face [3, P, P] in [-1, 1], or None where there is no face."""
+DETECTED_AT = 256
+"""Side in pixels at which the published metric looks for faces."""
+
+
+def cosine(first: Tensor, second: Tensor) -> Tensor:
+    """Cosine [B] of embeddings [B, E], -1 to 1."""
+    return torch.nn.functional.cosine_similarity(first, second, dim=1, eps=1e-12)
+
+
+class DetectedFace:
+    """The published metric's crop: 8-bit, 256 px, five detected points moved onto the 112 px template."""
+
+    def __init__(self, size: int = 112) -> None:
+        self.size = size
+
+    def __call__(self, image: Tensor) -> Tensor | None:
+        """Crop the face out of an image [3, H, W] in [-1, 1]; None where none is found."""
+        from toolkit.faces.alignment import arcface_crop
+        from toolkit.faces.detection import detect_faces
+
+        pixels = as_pixels(resize(image.clamp(-1, 1), DETECTED_AT))
+        faces = detect_faces(pixels)
+        if not faces:
+            return None
+        best = max(faces, key=lambda face: face.probability)
+        crop = arcface_crop(pixels, best.landmarks, self.size, antialias=False)
+        return torch.from_numpy(crop).permute(2, 0, 1).float() / 127.5 - 1
+
+
+def as_pixels(image: Tensor) -> np.ndarray:
+    """An image [3, H, W] in [-1, 1] as uint8 [H, W, 3]."""
+    scaled = ((image.detach().clamp(-1, 1) + 1) * 127.5).round()
+    return scaled.permute(1, 2, 0).to(torch.uint8).cpu().numpy()
+
+
+class IdentityMetric(MeanMetric):
+    """Cosine of two images' face embeddings, higher is more alike."""
+
+    direction: Direction = "higher"
+    takes = "faces"
+
+    def __init__(self, embedder: FaceEmbedder, name: str, backend: str, crop: FaceCrop | None = None) -> None:
+        """Take an embedder and a way to find the face (None: detector and template)."""
+        super().__init__()
+        self.name, self.backend = name, backend
+        self._embedder, self._crop = embedder, crop or DetectedFace()
+
+    def score(self, image: Tensor, target: Tensor) -> Tensor:
+        """Scores [B]; NaN where either face is not found."""
+        check_same_shape(image, target)
+        scores = [self._score_pair(first, second) for first, second in zip(image, target, strict=True)]
+        return torch.tensor(scores, dtype=torch.float64)
+
+    def _score_pair(self, image: Tensor, target: Tensor) -> float:
+        try:
+            faces = [self._crop(target), self._crop(image)]
+        except InputError:  # points that cannot be a face
+            return math.nan
+        found = [face for face in faces if face is not None]
+        if len(found) < 2:
+            return math.nan
+        first, second = self._embedder.embed(torch.stack(found).to(image.device)).double()
+        return float(cosine(first[None], second[None]))
