@@ -1,0 +1,161 @@
+"""The two stages together, as TriPlaneNet v1 and v2 wire them: codes first, then planes mended by what is still wrong.
+
+Sub-modules carry the names of the published checkpoints (`psp_encoder`, `triplanenet_encoder`).
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple, Protocol, TypeVar, runtime_checkable
+
+import torch
+from torch import Tensor, nn
+
+from toolkit.camera import Camera
+from toolkit.errors import CapabilityError, ConfigError
+from toolkit.interfaces import Code, Generator, PlaneImages
+from toolkit.nn.plane_unet import PlaneOffsets, PlaneRefiner
+from toolkit.nn.style_encoder import GradualStyleEncoder, fit_image
+
+_Stage = TypeVar("_Stage", PlaneOffsets, PlaneRefiner)
+
+
+@runtime_checkable
+class _PlaneImageGenerator(Generator, PlaneImages, Protocol):
+    """A generator whose planes can be seen as images."""
+
+
+class FirstInversion(NamedTuple):
+    """What the first stage makes of an image."""
+
+    ws: Tensor
+    """[B, num_ws, w_dim], the average w added."""
+    planes: Tensor
+    """[B, *planes_shape]."""
+    view: Tensor
+    """[B, 3, S, S]: the render from the input's camera, at the encoders' size."""
+
+
+class _TwoStages(nn.Module):
+    """What both versions share: the first stage."""
+
+    centre: Tensor
+
+    def __init__(self, psp_encoder: GradualStyleEncoder, centre: Tensor) -> None:
+        """Keep the first stage.
+
+        Args:
+            psp_encoder: Image to offsets from the average w.
+            centre: The generator's average w, [num_ws, w_dim] or [w_dim].
+
+        Raises:
+            ConfigError: The average w has another shape than the encoder's codes.
+        """
+        super().__init__()
+        self.psp_encoder = psp_encoder
+        shape = (psp_encoder.config.styles, psp_encoder.config.style_dim)
+        if tuple(centre.shape) not in (shape, shape[1:]):
+            raise ConfigError(f"the average w must have shape {list(shape)}, got {list(centre.shape)}")
+        self.register_buffer("centre", centre.detach().clone().expand(shape).contiguous(), persistent=False)
+
+    @property
+    def image_size(self) -> int:
+        """Side at which images are looked at and compared."""
+        return self.psp_encoder.config.image_size
+
+    def first(self, image: Tensor, camera: Camera, generator: Generator) -> FirstInversion:
+        """Invert images [B, 3, S, S] in [-1, 1] into W+; gradients reach the first stage."""
+        ws = self.psp_encoder(fit_image(image, self.image_size)) + self.centre
+        planes = generator.planes(ws)
+        return FirstInversion(ws, planes, self.view(planes, ws, camera, generator))
+
+    def view(self, planes: Tensor, ws: Tensor, camera: Camera, generator: Generator) -> Tensor:
+        """Render planes at the encoders' size: [B, 3, S, S]."""
+        return fit_image(generator.render(planes, ws, camera).image, self.image_size)
+
+
+class TriPlaneNetV1(_TwoStages):
+    """First version: offsets from the render and its error, added to the planes of the code."""
+
+    def __init__(self, psp_encoder: GradualStyleEncoder, triplanenet_encoder: PlaneOffsets, centre: Tensor) -> None:
+        """Keep both stages (see `_TwoStages`)."""
+        super().__init__(psp_encoder, centre)
+        self.triplanenet_encoder = _fitting(triplanenet_encoder, channels=6)
+
+    def offsets(self, view: Tensor, image: Tensor) -> Tensor:
+        """What to add to the planes, seen as images [B, K, H, W]; gradients reach the second stage only.
+
+        Args:
+            view: Render from the input's camera, [B, 3, S, S].
+            image: The input at the same size.
+        """
+        view, image = view.detach(), image.detach()
+        return self.triplanenet_encoder(torch.cat([view, image - view], dim=1))
+
+    def encode(self, image: Tensor, camera: Camera, generator: Generator, refinements: int = 0) -> Code:
+        """Invert images [B, 3, S, S] in [-1, 1]; `refinements` times, offsets are predicted anew from the result.
+
+        Raises:
+            CapabilityError: The generator's planes cannot be seen as images.
+        """
+        look = _plane_images(generator)
+        first = self.first(image, camera, generator)
+        return self.second(first, image, camera, look, refinements)
+
+    def second(
+        self, first: FirstInversion, image: Tensor, camera: Camera, generator: Generator, refinements: int = 0
+    ) -> Code:
+        """The second stage on the result of the first; gradients reach the second stage only."""
+        look = _plane_images(generator)
+        image, ws = fit_image(image, self.image_size), first.ws.detach()
+        start = look.as_images(first.planes.detach())
+        planes = look.from_images(start + self.offsets(first.view, image))
+        for _ in range(refinements):
+            # New offsets replace the earlier ones: they are added to the planes of the code again.
+            planes = look.from_images(start + self.offsets(self.view(planes, ws, camera, generator), image))
+        return Code(ws, planes)
+
+
+class TriPlaneNetV2(_TwoStages):
+    """Second version: sees the planes and the mirrored error as well, and puts out whole planes."""
+
+    def __init__(self, psp_encoder: GradualStyleEncoder, triplanenet_encoder: PlaneRefiner, centre: Tensor) -> None:
+        """Keep both stages (see `_TwoStages`)."""
+        super().__init__(psp_encoder, centre)
+        self.triplanenet_encoder = _fitting(triplanenet_encoder, channels=9)
+
+    def mirrored_view(self, first: FirstInversion, camera: Camera, generator: Generator) -> Tensor:
+        """The first inversion from the mirrored camera, [B, 3, S, S]."""
+        return self.view(first.planes, first.ws, camera.mirror(), generator)
+
+    def encode(self, image: Tensor, camera: Camera, generator: Generator) -> Code:
+        """Invert images [B, 3, S, S] in [-1, 1].
+
+        Raises:
+            CapabilityError: The generator's planes cannot be seen as images.
+        """
+        look = _plane_images(generator)
+        first = self.first(image, camera, generator)
+        return self.second(first, self.mirrored_view(first, camera, generator), image, look)
+
+    def second(self, first: FirstInversion, mirrored_view: Tensor, image: Tensor, generator: Generator) -> Code:
+        """The second stage on the result of the first; gradients reach the second stage only."""
+        look = _plane_images(generator)
+        image, view, mirrored = fit_image(image, self.image_size).detach(), first.view.detach(), mirrored_view.detach()
+        inputs = torch.cat([view, image - view, image.flip(3) - mirrored], dim=1)
+        planes = self.triplanenet_encoder(inputs, look.as_images(first.planes.detach()))
+        return Code(first.ws.detach(), look.from_images(planes))
+
+
+def _plane_images(generator: Generator) -> _PlaneImageGenerator:
+    if not isinstance(generator, _PlaneImageGenerator):
+        raise CapabilityError(
+            f"TriPlaneNet needs planes that can be seen as images, which generator {generator.spec.name!r} does not "
+            "offer"
+        )
+    return generator
+
+
+def _fitting(stage: _Stage, channels: int) -> _Stage:
+    if stage.config.in_channels != channels:
+        raise ConfigError(f"this second stage must take {channels} channels, got {stage.config.in_channels}")
+    return stage
