@@ -17,6 +17,7 @@ from toolkit.interfaces.generator import (
     Query,
     Render,
     ResumableSynthesis,
+    SlotMerging,
     Tunable,
 )
 from toolkit.interfaces.method import Method, Trainable
@@ -52,6 +53,7 @@ __all__ = [
     "Render",
     "ResumableSynthesis",
     "Score",
+    "SlotMerging",
     "Stitcher",
     "Trainable",
     "Tunable",

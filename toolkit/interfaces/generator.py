@@ -171,6 +171,15 @@ class Footprint(Protocol):
 
 
 @runtime_checkable
+class SlotMerging(Protocol):
+    """Capability: a footprint whose entries lie behind each other in slots, which can be taken as one column."""
+
+    def merge_slots(self, occupancy: Tensor) -> Tensor:
+        """Give every entry the largest value of its column; the shape stays."""
+        ...
+
+
+@runtime_checkable
 class PlaneImages(Protocol):
     """Capability: planes seen as an ordinary stack of feature maps."""
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from toolkit.errors import ToolkitError
-from toolkit.interfaces import Footprint, Marching, PlaneImages, ResumableSynthesis, Tunable
+from toolkit.interfaces import Footprint, Marching, PlaneImages, ResumableSynthesis, SlotMerging, Tunable
 from toolkit.testing.probe import HEADS, GeneratorProbe
 from toolkit.testing.requirements import refusal, require, require_close, require_equal, require_shape
 
@@ -83,6 +83,18 @@ def check_occupancy_operations(probe: GeneratorProbe) -> None:
     require(float(soft.min()) >= -1e-6 and float(soft.max()) <= 1 + 1e-5, "a smoothed occupancy must lie in 0..1")
     require_equal(generator.smooth(torch.zeros_like(occupancy)), torch.zeros_like(occupancy), "smoothing nothing")
     require(not torch.equal(soft, occupancy), "smoothing changed nothing")
+
+
+def check_slot_merging(probe: GeneratorProbe) -> None:
+    """Merging slots keeps the shape, removes nothing, invents nothing, and merges all at once."""
+    generator = cast(SlotMerging, probe.generator)
+    occupancy = cast(Footprint, probe.generator).footprint(probe.points)
+    merged = generator.merge_slots(occupancy)
+    require_shape(merged, tuple(occupancy.shape), "a merged occupancy")
+    require(bool((merged >= occupancy).all()), "merging slots must not lower a value")
+    require_equal(generator.merge_slots(merged), merged, "merging slots twice against once")
+    require(float(merged.max()) == float(occupancy.max()), "merging slots must not invent values")
+    require(not torch.equal(merged, occupancy), "merging slots changed nothing")
 
 
 def check_plane_images(probe: GeneratorProbe) -> None:

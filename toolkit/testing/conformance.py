@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from toolkit.interfaces import Footprint, Generator, Marching, PlaneImages, ResumableSynthesis, Tunable
+from toolkit.interfaces import Footprint, Generator, Marching, PlaneImages, ResumableSynthesis, SlotMerging, Tunable
 from toolkit.testing import capability_checks
 from toolkit.testing import generator_checks as required_checks
 from toolkit.testing.part_checks import check_dataset, check_encoder, check_method, check_metric, check_stitcher
@@ -69,6 +69,7 @@ CAPABILITY_CHECKS: dict[type, dict[str, Check]] = {
         "footprint_is_where_query_reads": capability_checks.check_footprint_is_where_query_reads,
         "occupancy_operations": capability_checks.check_occupancy_operations,
     },
+    SlotMerging: {"slot_merging": capability_checks.check_slot_merging},
     PlaneImages: {"plane_images": capability_checks.check_plane_images},
     ResumableSynthesis: {"resumable_synthesis": capability_checks.check_resumable_synthesis},
     Tunable: {"tunable": capability_checks.check_tunable},

@@ -63,6 +63,10 @@ class PanoHeadCapabilities(PanoHeadNetworks):
         wide = occupancy[:, :, None].expand(batch, NUM_PLANES, channels, depth, height, width)
         return wide.reshape(batch, NUM_PLANES, channels * depth, height, width)
 
+    def merge_slots(self, occupancy: Tensor) -> Tensor:
+        """Give all slices of a place of an occupancy [B, 3, D, H, W] their largest value."""
+        return occupancy.amax(dim=2, keepdim=True).expand_as(occupancy)
+
     def as_images(self, planes: Tensor) -> Tensor:
         """Planes [B, 3, C D, H, W] as one stack of maps [B, 3 C D, H, W]."""
         return planes.flatten(1, 2)
