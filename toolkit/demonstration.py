@@ -9,11 +9,14 @@ from pathlib import Path
 from PIL import Image
 from skimage import data
 
-from toolkit.files import atomic_write
+from toolkit import load_generator, load_method
+from toolkit.files import atomic_write, check_folder_place
 from toolkit.interfaces import MakeRequest
 from toolkit.inverting import Outcome, Progress, invert_photos
 from toolkit.registry import default_registry
 
+GENERATOR = "panohead-mini"
+METHODS = ("wplus", "pti")
 _FACE_SEED = 7
 
 
@@ -26,14 +29,18 @@ def run_demo(out: Path, preset: str, progress: Callable[[int], AbstractContextMa
         progress: Makes a listener for a number of photos.
 
     Raises:
-        ToolkitError: The output cannot be written, or the embedded weights are missing.
+        ToolkitError: The output cannot be written, the preset is unknown, or the embedded weights are missing.
     """
+    check_folder_place(out)
+    generator = load_generator(GENERATOR)
+    for method in METHODS:
+        load_method(method, generator, preset=preset)  # refuses now what it would refuse after the faces are made
     photos = [write_astronaut(out / "photos" / "astronaut.png"), *make_faces(out / "heads360")]
     outcomes = []
-    for method in ("wplus", "pti"):
+    for method in METHODS:
         with progress(len(photos)) as listener:
             outcomes += invert_photos(
-                photos, out / method, method=method, generator="panohead-mini", progress=listener,
+                photos, out / method, method=method, generator=GENERATOR, progress=listener,
                 options={"preset": preset},
             )  # fmt: skip
     return outcomes

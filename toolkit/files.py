@@ -11,7 +11,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from toolkit.errors import OutputError
+from toolkit.errors import InputError, OutputError
 
 _DISK_ERRORS = {
     errno.ENOSPC,
@@ -38,6 +38,21 @@ def disk_errors_named(target: Path) -> Iterator[None]:
         if error.errno in _DISK_ERRORS and _concerns(error, target):
             raise OutputError(f"cannot write {target}: {os.strerror(error.errno)}") from error
         raise
+
+
+def check_folder_place(path: str | os.PathLike[str]) -> None:
+    """Refuse a folder that could never be written, before any work; nothing is made.
+
+    Raises:
+        InputError: A file stands there, or in its way.
+        OutputError: It, or the folder that it would be made in, is read-only.
+    """
+    target = Path(path)
+    nearest = next(place for place in (target, *target.absolute().parents) if os.path.lexists(place))
+    if not nearest.is_dir():
+        raise InputError(f"cannot write into {target}: {nearest} is not a folder")
+    if not os.access(nearest, os.W_OK | os.X_OK):
+        raise OutputError(f"cannot write into {target}: {nearest} is read-only")
 
 
 @contextlib.contextmanager

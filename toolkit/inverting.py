@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 from toolkit import load_generator, load_method
 from toolkit.devices import checked_device
 from toolkit.errors import InputError, OutputError, ToolkitError
-from toolkit.faces.photo import prepare_photo
-from toolkit.files import atomic_folder, file_sha256
+from toolkit.faces.photo import BACKGROUNDS, prepare_photo
+from toolkit.files import atomic_folder, check_folder_place, file_sha256
 from toolkit.inversion import Inversion
 from toolkit.presentation import Products, write_products
+from toolkit.registry import default_registry
 
 if TYPE_CHECKING:
     from toolkit.interfaces import Generator, Method
@@ -112,6 +113,7 @@ def invert_photos(
         ToolkitError: Something that no photo could survive: unknown method or generator, missing weights, bad
             settings, an output folder that cannot be written.
     """
+    _check_request(out, photo or PhotoOptions())
     place = checked_device(device)
     model = load_generator(generator, weights, place)
     inverter = load_method(method, model, method_weights, **dict(options or {}))
@@ -131,6 +133,17 @@ def invert_photos(
             outcomes.append(Outcome(image, folder, "failed", time.perf_counter() - started, str(error)))
         progress.end(outcomes[-1].status)
     return outcomes
+
+
+def _check_request(out: Path, photo: PhotoOptions) -> None:
+    """Refuse at once what would fail for every photo, or would be passed over because a camera is given."""
+    check_folder_place(out)
+    if photo.background not in BACKGROUNDS:
+        raise InputError(f"background must be one of {', '.join(BACKGROUNDS)}, got {photo.background!r}")
+    if photo.pose not in ("auto", "label"):
+        default_registry().get("pose_estimator", photo.pose)
+    if photo.face is not None and photo.face < 0:
+        raise InputError(f"face must be 0 (the largest) or more, got {photo.face}")
 
 
 def result_folders(images: Sequence[Path], out: Path) -> list[Path]:

@@ -173,7 +173,9 @@ class Registry:
         """
         if (kind, name) in self.registrations:
             return self.registrations[kind, name]
-        raise PluginError(unknown_name(kind.replace("_", " "), name, (entry.name for entry in self.of_kind(kind))))
+        sentence = unknown_name(kind.replace("_", " "), name, (entry.name for entry in self.of_kind(kind)))
+        kept_out = ", ".join(plugin.plugin for plugin in self.broken)
+        raise PluginError(f"{sentence} (kept out as broken: {kept_out})" if kept_out else sentence)
 
     def load(self, kind: str, name: str) -> Any:
         """Import the factory registered under a name (see `get` and `Registration.load` for errors)."""

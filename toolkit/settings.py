@@ -27,5 +27,6 @@ def parse_settings(pairs: Iterable[str]) -> dict[str, Any]:
         try:
             settings[key] = yaml.safe_load(text)
         except yaml.YAMLError as error:
-            raise ConfigError(f"--set {key}: {text!r} is not a value: {error}") from error
+            problem = getattr(error, "problem", None) or str(error).splitlines()[0]
+            raise ConfigError(f"--set {key}: {text!r} is not a value: {problem}") from error
     return settings

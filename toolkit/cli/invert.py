@@ -47,10 +47,15 @@ def invert_command(
         raise InputError("--camera, --landmarks and --mask belong to one photo; several were given")
 
     from toolkit.cli.progress import InvertProgress
-    from toolkit.inverting import PhotoOptions, Products, invert_photos
+    from toolkit.registry import default_registry
     from toolkit.settings import parse_settings
 
     options = parse_settings(settings or [])
+    default_registry().get("method", method)  # what can be refused at once is refused before torch is imported
+    default_registry().get("generator", generator)
+
+    from toolkit.inverting import PhotoOptions, Products, invert_photos
+
     if preset is not None:
         options["preset"] = preset
     with InvertProgress(total=len(images)) as progress:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import signal
 import sys
+from types import FrameType
 from typing import Annotated
 
 import typer
@@ -37,6 +39,11 @@ app.add_typer(weights_app, name="weights")
 app.command("doctor")(doctor_command)
 
 _debug = False
+_KEPT = "interrupted; everything finished so far is kept"
+
+
+class _Terminated(BaseException):
+    """SIGTERM came; passes every `except Exception`, as Ctrl-C does, and lets what is half-written be undone."""
 
 
 def _print_version(wanted: bool) -> None:
@@ -58,13 +65,25 @@ def _global_options(
 
 def main() -> None:
     """Run the program; exit codes: 0 done, 1 some work failed, 2 wrong usage or input, 130/143 interrupted."""
+    signal.signal(signal.SIGTERM, _terminate)
     try:
         app()
+    except _Terminated:
+        print(_KEPT, file=sys.stderr)
+        sys.exit(128 + signal.SIGTERM)
+    except SystemExit as leaving:
+        if leaving.code == 128 + signal.SIGINT:  # typer's way of passing on Ctrl-C
+            print(_KEPT, file=sys.stderr)
+        raise
     except ToolkitError as error:
         if _debug:
             raise
         print(f"error: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
+
+
+def _terminate(_number: int, _frame: FrameType | None) -> None:
+    raise _Terminated
 
 
 if __name__ == "__main__":

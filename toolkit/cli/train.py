@@ -46,12 +46,14 @@ def train_command(
 
     import torch
 
+    from toolkit.devices import checked_device
     from toolkit.training import terminal_progress, train
 
+    place = checked_device(device)
     if threads is not None:
         torch.set_num_threads(threads)
     run = train(
-        factory(config_file, settings or [], device),
+        factory(config_file, settings or [], place),
         folder,
         resume=resume,
         max_steps=max_steps,

@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from toolkit.camera import Camera
+from toolkit.errors import InputError
 from toolkit.interfaces import Render
 from toolkit.rendering.surface import extract_surface, vertex_normals
 from toolkit.rendering.views import around, iterate_views
@@ -67,9 +68,11 @@ def extract_mesh(
         scale: Metres per world unit.
 
     Raises:
-        InputError: Resolution out of range, several heads, or a density that never crosses the level.
+        InputError: Resolution or scale out of range, several heads, or a density that never crosses the level.
         MissingDependencyError: scikit-image is not installed.
     """
+    if not (math.isfinite(scale) and scale > 0):
+        raise InputError(f"a mesh's scale must be a positive number of metres per unit, got {scale:g}")
     surface = extract_surface(generator, planes, resolution, level)
     normals = vertex_normals(surface)
     if ws is None:

@@ -14,6 +14,8 @@ from __future__ import annotations
 
 import json
 import multiprocessing
+import signal
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
@@ -117,7 +119,7 @@ def _claim(out: Path, record: dict[str, Any]) -> None:
         raise InputError(f"{out} is not empty and holds no readable {RECORD_FILE}; choose another folder") from None
     if found != record:
         keys = [key for key in record if not isinstance(found, dict) or found.get(key) != record[key]]
-        what = keys[0] if keys else "kind"
+        what = ("number of subjects" if keys[0] == "latents" else keys[0]) if keys else "kind"
         raise InputError(f"{out} holds a heads360 data set of another {what}; choose another folder")
 
 
@@ -135,9 +137,24 @@ def _renderers(workers: int) -> Iterator[Any]:
     context = multiprocessing.get_context("spawn")  # forked threads of torch may hang
     pool = ProcessPoolExecutor(workers, context, initializer=torch.set_num_threads, initargs=(1,))
     try:
+        with _interrupts_kept_from_children():  # processes start with the first task
+            pool.submit(int)
         yield lambda request, indices: pool.map(_make_subject, [(request, index) for index in indices])
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
+
+
+@contextmanager
+def _interrupts_kept_from_children() -> Iterator[None]:
+    """Ctrl-C reaches a whole process group; workers shall finish their head and go, not each print a traceback."""
+    if threading.current_thread() is not threading.main_thread():  # elsewhere Python allows no handlers
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _make_subject(task: tuple[MakeRequest, int]) -> int:

@@ -66,15 +66,15 @@ def load(path: str | Path, device: str = "cpu") -> PanoHead:
 
 
 def load_panohead(weights: Path | None, device: str = "cpu") -> PanoHead:
-    """The full model from the user's weights file (made by `toolkit weights import`).
+    """The full model from the user's weights file (written by `save`, see docs/weights.md).
 
     Raises:
         WeightsError: No file given, or it cannot be used.
     """
     if weights is None:
         raise WeightsError(
-            "generator 'panohead' needs its weights: convert the released checkpoint with 'toolkit weights import' "
-            "and name the result with --generator-weights"
+            "generator 'panohead' needs the released weights, which are not shipped (non-commercial licence): bring "
+            "them into a safetensors file as docs/weights.md says and name it with --weights"
         )
     return load(weights, device)
 
