@@ -22,7 +22,7 @@ from toolkit.interfaces.generator import (
 )
 from toolkit.interfaces.method import Method, Trainable
 from toolkit.interfaces.metric import Metric, Score
-from toolkit.interfaces.stitcher import Stitcher
+from toolkit.interfaces.stitcher import Softening, Stitcher
 
 __all__ = [
     "Architecture",
@@ -54,6 +54,7 @@ __all__ = [
     "ResumableSynthesis",
     "Score",
     "SlotMerging",
+    "Softening",
     "Stitcher",
     "Trainable",
     "Tunable",

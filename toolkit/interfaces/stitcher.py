@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from toolkit.interfaces.generator import Generator
+
 INTERFACE_VERSION = 1
 
 
@@ -16,4 +18,13 @@ class Stitcher(Protocol):
 
     def stitch(self, visible: Tensor, occluded: Tensor, occlusion: Tensor) -> Tensor:
         """Join planes; `occlusion` in [0, 1] is already expanded to their shape, 1 = take `occluded`."""
+        ...
+
+
+@runtime_checkable
+class Softening(Protocol):
+    """Optional: a stitcher that changes the mask before it is expanded."""
+
+    def soften(self, occupancy: Tensor, generator: Generator) -> Tensor:
+        """Change an occlusion in the generator's own occupancy shape; values stay in [0, 1]."""
         ...

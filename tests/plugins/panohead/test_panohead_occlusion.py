@@ -44,7 +44,7 @@ def generator() -> PanoHead:
 
 
 def ellipsoid(axes: tuple[float, float, float]) -> Tensor:
-    """Planes [1, 3, C D, H, W] whose channel 0 reads (x/a)^2 + (y/b)^2 from the first plane and (z/c)^2 from the second."""
+    """Planes [1, 3, C D, H, W]; channel 0 reads (x/a)^2 + (y/b)^2 from the first and (z/c)^2 from the second."""
     line = ((torch.arange(SIZE) + 0.5) / SIZE - 0.5).square()
     planes = torch.zeros(1, 3, 3, 3, SIZE, SIZE)  # heads, planes, channels, slices, rows, columns
     planes[:, 0, 0] = line[None, :] / axes[0] ** 2 + line[:, None] / axes[1] ** 2

@@ -93,7 +93,7 @@ def visible_points(camera: Camera, axes, centre, count: int) -> np.ndarray:
 
 
 def marked(points: np.ndarray, size: int) -> np.ndarray:
-    """Entries [3, D, H, W] that trilinear reading at points uses: each point's eight neighbours, by plain arithmetic."""
+    """Entries [3, D, H, W] that trilinear reading at points uses: each point's eight neighbours, by arithmetic."""
     occupancy = np.zeros((3, DEPTH, size, size), bool)
     for plane, (column, row, rest) in enumerate(((0, 1, 2), (0, 2, 1), (1, 2, 0))):
         places = [

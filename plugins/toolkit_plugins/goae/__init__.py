@@ -1,0 +1,18 @@
+"""GOAE (ICCV 2023): a code from a transformer, features aligned to the photo, and an occlusion-aware mix of planes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from toolkit.hookspecs import hookimpl
+
+if TYPE_CHECKING:
+    from toolkit.registry import Register
+
+
+@hookimpl
+def register_architectures(register: Register) -> None:
+    """Offer the readers of the two official files."""
+    here = "toolkit_plugins.goae.architecture"
+    register("goae_encoder", f"{here}:EncoderArchitecture", summary="GOAE's image to W+ encoder", interface=1)
+    register("goae_afa", f"{here}:AlignmentArchitecture", summary="GOAE's adaptive feature alignment", interface=1)
