@@ -1,0 +1,111 @@
+"""Inversions of a bench run: made once per method and picture, kept, and reused by every protocol."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from toolkit.bench.store import Record, Store, key_of
+from toolkit.errors import InputError, OutputError
+from toolkit.files import atomic_folder
+from toolkit.inversion import Inversion
+from toolkit.metrics.effort import measured
+from toolkit.rendering.views import device_of
+
+if TYPE_CHECKING:
+    from toolkit.interfaces import Generator, Item, Method
+
+
+class CellError(Exception):
+    """A piece of work failed; it costs its cell of the table and is listed, the run goes on."""
+
+    def __init__(self, stage: str, message: str) -> None:
+        super().__init__(message)
+        self.stage = stage
+
+
+@dataclass(frozen=True)
+class Contender:
+    """A method as it enters a comparison."""
+
+    name: str
+    method: Method
+    options: Mapping[str, Any] = field(default_factory=dict)
+    """What the user set."""
+    weights: str = ""
+    """sha256 of the checkpoint that the user named."""
+
+    @property
+    def identity(self) -> list[Any]:
+        """What an inversion depends on besides picture and generator."""
+        return [self.name, dict(self.options), self.weights, str(getattr(self.method, "fingerprint", ""))]
+
+
+class Inversions:
+    """The inversions below a run's folder and the record of how each went."""
+
+    def __init__(self, folder: Path, generator: Generator, seed: int, retry_failed: bool = False) -> None:
+        self._folder, self._generator, self._seed, self._retry = folder, generator, seed, retry_failed
+        self._store = Store(folder / "inversions.jsonl")
+        self._warm: set[str] = set()
+
+    def get(self, contender: Contender, item: Item) -> Inversion:
+        """The inversion of an item: from the disk, or made now.
+
+        Raises:
+            CellError: The method failed on it (now or before).
+            OutputError: The folder cannot be written.
+        """
+        key = self.key(contender, item)
+        known = self._store.get(key)
+        if known is not None and known["error"] is not None and not self._retry:
+            raise CellError("invert", known["error"])
+        folder = self._folder / _file_name(contender.name) / f"{_file_name(item.id)}-{key[:8]}"
+        if known is not None and known["error"] is None:
+            try:
+                return Inversion.load(folder)
+            except InputError:  # removed or damaged since: made again
+                pass
+        return self._make(contender, item, key, folder)
+
+    def record(self, contender: Contender, item: Item) -> Record | None:
+        """How the inversion of an item went: seconds, peak memory, whether the method was warm."""
+        return self._store.get(self.key(contender, item))
+
+    def key(self, contender: Contender, item: Item) -> str:
+        """Identity of an inversion: method, its settings, generator, picture, camera, seed."""
+        picture = hashlib.sha256(item.image.contiguous().numpy().tobytes()).hexdigest()
+        camera = item.camera.label.flatten().tolist()
+        return key_of(contender.identity, self._generator.spec.fingerprint, item.id, picture, camera, self._seed)
+
+    def _make(self, contender: Contender, item: Item, key: str, folder: Path) -> Inversion:
+        device = device_of(self._generator)
+        facts: Record = {"method": contender.name, "item": item.id, "warm": contender.name in self._warm}
+        with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+            torch.manual_seed(self._seed)
+            try:
+                with measured(device) as effort:
+                    inversion = contender.method.invert(
+                        item.image[None].to(device), item.camera.to(device), self._generator
+                    )
+                with atomic_folder(folder) as unfinished:
+                    inversion.save(unfinished)
+            except OutputError:
+                raise
+            except Exception as error:  # whatever a method raises costs its own cell only
+                message = f"{type(error).__name__}: {error}".splitlines()[0]
+                self._store.append(key, {**facts, "error": message})
+                raise CellError("invert", message) from error
+        self._warm.add(contender.name)
+        self._store.append(key, {**facts, "error": None, "seconds": effort.seconds, "peak_memory": effort.peak_mib})
+        return Inversion.load(folder)
+
+
+def _file_name(text: str) -> str:
+    return re.sub(r"[^A-Za-z0-9_.+-]+", "_", text).strip(".") or "_"

@@ -1,0 +1,135 @@
+"""From records to the rows of results.json: means with bootstrap intervals, and how much entered and how much not."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from toolkit.bench.store import Record
+from toolkit.interfaces import Metric
+
+RESAMPLES = 1000
+_LEVELS = (2.5, 97.5)
+
+
+@dataclass(frozen=True)
+class Frame:
+    """What all rows of a run have in common."""
+
+    protocol: str
+    world: str
+    seed: int
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A piece of work: what one method is asked once."""
+
+    id: str
+    subject: str
+    """Resampling draws subjects, so that a subject's pictures stay together."""
+    comparisons: int = 1
+    """How many times each metric is asked; all of them count as failed where the method fails."""
+
+
+def mean_interval(values: Sequence[float], groups: Sequence[str], seed: int) -> tuple[float, float]:
+    """Bootstrap 95 % interval of the mean of values, drawing whole groups with replacement.
+
+    One group gives no spread: both ends are then the mean.
+    """
+    names = sorted(set(groups))
+    sums = {name: [0.0, 0.0] for name in names}
+    for value, group in zip(values, groups, strict=True):
+        sums[group][0] += value
+        sums[group][1] += 1
+    table = np.array([sums[name] for name in names])
+    draws = np.random.Generator(np.random.PCG64(seed)).integers(0, len(names), (RESAMPLES, len(names)))
+    totals = table[draws].sum(1)
+    low, high = np.percentile(totals[:, 0] / totals[:, 1], _LEVELS)
+    return float(low), float(high)
+
+
+def make_row(frame: Frame, method: str, name: str, metric: Metric, **numbers: float | int | None) -> Record:
+    """One row of results.json."""
+    return {
+        "method": method,
+        "protocol": frame.protocol,
+        "metric": name,
+        **numbers,
+        "direction": metric.direction,
+        "unit": metric.unit,
+        "backend": metric.backend,
+        "world": frame.world,
+    }
+
+
+def paired_rows(
+    frame: Frame, method: str, cells: Iterable[Cell], records: Iterable[Record], metrics: dict[str, Metric]
+) -> list[Record]:
+    """Rows of a method from the records of its cells, one per metric and region, in the metrics' order.
+
+    A cell's value is the mean over its comparisons, a row's the mean over cells.
+    """
+    planned = {cell.id: cell for cell in cells}
+    failed_cells, scored = [], []
+    for record in records:
+        (failed_cells if record["error"] is not None else scored).append(record)
+    names = dict.fromkeys(saying["metric"] for record in scored for saying in record["scores"])
+    labels = sorted(names, key=lambda label: list(metrics).index(label.partition("@")[0]))
+    missed = sum(planned[record["item"]].comparisons for record in failed_cells)
+    rows = []
+    for label in labels or [name for name in metrics]:
+        values, subjects, used, failed = [], [], 0, missed
+        for record in scored:
+            sayings = [saying for saying in record["scores"] if saying["metric"] == label]
+            numbers = [saying["value"] for saying in sayings if saying["value"] is not None]
+            used += sum(saying["used"] for saying in sayings)
+            failed += sum(saying["failed"] for saying in sayings)
+            if numbers:
+                values.append(math.fsum(numbers) / len(numbers))
+                subjects.append(planned[record["item"]].subject)
+        rows.append(_row(frame, method, label, metrics, values, subjects, used, failed))
+    return rows
+
+
+def curve_points(
+    frame: Frame, method: str, cells: Iterable[Cell], records: Iterable[Record], metrics: dict[str, Metric]
+) -> list[Record]:
+    """Per metric, input and yaw of the target view: the mean over subjects with its interval."""
+    planned = {cell.id: cell for cell in cells}
+    groups: dict[tuple[str, float, float], list[tuple[float, str]]] = {}
+    failed: dict[tuple[str, float, float], int] = {}
+    for record in records:
+        for saying in record.get("scores") or []:
+            key = (saying["metric"], saying["input_yaw"], saying["yaw"])
+            failed[key] = failed.get(key, 0) + saying["failed"]
+            found = groups.setdefault(key, [])
+            if saying["value"] is not None:
+                found.append((saying["value"], planned[record["item"]].subject))
+    order = list(metrics)
+    points = []
+    for key in sorted(groups, key=lambda key: (order.index(key[0].partition("@")[0]), *key)):
+        label, input_yaw, yaw = key
+        values, subjects = [value for value, _ in groups[key]], [subject for _, subject in groups[key]]
+        row = _row(frame, method, label, metrics, values, subjects, len(values), failed[key])
+        points.append({**row, "input_yaw": input_yaw, "yaw": yaw})
+    return points
+
+
+def _row(
+    frame: Frame,
+    method: str,
+    label: str,
+    metrics: dict[str, Metric],
+    values: list[float],
+    subjects: list[str],
+    used: int,
+    failed: int,
+) -> Record:
+    value = math.fsum(values) / len(values) if values else None
+    low, high = mean_interval(values, subjects, frame.seed) if values else (None, None)
+    metric = metrics[label.partition("@")[0]]
+    return make_row(frame, method, label, metric, value=value, low=low, high=high, n=used, failed=failed)

@@ -1,0 +1,90 @@
+"""An append-only record of finished work that survives being killed at any moment."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from toolkit.errors import InputError
+from toolkit.files import disk_errors_named
+
+Record = dict[str, Any]
+
+
+class Store:
+    """Lines of JSON, one record each, found by their `key`; a later record replaces an earlier one.
+
+    A last line that was torn by a kill is dropped when the store is opened; damage elsewhere is an error.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Open a store, or start one with its first record.
+
+        Raises:
+            InputError: The file holds something else.
+        """
+        self.path = path
+        self._records: dict[str, Record] = {}
+        if path.exists():
+            self._read()
+
+    def get(self, key: str) -> Record | None:
+        """The record of a key, if there is one."""
+        return self._records.get(key)
+
+    def __iter__(self) -> Iterator[Record]:
+        """All records, oldest key first."""
+        return iter(list(self._records.values()))
+
+    def __len__(self) -> int:
+        """Number of keys."""
+        return len(self._records)
+
+    def append(self, key: str, record: Record) -> Record:
+        """Write a record down for good (it is on the disk when this returns) and return it as it will be read.
+
+        Raises:
+            OutputError: The file cannot be written.
+        """
+        line = json.dumps({"key": key, **plain(record)}, ensure_ascii=False, allow_nan=False)
+        with disk_errors_named(self.path):
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            with open(self.path, "ab") as file:
+                file.write(line.encode() + b"\n")
+                file.flush()
+                os.fsync(file.fileno())
+        self._records[key] = json.loads(line)
+        return self._records[key]
+
+    def _read(self) -> None:
+        data = self.path.read_bytes()
+        whole, _, torn = data.rpartition(b"\n")
+        for number, line in enumerate(whole.splitlines(), 1):
+            try:
+                record = json.loads(line)
+                self._records[record["key"]] = record
+            except (ValueError, KeyError, TypeError) as error:
+                raise InputError(f"{self.path} is damaged in line {number}; remove that line or the file") from error
+        if torn:
+            with disk_errors_named(self.path), open(self.path, "r+b") as file:
+                file.truncate(len(data) - len(torn))
+
+
+def key_of(*parts: Any) -> str:
+    """A short hash of JSON-able parts: the identity of a piece of work."""
+    text = json.dumps(plain(parts), sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:20]
+
+
+def plain(value: Any) -> Any:
+    """What strict JSON can hold: NaN and infinity become null."""
+    if isinstance(value, dict):
+        return {str(key): plain(entry) for key, entry in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(entry) for entry in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
