@@ -12,6 +12,7 @@ dataset.json             cameras; written last, so a folder without it is unfini
 
 from __future__ import annotations
 
+import functools
 import json
 import multiprocessing
 import signal
@@ -137,11 +138,14 @@ def _renderers(workers: int) -> Iterator[Any]:
     context = multiprocessing.get_context("spawn")  # forked threads of torch may hang
     pool = ProcessPoolExecutor(workers, context, initializer=torch.set_num_threads, initargs=(1,))
     try:
-        with _interrupts_kept_from_children():  # processes start with the first task
-            pool.submit(int)
-        yield lambda request, indices: pool.map(_make_subject, [(request, index) for index in indices])
+        yield functools.partial(_map_over_processes, pool)
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _map_over_processes(pool: ProcessPoolExecutor, request: MakeRequest, indices: list[int]) -> Iterator[int]:
+    with _interrupts_kept_from_children():  # handing out the tasks is what starts the processes
+        return pool.map(_make_subject, [(request, index) for index in indices])
 
 
 @contextmanager
