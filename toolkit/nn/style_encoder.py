@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 COARSE, MIDDLE = 3, 7
 """Styles below the first read the 1/16 map, below the second the 1/8 map, all others the 1/4 map."""
+SHRINKAGE = (16, 8, 4)
+"""Side of the image over the side of the map, by level."""
 LARGEST_SIDE, SMALLEST_SIDE = 256, 32
 _SLOPE = 0.01
 
@@ -41,6 +43,8 @@ class StyleEncoderConfig:
     units: tuple[int, ...] = UNITS[50]
     """Residual units per stage."""
     in_channels: int = 3
+    block_width: int = 0
+    """Channels within a style block; 0: as many as the trunk ends with (published). Most weights are there."""
 
     def __post_init__(self) -> None:
         """Check the sizes.
@@ -53,6 +57,8 @@ class StyleEncoderConfig:
             raise ConfigError(f"image_size must be a power of two of at least {SMALLEST_SIDE}, got {self.image_size}")
         if self.styles < 1 or self.style_dim < 1:
             raise ConfigError(f"styles and style_dim must be at least 1, got {self.styles} and {self.style_dim}")
+        if self.block_width < 0:
+            raise ConfigError(f"block_width must not be negative, got {self.block_width}")
 
     @classmethod
     def for_generator(cls, spec: GeneratorSpec, **overrides: Any) -> StyleEncoderConfig:
@@ -69,14 +75,15 @@ class StyleEncoderConfig:
 class StyleBlock(nn.Module):
     """Halves a map until one pixel is left, then a dense layer: one style vector."""
 
-    def __init__(self, channels: int, side: int, style_dim: int) -> None:
-        """Lay out log2(side) convolutions."""
+    def __init__(self, channels: int, side: int, width: int, style_dim: int) -> None:
+        """Lay out log2(side) convolutions, from `channels` to `width` and on."""
         super().__init__()
         layers: list[nn.Module] = []
-        for _ in range(side.bit_length() - 1):
-            layers += [nn.Conv2d(channels, channels, 3, stride=2, padding=1), nn.LeakyReLU(_SLOPE)]
+        for index in range(side.bit_length() - 1):
+            inputs = width if index else channels
+            layers += [nn.Conv2d(inputs, width, 3, stride=2, padding=1), nn.LeakyReLU(_SLOPE)]
         self.convs = nn.Sequential(*layers)
-        self.linear = Dense(channels, style_dim)
+        self.linear = Dense(width, style_dim)
 
     def forward(self, x: Tensor) -> Tensor:
         """Map x [B, channels, side, side] to [B, style_dim]."""
@@ -97,7 +104,9 @@ class GradualStyleEncoder(ResidualTrunk):
         super().__init__(config.in_channels, config.width, config.units)
         _, fine, middle, deep = self.widths
         self.styles = nn.ModuleList(
-            StyleBlock(deep, config.image_size // (16, 8, 4)[level_of(index)], config.style_dim)
+            StyleBlock(
+                deep, config.image_size // SHRINKAGE[level_of(index)], config.block_width or deep, config.style_dim
+            )
             for index in range(config.styles)
         )
         # Levels that no style reads have no weights: training then leaves none without a gradient.

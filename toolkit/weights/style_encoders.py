@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-from toolkit.nn.style_encoder import StyleEncoderConfig, level_of
+from toolkit.nn.style_encoder import SHRINKAGE, StyleEncoderConfig, level_of
 from toolkit.weights.shapes import Shapes, agreed, numbered, trunk_sizes, with_config
 
 _TELLING_KEYS = ("styles.0.convs.0.weight", "styles.0.linear.weight", "input_layer.0.weight")
@@ -36,6 +36,8 @@ def style_encoder_config(shapes: Shapes, config: Mapping[str, Any] | None = None
     styles = numbered(shapes, "styles.") or usual.styles
     asked = range(min(styles, _VOTERS))
     places = [(f"styles.{index}.linear.{name}", 0) for index in asked for name in ("weight", "bias")]
+    inner = [(f"styles.{index}.convs.0.{name}", 0) for index in asked for name in ("weight", "bias")]
+    block_width = agreed(shapes, inner, 8 * width)
     sides = Counter(_image_side(shapes, index) for index in asked)
     sizes = StyleEncoderConfig(
         styles=styles,
@@ -43,6 +45,7 @@ def style_encoder_config(shapes: Shapes, config: Mapping[str, Any] | None = None
         image_size=max(sides, key=lambda side: sides[side]) or usual.image_size,
         width=width,
         units=units,
+        block_width=0 if block_width == 8 * width else block_width,
     )
     return with_config(sizes, config, "style encoder")
 
@@ -51,5 +54,5 @@ def _image_side(shapes: Shapes, style: int) -> int:
     """Side of the input by the number of one style's convolutions; 0 if that is out of bounds."""
     prefix = f"styles.{style}.convs."
     count = len({key[len(prefix) :].split(".")[0] for key in shapes if key.startswith(prefix)})
-    side = 2**count * (16, 8, 4)[level_of(style)] if count < 20 else 0
+    side = 2**count * SHRINKAGE[level_of(style)] if count < 20 else 0
     return side if 32 <= side <= 4096 else 0

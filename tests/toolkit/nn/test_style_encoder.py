@@ -4,6 +4,8 @@ import pytest
 import torch
 
 from toolkit.nn.style_encoder import GradualStyleEncoder, StyleEncoderConfig, fit_image, level_of
+from toolkit.weights.shapes import shapes_of
+from toolkit.weights.style_encoders import style_encoder_config
 
 
 def encoder(**sizes) -> GradualStyleEncoder:
@@ -50,3 +52,12 @@ def test_larger_images_become_means_over_pixels_and_smaller_ones_smooth():
     torch.testing.assert_close(fit_image(image, 4), torch.nn.functional.avg_pool2d(image, 2))
     assert fit_image(image, 16).shape == (1, 3, 16, 16)
     assert torch.equal(fit_image(torch.ones(1, 3, 8, 8), 16), torch.ones(1, 3, 16, 16))
+
+
+def test_narrow_style_blocks_save_weights_and_are_read_off_the_shapes():
+    narrow, wide = encoder(styles=8, image_size=64, block_width=5), encoder(styles=8, image_size=64)
+    assert narrow(torch.randn(1, 3, 64, 64)).shape == (1, 8, 6)
+    counts = [sum(parameter.numel() for parameter in net.styles.parameters()) for net in (narrow, wide)]
+    assert counts[0] < counts[1] / 5
+    for net in (narrow, wide):
+        assert style_encoder_config(shapes_of(net.state_dict())) == net.config
