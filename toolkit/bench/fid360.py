@@ -35,17 +35,20 @@ class Fid360:
     """Cells are pictures; cell i of n is seen from the i-th yaw, and so is the i-th random head."""
 
     def __init__(
-        self, data: ImageFolder, metrics: OpenMetrics, limit: int | None, protocol: BenchProtocol, folder: Path
+        self,
+        data: ImageFolder,
+        metrics: OpenMetrics,
+        limit: int | None,
+        protocol: BenchProtocol,
+        folder: Path,
+        generator: Generator,
     ) -> None:
         """Lay out yaws.
 
         Raises:
             InputError: No metric of distributions is available, or fewer than two pictures.
         """
-        self._names = metrics.taking("distribution")
-        if not self._names:
-            reasons = "; ".join(metrics.unavailable.values()) or "no such metric is installed for this backend"
-            raise InputError(f"fid360 has no network to compare distributions with: {reasons}")
+        self._names = check_distributions(metrics)
         self._data, self.metrics, self._protocol, self._folder = data, metrics, protocol, folder
         count = len(data) if limit is None else min(limit, len(data))
         if count < 2:
@@ -56,7 +59,7 @@ class Fid360:
         for name in self._names:
             extractor = metrics.samples[name].extractor  # type: ignore[attr-defined]  # what 'distribution' metrics have
             self._extractors[extractor.name] = extractor
-        self._generator: Generator | None = None
+        self._generator = generator
 
     def measure(self, contender: Contender, cell: Cell, inversions: Inversions, generator: Generator) -> list[Record]:
         """Render one inversion from its yaw and keep its features; the numbers come at the end.
@@ -64,7 +67,6 @@ class Fid360:
         Raises:
             CellError: The picture cannot be read or the method fails.
         """
-        self._generator = generator
         place = self._data.names.index(cell.id)
         item = read_item(self._data, place)
         inversion = inversions.get(contender, item)
@@ -75,8 +77,6 @@ class Fid360:
 
     def rows(self, frame: Frame, records: dict[str, list[Record]]) -> tuple[list[Record], list[Record]]:
         """Rows of the floor and of all methods; the interval is over independent draws of random heads."""
-        if self._generator is None:
-            raise InputError("fid360: nothing was measured")
         sides = [self._random_side(self._generator, number) for number in range(self._protocol.random_sides)]
         everything = range(len(self.cells))
         pairs = [(a, b) for index, a in enumerate(sides) for b in sides[index + 1 :]]
@@ -90,10 +90,6 @@ class Fid360:
                 values = [self._distance(name, side, made, places) for side in sides] if len(places) > 1 else []
                 rows.append(self._row(frame, method, name, values, len(places), len(self.cells) - len(places)))
         return rows, []
-
-    def adopt(self, generator: Generator) -> None:
-        """Name the generator for a resumed run, in which nothing may be left to measure."""
-        self._generator = generator
 
     def _row(self, frame: Frame, method: str, name: str, values: list[float], used: int, failed: int) -> Record:
         known = [value for value in values if math.isfinite(value)]
@@ -150,6 +146,19 @@ class Fid360:
         levels = ((image.clamp(-1, 1) + 1) * 127.5).round() / 127.5 - 1
         with torch.no_grad():
             return {name: extractor.features(levels).float().cpu() for name, extractor in self._extractors.items()}
+
+
+def check_distributions(metrics: OpenMetrics) -> list[str]:
+    """Names of the metrics that compare distributions.
+
+    Raises:
+        InputError: None is available; the sentence says why.
+    """
+    names = metrics.taking("distribution")
+    if not names:
+        reasons = "; ".join(metrics.unavailable.values()) or "no such metric is installed for this backend"
+        raise InputError(f"fid360 has no network to compare distributions with: {reasons}")
+    return names
 
 
 def spread_yaws(count: int, seed: int) -> Tensor:

@@ -45,10 +45,10 @@ class GroundTruth360:
         self.cells: list[Cell] = []
         for subject in list(self._pictures)[:limit]:
             for yaw in protocol.input_yaws:
-                index = self._nearest(subject, yaw)
-                if index is not None and len(self._pictures[subject]) > 1:
-                    self._inputs[data.names[index]] = index
-                    self.cells.append(Cell(data.names[index], subject, len(self._pictures[subject])))
+                start = self._nearest(subject, yaw)
+                if start is not None and len(self._pictures[subject]) > 1:
+                    self._inputs[data.names[start]] = start
+                    self.cells.append(Cell(data.names[start], subject, len(self._pictures[subject])))
         if not self.cells:
             raise InputError(
                 f"gt360 needs several pictures of each subject (subjects.json), one of them within "

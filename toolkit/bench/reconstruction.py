@@ -56,8 +56,12 @@ class Reconstruction:
         sayings = []
         for name in self.metrics.taking("number"):
             value = facts.get(name)
-            usable = value is not None and (name != "seconds" or facts.get("warm", False))
-            sayings.append(Saying(name, float(value) if usable else math.nan, int(usable), int(value is None)))
+            if value is None:
+                sayings.append(Saying(name, math.nan, 0, 1))
+            elif name != "seconds" or facts["warm"]:
+                sayings.append(Saying(name, float(value), 1, 0))
+            else:
+                sayings.append(Saying(name, math.nan, 0, 0))
         return sayings
 
     def rows(self, frame: Frame, records: dict[str, list[Record]]) -> tuple[list[Record], list[Record]]:

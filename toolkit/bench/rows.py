@@ -74,14 +74,13 @@ def paired_rows(
     A cell's value is the mean over its comparisons, a row's the mean over cells.
     """
     planned = {cell.id: cell for cell in cells}
-    failed_cells, scored = [], []
-    for record in records:
-        (failed_cells if record["error"] is not None else scored).append(record)
+    records = list(records)
+    scored = [record for record in records if record["error"] is None]
     names = dict.fromkeys(saying["metric"] for record in scored for saying in record["scores"])
     labels = sorted(names, key=lambda label: list(metrics).index(label.partition("@")[0]))
-    missed = sum(planned[record["item"]].comparisons for record in failed_cells)
+    missed = sum(planned[record["item"]].comparisons for record in records if record["error"] is not None)
     rows = []
-    for label in labels or [name for name in metrics]:
+    for label in labels or list(metrics):
         values, subjects, used, failed = [], [], 0, missed
         for record in scored:
             sayings = [saying for saying in record["scores"] if saying["metric"] == label]

@@ -31,7 +31,10 @@ def _table(protocol: str, world: str, backend: str, rows: list[Record]) -> str:
     body = [
         "| " + " | ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)) + " |" for line in lines
     ]
-    title = f"{protocol} (world: {world}, metric networks: {backend}; v lower, ^ higher is better; 95 % interval; n used+failed)"
+    title = (
+        f"{protocol} (world: {world}, metric networks: {backend}; v lower or ^ higher is better; [95 % interval]; "
+        f"n = used + failed)"
+    )
     return "\n".join([title, "", *body])
 
 

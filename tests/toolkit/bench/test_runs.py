@@ -1,0 +1,173 @@
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from toolkit.bench import BenchProtocol, BenchRequest, Contender, open_protocol, protocol_names, run_bench
+from toolkit.bench.fid360 import spread_yaws
+from toolkit.errors import ConfigError, InputError
+from toolkit.registry import Registry
+from toolkit.testing.spherical import SphericalGenerator
+
+Make = Callable[..., Contender]
+MakeProtocol = Callable[..., BenchProtocol]
+
+
+def by_name(results: dict[str, Any], method: str) -> dict[str, Any]:
+    return {row["metric"]: row for row in results["rows"] if row["method"] == method}
+
+
+def test_the_shipped_protocols_are_sound(registry: Registry):
+    assert {"reconstruction", "gt360", "fid360"} <= set(protocol_names())
+    for name in protocol_names():
+        protocol = open_protocol(name)
+        assert protocol.title == name
+        assert protocol.metrics
+        unknown = {metric for metric in protocol.metrics if ("metric", metric) not in registry.registrations}
+        assert all(metric.endswith("-e") for metric in unknown)
+    with pytest.raises(ConfigError, match="did you mean 'gt360'"):
+        open_protocol("gt36")
+    assert open_protocol("gt360", ["input_yaws=[0, 90]"]).input_yaws == (0.0, 90.0)
+
+
+def test_reconstruction_ranks_the_right_head_first_and_reuses_inversions(
+    spherical: SphericalGenerator, heads_folder: Path, tmp_path: Path, contender: Make, protocol: MakeProtocol
+):
+    request = BenchRequest(protocol("reconstruction", "l2", "psnr", "ssim", "seconds", "peak_memory"),
+                           str(heads_folder), tmp_path, limit=4)  # fmt: skip
+    right, wrong = contender("right", 0), contender("wrong", 7)
+    results = run_bench(request, spherical, [right, wrong])
+    good, bad = by_name(results, "right"), by_name(results, "wrong")
+    assert good["l2"]["value"] < 1e-4 < bad["l2"]["value"]  # the first four pictures are subject 0's
+    assert good["psnr"]["value"] > bad["psnr"]["value"]
+    assert good["l2@head"]["n"] == good["l2"]["n"] == 4
+    assert (good["seconds"]["n"], good["peak_memory"]["n"]) == (3, 4)  # the first is not warm
+    assert good["l2"]["world"] == "embedded"
+    assert good["l2"]["direction"] == "lower"
+    assert json.loads((tmp_path / "results.json").read_text()) == results
+    assert "| right" in (tmp_path / "table.md").read_text()
+    again = run_bench(request, spherical, [right, wrong])
+    assert again == results
+    assert (right.method.calls, wrong.method.calls) == (4, 4)
+    other = BenchRequest(protocol("reconstruction", "l2", "ssim"), str(heads_folder), tmp_path, limit=4)
+    run_bench(other, spherical, [right])
+    assert right.method.calls == 4  # other metrics, same inversions
+
+
+def test_a_killed_run_goes_on_to_the_same_results(
+    spherical: SphericalGenerator, heads_folder: Path, tmp_path: Path, contender: Make, protocol: MakeProtocol
+):
+    wanted = protocol("reconstruction", "l2", "psnr")
+    whole = run_bench(BenchRequest(wanted, str(heads_folder), tmp_path / "a", 5), spherical, [contender("m", None)])
+    request = BenchRequest(wanted, str(heads_folder), tmp_path / "b", 5)
+    with pytest.raises(KeyboardInterrupt):
+        run_bench(request, spherical, [contender("m", None, dies_on=4)])
+    with open(tmp_path / "b" / "cells.jsonl", "ab") as file:
+        file.write(b'{"key": "torn')
+    going_on = contender("m", None)
+    resumed = run_bench(request, spherical, [going_on])
+    assert going_on.method.calls == 2
+    assert resumed["rows"] == whole["rows"]
+    assert len({row["value"] for row in resumed["rows"]}) == len(resumed["rows"])
+
+
+def test_failures_cost_their_cell_and_are_listed(
+    spherical: SphericalGenerator, heads_folder: Path, tmp_path: Path, contender: Make, protocol: MakeProtocol
+):
+    data = shutil.copytree(heads_folder, tmp_path / "data")
+    (data / "00000" / "yaw_90.png").write_bytes(b"no picture")
+    request = BenchRequest(protocol("reconstruction", "l2"), str(data), tmp_path / "out", limit=4)
+    results = run_bench(request, spherical, [contender("fragile", 0, fails_on=2), contender("solid", 0)])
+    stages = {(entry["method"], entry["item"]): entry["stage"] for entry in results["failures"]}
+    assert stages == {
+        ("fragile", "00000/yaw_90.png"): "read",
+        ("fragile", "00000/yaw_180.png"): "invert",
+        ("solid", "00000/yaw_90.png"): "read",
+    }
+    assert (by_name(results, "fragile")["l2"]["n"], by_name(results, "fragile")["l2"]["failed"]) == (2, 2)
+    assert (by_name(results, "solid")["l2"]["n"], by_name(results, "solid")["l2"]["failed"]) == (3, 1)
+    shutil.copy(heads_folder / "00000" / "yaw_90.png", data / "00000" / "yaw_90.png")
+    mended = run_bench(request, spherical, [contender("solid", 0)])
+    assert mended["failures"] == []
+    retried = BenchRequest(request.protocol, request.data, request.out, limit=4, retry_failed=True)
+    assert run_bench(retried, spherical, [contender("fragile", 0)])["failures"] == []
+
+
+def test_ground_truth_all_around_is_split_into_what_the_input_sees_and_what_not(
+    spherical: SphericalGenerator, heads_folder: Path, tmp_path: Path, contender: Make, protocol: MakeProtocol
+):
+    wanted = protocol("gt360", "l2", "depth_error", "mask_iou", input_yaws=(0.0, 90.0))
+    request = BenchRequest(wanted, str(heads_folder), tmp_path, limit=2)
+    results = run_bench(request, spherical, [contender("first head", 0)])
+    rows = by_name(results, "first head")
+    assert {"l2", "l2@visible", "l2@occluded", "depth_error", "depth_error@occluded", "mask_iou"} <= rows.keys()
+    assert rows["l2"]["n"] == 2 * 2 * 4
+    assert rows["depth_error"]["value"] < 0.05
+    assert rows["mask_iou"]["value"] > 0.9
+    points = {(point["input_yaw"], point["yaw"]): point for point in results["curves"] if point["metric"] == "l2"}
+    assert points.keys() == {(start, yaw) for start in (0.0, 90.0) for yaw in (0.0, 90.0, 180.0, -90.0)}
+    seen = {(point["input_yaw"], point["yaw"]) for point in results["curves"] if point["metric"] == "l2@visible"}
+    hidden = {(point["input_yaw"], point["yaw"]) for point in results["curves"] if point["metric"] == "l2@occluded"}
+    assert (0.0, 0.0) in seen
+    assert (0.0, 180.0) in hidden
+    whole = json.loads((tmp_path / "cells.jsonl").read_text().splitlines()[0])
+    assert max(s["value"] for s in whole["scores"] if s["metric"] == "l2") < 1e-4  # subject 0 is the first head
+
+
+def test_ground_truth_needs_subjects_and_an_input_view(
+    spherical: SphericalGenerator, heads_folder: Path, tmp_path: Path, contender: Make, protocol: MakeProtocol
+):
+    request = BenchRequest(protocol("gt360", "l2", input_yaws=(45.0,)), str(heads_folder), tmp_path)
+    with pytest.raises(InputError, match="within 5 degrees of yaw 45"):
+        run_bench(request, spherical, [contender("m")])
+
+
+def test_fid360_has_a_floor_and_the_generators_own_heads_are_near_it(
+    registry: Registry, spherical: SphericalGenerator, heads_folder: Path, tmp_path: Path, contender: Make,
+    protocol: MakeProtocol,
+):  # fmt: skip
+    request = BenchRequest(protocol("fid360", "stripes-e", "fid", random_sides=3), str(heads_folder), tmp_path, 8)
+    results = run_bench(request, spherical, [contender("random", None), contender("one head", 0)])
+    values = {method: by_name(results, method)["stripes-e"] for method in ("floor", "random", "one head")}
+    assert values["floor"]["value"] < values["one head"]["value"]
+    assert all(row["low"] <= row["value"] <= row["high"] and row["n"] == 8 for row in values.values())
+    assert {row["backend"] for row in values.values()} == {"embedded"}
+    assert results["unavailable"] == []  # the reference's FID is another backend's
+    assert run_bench(request, spherical, [contender("random", None), contender("one head", 0)]) == results
+
+
+def test_fid360_without_a_network_is_one_sentence_before_any_work(
+    spherical: SphericalGenerator, heads_folder: Path, tmp_path: Path, contender: Make, protocol: MakeProtocol,
+    monkeypatch: pytest.MonkeyPatch,
+):  # fmt: skip
+    monkeypatch.setenv("TOOLKIT_WEIGHTS", str(tmp_path))
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    wanted = protocol("fid360", "fid", "kid", "l2")
+    for backend, words in (("reference", "pt_inception"), ("none", "no such metric is installed")):
+        request = BenchRequest(wanted, str(heads_folder), tmp_path / "out", backend=backend)
+        with pytest.raises(InputError, match=words):
+            run_bench(request, spherical, [contender("m")])
+    assert not (tmp_path / "out").exists()
+
+
+def test_yaws_cover_the_circle_evenly_and_repeat_themselves():
+    yaws = spread_yaws(12, 0)
+    assert torch.equal(yaws, spread_yaws(12, 0))
+    assert not torch.equal(yaws, spread_yaws(12, 1))
+    steps = torch.rad2deg(yaws.sort().values).diff()
+    assert torch.allclose(steps, torch.full((11,), 30.0), atol=1e-3)
+
+
+def test_results_of_another_protocol_stay_in_the_folder(
+    spherical: SphericalGenerator, heads_folder: Path, tmp_path: Path, contender: Make, protocol: MakeProtocol
+):
+    for kind in ("reconstruction", "gt360"):
+        run_bench(BenchRequest(protocol(kind, "l2"), str(heads_folder), tmp_path, 2), spherical, [contender("m")])
+    results = json.loads((tmp_path / "results.json").read_text())
+    assert {row["protocol"] for row in results["rows"]} == {"reconstruction", "gt360"} == set(results["runs"])

@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy.stats import bootstrap
+
+from toolkit.bench.rows import Cell, Frame, mean_interval, paired_rows
+from toolkit.bench.store import Store, key_of
+from toolkit.errors import InputError
+from toolkit.metrics import L2
+
+FRAME = Frame("reconstruction", "embedded", 0)
+
+
+def test_records_are_there_after_reopening_and_the_last_of_a_key_counts(tmp_path: Path):
+    store = Store(tmp_path / "deep" / "cells.jsonl")
+    store.append("a", {"value": 1.0, "nothing": math.nan})
+    store.append("b", {"value": 2.0})
+    store.append("a", {"value": 3.0})
+    again = Store(store.path)
+    assert again.get("a") == {"key": "a", "value": 3.0}
+    assert store.get("b") == again.get("b")
+    assert (len(again), again.get("c")) == (2, None)
+
+
+@pytest.mark.parametrize("torn", [b'{"key": "c", "val', b'{"key": "c"}', b"\xff\xfe"])
+def test_a_torn_last_line_is_dropped_and_the_file_goes_on(tmp_path: Path, torn: bytes):
+    path = tmp_path / "cells.jsonl"
+    Store(path).append("a", {"value": 1.0})
+    with open(path, "ab") as file:
+        file.write(torn)
+    store = Store(path)
+    assert len(store) == 1
+    store.append("b", {"value": 2.0})
+    assert [record["key"] for record in Store(path)] == ["a", "b"]
+
+
+def test_damage_elsewhere_is_named(tmp_path: Path):
+    path = tmp_path / "cells.jsonl"
+    path.write_text('{"key": "a"}\nnonsense\n{"key": "b"}\n')
+    with pytest.raises(InputError, match="line 2"):
+        Store(path)
+
+
+def test_keys_differ_when_any_part_does():
+    assert key_of("a", {"b": 1, "c": 2}) == key_of("a", {"c": 2, "b": 1})
+    assert len({key_of("a", 1), key_of("a", 2), key_of("b", 1), key_of(["a", 1])}) == 4
+
+
+def test_the_interval_is_that_of_scipy():
+    values = np.random.default_rng(0).normal(3, 1, 60).tolist()
+    low, high = mean_interval(values, [str(index) for index in range(60)], 0)
+    theirs = bootstrap((values,), np.mean, method="percentile", n_resamples=4000, rng=0).confidence_interval
+    assert (low, high) == pytest.approx((theirs.low, theirs.high), abs=0.06)
+    assert mean_interval(values, [str(index) for index in range(60)], 0) == (low, high)
+
+
+def test_a_subjects_pictures_are_drawn_together():
+    values = [0.0] * 10 + [1.0] * 10
+    together = mean_interval(values, ["a"] * 10 + ["b"] * 10, 0)
+    alone = mean_interval(values, [str(index) for index in range(20)], 0)
+    assert together == (0.0, 1.0)
+    assert alone[1] - alone[0] < 0.6
+    assert mean_interval([2.0, 4.0], ["a", "a"], 0) == (3.0, 3.0)
+
+
+def test_rows_count_what_entered_and_what_did_not():
+    cells = [Cell("a", "1", 2), Cell("b", "2", 2), Cell("c", "3", 2)]
+    said = {"metric": "l2", "used": 1, "failed": 0}
+    records = [
+        {"item": "a", "error": None, "scores": [{**said, "value": 1.0}, {**said, "value": 3.0}]},
+        {"item": "b", "error": None, "scores": [{**said, "value": 4.0}, {"metric": "l2", "value": None, "used": 0,
+                                                                         "failed": 1}]},
+        {"item": "c", "error": "crashed", "stage": "invert"},
+    ]  # fmt: skip
+    (row,) = paired_rows(FRAME, "mean", cells, records, {"l2": L2()})
+    assert row["value"] == 3.0
+    assert (row["n"], row["failed"]) == (3, 3)
+    assert row["low"] <= row["value"] <= row["high"]
+    assert {"method", "protocol", "metric", "direction", "backend", "world"} <= row.keys()
+    (empty,) = paired_rows(FRAME, "mean", cells, records[2:], {"l2": L2()})
+    assert (empty["value"], empty["n"], empty["failed"]) == (None, 0, 2)

@@ -1,0 +1,78 @@
+"""From names of methods to methods ready to be compared."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from toolkit import load_method
+from toolkit.bench.inversions import Contender
+from toolkit.errors import ConfigError, InputError, ToolkitError
+from toolkit.files import file_sha256
+from toolkit.registry import unknown_name
+
+if TYPE_CHECKING:
+    from toolkit.interfaces import Generator
+
+ALL = "all"
+
+
+def method_names(text: str) -> list[str]:
+    """Methods from a comma-separated list; `all` stands for every headline method.
+
+    Raises:
+        InputError: No name, or an unknown one.
+    """
+    from toolkit.registry import default_registry
+
+    entries = default_registry().of_kind("method")
+    known = {entry.name for entry in entries}
+    names: list[str] = []
+    for name in filter(None, (part.strip() for part in text.split(","))):
+        if name != ALL and name not in known:
+            raise InputError(unknown_name("method", name, [*known, ALL]))
+        names += [entry.name for entry in entries if entry.headline] if name == ALL else [name]
+    if not names:
+        raise InputError("--methods names no method")
+    return list(dict.fromkeys(names))
+
+
+def open_contenders(
+    names: Sequence[str],
+    generator: Generator,
+    options: Mapping[str, Mapping[str, Any]],
+    weights: Mapping[str, Path],
+    preset: str | None = None,
+) -> tuple[list[Contender], dict[str, str]]:
+    """Build methods; those that cannot be built are returned with their reasons.
+
+    Args:
+        names: Registered methods.
+        generator: What they invert into.
+        options: Settings by method.
+        weights: Checkpoints by method.
+        preset: Preset of all methods that know it.
+
+    Raises:
+        InputError: Options or weights for a method that is not compared.
+        ConfigError: Options that a method refuses.
+    """
+    for stray in sorted((options.keys() | weights.keys()) - set(names)):
+        raise InputError(f"settings for method {stray!r}, which is not among --methods {', '.join(names)}")
+    contenders, broken = [], {}
+    for name in names:
+        chosen = dict(options.get(name, {}))
+        if preset is not None:
+            chosen.setdefault("preset", preset)
+        path = weights.get(name)
+        try:
+            method = load_method(name, generator, path, **chosen)
+            contenders.append(Contender(name, method, chosen, "" if path is None else file_sha256(path)))
+        except ConfigError:
+            raise
+        except (ToolkitError, OSError) as error:
+            broken[name] = str(error)
+        except Exception as error:  # a stranger's factory may raise anything
+            broken[name] = f"{type(error).__name__}: {error}".splitlines()[0]
+    return contenders, broken
