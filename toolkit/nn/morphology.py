@@ -21,11 +21,11 @@ def close(occupancy: Tensor, radius: int) -> Tensor:
     return closed.reshape(occupancy.shape)
 
 
-def smooth(occupancy: Tensor) -> Tensor:
-    """Blur [..., H, W] by a fixed 9x9 Gaussian of deviation 1.5 texels, borders reflected."""
+def smooth(occupancy: Tensor, sigma: float = GAUSSIAN_SIGMA) -> Tensor:
+    """Blur [..., H, W] by a 9x9 Gaussian of deviation `sigma` texels, borders reflected."""
     flat = occupancy.reshape(-1, 1, *occupancy.shape[-2:])
     offsets = torch.arange(-GAUSSIAN_RADIUS, GAUSSIAN_RADIUS + 1, device=flat.device, dtype=flat.dtype)
-    line = torch.exp(-0.5 * (offsets / GAUSSIAN_SIGMA) ** 2)
+    line = torch.exp(-0.5 * (offsets / sigma) ** 2)
     line = line / line.sum()
     padded = F.pad(flat, (GAUSSIAN_RADIUS,) * 4, mode="reflect")
     blurred = F.conv2d(F.conv2d(padded, line[None, None, None, :]), line[None, None, :, None])

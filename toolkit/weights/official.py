@@ -39,7 +39,8 @@ def build_official(kind: str, state_dict: Mapping[str, Tensor], config: Mapping[
     architecture = find_architecture(kind)
     module = architecture.build(state_dict, config)
     extra = tuple(getattr(architecture, "extra_keys", ()))
-    load_strictly(module, state_dict, f"{kind} weights", extra)
+    computed = tuple(getattr(architecture, "computed_keys", ()))
+    load_strictly(module, state_dict, f"{kind} weights", extra, computed)
     return module.eval()
 
 
@@ -58,17 +59,23 @@ def find_architecture(kind: str) -> Architecture:
 
 
 def load_strictly(
-    module: Module, state_dict: Mapping[str, Tensor], what: str, extra_keys: tuple[str, ...] = ()
+    module: Module,
+    state_dict: Mapping[str, Tensor],
+    what: str,
+    extra_keys: tuple[str, ...] = (),
+    computed_keys: tuple[str, ...] = (),
 ) -> None:
     """Load a state dict whose keys and shapes must be exactly the module's.
 
-    Tolerated: missing `num_batches_tracked`, and the keys named in `extra_keys`.
+    Tolerated: missing `num_batches_tracked`, the keys named in `extra_keys`, and missing keys whose last part is named
+    in `computed_keys` (buffers that the module computes by itself).
 
     Raises:
         WeightsError: Anything else differs; the message lists the offenders.
     """
     own = module.state_dict()
-    missing = [key for key in own if key not in state_dict and key.rpartition(".")[2] != _BATCH_COUNTER]
+    optional = (_BATCH_COUNTER, *computed_keys)
+    missing = [key for key in own if key not in state_dict and key.rpartition(".")[2] not in optional]
     unexpected = [key for key in state_dict if key not in own and key not in extra_keys]
     shapes = [
         f"{key} is {list(state_dict[key].shape)}, expected {list(value.shape)}"

@@ -1,4 +1,4 @@
-"""The dual encoder (NeurIPS 2024): parts that join two encoders' heads, and the discriminator that trains the second."""
+"""The dual encoder (NeurIPS 2024): joining two encoders' heads, and the discriminator that trains the second."""
 
 from __future__ import annotations
 
