@@ -1,0 +1,251 @@
+"""What the pages say is so: links, commands, options, hooks, and the example plugin, which is installed and run."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import os
+import re
+import shlex
+import sys
+import types
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+from pydantic import BaseModel
+
+from toolkit import hookspecs
+from toolkit.cli.main import app
+from toolkit.interfaces import generator as generator_contract
+from toolkit.registry import INTERFACE_VERSIONS, KINDS, Register, default_registry, discover
+from toolkit.testing import conformance
+from toolkit.testing.spherical import SphericalGenerator
+
+ROOT = Path(__file__).parent.parent
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+_FENCE = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+_LINK = re.compile(r"\]\(([^)#\s]+)")
+_PROGRAM = re.compile(r"(?:[A-Z_]+=\S* +)*(?:\.venv/bin/)?toolkit (.*)")
+
+
+def page(name: str) -> str:
+    return (ROOT / "docs" / name).read_text(encoding="utf-8")
+
+
+def blocks(text: str, language: str) -> list[str]:
+    return [body for found, body in _FENCE.findall(text) if found == language]
+
+
+def rows(text: str, first: str) -> list[list[str]]:
+    """Cells of all tables whose first heading is `first`, without code marks."""
+    tables = re.findall(r"^\| " + re.escape(first) + r" \|.*\n\|[ -|]*\n((?:\|.*\n?)+)", text, re.MULTILINE)
+    lines = [line for table in tables for line in table.strip().splitlines()]
+    split = [re.split(r"(?<!\\)\|", line.strip().strip("|")) for line in lines]
+    return [[cell.replace("`", "").replace("\\|", "|").strip() for cell in line] for line in split]
+
+
+def commands(text: str) -> Iterator[str]:
+    """Every call of the program, from blocks without a language and from code in sentences."""
+    lines = [line for body in blocks(text, "") for line in body.splitlines()]
+    lines += re.findall(r"`((?:\.venv/bin/)?toolkit [^`]+)`", _FENCE.sub("", text))
+    for line in lines:
+        called = _PROGRAM.fullmatch(line.split("#")[0].strip())
+        if called:
+            yield called[1]
+
+
+CALLS = sorted({(path.name, call) for path in PAGES for call in commands(path.read_text(encoding="utf-8"))})
+
+
+def test_the_pages_show_the_commands() -> None:
+    shown = {call.split()[0] for _, call in CALLS}
+    assert {"invert", "render", "train", "data", "plugins", "weights", "doctor"} <= shown
+
+
+@pytest.mark.parametrize(("name", "call"), CALLS)
+def test_a_command_on_a_page_exists_with_its_options(name: str, call: str) -> None:
+    command: Any = typer.main.get_command(app)
+    words = shlex.split(call)
+    while words and hasattr(command, "commands") and not words[0].startswith("-"):
+        assert words[0] in command.commands, f"{name}: toolkit {call}"
+        command = command.commands[words.pop(0)]
+    known = {option for parameter in command.params for option in (*parameter.opts, *parameter.secondary_opts)}
+    used = {word.partition("=")[0] for word in words if word.startswith("-")}
+    assert used <= known | {"--help"}, f"{name}: toolkit {call}"
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
+def test_relative_links_lead_somewhere(path: Path) -> None:
+    links = [link for link in _LINK.findall(path.read_text(encoding="utf-8")) if "://" not in link]
+    assert [link for link in links if not (path.parent / link).exists()] == []
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
+def test_python_on_a_page_compiles_and_imports_what_exists(path: Path) -> None:
+    for body in blocks(path.read_text(encoding="utf-8"), "python"):
+        compile(body, str(path), "exec")
+        for module, names in re.findall(r"^from (toolkit(?:_plugins)?\b[\w.]*) import (.+)$", body, re.MULTILINE):
+            for name in re.findall(r"\w+", names):
+                found = importlib.import_module(module)
+                assert hasattr(found, name) or importlib.import_module(f"{module}.{name}"), f"{module}.{name}"
+
+
+# ---------------------------------------------------------------------------------------------------- methods
+
+
+def settings_models() -> dict[str, type[BaseModel]]:
+    settings = importlib.import_module("toolkit_plugins.optimisation.settings")
+    return {"projector": settings.ProjectorSettings, "pivotal": settings.PivotalSettings}
+
+
+def test_the_options_of_the_methods_and_their_defaults_are_the_models() -> None:
+    told = {row[0]: row[1] for row in rows(page("methods.md"), "option")}
+    actual = {
+        name: "none" if field.default is None else str(field.default) or "by world"
+        for name, field in settings_models()["pivotal"].model_fields.items()
+    }
+    assert told == actual
+
+
+def test_options_named_in_commands_exist() -> None:
+    known = set(settings_models()["pivotal"].model_fields) | {"tickets", "a.b"}
+    used = {key for _, call in CALLS for key in re.findall(r"--set ([\w.]+)=", call) if "train" not in call}
+    assert used <= known
+
+
+def test_the_presets_and_their_steps_are_the_methods() -> None:
+    settings = importlib.import_module("toolkit_plugins.optimisation.settings")
+    models = settings_models()
+    expected = []
+    for name, values in settings.PROJECTOR_PRESETS.items():
+        expected.append(["wplus", name, str(models["projector"].model_validate(values).steps), "-"])
+    for name, values in settings.PIVOTAL_PRESETS.items():
+        made = models["pivotal"].model_validate(values)
+        expected.append(["pti", name, str(made.steps), str(made.tuning_steps)])
+    assert sorted(rows(page("methods.md"), "method")) == sorted(expected)
+
+
+def test_the_methods_described_are_registered() -> None:
+    described = re.findall(r"^## `([\w-]+)`", page("methods.md"), re.MULTILINE)
+    assert described[:3] == ["wplus", "pti", "mean"]
+    for name in described:
+        default_registry().get("method", name)
+
+
+# ---------------------------------------------------------------------------------------------------- data
+
+
+def test_the_views_of_heads360_are_the_pages() -> None:
+    yaws = importlib.import_module("toolkit_plugins.heads360.views").YAWS
+    told = {}
+    for names, values, *_ in rows(page("data.md"), "view"):
+        if re.fullmatch(r"[-\d, ]+", values):
+            told.update(zip(names.split(", "), map(int, values.split(", ")), strict=True))
+    assert told == yaws
+
+
+def test_the_mirror_rule_is_the_pages() -> None:
+    camera = importlib.import_module("toolkit.camera")
+    (told,) = re.findall(r"label's entries ([\d, ]+) and (\d+), counted from 0", page("data.md"))
+    assert tuple(int(number) for number in [*told[0].split(", "), told[1]]) == camera._MIRRORED_ENTRIES
+
+
+def test_the_example_of_a_camera_runs() -> None:
+    (example,) = blocks(page("data.md"), "python")
+    exec(compile(example, "data.md", "exec"), {})
+
+
+# ---------------------------------------------------------------------------------------------------- plugins
+
+
+def test_every_hook_is_documented_with_its_argument_version_and_factory() -> None:
+    told = {row[0]: row[1:] for row in rows(page("plugins.md"), "hook")}
+    assert len(told) == len(KINDS)
+    for kind, hook in KINDS.items():
+        function = getattr(hookspecs, hook)
+        version, factory = told[f"{hook}({', '.join(inspect.signature(function).parameters)})"]
+        assert version == str(INTERFACE_VERSIONS[kind])
+        promised = re.search(r"factory\(.*?\) -> \w+", function.__doc__)
+        assert promised is not None and factory.startswith(promised[0]), hook
+
+
+def test_every_argument_of_register_is_documented() -> None:
+    parameters = list(inspect.signature(Register.__call__).parameters.values())[1:]
+    assert [row[0] for row in rows(page("plugins.md"), "argument")] == [entry.name for entry in parameters]
+    bare = [entry.replace(annotation=entry.empty) for entry in parameters]
+    assert f"register{inspect.Signature(bare)}".replace("'", '"') in page("plugins.md")
+
+
+def test_every_capability_is_documented_with_its_methods() -> None:
+    told = {row[0]: row[1].split(", ") for row in rows(page("plugins.md"), "capability")}
+    assert set(told) == {protocol.__name__ for protocol in conformance.CAPABILITY_CHECKS}
+    for name, methods in told.items():
+        protocol = getattr(generator_contract, name)
+        own = [key for key, value in vars(protocol).items() if inspect.isfunction(value) and not key.startswith("_")]
+        assert methods == own, name
+
+
+@pytest.fixture
+def lottery(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[types.ModuleType]:
+    """The page's plugin, installed as pip would leave it: a module, and metadata with its entry point."""
+    project, source = blocks(page("plugins.md"), "toml")[0], blocks(page("plugins.md"), "python")[0]
+    (group, line) = re.findall(r"^\[project\.entry-points\.(\w+)\]\n(.*)$", project, re.MULTILINE)[0]
+    (tmp_path / "toolkit_lottery.py").write_text(source)
+    information = tmp_path / "toolkit_lottery-0.1.dist-info"
+    information.mkdir()
+    (information / "METADATA").write_text("Metadata-Version: 2.1\nName: toolkit-lottery\nVersion: 0.1\n")
+    (information / "entry_points.txt").write_text(f"[{group}]\n{line.replace(chr(34), '')}\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    yield importlib.import_module("toolkit_lottery")
+    sys.modules.pop("toolkit_lottery")
+
+
+def test_the_plugin_of_the_page_is_found_and_works(lottery: types.ModuleType, spherical: SphericalGenerator) -> None:
+    registry = discover("lottery")
+    assert (registry.plugins, registry.broken) == (["lottery"], [])
+    (entry,) = registry.registrations.values()
+    assert (entry.kind, entry.name, entry.plugin) == ("method", "lottery", "lottery")
+    method = entry.load()(spherical, None, {"tickets": 3})
+    conformance.check_method(method, spherical)
+    with pytest.raises(lottery.ConfigError, match="tickets and seed, got ticket"):
+        entry.load()(spherical, None, {"ticket": 3})
+
+
+def test_more_tickets_come_nearer(lottery: types.ModuleType, spherical: SphericalGenerator) -> None:
+    probe = conformance.GeneratorProbe(spherical, seed=5)
+    target, camera = probe.view, probe.cameras[0]
+
+    def distance(tickets: int) -> float:
+        found = lottery.open_lottery(spherical, None, {"tickets": tickets}).invert(target.image[:1], camera, spherical)
+        return float((found.render(spherical).raw - target.raw[:1]).square().mean())
+
+    assert distance(12) < distance(1)
+
+
+def test_the_pages_own_check_of_the_plugin_runs(lottery: types.ModuleType) -> None:
+    exec(compile(blocks(page("plugins.md"), "python")[1], "plugins.md", "exec"), {})
+
+
+def test_the_variable_of_the_page_restricts_discovery(monkeypatch: pytest.MonkeyPatch) -> None:
+    (wanted,) = {text for text in re.findall(r"^TOOLKIT_PLUGINS=(\S*) ", page("plugins.md"), re.MULTILINE) if text}
+    assert discover(wanted).plugins == sorted(wanted.split(","))
+    assert discover("").registrations == {}
+    assert os.environ.get("TOOLKIT_PLUGINS") is None
+
+
+# ---------------------------------------------------------------------------------------------------- footguns
+
+
+def test_the_metrics_named_as_guards_exist() -> None:
+    text = page("footguns.md")
+    for name in ("l2", "lpips_alex", "lpips_vgg", "fid", "kid", "id_curricularface", "id_arcface", "pose_error"):
+        assert f"`{name}`" in text
+        default_registry().get("metric", name)
+
+
+def test_every_trap_has_a_guard() -> None:
+    text = page("footguns.md")
+    assert len(re.findall(r"^\*\*", text, re.MULTILINE)) == len(re.findall("^→ ", text, re.MULTILINE)) > 15
