@@ -55,6 +55,10 @@ class Task(Protocol):
 class Progress(Protocol):
     """Hears how the run goes on."""
 
+    def note(self, text: str) -> None:
+        """Something begins that takes a while."""
+        ...
+
     def step(self, done: int, total: int, method: str, cell: str, error: str | None) -> None:
         """A cell is done (or was before)."""
         ...
@@ -95,10 +99,13 @@ def run_bench(
         Interrupted: A signal came; the cell in hand was finished, everything is kept.
     """
     check_folder_place(request.out)
-    metrics = open_metrics(request.protocol.metrics, request.backend, generator.spec.world)
+    spec = generator.spec
+    metrics = open_metrics(request.protocol.metrics, request.backend, spec.world, spec.image_size)
     if request.protocol.kind == "fid360":
         check_distributions(metrics)  # before pictures are made
-    data = open_data(request.data, request.protocol, generator.spec, request.out, request.limit, request.domain)
+    if progress is not None:
+        progress.note(f"opening {request.data} (a procedural data set is made first)")
+    data = open_data(request.data, request.protocol, spec, request.out, request.limit, request.domain)
     task = _open_task(request, data, metrics, generator)
     work = _Work(request, generator, task, data)
     records = work.run(contenders, progress)

@@ -35,13 +35,14 @@ class OpenMetrics:
         return [name for name, metric in self.samples.items() if getattr(metric, "takes", "images") in kinds]
 
 
-def open_metrics(names: Iterable[str], backend: str, world: str) -> OpenMetrics:
-    """Build the metrics of a backend; those whose files are missing are named with the reason.
+def open_metrics(names: Iterable[str], backend: str, world: str, image_size: int) -> OpenMetrics:
+    """Build the metrics of a backend; those that cannot be computed are named with the reason.
 
     Args:
         names: Metrics of any backend; those of the other backend are left out.
         backend: 'auto' takes the generator's world's ('embedded' or 'full').
         world: The generator's world.
+        image_size: Side in pixels of the pictures that will be compared.
 
     Raises:
         InputError: Unknown backend.
@@ -60,10 +61,16 @@ def open_metrics(names: Iterable[str], backend: str, world: str) -> OpenMetrics:
             continue
         try:
             factory = registry.load("metric", name)
-            metrics.samples[name] = factory()
-            metrics.factories[name] = factory
+            sample = factory()
         except ToolkitError as error:
-            metrics.unavailable[name] = str(error)
+            absent = entry is None and name.endswith(EMBEDDED_SUFFIX)
+            metrics.unavailable[name] = "no installed plugin offers this embedded network" if absent else str(error)
+            continue
+        smallest = int(getattr(sample, "smallest_side", 1))
+        if image_size < smallest:
+            metrics.unavailable[name] = f"needs pictures of at least {smallest} px, these have {image_size}"
+            continue
+        metrics.samples[name], metrics.factories[name] = sample, factory
     return metrics
 
 

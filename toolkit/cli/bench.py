@@ -84,6 +84,10 @@ class _Lines:
     def __init__(self, stream: Any) -> None:
         self._stream, self._started = stream, time.monotonic()
 
+    def note(self, text: str) -> None:
+        """Something begins that takes a while."""
+        print(text, file=self._stream, flush=True)
+
     def step(self, done: int, total: int, method: str, cell: str, error: str | None) -> None:
         """A cell is done."""
         elapsed = time.monotonic() - self._started

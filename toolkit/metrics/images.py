@@ -158,6 +158,7 @@ class MsSsim(MeanMetric):
     """Multi-scale structural similarity (see `ms_ssim`); images of at least 161 px, no regions."""
 
     name, direction, takes = "ms_ssim", "higher", "faces"
+    smallest_side = SMALLEST_MS_SSIM
 
     def score(self, image: Tensor, target: Tensor) -> Tensor:
         """Scores [B]."""

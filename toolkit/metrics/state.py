@@ -36,6 +36,8 @@ class StatefulMetric(ABC):
     unit: str = ""
     backend: str = "none"
     takes: ClassVar[Takes]
+    smallest_side: ClassVar[int] = 1
+    """Side in pixels of the smallest images that it can score."""
 
     def __init__(self) -> None:
         self._states: dict[str, Tensor] = {}

@@ -42,10 +42,11 @@ def heads_folder(spherical: SphericalGenerator, tmp_path_factory: pytest.TempPat
         for yaw in YAWS:
             camera = Camera.orbit(float(np.radians(yaw)))
             with torch.no_grad():
+                image = spherical.render(planes, ws, camera).image
                 view = spherical.render(planes, ws, camera, SIDE)
             name = f"{subject:05d}/yaw_{yaw}.png"
             inside = view.mask > 0.5
-            pixels = ((view.image[0].clamp(-1, 1) + 1) * 127.5).round().permute(1, 2, 0).numpy().astype(np.uint8)
+            pixels = ((image[0].clamp(-1, 1) + 1) * 127.5).round().permute(1, 2, 0).numpy().astype(np.uint8)
             write(folder / name, pixels)
             write(folder / "masks" / name, (inside[0, 0].numpy() * 255).astype(np.uint8))
             write(folder / "depth" / name, ((view.depth * inside)[0, 0].numpy() * 10_000).round().astype(np.uint16))

@@ -1,0 +1,96 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from typer.testing import CliRunner, Result
+
+import toolkit.registry
+from toolkit.camera import Camera
+from toolkit.cli.main import app
+from toolkit.errors import ConfigError, InputError, ToolkitError
+from toolkit.registry import Registry, default_registry
+from toolkit.testing import plugin as testing_plugin
+from toolkit.testing.spherical import SphericalGenerator
+
+
+@pytest.fixture
+def pictures(spherical: SphericalGenerator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder of two pictures, the second one broken; the spherical generator is among the installed ones."""
+    from PIL import Image
+
+    everything = Registry(dict(default_registry().registrations), [], [])
+    everything.add_plugin("testing", testing_plugin)
+    monkeypatch.setattr(toolkit.registry, "default_registry", lambda: everything)
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    with torch.no_grad():
+        ws = spherical.mapping(torch.ones(1, 16), spherical.spec.front_camera)
+        image = spherical.render(spherical.planes(ws), ws, Camera.orbit()).image[0]
+    Image.fromarray(((image.clamp(-1, 1) + 1) * 127.5).byte().permute(1, 2, 0).numpy()).save(folder / "a.png")
+    (folder / "b.png").write_bytes(b"no picture")
+    label = Camera.orbit().label[0].tolist()
+    (folder / "dataset.json").write_text(json.dumps({"labels": [["a.png", label], ["b.png", label]]}))
+    return folder
+
+
+def run(*arguments: object) -> Result:
+    result = CliRunner().invoke(app, ["bench", *(str(argument) for argument in arguments)])
+    if isinstance(result.exception, ToolkitError):
+        raise result.exception
+    return result
+
+
+def usual(pictures: Path) -> list[object]:
+    return ["--generator", "spherical", "--data", pictures, "--out", pictures.parent / "out", "--threads", 1]
+
+
+def test_a_comparison_writes_results_prints_a_table_and_reports_failures(pictures: Path):
+    quick = ["--methods", "mean", "--option", "mean.samples=8"]
+    result = run(*usual(pictures), *quick, "--limit", 1)
+    assert result.exit_code == 0, result.output
+    assert "| mean " in result.stdout
+    result = run(*usual(pictures), *quick, "--json")
+    assert result.exit_code == 1
+    results = json.loads(result.stdout)
+    assert results == json.loads((pictures.parent / "out" / "results.json").read_text())
+    l2 = next(row for row in results["rows"] if row["metric"] == "l2")
+    assert (l2["method"], l2["n"], l2["failed"]) == ("mean", 1, 1)
+    assert {"value", "low", "high", "direction", "backend", "world", "protocol"} <= l2.keys()
+    assert "b.png" in result.stderr
+    left_out = {entry["metric"]: entry["reason"] for entry in results["unavailable"]}
+    assert "161 px" in left_out["ms_ssim"]
+    assert "embedded network" in left_out["lpips-e"]
+    assert "lpips_alex" not in left_out  # of the other backend
+
+
+@pytest.mark.parametrize(
+    ("arguments", "kind", "message"),
+    [
+        (["--methods", "meen"], InputError, "did you mean 'mean'"),
+        (["--methods", ","], InputError, "names no method"),
+        (["--methods", "mean", "--protocol", "gt36"], ConfigError, "did you mean 'gt360'"),
+        (["--methods", "mean", "--set", "sead=1"], ConfigError, "seed"),
+        (["--methods", "mean", "--option", "wplus.steps=1"], InputError, "not among --methods"),
+        (["--methods", "mean", "--option", "steps=1"], InputError, "METHOD.KEY=VALUE"),
+        (["--methods", "mean", "--option", "mean.steps=1"], ConfigError, "steps"),
+        (["--methods", "mean", "--method-weights", "mean"], InputError, "METHOD=FILE"),
+        (["--methods", "mean", "--limit", 0], InputError, "--limit must be at least 1"),
+        (["--methods", "mean", "--backend", "both"], InputError, "unknown backend"),
+        (["--methods", "mean", "--protocol", "gt360"], InputError, "several pictures of each subject"),
+        (["--methods", "mean", "--protocol", "fid360"], InputError, "fid360 has no network"),
+    ],
+)
+def test_wrong_usage_is_one_sentence(pictures: Path, arguments: list[object], kind: type[ToolkitError], message: str):
+    with pytest.raises(kind) as caught:
+        run(*usual(pictures), *arguments)
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert not (pictures.parent / "out" / "results.json").exists()
+
+
+def test_data_that_is_nothing_is_named(pictures: Path):
+    with pytest.raises(InputError, match="neither a folder nor a data set"):
+        run(*usual(pictures), "--methods", "mean", "--data", "heads361")
