@@ -137,7 +137,7 @@ class SwinBlock(nn.Module):
     def __init__(
         self, width: int, heads: int, side: int, window: int, pretrained_window: int, *, shifted: bool, drop: float
     ) -> None:
-        """Lay out the block; `shifted` moves the windows by half a window, `drop` is the chance to leave residuals out."""
+        """Lay out the block; `shifted` moves the windows by half their side, `drop` is the chance of no residuals."""
         super().__init__()
         self.side, self.window, self.drop = side, window, drop
         self.shift = window // 2 if shifted else 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -126,6 +127,6 @@ def _mapper(inputs: int, hidden: int, outputs: int) -> nn.Sequential:
 def _rectified(*sizes: int) -> nn.Sequential:
     """Linear layers, each followed by a LeakyReLU."""
     layers: list[nn.Module] = []
-    for inputs, outputs in zip(sizes[:-1], sizes[1:], strict=True):
+    for inputs, outputs in itertools.pairwise(sizes):
         layers += [nn.Linear(inputs, outputs), nn.LeakyReLU(_LEAKY_SLOPE)]
     return nn.Sequential(*layers)
