@@ -69,7 +69,7 @@ def main() -> None:
     """Run the program; exit codes: 0 done, 1 some work failed, 2 wrong usage or input, 130/143 interrupted."""
     signal.signal(signal.SIGTERM, _terminate)
     try:
-        app()
+        app(prog_name="toolkit")
     except _Terminated:
         print(_KEPT, file=sys.stderr)
         sys.exit(128 + signal.SIGTERM)
