@@ -31,10 +31,7 @@ def embedded_weights() -> list[EmbeddedWeights]:
     }
     folders = {folder for package in packages for folder in _weight_folders(package)}
     files = sorted(file for folder in folders for file in folder.glob("*.safetensors"))
-    return [
-        EmbeddedWeights(file.stem, file, file.stat().st_size, str(read_metadata(file).get("licence", "unknown")))
-        for file in files
-    ]
+    return [EmbeddedWeights(file.stem, file, file.stat().st_size, _licence(file)) for file in files]
 
 
 def verify(path: Path) -> None:
@@ -47,6 +44,13 @@ def verify(path: Path) -> None:
     for name, tensor in tensors.items():
         if tensor.is_floating_point() and not torch.isfinite(tensor).all():
             raise WeightsError(f"{path}: tensor {name!r} holds NaN or infinity")
+
+
+def _licence(file: Path) -> str:
+    try:
+        return str(read_metadata(file).get("licence", "unknown"))
+    except WeightsError:
+        return "unreadable"  # `verify` says why; one damaged file must not hide the others
 
 
 def _weight_folders(package: str) -> list[Path]:

@@ -51,7 +51,8 @@ def test_a_comparison_writes_results_prints_a_table_and_reports_failures(picture
     quick = ["--methods", "mean", "--option", "mean.samples=8"]
     result = run(*usual(pictures), *quick, "--limit", 1)
     assert result.exit_code == 0, result.output
-    assert "| mean " in result.stdout
+    assert "| l2 " in result.stdout
+    assert "mean" in result.stdout
     result = run(*usual(pictures), *quick, "--json")
     assert result.exit_code == 1
     results = json.loads(result.stdout)

@@ -43,7 +43,7 @@ def test_help_is_quick_and_imports_no_torch() -> None:
     script = (
         "import sys\nfrom toolkit.cli.main import app\n"
         f"for words in {COMMANDS!r}:\n"
-        "    try:\n        app([*words, '--help'])\n    except SystemExit as leaving:\n        assert not leaving.code\n"
+        "    try:\n        app([*words, '--help'])\n    except SystemExit as end:\n        assert not end.code\n"
         "heavy = {'torch', 'numpy', 'PIL', 'yaml'} & set(sys.modules)\nassert not heavy, heavy\n"
     )
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
