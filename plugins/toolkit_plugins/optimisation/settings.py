@@ -90,10 +90,10 @@ _EMBEDDED: dict[str, Any] = {
     "perceptual": "pyramid",
     "pixel_weight": 1.0,
     "raw_weight": 0.1,
-    "centre_weight": 0.003,
-    "layer_weight": 0.003,
-    "lr": 0.05,
-    "shared": 0.33,
+    "centre_weight": 1.5,
+    "layer_weight": 2.0,
+    "lr": 0.08,
+    "shared": 0.5,
     "samples": 2000,
 }
 
@@ -102,9 +102,9 @@ PROJECTOR_PRESETS: dict[str, dict[str, Any]] = {
     "pti-w": _PTI | {"steps": 450, "shared": 1.0},
     "pti-wplus": _PTI | {"steps": 450},
     "eg3d-projector": _PTI | {"steps": 500},
-    "fast": _EMBEDDED | {"steps": 30, "coarse": 0.7},
-    "default": _EMBEDDED | {"steps": 100, "coarse": 0.5},
-    "quality": _EMBEDDED | {"steps": 250, "coarse": 0.3},
+    "fast": _EMBEDDED | {"steps": 24, "coarse": 0.8},
+    "default": _EMBEDDED | {"steps": 80, "coarse": 0.6},
+    "quality": _EMBEDDED | {"steps": 200, "coarse": 0.4},
 }
 
 _TUNE_EMBEDDED: dict[str, Any] = {
