@@ -25,6 +25,9 @@ from toolkit.rendering.views import render_views
 if TYPE_CHECKING:
     from toolkit.interfaces import Generator
 
+SMALLEST_PART = 0.02
+"""Share of a view's head below which its visible or occluded part says nothing (the rim, seen from behind)."""
+
 
 class GroundTruth360:
     """Cells are (subject, input view); every picture of the subject is compared with."""
@@ -114,12 +117,13 @@ class GroundTruth360:
         return Evidence(view.image, target.image[None], target.camera, regions, depths, kept, masks)
 
     def _parts(self, depth: Tensor, camera: Camera, source: Item) -> dict[str, Tensor]:
-        """The parts of a view's head that the input sees and does not see; parts without a pixel are left out."""
+        """The parts of a view's head that the input sees and does not see; slivers are left out."""
         if source.depth is None:
             return {}
         seen = seen_from(depth, camera, source.depth[None], source.camera, self._protocol.occlusion_tolerance)
         parts = {"visible": seen, "occluded": (depth > 0).to(seen) - seen}
-        return {name: part for name, part in parts.items() if part.sum() >= 1}
+        least = max(1.0, SMALLEST_PART * float((depth > 0).sum()))
+        return {name: part for name, part in parts.items() if part.sum() >= least}
 
 
 def _turn(first: float, second: float) -> float:

@@ -21,6 +21,9 @@ class Frame:
 
     protocol: str
     world: str
+    """Of the generator."""
+    data: str
+    """Name of the data set, domain included."""
     seed: int
 
 
@@ -63,6 +66,7 @@ def make_row(frame: Frame, method: str, name: str, metric: Metric, **numbers: fl
         "unit": metric.unit,
         "backend": metric.backend,
         "world": frame.world,
+        "data": frame.data,
     }
 
 

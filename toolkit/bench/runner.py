@@ -78,6 +78,11 @@ class BenchRequest:
     broken_methods: dict[str, str] = field(default_factory=dict)
     """Methods that were asked for and could not be built, with the reason: listed, not run."""
 
+    @property
+    def data_name(self) -> str:
+        """What results call the data set: its folder's name, or its own and the domain."""
+        return Path(self.data).resolve().stem if Path(self.data).exists() else f"{self.data}-{self.domain}"
+
 
 def run_bench(
     request: BenchRequest, generator: Generator, contenders: Sequence[Contender], progress: Progress | None = None
@@ -184,7 +189,9 @@ def _results(
     request: BenchRequest, generator: Generator, task: Task, data: ImageFolder, records: dict[str, list[Record]]
 ) -> dict[str, Any]:
     spec, protocol = generator.spec, request.protocol
-    rows, curves = task.rows(Frame(protocol.title, spec.world, protocol.seed), records)
+    origin = {"protocol": protocol.title, "data": request.data_name}
+    frame = Frame(protocol.title, spec.world, request.data_name, protocol.seed)
+    rows, curves = task.rows(frame, records)
     failures = [
         {"method": method, "item": record["item"], "stage": record["stage"], "error": record["error"]}
         for method, found in records.items()
@@ -197,8 +204,8 @@ def _results(
     ]
     missing = [{"metric": name, "reason": reason} for name, reason in task.metrics.unavailable.items()]
     run = {
-        "protocol": {**protocol.model_dump(mode="json"), "name": protocol.title, "digest": protocol.digest},
-        "data": {"source": request.data, "domain": request.domain, "pictures": len(data), "cells": len(task.cells)},
+        "settings": {**protocol.model_dump(mode="json"), "name": protocol.title, "digest": protocol.digest},
+        "pictures": {"source": request.data, "domain": request.domain, "count": len(data), "cells": len(task.cells)},
         "compared_at": f"{COMPARED_AT} px at most, bilinear, antialiased; smaller pictures as they are",
         "image_size": spec.image_size,
         "interval": INTERVALS["fid360" if protocol.kind == "fid360" else "paired"],
@@ -211,21 +218,23 @@ def _results(
             "schema_version": SCHEMA_VERSION,
             "generator": {"name": spec.name, "fingerprint": spec.fingerprint, "world": spec.world,
                           "licence": spec.licence},
-            "runs": {protocol.title: run},
+            "runs": {f"{protocol.title} on {request.data_name}": {**origin, **run}},
             "rows": rows,
             "curves": curves,
-            "failures": [{"protocol": protocol.title, **failure} for failure in failures],
-            "unavailable": [{"protocol": protocol.title, **entry} for entry in missing],
+            "failures": [{**origin, **failure} for failure in failures],
+            "unavailable": [{**origin, **entry} for entry in missing],
         }
     )  # fmt: skip
 
 
 def _write(out: Path, results: dict[str, Any]) -> None:
-    """Write results.json and table.md; what other protocols found in this folder, with this generator, stays."""
-    title = next(iter(results["runs"]))
+    """Write results.json and table.md; what other protocols and data gave with this generator stays."""
+    run = next(iter(results["runs"].values()))
+    origin = (run["protocol"], run["data"])
     before = _read_results(out / RESULTS_FILE, results["generator"])
     for part in ("rows", "curves", "failures", "unavailable"):
-        results[part] = [entry for entry in before.get(part, []) if entry["protocol"] != title] + results[part]
+        kept = [entry for entry in before.get(part, []) if (entry["protocol"], entry["data"]) != origin]
+        results[part] = kept + results[part]
     results["runs"] = {**before.get("runs", {}), **results["runs"]}
     with atomic_write(out / RESULTS_FILE) as path:
         path.write_text(json.dumps(results, indent=1, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")

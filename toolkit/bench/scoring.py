@@ -123,8 +123,10 @@ def _arguments(takes: str, evidence: Evidence) -> dict[str, tuple[Any, ...]]:
     pair = (evidence.image, evidence.target)
     if takes == "images":
         return {"": pair, **{name: (*pair, region) for name, region in evidence.regions.items()}}
-    if takes == "faces":
+    if takes == "pair":
         return {"": pair}
+    if takes == "faces":
+        return {"": (*pair, evidence.camera)}
     if takes == "camera":
         return {"": (evidence.image, evidence.camera)}
     if takes == "depth" and evidence.depths is not None:

@@ -7,35 +7,40 @@ from collections.abc import Iterable
 from toolkit.bench.store import Record
 
 _ARROWS = {"lower": "v", "higher": "^"}
+_Key = tuple[str, str, str, str]
 
 
 def as_tables(rows: Iterable[Record]) -> str:
-    """Lay out rows: one table per protocol, world and backend; methods down, metrics across."""
-    groups: dict[tuple[str, str, str], list[Record]] = {}
+    """Lay out rows: a table per protocol, data set, world and backend; metrics down, methods across."""
+    groups: dict[_Key, list[Record]] = {}
     for row in rows:
-        backend = row["backend"] if row["backend"] in ("reference", "embedded") else "no networks"
-        groups.setdefault((row["protocol"], row["world"], backend), []).append(row)
-    return "\n\n".join(_table(*key, found) for key, found in sorted(groups.items()))
+        backend = row["backend"] if row["backend"] in ("reference", "embedded") else "none"
+        groups.setdefault((row["protocol"], row["data"], row["world"], backend), []).append(row)
+    return "\n\n".join(_table(key, found) for key, found in sorted(groups.items()))
 
 
-def _table(protocol: str, world: str, backend: str, rows: list[Record]) -> str:
-    metrics = list(dict.fromkeys(row["metric"] for row in rows))
+def _table(key: _Key, rows: list[Record]) -> str:
+    protocol, data, world, backend = key
+    metrics = {row["metric"]: row for row in rows}
     methods = list(dict.fromkeys(row["method"] for row in rows))
     found = {(row["method"], row["metric"]): row for row in rows}
-    heads = [f"{name} {_ARROWS[next(row for row in rows if row['metric'] == name)['direction']]}" for name in metrics]
-    lines = [["method", *heads]]
-    for method in methods:
-        lines.append([method, *(_cell(found.get((method, name))) for name in metrics)])
+    lines = [["metric", "", *methods]]
+    for name, row in metrics.items():
+        label = f"{name} ({row['unit']})" if row["unit"] else name
+        lines.append([label, _ARROWS[row["direction"]], *(_cell(found.get((method, name))) for method in methods)])
     widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
-    lines.insert(1, ["-" * width for width in widths])
-    body = [
-        "| " + " | ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)) + " |" for line in lines
-    ]
-    title = (
-        f"{protocol} (world: {world}, metric networks: {backend}; v lower or ^ higher is better; [95 % interval]; "
-        f"n = used + failed)"
+    lines.insert(1, ["-" * max(width, 1) for width in widths])
+    return "\n".join(
+        [
+            f"{protocol} on {data} (world: {world}; metric networks: {backend})",
+            "v lower, ^ higher is better; [95 % interval]; n = used + failed",
+            "",
+            *(
+                "| " + " | ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)) + " |"
+                for line in lines
+            ),
+        ]
     )
-    return "\n".join([title, "", *body])
 
 
 def _cell(row: Record | None) -> str:
@@ -43,7 +48,7 @@ def _cell(row: Record | None) -> str:
         return ""
     counts = f"n={row['n']}" + (f"+{row['failed']}" if row["failed"] else "")
     if row["value"] is None:
-        return f"- ({counts})"
+        return f"- {counts}"
     return f"{_number(row['value'])} [{_number(row['low'])}, {_number(row['high'])}] {counts}"
 
 

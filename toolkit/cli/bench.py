@@ -67,11 +67,12 @@ def bench_command(
     request = BenchRequest(chosen, data, out, limit, backend, domain, retry_failed, broken)
     results = run_bench(request, model, contenders, _Lines(sys.stderr))
     typer.echo(json.dumps(results, indent=1, ensure_ascii=False) if as_json else as_tables(results["rows"]))
-    mine = [entry for entry in results["failures"] if entry["protocol"] == chosen.title]
+    origin = (chosen.title, request.data_name)
+    mine = [entry for entry in results["failures"] if (entry["protocol"], entry["data"]) == origin]
     for failure in mine:
         typer.echo(f"failed   {failure['method']} {failure['item'] or ''}: {failure['error']}", err=True)
     for entry in results["unavailable"]:
-        if entry["protocol"] == chosen.title:
+        if (entry["protocol"], entry["data"]) == origin:
             typer.echo(f"left out {entry['metric']}: {entry['reason']}", err=True)
     typer.echo(f"results in {out / 'results.json'}", err=True)
     if mine:

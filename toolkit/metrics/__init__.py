@@ -12,7 +12,7 @@ from toolkit.metrics.distributions import (
 )
 from toolkit.metrics.effort import Effort, PeakMemory, Seconds, measured
 from toolkit.metrics.geometry import DepthError, MaskIou, PoseError, ScaleFreeDepthError, seen_from
-from toolkit.metrics.identity import DetectedFace, FaceCrop, IdentityMetric
+from toolkit.metrics.identity import DetectedFace, FaceCrop, IdentityMetric, ProjectedFace
 from toolkit.metrics.images import L2, MsSsim, Psnr, Ssim
 from toolkit.metrics.perceptual import FeatureMaps, PerceptualMetric
 from toolkit.metrics.state import MeanMetric, StatefulMetric
@@ -35,6 +35,7 @@ __all__ = [
     "PeakMemory",
     "PerceptualMetric",
     "PoseError",
+    "ProjectedFace",
     "Psnr",
     "ScaleFreeDepthError",
     "Seconds",

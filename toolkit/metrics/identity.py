@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from toolkit.camera import Camera
 from toolkit.data.transforms import resize
 from toolkit.errors import InputError
 from toolkit.interfaces.faces import FaceEmbedder
@@ -16,8 +17,9 @@ from toolkit.interfaces.metric import Direction
 from toolkit.losses.reconstruction import check_same_shape
 from toolkit.metrics.state import MeanMetric
 
-FaceCrop = Callable[[Tensor], Tensor | None]
-"""From an image [3, H, W] in [-1, 1] to an aligned face [3, P, P] in [-1, 1], or None where there is no face."""
+FaceCrop = Callable[[Tensor, Camera | None], Tensor | None]
+"""From an image [3, H, W] in [-1, 1] and the camera that sees it, if known, to an aligned face [3, P, P] in [-1, 1];
+None where there is no face."""
 DETECTED_AT = 256
 """Side in pixels at which the published metric looks for faces."""
 
@@ -33,8 +35,9 @@ class DetectedFace:
     def __init__(self, size: int = 112) -> None:
         self.size = size
 
-    def __call__(self, image: Tensor) -> Tensor | None:
+    def __call__(self, image: Tensor, camera: Camera | None = None) -> Tensor | None:
         """Crop the face out of an image [3, H, W] in [-1, 1]; None where none is found."""
+        del camera
         from toolkit.faces.alignment import arcface_crop
         from toolkit.faces.detection import detect_faces
 
@@ -43,8 +46,38 @@ class DetectedFace:
         if not faces:
             return None
         best = max(faces, key=lambda face: face.probability)
-        crop = arcface_crop(pixels, best.landmarks, self.size, antialias=False)
-        return torch.from_numpy(crop).permute(2, 0, 1).float() / 127.5 - 1
+        return _as_face(arcface_crop(pixels, best.landmarks, self.size, antialias=False))
+
+
+class ProjectedFace:
+    """A crop without a detector: where the camera sees five known points of the average face.
+
+    For worlds whose cameras are exact and whose faces no detector of photographs knows.
+    """
+
+    def __init__(self, points: Sequence[Sequence[float]], size: int = 112, widest: float = 60.0) -> None:
+        """Say where the face is.
+
+        Args:
+            points: Five points [5, 3] in world units, in the order of `GeneratorSpec.face_points`.
+            size: Side of the crop.
+            widest: Degrees of yaw beyond which a view shows no face.
+        """
+        self.size, self.widest = size, widest
+        self._points = torch.tensor(points, dtype=torch.float32)
+
+    def __call__(self, image: Tensor, camera: Camera | None = None) -> Tensor | None:
+        """Crop the face out of an image [3, S, S] in [-1, 1]; None without a camera, or from too far aside."""
+        from toolkit.faces.alignment import arcface_crop
+
+        if camera is None or abs(math.degrees(float(camera.angles().yaw[0]))) > self.widest:
+            return None
+        landmarks = camera.to("cpu").project(self._points)[0].double().numpy() * image.shape[-1] - 0.5
+        return _as_face(arcface_crop(as_pixels(image), landmarks, self.size))
+
+
+def _as_face(crop: np.ndarray) -> Tensor:
+    return torch.from_numpy(crop).permute(2, 0, 1).float() / 127.5 - 1
 
 
 def as_pixels(image: Tensor) -> np.ndarray:
@@ -65,15 +98,16 @@ class IdentityMetric(MeanMetric):
         self.name, self.backend = name, backend
         self._embedder, self._crop = embedder, crop or DetectedFace()
 
-    def score(self, image: Tensor, target: Tensor) -> Tensor:
-        """Scores [B]; NaN where either face is not found."""
+    def score(self, image: Tensor, target: Tensor, camera: Camera | None = None) -> Tensor:
+        """Scores [B] of images seen by `camera` (B of them, where known); NaN where either face is not found."""
         check_same_shape(image, target)
-        scores = [self._score_pair(first, second) for first, second in zip(image, target, strict=True)]
+        cameras = [None if camera is None else camera.expand(len(image))[index] for index in range(len(image))]
+        scores = [self._score_pair(*both) for both in zip(image, target, cameras, strict=True)]
         return torch.tensor(scores, dtype=torch.float64)
 
-    def _score_pair(self, image: Tensor, target: Tensor) -> float:
+    def _score_pair(self, image: Tensor, target: Tensor, camera: Camera | None) -> float:
         try:
-            faces = [self._crop(target), self._crop(image)]
+            faces = [self._crop(target, camera), self._crop(image, camera)]
         except InputError:  # points that cannot be a face
             return math.nan
         found = [face for face in faces if face is not None]

@@ -157,7 +157,7 @@ class Ssim(MeanMetric):
 class MsSsim(MeanMetric):
     """Multi-scale structural similarity (see `ms_ssim`); images of at least 161 px, no regions."""
 
-    name, direction, takes = "ms_ssim", "higher", "faces"
+    name, direction, takes = "ms_ssim", "higher", "pair"
     smallest_side = SMALLEST_MS_SSIM
 
     def score(self, image: Tensor, target: Tensor) -> Tensor:

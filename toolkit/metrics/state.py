@@ -15,11 +15,12 @@ from toolkit.errors import InputError
 from toolkit.interfaces.metric import Direction, Score
 
 Reduction = Literal["sum", "cat"]
-Takes = Literal["images", "distribution", "faces", "camera", "depth", "mask", "number"]
+Takes = Literal["images", "pair", "distribution", "faces", "camera", "depth", "mask", "number"]
 """What `update` is given; the bench feeds a metric by it.
 
 - images: (image, target[, region]): [B, 3, H, W] in [-1, 1] twice, region [B, 1, H, W] weights;
-- faces: (image, target): like images, without regions;
+- pair: (image, target): like images, without regions;
+- faces: (image, target, camera): like pair, and the camera of both;
 - distribution: (images, real): [B, 3, H, W] in [-1, 1], and whether they are of the side compared with;
 - camera: (image, camera): what was rendered, and the camera that was asked for;
 - depth: (depth, target, region): [B, 1, H, W] distances along unit rays, and where both count;

@@ -12,7 +12,7 @@ from toolkit.bench.store import Store, key_of
 from toolkit.errors import InputError
 from toolkit.metrics import L2
 
-FRAME = Frame("reconstruction", "embedded", 0)
+FRAME = Frame("reconstruction", "embedded", "heads", 0)
 
 
 def test_records_are_there_after_reopening_and_the_last_of_a_key_counts(tmp_path: Path):

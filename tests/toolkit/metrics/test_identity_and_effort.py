@@ -7,7 +7,9 @@ import skimage.data
 import torch
 from torch import Tensor
 
-from toolkit.metrics import DetectedFace, IdentityMetric, PeakMemory, Seconds, measured
+from toolkit.camera import Camera
+from toolkit.faces.template import ARCFACE_TEMPLATE
+from toolkit.metrics import DetectedFace, IdentityMetric, PeakMemory, ProjectedFace, Seconds, measured
 from toolkit.metrics.identity import cosine
 from toolkit.testing import conformance
 
@@ -20,7 +22,7 @@ class Pixels:
         return torch.nn.functional.normalize(small - small.mean(1, keepdim=True), dim=1)
 
 
-def middle(image: Tensor) -> Tensor | None:
+def middle(image: Tensor, camera: Camera | None) -> Tensor | None:
     """A crop that finds a face wherever the picture is not black."""
     return None if float(image.max()) < -0.99 else image[:, 8:24, 8:24]
 
@@ -66,6 +68,24 @@ def test_a_detected_face_is_cut_out_whatever_its_place_and_a_wall_has_none(astro
     assert float(face.abs().max()) <= 1
     assert float(Pixels().embed(face[None]) @ Pixels().embed(moved[None]).T) > 0.95
     assert crop(torch.zeros(3, 64, 64)) is None
+
+
+def test_a_projected_face_lands_on_the_template_wherever_the_camera_stands():
+    points = torch.tensor(
+        [[-0.1, 0.05, 0.2], [0.1, 0.05, 0.2], [0.0, 0.0, 0.28], [-0.07, -0.1, 0.2], [0.07, -0.1, 0.2]]
+    )
+    crop = ProjectedFace(points.tolist())
+    for yaw in (0.0, 0.4):
+        camera = Camera.orbit(yaw)
+        image = -torch.ones(3, 256, 256)
+        x, y = (camera.project(points)[0, 2] * 256).long().tolist()
+        image[:, y - 3 : y + 4, x - 3 : x + 4] = 1  # the nose
+        face = crop(image, camera)
+        assert face is not None
+        lit = (face[0] > 0).nonzero().float().mean(0).flip(0)
+        assert torch.allclose(lit, torch.from_numpy(ARCFACE_TEMPLATE[2]).float(), atol=8)
+    assert crop(image, Camera.orbit(1.3)) is None
+    assert crop(image, None) is None
 
 
 def test_effort_measures_time_and_memory():
