@@ -128,7 +128,7 @@ class ResidualTrunk(nn.Module):
 
         Args:
             image: [B, in_channels, S, S], images in [-1, 1]; S a multiple of 16.
-            units: Indices, rising; those after the last are not computed.
+            units: Indices, rising (one may come twice); units after the last are not computed.
 
         Returns:
             One map per index.
@@ -136,8 +136,7 @@ class ResidualTrunk(nn.Module):
         x, found = self.input_layer(image), []
         for index, unit in enumerate(islice(self.body, units[-1] + 1)):
             x = unit(x)
-            if index in units:
-                found.append(x)
+            found += [x] * list(units).count(index)
         return found
 
     def pyramid(self, image: Tensor) -> list[Tensor]:

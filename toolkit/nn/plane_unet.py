@@ -167,7 +167,7 @@ class PlaneUnet(ResidualTrunk):
                 f"got {list(images.shape)}"
             )
         ends = self.stage_ends
-        # The first skip is the first unit of the last stage, not its end.
+        # The first skip is the first unit of the last stage, not its end (in a stage of one unit they are the same).
         a, b, c, d, e = self.taps(images, [*ends[:3], ends[2] + 1, ends[3]])
         return self.up4(self.up3(self.up2(self.up1(e, d), c), b), a)
 

@@ -139,3 +139,45 @@ def test_refinements_of_the_first_version_replace_the_offsets():
 def test_published_checkpoints_name_the_stages_as_ours_do():
     assert isinstance(build_small("psp_gradual_encoder"), GradualStyleEncoder)
     assert isinstance(build_small("triplanenet_v2_encoder"), PlaneRefiner)
+
+
+def recorded_inputs(net: TriPlaneNetV1 | TriPlaneNetV2) -> list[tuple[torch.Tensor, ...]]:
+    calls: list[tuple[torch.Tensor, ...]] = []
+    net.triplanenet_encoder.register_forward_pre_hook(lambda module, inputs: calls.append(inputs))
+    return calls
+
+
+def test_the_second_version_is_shown_render_error_and_mirrored_error(spherical):
+    net = small_pair(spherical, 2)
+    calls, image = recorded_inputs(net), small_input("image", 1, 3, 32, 32)
+    camera = Camera.orbit(0.5, 0.1)
+    with torch.no_grad():
+        ws = net.psp_encoder(image) + net.centre
+        planes = spherical.planes(ws)
+        view, mirrored = (
+            torch.nn.functional.interpolate(spherical.render(planes, ws, c).image, size=32, mode="area")
+            for c in (camera, camera.mirror())
+        )
+        code = net.encode(image, camera, spherical)
+        expected = torch.cat([view, image - view, image.flip(3) - mirrored], dim=1)
+        torch.testing.assert_close(calls[0][0], expected)
+        torch.testing.assert_close(calls[0][1], spherical.as_images(planes))
+        refined = net.triplanenet_encoder(expected, spherical.as_images(planes))
+        torch.testing.assert_close(code.planes, spherical.from_images(refined))
+    assert float((mirrored - view).abs().max()) > 0.01  # otherwise the test says nothing about the camera
+
+
+def test_the_first_version_is_shown_render_and_error():
+    generator = ToyGenerator()
+    torch.manual_seed(0)
+    first = GradualStyleEncoder(StyleEncoderConfig(width=8, units=(1, 1, 1, 1)))
+    config = PlaneUnetConfig(pixel_shuffle=True, in_channels=6, width=8, units=(1, 1, 1, 1), head_width=8)
+    net = TriPlaneNetV1(first, PlaneOffsets(config), average_w()).eval()
+    calls, image, camera = recorded_inputs(net), small_input("image", 1, 3, 256, 256), Camera.orbit(0.3)
+    with torch.no_grad():
+        code = net.encode(image, camera, generator)
+        ws = net.psp_encoder(image) + average_w()
+        view = torch.nn.functional.avg_pool2d(generator.render(generator.planes(ws), ws, camera).image, 2)
+        torch.testing.assert_close(calls[0][0], torch.cat([view, image - view], dim=1))
+        offsets = net.triplanenet_encoder(calls[0][0])
+        torch.testing.assert_close(code.planes, generator.planes(ws) + offsets)
