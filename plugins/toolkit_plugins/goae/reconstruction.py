@@ -1,0 +1,123 @@
+"""GOAE as published, end to end: code, first planes, aligned planes, and the mix that novel views are rendered from."""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple, cast
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from toolkit.camera import Camera, as_camera
+from toolkit.errors import CapabilityError, ConfigError, InputError
+from toolkit.interfaces import Code, Footprint, Generator, Marching, ResumableSynthesis
+from toolkit.rendering.occlusion import RESOLUTION, occlusion_mask
+from toolkit_plugins.goae.alignment import FeatureAlignment
+from toolkit_plugins.goae.encoder import GoaeEncoder
+from toolkit_plugins.goae.fitting import FEATURE_SIZE
+from toolkit_plugins.goae.mix import hit_map, mix_planes, visibility
+
+Mixing = Literal["footprint", "published"]
+_PLANE_DIMENSIONS = 5
+
+
+class Reconstruction(NamedTuple):
+    """Everything that GOAE makes of an image."""
+
+    ws: Tensor
+    """[B, num_ws, w_dim], the average latent included."""
+    plain: Tensor
+    """Planes of the code alone."""
+    aligned: Tensor
+    """Planes of the aligned features: the published reconstruction of the input view is rendered from these."""
+    mixed: Tensor
+    """`aligned` where the input view sees, `plain` elsewhere: novel views are rendered from these."""
+
+
+class GoaeReconstruction(nn.Module):
+    """Both networks and the mix, for one generator; an `Encoder`."""
+
+    mean_ws: Tensor
+
+    def __init__(
+        self,
+        encoder: GoaeEncoder,
+        alignment: FeatureAlignment,
+        mean_ws: Tensor,
+        *,
+        feature_size: int = FEATURE_SIZE,
+        mixing: Mixing = "footprint",
+        resolution: int = RESOLUTION,
+    ) -> None:
+        """Put the parts together.
+
+        Args:
+            encoder: Image to code.
+            alignment: Features to aligned features.
+            mean_ws: [1, num_ws, w_dim], added to every code.
+            feature_size: Side of the features that are aligned.
+            mixing: 'footprint' masks what the view really does not see, entry by entry; 'published' is GOAE's rule for
+                the (x, y) plane, for generators with three planes of equal size.
+            resolution: Side of the ray grid of the mask's depth; GOAE's rule finds nothing at 64.
+
+        Raises:
+            ConfigError: Unknown mixing.
+        """
+        super().__init__()
+        if mixing not in ("footprint", "published"):
+            raise ConfigError(f"mixing must be 'footprint' or 'published', got {mixing!r}")
+        self.encoder, self.alignment = encoder, alignment
+        self.register_buffer("mean_ws", mean_ws.detach().clone())
+        self.feature_size, self.mixing, self.resolution = feature_size, mixing, resolution
+
+    def encode(self, image: Tensor, camera: Camera, generator: Generator) -> Code:
+        """Code and mixed planes of images [B, 3, S, S] in [-1, 1] (arguments and errors as `forward`)."""
+        made = self(image, camera, generator)
+        return Code(made.ws, made.mixed)
+
+    def forward(self, image: Tensor, camera: Camera | Tensor, generator: Generator) -> Reconstruction:
+        """Reconstruct images.
+
+        Args:
+            image: [B, 3, S, S] in [-1, 1], background removed; brought to the sizes that the networks take.
+            camera: Saw the images; one each, or one for all.
+            generator: Can resume its synthesis, march, and (for 'footprint') knows its footprint.
+
+        Raises:
+            CapabilityError: It cannot.
+            InputError: Shapes that do not fit.
+        """
+        if not isinstance(generator, ResumableSynthesis):
+            raise CapabilityError(f"GOAE needs a generator whose synthesis resumes; {generator.spec.name!r}'s does not")
+        cameras = as_camera(camera).to(image.device).to(image.dtype).expand(image.shape[0])
+        ws = self.encoder(resized(image, self.encoder.settings.swin.image_size)).ws + self.mean_ws
+        features, skip = generator.features(ws, self.feature_size)
+        plain = generator.resume(features, skip, ws, self.feature_size)
+        rendered = cast(Generator, generator).render(plain, ws, cameras).image
+        lacking = self.alignment(resized(image, rendered.shape[-1]), rendered, features)
+        aligned = generator.resume(lacking.feature_map_adain, skip, ws, self.feature_size)
+        return Reconstruction(ws, plain, aligned, self._mixed(cast(Generator, generator), plain, aligned, cameras))
+
+    def _mixed(self, generator: Generator, plain: Tensor, aligned: Tensor, cameras: Camera) -> Tensor:
+        if self.mixing == "published":
+            return self._mixed_as_published(generator, plain, aligned, cameras)
+        occlusion = occlusion_mask(generator, aligned, cameras, self.resolution)
+        footprint = cast(Footprint, generator)  # the mask above has asked for it
+        soft = footprint.expand(footprint.smooth(occlusion))
+        return aligned.lerp(plain, soft)
+
+    def _mixed_as_published(self, generator: Generator, plain: Tensor, aligned: Tensor, cameras: Camera) -> Tensor:
+        if not isinstance(generator, Marching):
+            raise CapabilityError(f"GOAE's mix needs a generator that can march; {generator.spec.name!r} cannot")
+        if aligned.ndim != _PLANE_DIMENSIONS or aligned.shape[1] != 3 or aligned.shape[-1] != aligned.shape[-2]:
+            raise InputError(f"GOAE's published mix needs planes [B, 3, C, S, S], got {list(aligned.shape)}")
+        depth = generator.march(aligned.detach(), cameras, self.resolution).depth
+        hits = hit_map(cameras, depth, aligned.shape[-1], generator.spec.box)
+        return mix_planes(aligned, plain, visibility(hits))
+
+
+def resized(image: Tensor, size: int) -> Tensor:
+    """Bring [B, 3, S, S] to `size` by bicubic interpolation with antialiasing, as the published pipeline does."""
+    if image.shape[-1] == size:
+        return image
+    wanted = (size, size)
+    return F.interpolate(image, wanted, mode="bicubic", align_corners=False, antialias=True).clamp(-1, 1)
