@@ -100,14 +100,31 @@ def patch_losses(
     image = enlarged(generator, raw, features, ws)
     small = F.avg_pool2d(patch.image, image.shape[-1] // side)
     covered = F.avg_pool2d(patch.mask, image.shape[-1] // side)
-    inner = image.shape[-1] // side * MARGIN
+    scale = image.shape[-1] // side
+    inner = scale * MARGIN
     image, truth = image[..., inner:-inner, inner:-inner], patch.image[..., inner:-inner, inner:-inner]
     return {
         "patch_raw": weights.patch_raw * (raw - small).abs().mean(),
         "patch_mask": weights.mask * (opacity - covered).abs().mean(),
         "patch_image": weights.patch_image * (image - truth).abs().mean(),
         "patch_edges": weights.patch_edges * edge_difference(image, truth),
+        "frame": weights.patch_image * blank_frame_error(generator, ws[:1], scale * MARGIN),
     }
+
+
+def blank_frame_error(generator: PanoHead, ws: Tensor, width: int) -> Tensor:
+    """How far the border, `width` pixels wide, of an empty super-resolved picture is from white.
+
+    The inside of patches never shows super-resolution the frame's edge, where it sees padding instead of neighbours.
+    """
+    background = generator.background(ws, noise=SILENT)
+    if background is None:
+        return torch.zeros((), device=ws.device)
+    image = enlarged(generator, raw_colours(generator, background, ws), background, ws)
+    wrong = (image - 1).abs()
+    border = torch.ones_like(wrong[:1, :1])
+    border[..., width:-width, width:-width] = 0
+    return (wrong * border).sum() / (3 * len(ws) * border.sum())
 
 
 def raw_colours(generator: PanoHead, features: Tensor, ws: Tensor) -> Tensor:
