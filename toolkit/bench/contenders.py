@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,7 @@ from toolkit.files import file_sha256
 from toolkit.registry import unknown_name
 
 if TYPE_CHECKING:
-    from toolkit.interfaces import Generator
+    from toolkit.interfaces import Generator, Method
 
 ALL = "all"
 
@@ -52,7 +53,7 @@ def open_contenders(
         generator: What they invert into.
         options: Settings by method.
         weights: Checkpoints by method.
-        preset: Preset of all methods that know it.
+        preset: Preset of the methods that know it; the others keep their default.
 
     Raises:
         InputError: Options or weights for a method that is not compared.
@@ -62,12 +63,9 @@ def open_contenders(
         raise InputError(f"settings for method {stray!r}, which is not among --methods {', '.join(names)}")
     contenders, broken = [], {}
     for name in names:
-        chosen = dict(options.get(name, {}))
-        if preset is not None:
-            chosen.setdefault("preset", preset)
         path = weights.get(name)
         try:
-            method = load_method(name, generator, path, **chosen)
+            method, chosen = _open(name, generator, path, dict(options.get(name, {})), preset)
             contenders.append(Contender(name, method, chosen, "" if path is None else file_sha256(path)))
         except ConfigError:
             raise
@@ -76,3 +74,13 @@ def open_contenders(
         except Exception as error:  # a stranger's factory may raise anything
             broken[name] = f"{type(error).__name__}: {error}".splitlines()[0]
     return contenders, broken
+
+
+def _open(
+    name: str, generator: Generator, weights: Path | None, options: dict[str, Any], preset: str | None
+) -> tuple[Method, dict[str, Any]]:
+    """Build a method with the preset if it knows it; also what it was built with."""
+    if preset is not None and "preset" not in options:
+        with suppress(ConfigError):
+            return load_method(name, generator, weights, **options, preset=preset), {**options, "preset": preset}
+    return load_method(name, generator, weights, **options), options

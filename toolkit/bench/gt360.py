@@ -25,7 +25,7 @@ from toolkit.rendering.views import render_views
 if TYPE_CHECKING:
     from toolkit.interfaces import Generator
 
-SMALLEST_PART = 0.02
+SMALLEST_PART = 0.04
 """Share of a view's head below which its visible or occluded part says nothing (the rim, seen from behind)."""
 
 

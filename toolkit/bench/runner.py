@@ -114,7 +114,7 @@ def run_bench(
     task = _open_task(request, data, metrics, generator)
     work = _Work(request, generator, task, data)
     records = work.run(contenders, progress)
-    results = _results(request, generator, task, data, records)
+    results = _results(request, generator, task, contenders, records)
     _write(request.out, results)
     return results
 
@@ -186,7 +186,11 @@ class _Work:
 
 
 def _results(
-    request: BenchRequest, generator: Generator, task: Task, data: ImageFolder, records: dict[str, list[Record]]
+    request: BenchRequest,
+    generator: Generator,
+    task: Task,
+    contenders: Sequence[Contender],
+    records: dict[str, list[Record]],
 ) -> dict[str, Any]:
     spec, protocol = generator.spec, request.protocol
     origin = {"protocol": protocol.title, "data": request.data_name}
@@ -205,11 +209,12 @@ def _results(
     missing = [{"metric": name, "reason": reason} for name, reason in task.metrics.unavailable.items()]
     run = {
         "settings": {**protocol.model_dump(mode="json"), "name": protocol.title, "digest": protocol.digest},
-        "pictures": {"source": request.data, "domain": request.domain, "count": len(data), "cells": len(task.cells)},
+        "pictures": {"source": request.data, "domain": request.domain, "cells": len(task.cells)},
         "compared_at": f"{COMPARED_AT} px at most, bilinear, antialiased; smaller pictures as they are",
         "image_size": spec.image_size,
         "interval": INTERVALS["fid360" if protocol.kind == "fid360" else "paired"],
         "backend": request.backend,
+        "methods": {each.name: {"options": dict(each.options), "weights": each.weights} for each in contenders},
         "environment": run_provenance(seed=protocol.seed),
     }
     return plain(

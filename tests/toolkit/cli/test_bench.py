@@ -8,6 +8,7 @@ import torch
 from typer.testing import CliRunner, Result
 
 import toolkit.registry
+from toolkit.bench import open_contenders
 from toolkit.camera import Camera
 from toolkit.cli.main import app
 from toolkit.errors import ConfigError, InputError, ToolkitError
@@ -95,3 +96,17 @@ def test_wrong_usage_is_one_sentence(pictures: Path, arguments: list[object], ki
 def test_data_that_is_nothing_is_named(pictures: Path):
     with pytest.raises(InputError, match="neither a folder nor a data set"):
         run(*usual(pictures), "--methods", "mean", "--data", "heads361")
+
+
+def test_a_preset_is_for_the_methods_that_know_it(spherical: SphericalGenerator):
+    contenders, broken = open_contenders(["mean", "wplus"], spherical, {"wplus": {"steps": 3}}, {}, preset="fast")
+    assert broken == {}
+    assert [dict(each.options) for each in contenders] == [{}, {"steps": 3, "preset": "fast"}]
+    with pytest.raises(ConfigError, match="stepz"):
+        open_contenders(["wplus"], spherical, {"wplus": {"stepz": 3}}, {}, preset="fast")
+
+
+def test_a_method_that_cannot_be_built_is_returned_with_its_reason(spherical: SphericalGenerator, tmp_path: Path):
+    contenders, broken = open_contenders(["mean"], spherical, {}, {"mean": tmp_path / "none.safetensors"})
+    assert contenders == []
+    assert "mean" in broken
