@@ -9,6 +9,7 @@ super-resolution from patches rendered as at test time.
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -42,6 +43,18 @@ from toolkit_plugins.panohead.training.settings import MiniSettings
 
 CONFIG = "training/panohead-mini"
 RAY_FOLDER = Path("~/.cache/toolkit/rays")
+
+
+@torch.no_grad()
+def still_background(generator: PanoHead) -> None:
+    """Make the background that of the mean latent, whatever the code: an inversion must not paint the head there."""
+    if generator.bcg_synthesis is None:
+        return
+    mean = generator.backbone.mapping.w_avg[None]
+    for name, layer in generator.bcg_synthesis.named_modules():
+        if name.endswith("affine") and isinstance(layer, Dense) and layer.bias is not None:
+            layer.bias.copy_(layer(mean)[0])
+            layer.weight.zero_()
 
 
 def make_job(config: Path | None, overrides: Sequence[str], device: str) -> MiniJob:
@@ -209,9 +222,10 @@ class MiniJob(TrainingJob):
     @torch.no_grad()
     def export(self, path: Path) -> None:
         """Write the averaged weights in 16 bits, with the mean latent that truncation and W+ start from."""
-        generator = self.average.module
+        generator = copy.deepcopy(self.average.module)
         ws = generator.mapping(self.rays.latents.to(self.device), self.generator_front)
         generator.backbone.mapping.w_avg.copy_(ws[:, 0].mean(0))
+        still_background(generator)
         scores = {f"held_out_{name}": f"{value:.3f}" for name, value in self.held_out.score(generator).items()}
         about = {"licence": "Apache-2.0", "training": "toolkit train panohead-mini", **scores}
         save(generator, path, about | {"settings": self.settings.model_dump_json()}, dtype=torch.float16)
