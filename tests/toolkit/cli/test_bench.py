@@ -14,7 +14,7 @@ from toolkit.cli.main import app
 from toolkit.errors import ConfigError, InputError, ToolkitError
 from toolkit.registry import Registry, default_registry
 from toolkit.testing import plugin as testing_plugin
-from toolkit.testing.spherical import SphericalGenerator
+from toolkit.testing.spherical import BareSphericalGenerator, SphericalGenerator
 
 
 @pytest.fixture
@@ -106,7 +106,7 @@ def test_a_preset_is_for_the_methods_that_know_it(spherical: SphericalGenerator)
         open_contenders(["wplus"], spherical, {"wplus": {"stepz": 3}}, {}, preset="fast")
 
 
-def test_a_method_that_cannot_be_built_is_returned_with_its_reason(spherical: SphericalGenerator, tmp_path: Path):
-    contenders, broken = open_contenders(["mean"], spherical, {}, {"mean": tmp_path / "none.safetensors"})
-    assert contenders == []
-    assert "mean" in broken
+def test_a_method_that_cannot_be_built_is_returned_with_its_reason(bare: BareSphericalGenerator):
+    contenders, broken = open_contenders(["pti", "mean"], bare, {}, {})
+    assert [each.name for each in contenders] == ["mean"]
+    assert "Tunable" in broken["pti"] or "tun" in broken["pti"]

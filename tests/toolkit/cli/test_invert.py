@@ -68,10 +68,9 @@ def make_bad_picture(kind: str, folder: Path) -> Path:
         place.write_bytes(place.read_bytes()[: place.stat().st_size // 2])
     elif kind == "bomb":
         whole.save(place)
-        start = (
-            b"IHDR" + struct.pack(">II", 60_000, 60_000) + place.read_bytes()[24:29]
-        )  # a header may promise anything
-        place.write_bytes(place.read_bytes()[:12] + start + struct.pack(">I", zlib.crc32(start)) + b"rest")
+        png = place.read_bytes()
+        header = b"IHDR" + struct.pack(">II", 60_000, 60_000) + png[24:29]  # a header may promise anything
+        place.write_bytes(png[:12] + header + struct.pack(">I", zlib.crc32(header)) + png[33:])
     elif kind == "animation":
         place = folder / "animation.gif"
         whole.save(place)
