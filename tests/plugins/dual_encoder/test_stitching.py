@@ -13,7 +13,7 @@ from toolkit.registry import default_registry
 from toolkit.rendering.occlusion import occlusion_mask
 from toolkit.testing import conformance
 from toolkit.testing.spherical import BareSphericalGenerator, SphericalGenerator
-from toolkit_plugins.dual_encoder.stitching import FeatheredStitcher, HardStitcher, stitch_planes
+from toolkit_plugins.dual_encoder.stitching import BlurredStitcher, FeatheredStitcher, HardStitcher, stitch_planes
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +28,7 @@ def occlusion(spherical: SphericalGenerator, heads: Tensor) -> Tensor:
     return occlusion_mask(spherical, heads[:1], Camera.orbit(0.3), 64)
 
 
-@pytest.mark.parametrize("name", ["hard", "feathered"])
+@pytest.mark.parametrize("name", ["hard", "feathered", "blurred"])
 def test_registered_stitchers_keep_the_contract(name: str):
     conformance.check_stitcher(default_registry().load("stitcher", name)(), (3, 6, 8, 8))
 
@@ -51,25 +51,34 @@ def test_the_input_view_keeps_its_geometry(spherical: SphericalGenerator, heads:
     assert float((new_back - back).abs().mean()) > 0.005
 
 
-def test_feathering_changes_the_neighbourhood_of_seams_only(
-    spherical: SphericalGenerator, heads: Tensor, occlusion: Tensor
+@pytest.mark.parametrize("stitcher", [FeatheredStitcher(), BlurredStitcher()])
+def test_softened_seams_lie_between_the_two_heads(
+    stitcher: BlurredStitcher, spherical: SphericalGenerator, heads: Tensor, occlusion: Tensor
 ):
-    feathered = FeatheredStitcher()
-    assert isinstance(feathered, Softening)
+    assert isinstance(stitcher, Softening)
     assert not isinstance(HardStitcher(), Softening)
-    soft = feathered.soften(occlusion, spherical)
+    soft = stitcher.soften(occlusion, spherical)
     assert float(soft.min()) >= 0
     assert float(soft.max()) <= 1
     assert bool(((soft > 0) & (soft < 1)).any())
-    joined = stitch_planes(feathered, spherical, heads[:1], heads[1:], occlusion)
-    expected = torch.lerp(heads[:1], heads[1:], spherical.expand(soft))
-    torch.testing.assert_close(joined, expected)
+    joined = stitch_planes(stitcher, spherical, heads[:1], heads[1:], occlusion)
+    torch.testing.assert_close(joined, torch.lerp(heads[:1], heads[1:], spherical.expand(soft)))
     for value, source in ((0.0, heads[:1]), (1.0, heads[1:])):
         whole = torch.full_like(occlusion, value)
-        torch.testing.assert_close(stitch_planes(feathered, spherical, heads[:1], heads[1:], whole), source)
+        torch.testing.assert_close(stitch_planes(stitcher, spherical, heads[:1], heads[1:], whole), source)
 
 
-@pytest.mark.parametrize("stitcher", [HardStitcher(), FeatheredStitcher()])
+def test_feathering_leaves_what_the_view_sees_alone(spherical: SphericalGenerator, heads: Tensor, occlusion: Tensor):
+    seen = ~spherical.expand(occlusion).bool()
+    feathered, blurred = (
+        stitch_planes(stitcher, spherical, heads[:1], heads[1:], occlusion)
+        for stitcher in (FeatheredStitcher(), BlurredStitcher())
+    )
+    assert torch.equal(feathered[seen], heads[:1][seen])
+    assert not torch.equal(blurred[seen], heads[:1][seen])
+
+
+@pytest.mark.parametrize("stitcher", [HardStitcher(), FeatheredStitcher(), BlurredStitcher()])
 def test_gradients_are_those_of_the_formula(stitcher: HardStitcher, spherical: SphericalGenerator):
     source = torch.Generator().manual_seed(1)
     shape = (1, *spherical.spec.planes_shape)
