@@ -23,7 +23,10 @@ if TYPE_CHECKING:
     from toolkit.interfaces import Generator, GeneratorSpec
 
 RESOLUTION = 256
-"""Side of the ray grid: at PanoHead's own 64 px, pixels are further apart than texels."""
+"""Side of the ray grid: at PanoHead's own 64 px, pixels are further apart than texels.
+
+With the miniature's 64 texels, 128 finds 97 % and 64 finds 92 % of what 256 does, in a third and a tenth of the time.
+"""
 OPACITY = 0.5
 """Accumulated opacity above which a pixel shows a surface; the depth of emptier ones means nothing."""
 CLOSING = 1

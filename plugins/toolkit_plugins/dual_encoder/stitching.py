@@ -41,8 +41,8 @@ class BlurredStitcher(HardStitcher):
 class FeatheredStitcher(BlurredStitcher):
     """Fades in from the seam inwards: soft like the blur, but what the input view sees is kept as it is.
 
-    Rays also read entries beside the surface that they show. Here these stay the visible encoder's: between two heads of
-    the miniature, the input view changed a third less than with the bare mask, and with the blur twice as much.
+    Rays also read entries beside the surface that they show. Here these stay the visible encoder's: between two heads
+    of the miniature, the input view changed a third less than with the bare mask, and with the blur twice as much.
     """
 
     def soften(self, occupancy: Tensor, generator: Generator) -> Tensor:
