@@ -75,6 +75,10 @@ class Fid360:
         write_tensors(path, self._features(view.image), {"item": cell.id})
         return [{"features": path.name, "yaw": math.degrees(float(self.yaws[place]))}]
 
+    def holds(self, record: Record) -> bool:
+        """Whether the features that a record refers to are still there."""
+        return (self._folder / record["scores"][0]["features"]).is_file()
+
     def rows(self, frame: Frame, records: dict[str, list[Record]]) -> tuple[list[Record], list[Record]]:
         """Rows of the floor and of all methods; the interval is over independent draws of random heads."""
         sides = [self._random_side(self._generator, number) for number in range(self._protocol.random_sides)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -66,27 +67,26 @@ class Inversions:
         known = self._store.get(key)
         if known is not None and known["error"] is not None and not self._retry:
             raise CellError("invert", known["error"])
-        folder = self._folder / _file_name(contender.name) / f"{_file_name(item.id)}-{key[:8]}"
         if known is not None and known["error"] is None:
-            try:
-                return Inversion.load(folder)
-            except InputError:  # removed or damaged since: made again
-                pass
-        return self._make(contender, item, key, folder)
+            with suppress(InputError):  # removed or damaged since: made again
+                return Inversion.load(self._folder / known["folder"])
+        return self._make(contender, item, key)
 
     def record(self, contender: Contender, item: Item) -> Record | None:
         """How the inversion of an item went: seconds, peak memory, whether the method was warm."""
         return self._store.get(self.key(contender, item))
 
     def key(self, contender: Contender, item: Item) -> str:
-        """Identity of an inversion: method, its settings, generator, picture, camera, seed."""
+        """Identity of an inversion: method, its settings, generator, picture, camera, seed (not the picture's name)."""
         picture = hashlib.sha256(item.image.contiguous().numpy().tobytes()).hexdigest()
         camera = item.camera.label.flatten().tolist()
-        return key_of(contender.identity, self._generator.spec.fingerprint, item.id, picture, camera, self._seed)
+        return key_of(contender.identity, self._generator.spec.fingerprint, picture, camera, self._seed)
 
-    def _make(self, contender: Contender, item: Item, key: str, folder: Path) -> Inversion:
+    def _make(self, contender: Contender, item: Item, key: str) -> Inversion:
         device = device_of(self._generator)
-        facts: Record = {"method": contender.name, "item": item.id, "warm": contender.name in self._warm}
+        name = f"{_file_name(contender.name)}/{_file_name(item.id)}-{key[:8]}"
+        facts: Record = {"method": contender.name, "item": item.id, "warm": contender.name in self._warm,
+                         "folder": name}  # fmt: skip
         with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
             torch.manual_seed(self._seed)
             try:
@@ -94,7 +94,7 @@ class Inversions:
                     inversion = contender.method.invert(
                         item.image[None].to(device), item.camera.to(device), self._generator
                     )
-                with atomic_folder(folder) as unfinished:
+                with atomic_folder(self._folder / name) as unfinished:
                     inversion.save(unfinished)
             except OutputError:
                 raise
@@ -104,7 +104,7 @@ class Inversions:
                 raise CellError("invert", message) from error
         self._warm.add(contender.name)
         self._store.append(key, {**facts, "error": None, "seconds": effort.seconds, "peak_memory": effort.peak_mib})
-        return Inversion.load(folder)
+        return Inversion.load(self._folder / name)
 
 
 def _file_name(text: str) -> str:

@@ -64,6 +64,10 @@ class Reconstruction:
                 sayings.append(Saying(name, math.nan, 0, 0))
         return sayings
 
+    def holds(self, record: Record) -> bool:
+        """Records of this protocol refer to no files."""
+        return True
+
     def rows(self, frame: Frame, records: dict[str, list[Record]]) -> tuple[list[Record], list[Record]]:
         """Rows of all methods; no curves."""
         samples: dict[str, Metric] = self.metrics.samples

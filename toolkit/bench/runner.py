@@ -47,6 +47,10 @@ class Task(Protocol):
         """Work on one cell; raises CellError where that fails."""
         ...
 
+    def holds(self, record: Record) -> bool:
+        """Whether the files that a record refers to are still there."""
+        ...
+
     def rows(self, frame: Frame, records: dict[str, list[Record]]) -> tuple[list[Record], list[Record]]:
         """Rows and curves from the records of each method's cells."""
         ...
@@ -159,7 +163,7 @@ class _Work:
     def _record(self, contender: Contender, cell: Cell) -> Record:
         key = self._key(contender, cell)
         known = self._store.get(key)
-        if known is not None and not self._again(known):
+        if known is not None and self._stands(known):
             return known
         protocol = self._request.protocol
         facts: Record = {"protocol": protocol.title, "method": contender.name, "item": cell.id}
@@ -174,9 +178,11 @@ class _Work:
             return self._store.append(key, {**facts, "error": message, "stage": "score"})
         return self._store.append(key, {**facts, "error": None, "scores": scores})
 
-    def _again(self, known: Record) -> bool:
-        """Whether to repeat a known failure: where asked to, and always where only reading failed."""
-        return known["error"] is not None and (self._request.retry_failed or known["stage"] == "read")
+    def _stands(self, known: Record) -> bool:
+        """Whether a record needs no repetition; failures do where asked to, and always where only reading failed."""
+        if known["error"] is not None:
+            return not self._request.retry_failed and known["stage"] != "read"
+        return self._task.holds(known)
 
     def _key(self, contender: Contender, cell: Cell) -> str:
         protocol, task = self._request.protocol, self._task

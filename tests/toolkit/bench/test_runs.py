@@ -139,7 +139,10 @@ def test_fid360_has_a_floor_and_the_generators_own_heads_are_near_it(
     assert all(row["low"] <= row["value"] <= row["high"] and row["n"] == 8 for row in values.values())
     assert {row["backend"] for row in values.values()} == {"embedded"}
     assert results["unavailable"] == []  # the reference's FID is another backend's
-    assert run_bench(request, spherical, [contender("random", None), contender("one head", 0)]) == results
+    shutil.rmtree(tmp_path / "features")
+    again = contender("one head", 0)
+    assert run_bench(request, spherical, [contender("random", None), again]) == results
+    assert again.method.calls == 0  # only features are computed anew
 
 
 def test_fid360_without_a_network_is_one_sentence_before_any_work(
@@ -171,4 +174,5 @@ def test_results_of_another_protocol_stay_in_the_folder(
         run_bench(BenchRequest(protocol(kind, "l2"), str(heads_folder), tmp_path, 2), spherical, [contender("m")])
     results = json.loads((tmp_path / "results.json").read_text())
     assert {row["protocol"] for row in results["rows"]} == {"reconstruction", "gt360"}
+    assert len(list((tmp_path / "inversions" / "m").iterdir())) == 3  # subject 0's front serves both
     assert set(results["runs"]) == {f"{kind} on {heads_folder.name}" for kind in ("reconstruction", "gt360")}
