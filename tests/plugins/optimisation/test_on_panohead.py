@@ -13,7 +13,14 @@ from toolkit_plugins.optimisation.wplus import open_wplus
 
 pytest.importorskip("toolkit_plugins.panohead")
 
-QUICK = {"perceptual": "pyramid", "samples": 64}
+QUICK = {
+    "perceptual": "pyramid",
+    "samples": 64,
+    "lr": 0.05,
+    "shared": 0.3,
+    "centre_weight": 0.003,
+    "layer_weight": 0.003,
+}
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,19 @@ from toolkit.losses.reconstruction import l2
 from toolkit.testing.spherical import SphericalGenerator
 from toolkit_plugins.optimisation.pivotal_tuning import open_pti
 
-OPTIONS = {"perceptual": "pyramid", "samples": 64, "steps": 8, "tuning_steps": 8, "tuning_lr": 2e-3, "view_weight": 0.0}
+OPTIONS = {
+    "perceptual": "pyramid",
+    "samples": 64,
+    "steps": 8,
+    "lr": 0.05,
+    "shared": 0.3,
+    "centre_weight": 0.003,
+    "layer_weight": 0.003,
+    "tuning_steps": 8,
+    "tuning_lr": 2e-3,
+    "view_weight": 0.0,
+    "view_interval": 1,
+}
 
 
 @pytest.fixture(scope="module")

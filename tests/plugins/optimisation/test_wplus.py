@@ -12,7 +12,14 @@ from toolkit_plugins.optimisation.mean import open_mean
 from toolkit_plugins.optimisation.statistics import latent_statistics
 from toolkit_plugins.optimisation.wplus import open_wplus
 
-QUICK = {"perceptual": "pyramid", "samples": 64}
+QUICK = {
+    "perceptual": "pyramid",
+    "samples": 64,
+    "lr": 0.05,
+    "shared": 0.3,
+    "centre_weight": 0.003,
+    "layer_weight": 0.003,
+}
 
 
 def test_it_finds_a_code_that_shows_the_photo_better_than_the_mean_head(generator, photo, camera):
