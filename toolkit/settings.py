@@ -10,8 +10,8 @@ import yaml
 from toolkit.errors import ConfigError
 
 
-def parse_settings(pairs: Iterable[str]) -> dict[str, Any]:
-    """Parse `key=value` strings; a value is read as YAML (numbers, true/false, lists, text).
+def parse_settings(pairs: Iterable[str], option: str = "--set") -> dict[str, Any]:
+    """Parse `key=value` strings; a value is read as YAML (numbers, true/false, lists, text); errors name the option.
 
     Raises:
         ConfigError: No `=`, an empty key, a key given twice, or a value that is not YAML.
@@ -21,12 +21,12 @@ def parse_settings(pairs: Iterable[str]) -> dict[str, Any]:
         key, separator, text = pair.partition("=")
         key = key.strip()
         if not separator or not key:
-            raise ConfigError(f"--set takes key=value, got {pair!r}")
+            raise ConfigError(f"{option} takes key=value, got {pair!r}")
         if key in settings:
-            raise ConfigError(f"--set {key} was given twice")
+            raise ConfigError(f"{option} {key} was given twice")
         try:
             settings[key] = yaml.safe_load(text)
         except yaml.YAMLError as error:
             problem = getattr(error, "problem", None) or str(error).splitlines()[0]
-            raise ConfigError(f"--set {key}: {text!r} is not a value: {problem}") from error
+            raise ConfigError(f"{option} {key}: {text!r} is not a value: {problem}") from error
     return settings

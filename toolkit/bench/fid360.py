@@ -160,8 +160,12 @@ def check_distributions(metrics: OpenMetrics) -> list[str]:
     """
     names = metrics.taking("distribution")
     if not names:
-        reasons = "; ".join(metrics.unavailable.values()) or "no such metric is installed for this backend"
-        raise InputError(f"fid360 has no network to compare distributions with: {reasons}")
+        by_reason: dict[str, list[str]] = defaultdict(list)
+        for name, reason in metrics.unavailable.items():
+            by_reason[reason].append(name)
+        reasons = [f"{', '.join(found)}: {reason}" for reason, found in by_reason.items()]
+        why = "; ".join(reasons) or "no such metric is installed for this backend"
+        raise InputError(f"fid360 has no network to compare distributions with ({why})")
     return names
 
 

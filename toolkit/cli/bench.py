@@ -112,7 +112,7 @@ def _by_method(texts: list[str]) -> dict[str, dict[str, Any]]:
     from toolkit.settings import parse_settings
 
     found: dict[str, dict[str, Any]] = {}
-    for key, value in parse_settings(texts).items():
+    for key, value in parse_settings(texts, "--option").items():
         method, separator, name = key.partition(".")
         if not separator or not method or not name:
             raise InputError(f"--option takes METHOD.KEY=VALUE, got {key!r}")

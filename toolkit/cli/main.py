@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from types import FrameType
@@ -67,6 +68,8 @@ def _global_options(
 
 def main() -> None:
     """Run the program; exit codes: 0 done, 1 some work failed, 2 wrong usage or input, 130/143 interrupted."""
+    # torch's threads would burn whole cores waiting for each other on a machine that also does something else
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     signal.signal(signal.SIGTERM, _terminate)
     try:
         app(prog_name="toolkit")

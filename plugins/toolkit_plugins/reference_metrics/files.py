@@ -42,7 +42,7 @@ VGG16 = ReferenceFile(
 )
 INCEPTION = ReferenceFile(
     "pt_inception-2015-12-05-6726825d.pth",
-    "fid and kid",
+    "Inception (of fid and kid)",
     "the releases page of github.com/mseitzer/pytorch-fid",
     "6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2",
 )

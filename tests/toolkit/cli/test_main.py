@@ -129,6 +129,14 @@ def test_training_on_a_device_that_is_not_there_is_refused_before_anything_is_ma
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.usefixtures("stand_in")
+@pytest.mark.parametrize("text", ["wplus", "mean.samples", "samples=3", ".=3"])
+def test_a_bad_option_of_the_bench_is_named_as_what_it_is(program, tmp_path: Path, text: str) -> None:
+    ended = program("bench", "--methods", "mean", "--option", text, "--out", tmp_path / "bench")
+    assert ended.code == 2 and ended.err.startswith("error: --option takes ") and ended.err.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
+
+
 SLOW = """
 import sys, time
 from pathlib import Path
