@@ -112,8 +112,8 @@ def run_bench(
     metrics = open_metrics(request.protocol.metrics, request.backend, spec.world, spec.image_size)
     if request.protocol.kind == "fid360":
         check_distributions(metrics)  # before pictures are made
-    if progress is not None:
-        progress.note(f"opening {request.data} (a procedural data set is made first)")
+    if progress is not None and not Path(request.data).exists():
+        progress.note(f"making pictures of {request.data} (those that are not there yet)")
     data = open_data(request.data, request.protocol, spec, request.out, request.limit, request.domain)
     task = _open_task(request, data, metrics, generator)
     work = _Work(request, generator, task, data)
