@@ -199,7 +199,7 @@ class _Work:
         progress.stage("show")
         with atomic_folder(folder) as unfinished:
             inversion.save(unfinished)
-            write_products(unfinished, inversion, self.generator, prepared.image, self.products)
+            write_products(unfinished, inversion, self.generator, prepared.image, self.products, progress.note)
         return "done"
 
     def _request(self) -> dict[str, Any]:

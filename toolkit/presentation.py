@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -44,6 +44,7 @@ def write_products(
     generator: Generator,
     input_image: Tensor | None,
     products: Products | None = None,
+    note: Callable[[str], None] | None = None,
 ) -> list[Path]:
     """Write `views.png` and what `products` asks for (`orbit.mp4`, `mesh.glb`, `viewer.html`) into a folder.
 
@@ -53,6 +54,7 @@ def write_products(
         generator: The generator that it was made with.
         input_image: [1, 3, S, S] in [-1, 1], shown beside the reconstruction.
         products: Which files; None means all.
+        note: Told when the head has no surface to make a mesh of; None raises the error.
 
     Returns:
         The files.
@@ -68,7 +70,12 @@ def write_products(
     if wanted.video:
         files.append(write_orbit(folder / "orbit.mp4", inversion, generator))
     if wanted.mesh:
-        files.append(write_mesh(folder / "mesh.glb", inversion, generator))
+        try:
+            files.append(write_mesh(folder / "mesh.glb", inversion, generator))
+        except InputError as error:
+            if note is None:
+                raise
+            note(f"no mesh.glb: {error}")
     if wanted.viewer:
         files.append(write_viewer(folder / "viewer.html", inversion, generator))
     return files

@@ -9,6 +9,7 @@ import torch
 from PIL import Image
 
 import toolkit.inverting as inverting
+import toolkit.presentation as presentation
 from toolkit.camera import Camera
 from toolkit.errors import ConfigError, InputError, OutputError
 from toolkit.interfaces import Generator
@@ -135,6 +136,20 @@ def test_interruption_keeps_finished_results_whole(bench: Path, monkeypatch: pyt
         run(bench, "good.png", "second.png")
     assert [path.name for path in (bench / "out").iterdir()] == ["good"]
     Inversion.load(bench / "out" / "good")
+
+
+def test_a_head_without_a_surface_is_kept_without_a_mesh(bench: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def without_surface(*_: object) -> None:
+        raise InputError("the density never crosses the level")
+
+    monkeypatch.setattr(presentation, "write_mesh", without_surface)
+    listener = Listener()
+    (outcome,) = invert_photos(
+        [bench / "good.png"], bench / "out", method="guess", generator="spherical", progress=listener,
+        photo=PhotoOptions(camera=bench / "camera.json", background="keep"), products=Products(False, True, False),
+    )  # fmt: skip
+    assert outcome.status == "done" and "note" in listener.heard
+    assert not (bench / "out" / "good" / "mesh.glb").exists()
 
 
 def test_photos_of_one_name_get_folders_of_their_own() -> None:
