@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from toolkit.interfaces import Generator, GeneratorSpec
     from toolkit.inversion import Inversion
 
-FRAMES = 120
-FPS = 30
+FRAMES = 72
+FPS = 24
 SWING = 0.5
 """How far the camera moves up and down, in PanoHead's vertical angle (about 18 degrees of pitch each way)."""
 _TILT = 0.05
