@@ -138,8 +138,9 @@ def test_a_bad_option_of_the_bench_is_named_as_what_it_is(program, tmp_path: Pat
 
 
 SLOW = """
-import sys, time
+import signal, sys, time
 from pathlib import Path
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a background shell starts its children deaf to it
 import toolkit.inverting as inverting
 from toolkit.registry import Registration, default_registry
 default_registry().registrations["generator", "panohead-mini"] = Registration(

@@ -144,6 +144,5 @@ class MiniSettings(Config):
             blind_mapping=True,
             about=About(
                 name="panohead-mini", world="embedded", licence="Apache-2.0", truncation=1.0, face_points=face_points,
-                background=(1.0, 1.0, 1.0),
             ),
         )  # fmt: skip
