@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import sysconfig
@@ -19,8 +20,12 @@ ROOT = Path(__file__).parent.parent
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The bin folder of an environment that holds the wheel; dependencies come from the running environment."""
     place = tmp_path_factory.mktemp("wheel")
+    # a copy, so that what an earlier build left in the tree cannot get into the wheel
+    tree = shutil.copytree(
+        ROOT, place / "tree", ignore=shutil.ignore_patterns(".*", "build", "dist", "out", "*.egg-info")
+    )
     subprocess.run(
-        [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", place, ROOT],
+        [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", place, tree],
         check=True, env=os.environ | {"PIP_DISABLE_PIP_VERSION_CHECK": "1"},
     )  # fmt: skip
     (wheel,) = place.glob("toolkit-*.whl")
@@ -32,7 +37,6 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return place / "env" / "bin"
 
 
-@pytest.mark.slow
 def test_a_photo_is_inverted_from_the_root_folder(installed: Path, tmp_path: Path) -> None:
     where = subprocess.run(
         [installed / "python", "-c", "import toolkit, toolkit_plugins, toolkit_configs; print(toolkit.__file__)"],
