@@ -16,6 +16,7 @@ from toolkit.files import atomic_folder, check_folder_place, file_sha256
 from toolkit.inversion import Inversion
 from toolkit.presentation import Products, write_products
 from toolkit.registry import default_registry
+from toolkit.rendering.views import device_of
 
 if TYPE_CHECKING:
     from toolkit.interfaces import Generator, Method
@@ -183,7 +184,7 @@ class _Work:
         )
         for note in prepared.notes:
             progress.note(note)
-        device = next(iter(self.generator.state_dict().values())).device  # type: ignore[attr-defined]  # a Module
+        device = device_of(self.generator)
         progress.stage("invert")
         inversion = self.inverter.invert(prepared.image.to(device), prepared.camera.to(device), self.generator)
         inversion.provenance.update(

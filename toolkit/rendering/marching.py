@@ -215,7 +215,7 @@ def _accumulate(
     density, features = _evaluate(field, rays, coarse, keep)
     if importance is None:
         weights = interval_weights(coarse, density)
-        result = None if features is None else _blend(features, _node_weights(weights))
+        result = None if features is None else blend(features, node_weights(weights))
         return _summed(result, Trace(coarse, None, None, coarse, density, weights))
     first_weights = interval_weights(coarse.detach(), density.detach())
     fine = importance_depths(coarse, first_weights, importance)
@@ -226,9 +226,9 @@ def _accumulate(
     result = None
     if features is not None and fine_features is not None:
         # weights go back to the samples' own places: many times fewer numbers move than if features were sorted
-        node = torch.zeros_like(densities).scatter(-1, order, _node_weights(weights))
+        node = torch.zeros_like(densities).scatter(-1, order, node_weights(weights))
         split = coarse.shape[-1]
-        result = _blend(features, node[..., :split]) + _blend(fine_features, node[..., split:])
+        result = blend(features, node[..., :split]) + blend(fine_features, node[..., split:])
     return _summed(result, Trace(coarse, first_weights, fine, depths, densities, weights))
 
 
@@ -260,12 +260,12 @@ def _evaluate_kept(field: _AnyField, points: Tensor, kept: Tensor) -> tuple[Tens
     return density.masked_fill(~kept, EMPTY_DENSITY), features
 
 
-def _node_weights(weights: Tensor) -> Tensor:
+def node_weights(weights: Tensor) -> Tensor:
     """What each sample [..., S] contributes, as intervals [..., S - 1] use the mean of their two ends."""
     return (F.pad(weights, (0, 1)) + F.pad(weights, (1, 0))) / 2
 
 
-def _blend(features: Tensor, node: Tensor) -> Tensor:
+def blend(features: Tensor, node: Tensor) -> Tensor:
     """Sum features [B, C, R, S] over samples with weights [B, R, S]."""
     return (features * node[:, None]).sum(dim=-1)
 

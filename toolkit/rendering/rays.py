@@ -25,6 +25,15 @@ def camera_rays(camera: Camera | Tensor, resolution: int) -> Rays:
     return Rays(origins[:, None], directions)
 
 
+def rays_through(cameras: Camera, places: Tensor) -> Rays:
+    """Rays of B cameras without skew through image coordinates [B, M, 2] (0..1, x right, y down)."""
+    intrinsics = cameras.intrinsics
+    focal = intrinsics[:, [0, 1], [0, 1]][:, None]
+    local = torch.cat([(places - intrinsics[:, None, :2, 2]) / focal, torch.ones_like(places[..., :1])], -1)
+    directions = torch.nn.functional.normalize(local @ cameras.rotation.transpose(1, 2), dim=-1)
+    return Rays(cameras.position[:, None], directions)
+
+
 def points_on(rays: Rays, depths: Tensor) -> Tensor:
     """Points [B, R, S, 3] at depths [B, R, S] along rays."""
     return rays.origins[:, :, None] + depths[..., None] * rays.directions[:, :, None]

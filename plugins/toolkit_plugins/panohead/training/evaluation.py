@@ -13,7 +13,6 @@ from toolkit.camera import Camera
 from toolkit.interfaces import ProceduralHeads
 from toolkit.weights.tensors import read_metadata, read_tensors, write_tensors
 from toolkit_plugins.panohead.generator import PanoHead
-from toolkit_plugins.panohead.training.rays import unit_latent
 
 YAWS = (0, 40, 90, 180, 270)
 _VERSION = 2
@@ -75,7 +74,7 @@ def _psnr(error: Tensor) -> float:
 
 
 def _truth(heads: ProceduralHeads, count: int, size: int) -> dict[str, Tensor]:
-    latents = [unit_latent(heads.latent("val", 0, index)) for index in range(count)]
+    latents = [heads.latent("val", 0, index) for index in range(count)]
     images, masks = [], []
     for latent in latents:
         views = [_view(heads, latent, camera, size) for camera in cameras()]

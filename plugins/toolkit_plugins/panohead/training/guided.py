@@ -11,7 +11,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from toolkit.rendering.marching import Field, interval_weights
+from toolkit.rendering.marching import Field, blend, interval_weights, node_weights
 from toolkit.rendering.rays import Rays, points_on
 
 
@@ -80,10 +80,11 @@ def guided_march(field: Field, rays: Rays, hits: Tensor, depths: Tensor, is_free
     density = density.reshape(depths.shape)
     features = features.unflatten(2, depths.shape[1:])
     weights = interval_weights(depths, density)
-    node = (torch.nn.functional.pad(weights, (0, 1)) + torch.nn.functional.pad(weights, (1, 0))) / 2
     fog = 1 - torch.exp(-torch.nn.functional.softplus(density - 1) * step)
     free_space = (fog * is_free).sum() / is_free.sum().clamp_min(1)
-    return Guided((features * node[:, None]).sum(-1), weights.sum(-1), free_space, _occupancy(density, hits, depths))
+    return Guided(
+        blend(features, node_weights(weights)), weights.sum(-1), free_space, _occupancy(density, hits, depths)
+    )
 
 
 def _occupancy(density: Tensor, hits: Tensor, depths: Tensor) -> Tensor:

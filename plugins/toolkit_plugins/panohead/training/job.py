@@ -25,6 +25,7 @@ from toolkit.camera import Camera
 from toolkit.configuration import config_path, load_config
 from toolkit.nn.dense import Dense
 from toolkit.registry import default_registry
+from toolkit.rendering.rays import rays_through
 from toolkit.training.averaging import WeightAverage
 from toolkit.training.job import TrainingJob
 from toolkit_plugins.panohead.generator import PanoHead
@@ -34,7 +35,6 @@ from toolkit_plugins.panohead.training.objective import (
     PatchBatch,
     RayBatch,
     patch_losses,
-    patch_rays,
     ray_losses,
     total,
 )
@@ -156,7 +156,7 @@ class MiniJob(TrainingJob):
         owner, camera = torch.from_numpy(heads)[:, None], picks // rays
         places = data.places[owner, camera, picks % rays]
         labels = data.cameras[owner, camera].flatten(0, 1)
-        bundle = patch_rays(Camera(labels), places.flatten(0, 1)[:, None])
+        bundle = rays_through(Camera(labels), places.flatten(0, 1)[:, None])
         shape = (len(heads), self.settings.rays, 3)
         colours = data.colours[owner, camera, picks % rays].float() / 127.5 - 1
         return RayBatch(*(part.to(self.device) for part in (
@@ -180,7 +180,7 @@ class MiniJob(TrainingJob):
         places = torch.stack([columns, rows], -1)
         rows_seen, columns_seen = (slice(start * scale, (start + side) * scale) for start in (row, column))
         picture = data.patch_images[owner, pick][:, :, rows_seen, columns_seen].float()
-        rays = patch_rays(Camera(data.patch_cameras[owner, pick]), places.flatten(1, 2))
+        rays = rays_through(Camera(data.patch_cameras[owner, pick]), places.flatten(1, 2))
         rays = type(rays)(rays.origins.to(self.device), rays.directions.to(self.device))
         picture = picture.to(self.device)
         return PatchBatch(rays, places.to(self.device), picture[:, :3] / 127.5 - 1, picture[:, 3:] / 255)

@@ -10,7 +10,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from toolkit.camera import Camera
 from toolkit.nn.synthesis import Noise
 from toolkit.rendering.marching import march
 from toolkit.rendering.rays import Rays
@@ -149,15 +148,6 @@ def edge_difference(image: Tensor, truth: Tensor) -> Tensor:
 def total(losses: Mapping[str, Tensor]) -> Tensor:
     """Sum of weighted losses."""
     return torch.stack(list(losses.values())).sum()
-
-
-def patch_rays(cameras: Camera, places: Tensor) -> Rays:
-    """Rays of B cameras through image coordinates [B, M, 2]."""
-    intrinsics = cameras.intrinsics
-    focal = intrinsics[:, [0, 1], [0, 1]][:, None]
-    local = torch.cat([(places - intrinsics[:, None, :2, 2]) / focal, torch.ones_like(places[..., :1])], -1)
-    directions = F.normalize(local @ cameras.rotation.transpose(1, 2), dim=-1)
-    return Rays(cameras.position[:, None], directions)
 
 
 def _background_at(generator: PanoHead, ws: Tensor, places: Tensor) -> Tensor:

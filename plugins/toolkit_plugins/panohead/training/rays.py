@@ -19,6 +19,7 @@ from torch import Tensor
 from toolkit.camera import Camera
 from toolkit.interfaces import ProceduralHeads
 from toolkit.registry import default_registry
+from toolkit.rendering.rays import rays_through
 from toolkit.weights.tensors import read_metadata, read_tensors, write_tensors
 
 _VERSION = 1
@@ -57,7 +58,7 @@ class HeadRays:
     """The shards of a plan, joined: H heads, K cameras, R rays a camera, Q patches of side P (times `upsampling`)."""
 
     latents: Tensor
-    """[H, z], unit RMS: what the generator's mapping makes of a latent anyway."""
+    """[H, z], RMS 1."""
     cameras: Tensor
     """[H, K, 25]."""
     places: Tensor
@@ -76,11 +77,6 @@ class HeadRays:
     def __len__(self) -> int:
         """Number of heads."""
         return len(self.latents)
-
-
-def unit_latent(latent: Tensor) -> Tensor:
-    """Scale a latent [z] to RMS 1, as the mapping network does with its input."""
-    return latent * latent.square().mean().add(1e-8).rsqrt()
 
 
 def prepare_rays(plan: RayPlan, folder: Path, workers: int = 2, shard: int = 50) -> HeadRays:
@@ -118,7 +114,7 @@ def _make_shard(work: tuple[RayPlan, int, int, Path]) -> None:
 
 def _look_at_head(heads: ProceduralHeads, plan: RayPlan, index: int) -> dict[str, Tensor]:
     random = np.random.Generator(np.random.PCG64(np.random.SeedSequence([plan.seed, index, 7])))
-    latent = unit_latent(heads.latent(plan.split, plan.seed, index))
+    latent = heads.latent(plan.split, plan.seed, index)
     landmarks = heads.landmarks(latent)
     cameras = _cameras_around(plan, random)
     places = torch.stack([_places(camera, landmarks, plan, random) for camera in cameras])
@@ -131,8 +127,10 @@ def _look_at_head(heads: ProceduralHeads, plan: RayPlan, index: int) -> dict[str
     patch_places = torch.stack([columns[:, None, :].expand(-1, side, -1), rows[:, :, None].expand(-1, -1, side)], -1)
     looks = [(camera, place) for camera, place in zip(cameras, places, strict=True)]
     looks += [(camera, place.reshape(-1, 2)) for camera, place in zip(patch_cameras, patch_places, strict=True)]
-    rays = [rays_through(camera, place) for camera, place in looks]
-    seen = heads.trace(latent, torch.cat([ray[0] for ray in rays]), torch.cat([ray[1] for ray in rays]))
+    rays = [rays_through(camera, place[None]) for camera, place in looks]
+    origins = torch.cat([ray.origins.expand_as(ray.directions)[0] for ray in rays])
+    directions = torch.cat([ray.directions[0] for ray in rays])
+    seen = heads.trace(latent, origins, directions)
     single = plan.cameras * plan.rays_per_camera
     patch = torch.cat([seen.rgb[single:], seen.hit[single:, None] * 2.0 - 1], 1)
     patch = patch.reshape(plan.patches, side, side, 4).permute(0, 3, 1, 2)
@@ -186,11 +184,3 @@ def _patches(landmarks: Tensor, plan: RayPlan, random: np.random.Generator) -> t
         corners.append(torch.from_numpy(np.clip(corner, 0, plan.grid - plan.patch)).long())
         cameras.append(camera)
     return cameras, torch.stack(corners)
-
-
-def rays_through(camera: Camera, places: Tensor) -> tuple[Tensor, Tensor]:
-    """Origins and unit directions [R, 3] of one camera's rays through image coordinates [R, 2] (0..1)."""
-    intrinsics = camera.intrinsics[0]
-    local = torch.cat([(places - intrinsics[:2, 2]) / intrinsics[[0, 1], [0, 1]], torch.ones_like(places[:, :1])], 1)
-    directions = torch.nn.functional.normalize(local @ camera.rotation[0].T, dim=1)
-    return camera.position.expand_as(directions), directions
