@@ -29,7 +29,7 @@ from toolkit.rendering.rays import rays_through
 from toolkit.training.averaging import WeightAverage
 from toolkit.training.job import TrainingJob
 from toolkit_plugins.panohead.generator import PanoHead
-from toolkit_plugins.panohead.loading import build, save
+from toolkit_plugins.panohead.loading import build, load, save
 from toolkit_plugins.panohead.training.evaluation import HeldOut, sheet_of
 from toolkit_plugins.panohead.training.objective import (
     PatchBatch,
@@ -40,6 +40,7 @@ from toolkit_plugins.panohead.training.objective import (
 )
 from toolkit_plugins.panohead.training.rays import HeadRays, prepare_rays
 from toolkit_plugins.panohead.training.settings import MiniSettings
+from toolkit_plugins.panohead.training.widening import widen
 
 CONFIG = "training/panohead-mini"
 RAY_FOLDER = Path("~/.cache/toolkit/rays")
@@ -81,6 +82,8 @@ class MiniJob(TrainingJob):
         points = tuple((float(x), float(y), float(z)) for x, y, z in mean_face)
         torch.manual_seed(settings.seed)
         self.generator = self._started(build(settings.generator_config(self.heads.latent_dim, points)))
+        if settings.start is not None:
+            widen(load(Path(settings.start).expanduser()), self.generator)
         self.average = WeightAverage(self.generator)
         self.optimiser = self._optimiser()
         self.held_out = HeldOut(self.heads, settings.evaluation_heads, settings.network.image_size, folder)
@@ -152,7 +155,8 @@ class MiniJob(TrainingJob):
     def _ray_batch(self, heads: np.ndarray, random: np.random.Generator) -> RayBatch:
         data = self.rays
         _, cameras, rays, _ = data.places.shape
-        picks = torch.from_numpy(random.integers(cameras * rays, size=(len(heads), self.settings.rays)))
+        picks = random.integers(cameras * rays, size=(len(heads), self.settings.rays))
+        picks = torch.from_numpy(self._more_of_the_face(heads, picks, random))
         owner, camera = torch.from_numpy(heads)[:, None], picks // rays
         places = data.places[owner, camera, picks % rays]
         labels = data.cameras[owner, camera].flatten(0, 1)
@@ -163,6 +167,17 @@ class MiniJob(TrainingJob):
             bundle.origins.reshape(shape), bundle.directions.reshape(shape), places, colours,
             data.depths[owner, camera, picks % rays],
         )))  # fmt: skip
+
+    def _more_of_the_face(self, heads: np.ndarray, picks: np.ndarray, random: np.random.Generator) -> np.ndarray:
+        """Ray numbers [B, R] whose first `face_share` point into the face box, where people look first."""
+        _, cameras, rays, _ = self.rays.places.shape
+        count, face_rays = int(self.settings.face_share * picks.shape[1]), self.rays.face_rays
+        if count and face_rays:
+            for row, head in enumerate(heads):
+                facing = np.flatnonzero(self.rays.facing[head])
+                chosen = random.integers(len(facing) * face_rays, size=count)
+                picks[row, :count] = facing[chosen // face_rays] * rays + chosen % face_rays
+        return picks
 
     def _patch_batch(self, heads: np.ndarray, random: np.random.Generator) -> PatchBatch:
         data, side, scale = (
@@ -196,9 +211,10 @@ class MiniJob(TrainingJob):
         planes = self.generator.planes(ws, noise="none")
         losses = ray_losses(self.generator, planes, ws, rays, self.settings.losses, source)
         if patch is not None:
-            some, samples = len(patch.image), self.settings.patch_samples
+            some, samples, every = len(patch.image), self.settings.patch_samples, self.settings.frame_every
+            frame = float(every) if step % every == 0 else 0.0
             losses |= patch_losses(
-                self.generator, planes[:some], ws[:some], patch, self.settings.losses, samples, source
+                self.generator, planes[:some], ws[:some], patch, self.settings.losses, samples, source, frame
             )
         self.optimiser.zero_grad(set_to_none=True)
         total(losses).backward()

@@ -82,8 +82,12 @@ def patch_losses(
     weights: LossSettings,
     samples: tuple[int, int],
     source: torch.Generator,
+    frame: float = 1.0,
 ) -> dict[str, Tensor]:
-    """Losses of patches rendered as at test time (no depth known), raw and super-resolved, weighted."""
+    """Losses of patches rendered as at test time (no depth known), raw and super-resolved, weighted.
+
+    `frame` multiplies the loss of an empty picture's frame, which is not rendered where it is 0.
+    """
     settings = replace(generator.march_settings, count=samples[0], importance=samples[1])
     volumes = generator.volumes(planes)
     marched = march(
@@ -107,7 +111,9 @@ def patch_losses(
         "patch_mask": weights.mask * (opacity - covered).abs().mean(),
         "patch_image": weights.patch_image * (image - truth).abs().mean(),
         "patch_edges": weights.patch_edges * edge_difference(image, truth),
-        "frame": weights.patch_image * blank_frame_error(generator, ws[:1], scale * MARGIN),
+        "frame": weights.patch_image * frame * blank_frame_error(generator, ws[:1], scale * MARGIN)
+        if frame
+        else torch.zeros(()),
     }
 
 

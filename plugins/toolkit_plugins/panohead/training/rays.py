@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from functools import cached_property
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -23,6 +24,8 @@ from toolkit.rendering.rays import rays_through
 from toolkit.weights.tensors import read_metadata, read_tensors, write_tensors
 
 _VERSION = 1
+_FACING = 0.3
+"""Cosine of the yaw above which a camera sees the face."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +76,14 @@ class HeadRays:
     """[H, Q, 2] row and column of the first ray on the grid."""
     patch_images: Tensor
     """[H, Q, 4, uP, uP] uint8: colour on white, mask."""
+    face_rays: int
+    """How many rays of a camera that faces the head fall into the face box: the first ones."""
+
+    @cached_property
+    def facing(self) -> np.ndarray:
+        """Which cameras [H, K] see the face."""
+        yaws = Camera(self.cameras.flatten(0, 1)).angles().yaw
+        return (yaws.cos() > _FACING).reshape(self.cameras.shape[:2]).numpy()
 
     def __len__(self) -> int:
         """Number of heads."""
@@ -98,7 +109,7 @@ def prepare_rays(plan: RayPlan, folder: Path, workers: int = 2, shard: int = 50)
             list(pool.map(_make_shard, missing))
     parts = [read_tensors(file)[0] for file in files]
     joined = {key: torch.cat([part[key] for part in parts])[: plan.heads] for key in parts[0]}
-    return HeadRays(**joined)
+    return HeadRays(**joined, face_rays=int(plan.face_share * plan.rays_per_camera))
 
 
 def _fits(file: Path, plan: RayPlan) -> bool:
@@ -161,7 +172,7 @@ def _pitch(plan: RayPlan, random: np.random.Generator) -> float:
 
 def _places(camera: Camera, landmarks: Tensor, plan: RayPlan, random: np.random.Generator) -> Tensor:
     places = torch.from_numpy(random.random((plan.rays_per_camera, 2)).astype(np.float32))
-    if math.cos(float(camera.angles().yaw)) > 0.3:
+    if math.cos(float(camera.angles().yaw)) > _FACING:
         points = camera.project(landmarks)[0]
         low, high = points.amin(0), points.amax(0)
         reach = 0.35 * (high - low).amax()

@@ -84,14 +84,20 @@ class MiniSettings(Config):
     seed: Annotated[int, Field(ge=0)] = 0
     steps: Count = 13000
     batch: Count = 4
+    start: str | None = None
+    """Weights to start from; a narrower generator than `network` is widened."""
     rays: Count = 512
     """Single rays per head and step."""
+    face_share: Annotated[float, Field(ge=0, le=1)] = 0.0
+    """Share of these rays that is taken from the face boxes of frontal cameras."""
     patches_from: Annotated[float, Field(ge=0, le=1)] = 0.25
     """Share of the steps after which patches through super-resolution join in."""
     patch_heads: Count = 2
     """Heads of the batch that a patch is taken of."""
     patch_side: Count = 16
     """Side in rays of the part of a stored patch that a step looks at."""
+    frame_every: Count = 1
+    """Steps between two looks at the frame of an empty picture."""
     patch_samples: tuple[int, int] = (16, 8)
     """Stratified and importance samples on the rays of patches."""
     evaluation_heads: Count = 8
