@@ -1,0 +1,74 @@
+"""As a program in each of several processes: fits a small network by hand and saves what came out."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import torch
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from toolkit.training.distribution import (
+    average_gradients,
+    average_numbers,
+    broadcast_state,
+    broadcast_weights,
+    gathered,
+    largest,
+    main_process,
+    main_process_first,
+    own_rows,
+    process_group,
+    rank_and_world,
+)
+
+BATCH, STEPS = 2, 4
+
+
+def fit(whole_batch: int) -> tuple[nn.Module, dict[str, Tensor]]:
+    """Take some steps on this process's rows; the network's statistics are frozen."""
+    rank, _ = rank_and_world()
+    torch.manual_seed(rank)  # weights differ until they are broadcast
+    network = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.PReLU(), nn.Flatten(), nn.Linear(144, 2))
+    network.eval()
+    network.append(nn.Linear(2, 2))  # one that nobody uses
+    broadcast_weights([network])
+    optimiser = torch.optim.Adam(network.parameters(), 1e-2)
+    rows = own_rows(whole_batch // rank_and_world()[1])
+    gradients: dict[str, Tensor] = {}
+    for step in range(STEPS):
+        source = torch.Generator().manual_seed(step)
+        images = torch.randn(whole_batch, 3, 8, 8, generator=source)
+        goals = torch.randn(whole_batch, 2, generator=source)
+        optimiser.zero_grad()
+        (network[:-1](images[rows]) - goals[rows]).square().mean().backward()
+        average_gradients(network.parameters())
+        gradients |= {f"{step}/{name}": p.grad.clone() for name, p in network.named_parameters() if p.grad is not None}
+        optimiser.step()
+    return network, gradients
+
+
+def main() -> None:
+    out = Path(sys.argv[1])
+    torch.set_num_threads(1)
+    with process_group("cpu"):
+        rank, world = rank_and_world()
+        assert main_process() == (rank == 0)
+        with main_process_first():
+            marker = out / "cache"
+            made = not marker.exists()
+            marker.touch()
+        assert made == (rank == 0)
+        assert largest([rank, -rank]) == [world - 1, 0]
+        assert average_numbers({"a": rank}) == {"a": (world - 1) / 2}
+        assert [int(part) for part in gathered(torch.tensor(rank))] == list(range(world))
+        state = broadcast_state({"a": [torch.arange(3), 1.5], "empty": torch.zeros(0), 4: None} if rank == 0 else None)
+        assert state["a"][0].tolist() == [0, 1, 2] and state["a"][1] == 1.5 and state["empty"].shape == (0,)
+        network, gradients = fit(BATCH * world)
+        tensors = {f"weights/{name}": value for name, value in network.state_dict().items()}
+        save_file(tensors | {f"gradients/{name}": value for name, value in gradients.items()}, out / f"{rank}")
+
+
+if __name__ == "__main__":
+    main()

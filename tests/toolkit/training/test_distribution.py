@@ -1,0 +1,50 @@
+"""Real processes joined by gloo."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from distributed_fit import BATCH, fit
+from ranks import finish, start_ranks
+from safetensors.torch import load_file
+
+from toolkit.errors import InputError
+from toolkit.training import distribution
+from toolkit.training.distribution import average_gradients, main_process, own_rows, process_group, rank_and_world
+
+PROGRAM = str(Path(__file__).with_name("distributed_fit.py"))
+
+
+def test_two_processes_give_the_gradients_and_weights_of_one_with_the_doubled_batch(tmp_path: Path) -> None:
+    for code, _, stderr in finish(start_ranks(2, PROGRAM, str(tmp_path))):
+        assert code == 0, stderr
+    network, gradients = fit(2 * BATCH)
+    expected = {f"gradients/{name}": value for name, value in gradients.items()}
+    expected |= {f"weights/{name}": value for name, value in network.state_dict().items()}
+    first, second = load_file(tmp_path / "0"), load_file(tmp_path / "1")
+    assert first.keys() == second.keys() == expected.keys()
+    for name, value in expected.items():
+        assert torch.equal(first[name], second[name]), name
+        torch.testing.assert_close(first[name], value, rtol=1e-5, atol=2e-6)
+
+
+def test_alone_nothing_is_averaged_and_all_rows_are_ones_own() -> None:
+    weight = torch.nn.Parameter(torch.ones(2))
+    weight.grad = torch.tensor([1.0, 2.0])
+    average_gradients([weight])
+    assert weight.grad.tolist() == [1.0, 2.0]
+    assert rank_and_world() == (0, 1) and main_process() and own_rows(4) == slice(0, 4)
+
+
+def test_a_numbered_device_for_several_processes_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    with pytest.raises(InputError, match="several processes cannot share cuda:1"), process_group("cuda:1"):
+        pass
+
+
+def test_a_process_that_makes_batches_knows_whose_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(distribution, "_assumed", None)
+    distribution.assume_place(1, 2)
+    assert rank_and_world() == (1, 2) and own_rows(3) == slice(3, 6)

@@ -1,0 +1,222 @@
+"""Several processes that train one thing: started by torchrun, each with its share of the batch.
+
+    torchrun --nproc-per-node 2 -m toolkit.cli.main train psp --device cuda --out runs/psp
+
+All processes hold the same weights. Each takes its own rows of a step's batch, gradients are averaged before the
+optimiser's step, and only the first process writes. In a single process everything here does nothing.
+
+Batch statistics of normalisation layers are each process's own (as without synchronised batch norm): with frozen
+statistics, N processes with B images equal one process with N * B; otherwise they do not, and the running statistics
+that are saved are the first process's.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import timedelta
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+from torch.nn import Module, Parameter
+
+from toolkit.errors import InputError, TrainingError
+from toolkit.training.packing import pack, unpack
+
+PATIENCE = timedelta(hours=2)
+"""How long processes wait for each other: the others stand still while the first one evaluates or exports."""
+
+_assumed: tuple[int, int] | None = None
+
+
+def rank_and_world() -> tuple[int, int]:
+    """This process's number, from 0, and how many train together: (0, 1) in a single process."""
+    if _joined():
+        return dist.get_rank(), dist.get_world_size()
+    return (0, 1) if _assumed is None else _assumed
+
+
+def assume_place(rank: int, world: int) -> None:
+    """Make `rank_and_world` answer so in a process that only makes batches for one that trains."""
+    global _assumed
+    _assumed = (rank, world)
+
+
+def main_process() -> bool:
+    """Whether this process is the one that writes files, logs and pictures."""
+    return rank_and_world()[0] == 0
+
+
+def own_rows(batch: int) -> slice:
+    """This process's rows of a step's whole batch, which has `batch` rows for every process."""
+    rank, _ = rank_and_world()
+    return slice(rank * batch, (rank + 1) * batch)
+
+
+@contextlib.contextmanager
+def process_group(device: str) -> Iterator[str]:
+    """Join the processes that torchrun started, for the time of the block; alone, do nothing.
+
+    Args:
+        device: cpu (gloo) or cuda (nccl, each process the device of its local number).
+
+    Yields:
+        This process's device.
+
+    Raises:
+        InputError: A numbered device was asked for, so that all processes would share it.
+        TrainingError: The other processes did not come.
+    """
+    if int(os.environ.get("WORLD_SIZE", "1")) <= 1 or _joined():
+        yield device
+        return
+    if device.startswith("cuda:"):
+        raise InputError(f"several processes cannot share {device}; ask for --device cuda")
+    if device == "cuda":
+        device = f"cuda:{os.environ.get('LOCAL_RANK', '0')}"
+        torch.cuda.set_device(device)
+    with _peers_watched():
+        dist.init_process_group("cpu:gloo,cuda:nccl" if device.startswith("cuda") else "gloo", timeout=PATIENCE)
+    try:
+        yield device
+    finally:
+        dist.destroy_process_group()
+
+
+@contextlib.contextmanager
+def main_process_first() -> Iterator[None]:
+    """Let the first process go through the block alone, then the others: for a cache that all read and one makes."""
+    if not main_process():
+        wait_for_all()
+    yield
+    if main_process():
+        wait_for_all()
+
+
+def wait_for_all() -> None:
+    """Return when all processes have come here."""
+    if _joined():
+        with _peers_watched():
+            dist.barrier()
+
+
+def average_gradients(parameters: Iterable[Parameter]) -> None:
+    """Replace every gradient by its mean over all processes, in one flat all-reduce; alone, do nothing.
+
+    A gradient that is None counts as zero, and stays None only where it is None in all processes.
+
+    Args:
+        parameters: The same in every process, in the same order, all on one device.
+
+    Raises:
+        TrainingError: Another process has ended.
+    """
+    if not _joined():
+        return
+    trained = [parameter for parameter in parameters if parameter.requires_grad]
+    if not trained:
+        return
+    device = trained[0].device
+    there = torch.tensor([float(parameter.grad is not None) for parameter in trained], device=device)
+    parts = [torch.zeros_like(one) if one.grad is None else one.grad for one in trained]
+    flat = torch.cat([part.detach().reshape(-1).float() for part in parts] + [there])
+    with _peers_watched():
+        dist.all_reduce(flat)
+    *means, there = flat.split([part.numel() for part in parts] + [len(trained)])
+    for parameter, mean, count in zip(trained, means, there.tolist(), strict=True):
+        if count:
+            mean = (mean / dist.get_world_size()).reshape(parameter.shape).to(parameter.dtype)
+            parameter.grad = mean
+
+
+def average_numbers(values: Mapping[str, float]) -> dict[str, float]:
+    """The mean of each number over all processes, which must give the same names in the same order."""
+    if not _joined() or not values:
+        return dict(values)
+    numbers = torch.tensor(list(values.values()), dtype=torch.float64)
+    with _peers_watched():
+        dist.all_reduce(numbers)
+    return dict(zip(values, (numbers / dist.get_world_size()).tolist(), strict=True))
+
+
+def largest(values: Iterable[float]) -> list[float]:
+    """The largest of each number over all processes: so they agree on when to stop and to save."""
+    numbers = torch.tensor(list(values), dtype=torch.float64)
+    if _joined():
+        with _peers_watched():
+            dist.all_reduce(numbers, op=dist.ReduceOp.MAX)
+    return [float(number) for number in numbers]
+
+
+def broadcast_weights(modules: Iterable[Module]) -> None:
+    """Give all processes the first one's parameters and buffers."""
+    if _joined():
+        with torch.no_grad(), _peers_watched():
+            for module in modules:
+                for tensor in (*module.parameters(), *module.buffers()):
+                    dist.broadcast(tensor.data, src=0)
+
+
+def broadcast_state(state: Any) -> Any:
+    """Give all processes the first one's nested state (as `packing.pack` takes it); no disk need be shared.
+
+    Args:
+        state: What the first process gives; the others' is not looked at.
+
+    Returns:
+        The first process's own object there, an equal one elsewhere.
+    """
+    if not _joined():
+        return state
+    tensors: dict[str, Tensor] = {}
+    about = b""
+    if main_process():
+        description, tensors = pack(state)
+        shapes = {key: [str(tensor.dtype).removeprefix("torch."), *tensor.shape] for key, tensor in tensors.items()}
+        about = json.dumps([description, shapes]).encode()
+    with _peers_watched():
+        length = torch.tensor([len(about)])
+        dist.broadcast(length, src=0)
+        text = torch.frombuffer(bytearray(about), dtype=torch.uint8) if about else _bytes(int(length))
+        dist.broadcast(text, src=0)
+        description, shapes = json.loads(bytes(text.tolist()))
+        for key, (kind, *shape) in shapes.items():
+            if not main_process():
+                tensors[key] = torch.empty(shape, dtype=getattr(torch, kind))
+            if tensors[key].numel():
+                dist.broadcast(tensors[key], src=0)
+    return state if main_process() else unpack(description, tensors)
+
+
+def gathered(tensor: Tensor) -> list[Tensor]:
+    """The tensors of all processes, by rank; shapes and types must agree."""
+    if not _joined():
+        return [tensor]
+    parts = [torch.empty_like(tensor) for _ in range(dist.get_world_size())]
+    with _peers_watched():
+        dist.all_gather(parts, tensor)
+    return parts
+
+
+def _joined() -> bool:
+    return dist.is_available() and dist.is_initialized()
+
+
+def _bytes(length: int) -> Tensor:
+    return torch.empty(length, dtype=torch.uint8)
+
+
+@contextlib.contextmanager
+def _peers_watched() -> Iterator[None]:
+    try:
+        yield
+    except RuntimeError as error:  # gloo and nccl raise it, or a kind of it, when a connection breaks
+        reason = (str(error).strip().splitlines() or ["no reason given"])[0]
+        raise TrainingError(
+            f"another process of this training has ended or cannot be reached ({reason}); "
+            "what was saved is kept, start all again with --resume"
+        ) from error
