@@ -64,6 +64,11 @@ def register_face_embedders(register: Register) -> None:
 
 
 @hookspec
+def register_perceptual_distances(register: Register) -> None:
+    """Register perceptual distances for losses: factory(trunk: Path | None) -> Perceptual."""
+
+
+@hookspec
 def register_mattings(register: Register) -> None:
     """Register mattings: factory() -> Matting."""
 

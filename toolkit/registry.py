@@ -38,6 +38,7 @@ KINDS = {
     "dataset": "register_datasets",
     "pose_estimator": "register_pose_estimators",
     "face_embedder": "register_face_embedders",
+    "perceptual_distance": "register_perceptual_distances",
     "matting": "register_mattings",
     "architecture": "register_architectures",
 }

@@ -1,7 +1,7 @@
 """The contracts between the core and the plugins; importing them imports no torch."""
 
 from toolkit.interfaces.architecture import Architecture
-from toolkit.interfaces.dataset import Dataset, Item, Makeable, MakeRequest, ProceduralHeads, RayColours
+from toolkit.interfaces.dataset import Dataset, DressedHeads, Item, Makeable, MakeRequest, ProceduralHeads, RayColours
 from toolkit.interfaces.discriminator import Discriminator
 from toolkit.interfaces.encoder import Code, Encoder
 from toolkit.interfaces.faces import FaceEmbedder, Matting, Pose, PoseEstimator
@@ -29,6 +29,7 @@ __all__ = [
     "Code",
     "Dataset",
     "Discriminator",
+    "DressedHeads",
     "Encoder",
     "FaceEmbedder",
     "Footprint",

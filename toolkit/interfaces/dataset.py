@@ -95,3 +95,14 @@ class ProceduralHeads(Protocol):
     def landmarks(self, latent: Tensor) -> Tensor:
         """Image-left eye, image-right eye, nose tip, image-left and -right mouth corner in world units [5, 3]."""
         ...
+
+
+@runtime_checkable
+class DressedHeads(ProceduralHeads, Protocol):
+    """Procedural heads that can also be seen with what no latent says: visible details and light of a subject."""
+
+    def trace_dressed(
+        self, latent: Tensor, outfit: tuple[str, int, int], origins: Tensor, directions: Tensor
+    ) -> RayColours:
+        """Like `trace`, dressed and lit as the subject `outfit` (split, seed, index) of the wild domain."""
+        ...

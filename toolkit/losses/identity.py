@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import torch.nn.functional as F
 from torch import Tensor
 
 from toolkit.errors import InputError
+from toolkit.faces.projection import project_face
 from toolkit.losses.reconstruction import check_same_shape
 
 if TYPE_CHECKING:
+    from toolkit.camera import Camera
     from toolkit.interfaces import FaceEmbedder
 
 CROP_SIDE = 112
@@ -32,32 +35,44 @@ FFHQ_WINDOW = CropWindow(35 / 256, 223 / 256, 32 / 256, 220 / 256)
 class IdentityLoss:
     """Compares faces through any `FaceEmbedder`."""
 
-    def __init__(self, embedder: FaceEmbedder, window: CropWindow = FFHQ_WINDOW, crop_side: int = CROP_SIDE) -> None:
+    def __init__(
+        self,
+        embedder: FaceEmbedder,
+        window: CropWindow = FFHQ_WINDOW,
+        crop_side: int = CROP_SIDE,
+        face_points: Sequence[Sequence[float]] = (),
+    ) -> None:
         """Keep the recogniser.
 
         Args:
             embedder: Crops to unit vectors; its weights should be frozen, its mode eval.
             window: Where the face is.
             crop_side: Side of the crops that the recogniser takes.
+            face_points: Five points [5, 3] of the average face (`GeneratorSpec.face_points`): where they are given
+                and a camera is known, the face is cut out where the camera sees them, whatever the window.
         """
         self.embedder, self.window, self.crop_side = embedder, window, crop_side
+        self.face_points = face_points
 
-    def embed(self, image: Tensor) -> Tensor:
-        """Unit vectors [B, E] of images [B, 3, S, S] in [-1, 1]."""
+    def embed(self, image: Tensor, camera: Camera | None = None) -> Tensor:
+        """Unit vectors [B, E] of images [B, 3, S, S] in [-1, 1], seen by `camera` where known (1 or B of them)."""
+        if camera is not None and len(self.face_points):
+            return self.embedder.embed(project_face(image, camera, self.face_points, self.crop_side))
         return self.embedder.embed(crop_face(image, self.window, self.crop_side))
 
-    def __call__(self, image: Tensor, target: Tensor) -> Tensor:
+    def __call__(self, image: Tensor, target: Tensor, camera: Camera | None = None) -> Tensor:
         """Mean over images of 1 - cosine, in 0..2; no gradient reaches the target.
 
         Args:
             image: [B, 3, S, S] in [-1, 1].
             target: Same shape as `image`.
+            camera: What sees both, 1 or B cameras; needed where the recogniser wants faces aligned by `face_points`.
 
         Raises:
             InputError: The shapes differ.
         """
         check_same_shape(image, target)
-        return identity_distance(self.embed(image), self.embed(target).detach())
+        return identity_distance(self.embed(image, camera), self.embed(target, camera).detach())
 
 
 def identity_distance(first: Tensor, second: Tensor) -> Tensor:

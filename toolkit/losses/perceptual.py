@@ -1,7 +1,8 @@
 """Perceptual distances behind one small seam: embed each image once, compare embeddings.
 
 `pyramid` needs no weights. `lpips-vgg` and `lpips-alex` take the `lpips` package's calibration and a trunk file that
-the user has; nothing is ever downloaded. Other networks (say, the embedded world's own) join with `add_perceptual`.
+the user has; nothing is ever downloaded. Plugins offer other networks with the hook `register_perceptual_distances`
+(`embedded`: the embedded world's own); a program may add one with `add_perceptual`.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from torch.nn import Module
 
 from toolkit.errors import ConfigError, MissingDependencyError, WeightsError
 from toolkit.losses.pyramid import feature_difference, pyramid_features
-from toolkit.registry import unknown_name
+from toolkit.registry import default_registry, unknown_name
 
 TRUNKS = {"vgg": ("vgg16", "vgg16-397923af.pth"), "alex": ("alexnet", "alexnet-owt-7be5be79.pth")}
 """Per LPIPS network: torchvision's name for the trunk, and the usual name of its weights file."""
@@ -106,6 +107,7 @@ def _open_lpips(net: str) -> Factory:
     return build
 
 
+_KIND = "perceptual_distance"
 _FACTORIES: dict[str, Factory] = {
     "pyramid": lambda trunk: Pyramid(),
     "lpips-vgg": _open_lpips("vgg"),
@@ -119,14 +121,14 @@ def add_perceptual(name: str, factory: Factory) -> None:
     Raises:
         ConfigError: The name is taken.
     """
-    if name in _FACTORIES:
+    if name in perceptual_names():
         raise ConfigError(f"perceptual distance {name!r} is taken")
     _FACTORIES[name] = factory
 
 
 def perceptual_names() -> list[str]:
     """All distances that `open_perceptual` knows."""
-    return sorted(_FACTORIES)
+    return sorted({*_FACTORIES, *(entry.name for entry in default_registry().of_kind(_KIND))})
 
 
 def open_perceptual(name: str, trunk: Path | None = None, device: torch.device | str = "cpu") -> Perceptual:
@@ -142,9 +144,11 @@ def open_perceptual(name: str, trunk: Path | None = None, device: torch.device |
         WeightsError: The weights that it needs are not there.
         MissingDependencyError: A package that it needs is not installed.
     """
-    if name not in _FACTORIES:
-        raise ConfigError(unknown_name("perceptual distance", name, _FACTORIES))
-    perceptual = _FACTORIES[name](trunk)
+    known = perceptual_names()
+    if name not in known:
+        raise ConfigError(unknown_name("perceptual distance", name, known))
+    factory: Factory = _FACTORIES[name] if name in _FACTORIES else default_registry().load(_KIND, name)
+    perceptual = factory(trunk)
     if isinstance(perceptual, Module):
         perceptual.to(device)
     return perceptual

@@ -6,10 +6,12 @@ import torch
 from torch import Tensor
 
 from toolkit.interfaces import RayColours
+from toolkit_plugins.heads360.details import draw_details
 from toolkit_plugins.heads360.head import Head
 from toolkit_plugins.heads360.identity import latent_of
 from toolkit_plugins.heads360.parameters import LATENT_DIM, head_parameters
 from toolkit_plugins.heads360.tracing import trace_rays
+from toolkit_plugins.heads360.wild import WildHead
 
 
 class Heads:
@@ -32,6 +34,16 @@ class Heads:
             InputError: `latent` is not [latent_dim] of finite numbers.
         """
         return trace_rays(Head(head_parameters(latent)), origins, directions)
+
+    def trace_dressed(
+        self, latent: Tensor, outfit: tuple[str, int, int], origins: Tensor, directions: Tensor
+    ) -> RayColours:
+        """Look along rays [R, 3], [R, 3] (unit) at this head with the wild details and light of another subject.
+
+        Raises:
+            InputError: `latent` is not [latent_dim] of finite numbers, or there is no such subject.
+        """
+        return trace_rays(WildHead(head_parameters(latent), draw_details(*outfit)), origins, directions)
 
     def landmarks(self, latent: Tensor) -> Tensor:
         """Image-left eye, image-right eye, nose tip, image-left and -right mouth corner in world units [5, 3].
