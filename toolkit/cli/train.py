@@ -31,38 +31,55 @@ def train_command(
         int | None, typer.Option(min=1, help="CPU threads; a resumed run repeats itself exactly at the same number.")
     ] = None,
     device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1, ...")] = "cpu",
+    dry_run: Annotated[
+        bool,
+        typer.Option("--dry-run", help="Build everything, take one step, say what the whole would cost; no folder."),
+    ] = False,
+    tensorboard: Annotated[
+        bool, typer.Option("--tensorboard", help="Write event files for TensorBoard, too (an extra).")
+    ] = False,
 ) -> None:
     """Train a network: metrics.jsonl, picture sheets, checkpoints, and at the end weights.safetensors.
 
-    Ctrl-C and SIGTERM save a checkpoint first; --resume goes on after any stop, a power cut included.
+    Ctrl-C and SIGTERM save a checkpoint first; --resume goes on after any stop, a power cut included. On several GPUs:
+    torchrun --nproc-per-node 2 -m toolkit.cli.main train NAME --device cuda.
     """
     from toolkit.registry import default_registry
 
     factory = default_registry().load("trainable", name)
     folder = Path("trainings") / name if out is None else out
-    if not resume and folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+    if not dry_run and not resume and folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise InputError(f"{folder} is not empty; give another --out, or --resume to go on with what is there")
     config_file = None if config is None else _find_config(config)
 
     import torch
 
     from toolkit.devices import checked_device
-    from toolkit.training import terminal_progress, train
+    from toolkit.training import rehearse, terminal_progress, train
+    from toolkit.training.distribution import main_process, process_group
 
-    place = checked_device(device)
     if threads is not None:
         torch.set_num_threads(threads)
-    run = train(
-        factory(config_file, settings or [], place),
-        folder,
-        resume=resume,
-        max_steps=max_steps,
-        max_seconds=max_seconds,
-        progress=terminal_progress(sys.stderr),
-    )
-    if not run.finished:
-        typer.echo(f"stopped at the limit after step {run.step}; --resume goes on", err=True)
-    typer.echo(run.weights)
+    with process_group(device) as place:
+        job = factory(config_file, settings or [], checked_device(place))
+        if dry_run:
+            lines = rehearse(job).lines()
+            if main_process():
+                typer.echo("\n".join(lines))
+            return
+        run = train(
+            job,
+            folder,
+            resume=resume,
+            max_steps=max_steps,
+            max_seconds=max_seconds,
+            progress=terminal_progress(sys.stderr),
+            tensorboard=tensorboard,
+        )
+        if main_process():
+            if not run.finished:
+                typer.echo(f"stopped at the limit after step {run.step}; --resume goes on", err=True)
+            typer.echo(run.weights)
 
 
 def _find_config(text: str) -> Path:

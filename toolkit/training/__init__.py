@@ -5,14 +5,20 @@ from toolkit.training.cadence import Cadence
 from toolkit.training.engine import TrainingRun, train
 from toolkit.training.job import TrainingJob
 from toolkit.training.progress import LineProgress, Progress, terminal_progress
+from toolkit.training.rehearsal import Rehearsal, rehearse
+from toolkit.training.stepping import EngineSettings, Stepper
 
 __all__ = [
     "Cadence",
+    "EngineSettings",
     "LineProgress",
     "Progress",
+    "Rehearsal",
+    "Stepper",
     "TrainingJob",
     "TrainingRun",
     "WeightAverage",
+    "rehearse",
     "terminal_progress",
     "train",
 ]

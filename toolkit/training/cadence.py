@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -27,3 +27,7 @@ class Cadence(Config):
     """Steps between evaluations."""
     keep: Annotated[int, Field(ge=1)] = 2
     """Checkpoints that are kept."""
+    best: str | None = None
+    """Name of the evaluation score whose best weights are kept too, with their checkpoint; None keeps only the last."""
+    best_is: Literal["lowest", "highest"] = "lowest"
+    """Which way that score is better."""

@@ -36,8 +36,15 @@ class Checkpoint:
     path: Path
 
 
-def save_checkpoint(folder: Path, step: int, identity: Mapping[str, Any], state: Mapping[str, Any], keep: int) -> Path:
-    """Write a checkpoint, then remove all but the last `keep`.
+def save_checkpoint(
+    folder: Path,
+    step: int,
+    identity: Mapping[str, Any],
+    state: Mapping[str, Any],
+    keep: int,
+    spared: int | None = None,
+) -> Path:
+    """Write a checkpoint, then remove all but the last `keep` and the spared one.
 
     Args:
         folder: Where checkpoints lie.
@@ -45,6 +52,7 @@ def save_checkpoint(folder: Path, step: int, identity: Mapping[str, Any], state:
         identity: JSON values, compared by `check_identity`.
         state: Nested state as `pack` takes it, its networks under "modules".
         keep: How many checkpoints stay, at least 1.
+        spared: Step of a checkpoint that stays whatever its age (the best).
 
     Returns:
         The JSON file.
@@ -69,7 +77,7 @@ def save_checkpoint(folder: Path, step: int, identity: Mapping[str, Any], state:
     content = {"format": FORMAT, "version": VERSION, "step": step, "identity": identity, "tensors": facts}
     with atomic_write(seal) as temporary:
         temporary.write_text(json.dumps(content | {"state": description}), encoding="utf-8")
-    _prune(folder, keep)
+    _prune(folder, keep, spared)
     return seal
 
 
@@ -146,11 +154,12 @@ def _read(seal: Path) -> Checkpoint:
     return Checkpoint(int(content["step"]), content["identity"], state, seal)
 
 
-def _prune(folder: Path, keep: int) -> None:
+def _prune(folder: Path, keep: int, spared: int | None) -> None:
     seals = sorted(folder.glob("step-*.json"))
-    for seal in seals[:-keep]:
-        seal.unlink()
-    sealed = {seal.stem for seal in seals[-keep:]}
+    kept = {seal.stem for seal in seals[-keep:]} | ({f"step-{spared:08d}"} if spared is not None else set())
+    for seal in seals:
+        if seal.stem not in kept:
+            seal.unlink()
     for tensors in folder.glob("step-*.safetensors"):
-        if tensors.stem not in sealed:
+        if tensors.stem not in kept:
             tensors.unlink()

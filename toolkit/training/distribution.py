@@ -145,11 +145,12 @@ def average_numbers(values: Mapping[str, float]) -> dict[str, float]:
 
 def largest(values: Iterable[float]) -> list[float]:
     """The largest of each number over all processes: so they agree on when to stop and to save."""
-    numbers = torch.tensor(list(values), dtype=torch.float64)
-    if _joined():
-        with _peers_watched():
-            dist.all_reduce(numbers, op=dist.ReduceOp.MAX)
-    return [float(number) for number in numbers]
+    if not _joined():
+        return [float(value) for value in values]
+    numbers = torch.tensor([float(value) for value in values], dtype=torch.float64)
+    with _peers_watched():
+        dist.all_reduce(numbers, op=dist.ReduceOp.MAX)
+    return numbers.tolist()
 
 
 def broadcast_weights(modules: Iterable[Module]) -> None:

@@ -1,17 +1,17 @@
 """The training loop: steps, what happens between them, and going on after any kind of stop.
 
-One process drives one job; devices, precision and accumulation are inside the job's `training_step`.
+Devices, precision and accumulation are inside the job's `training_step` (`Stepper` helps); several processes each drive
+their own copy of the job, and the first one writes.
 """
 
 from __future__ import annotations
 
-import json
+import contextlib
 import os
-import platform
 import signal
 import time
+from collections.abc import Generator
 from dataclasses import dataclass
-from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -19,18 +19,32 @@ import numpy as np
 import torch
 from PIL import Image
 
-from toolkit import __version__
 from toolkit.errors import InputError, Interrupted, TrainingError
 from toolkit.files import atomic_write, disk_errors_named
+from toolkit.training.best import BestSoFar
+from toolkit.training.board import Board
 from toolkit.training.cadence import Cadence
 from toolkit.training.checkpoints import Checkpoint, check_identity, latest_checkpoint, save_checkpoint
+from toolkit.training.distribution import (
+    average_numbers,
+    broadcast_state,
+    broadcast_weights,
+    largest,
+    main_process,
+    rank_and_world,
+)
 from toolkit.training.job import TrainingJob
 from toolkit.training.metrics_log import MetricsLog
+from toolkit.training.prefetch import prefetched
 from toolkit.training.progress import Progress
-from toolkit.training.randomness import random_state, restore_random_state, undisturbed_randomness
+from toolkit.training.randomness import random_states, restore_random_state, undisturbed_randomness
+from toolkit.training.run_file import note_session
 from toolkit.training.stop_signals import StopSignals
 
 WEIGHTS_NAME = "weights.safetensors"
+BEST_NAME = "best.safetensors"
+_RANK_STRIDE = 0x9E3779B1
+"""Between the seeds of two processes, so that their dropout and noise differ."""
 
 
 @dataclass(frozen=True)
@@ -55,11 +69,13 @@ def train(
     max_steps: int | None = None,
     max_seconds: float | None = None,
     progress: Progress | None = None,
+    tensorboard: bool = False,
 ) -> TrainingRun:
     """Train a job into a folder; on the CPU, at one thread count, a resumed run equals one that was never stopped.
 
-    Writes `run.json`, `metrics.jsonl`, `checkpoints/`, `sheets/` and, when the job's steps or a limit are reached,
-    `weights.safetensors`. A kill loses the steps since the last checkpoint; SIGINT and SIGTERM lose none.
+    Writes `run.json`, `metrics.jsonl`, `checkpoints/`, `sheets/`, where the cadence names a score `best.safetensors`,
+    and, when the job's steps or a limit are reached, `weights.safetensors`. A kill loses the steps since the last
+    checkpoint; SIGINT and SIGTERM lose none.
 
     Args:
         job: What to train.
@@ -69,30 +85,43 @@ def train(
         max_steps: At most so many steps in this call.
         max_seconds: Take no further step after so long in this call.
         progress: Told how far the training is; None keeps silent.
+        tensorboard: Write event files for TensorBoard, too.
 
     Raises:
         InputError: `out` holds something and `resume` is False.
-        TrainingError: A loss or a weight is no longer finite, or the checkpoint belongs to other settings.
+        TrainingError: A loss or a weight is no longer finite, the checkpoint belongs to other settings, or another
+            process of the training has ended.
         Interrupted: A signal came; everything done so far is saved.
         OutputError: The disk is full or read-only.
+        MissingDependencyError: TensorBoard is asked for and not installed.
     """
     folder = Path(out)
-    with disk_errors_named(folder):
-        if not resume and folder.exists() and any(folder.iterdir()):
-            raise InputError(f"{folder} is not empty; give another --out, or --resume to go on with what is there")
-        folder.mkdir(parents=True, exist_ok=True)
-    reporter = Progress() if progress is None else progress
+    main = main_process()
+    if main:
+        with disk_errors_named(folder):
+            if not resume and folder.exists() and any(folder.iterdir()):
+                raise InputError(f"{folder} is not empty; give another --out, or --resume to go on with what is there")
+            folder.mkdir(parents=True, exist_ok=True)
+    reporter = Progress() if progress is None or not main else progress
     loop = _Loop(job, folder, job.cadence if cadence is None else cadence, reporter)
-    loop.begin(latest_checkpoint(folder / "checkpoints", reporter.say) if resume else None)
+    loop.begin(latest_checkpoint(folder / "checkpoints", reporter.say) if resume and main else None)
+    loop.board = Board(folder, loop.done) if tensorboard and main else None
     reporter.start(job.name, loop.done, job.steps)
     try:
         with StopSignals() as stop:
             loop.run(stop, max_steps, max_seconds)
     finally:
         reporter.stop()
-    with atomic_write(folder / WEIGHTS_NAME) as temporary:
-        job.export(temporary)
+        if loop.board is not None:
+            loop.board.close()
+    if main:
+        _export(job, folder / WEIGHTS_NAME)
     return TrainingRun(folder, loop.done, loop.done >= job.steps, folder / WEIGHTS_NAME)
+
+
+def _export(job: TrainingJob, path: Path) -> None:
+    with atomic_write(path) as temporary:
+        job.export(temporary)
 
 
 class _Loop:
@@ -103,19 +132,26 @@ class _Loop:
         self.done = 0
         self.saved: int | None = None
         self.metrics = MetricsLog(out / "metrics.jsonl")
+        self.board: Board | None = None
+        self.best = BestSoFar(cadence)
+        self.main = main_process()
         self.identity = {"job": job.name, "seed": job.seed, "config": dict(job.config)}
         self._seconds_before = 0.0
         self._began = self._saved_at = time.monotonic()
 
     def begin(self, checkpoint: Checkpoint | None) -> None:
-        """Start afresh, or take up a checkpoint; note the session in run.json."""
-        if checkpoint is None:
-            torch.manual_seed(self.job.seed)
+        """Start afresh, or take up a checkpoint of the first process; note the session in run.json."""
+        found = broadcast_state(None if checkpoint is None else {**vars(checkpoint), "path": str(checkpoint.path)})
+        torch.manual_seed(self.job.seed + rank_and_world()[0] * _RANK_STRIDE)
+        if found is None:
+            broadcast_weights(self.job.modules().values())
         else:
+            checkpoint = Checkpoint(**{**found, "path": Path(found["path"])})
             check_identity(checkpoint, self.identity)
             self._restore(checkpoint)
-        self.metrics.rewind(self.done)
-        self._note_session()
+        if self.main:
+            self.metrics.rewind(self.done)
+            note_session(self.out / "run.json", self.identity, self.done, self.progress.say)
         self._began = self._saved_at = time.monotonic()
 
     def run(self, stop: StopSignals, max_steps: int | None, max_seconds: float | None) -> None:
@@ -125,30 +161,43 @@ class _Loop:
             Interrupted: A signal came.
         """
         last = self.job.steps if max_steps is None else min(self.job.steps, self.done + max_steps)
-        while self.done < last and stop.received is None:
-            if max_seconds is not None and time.monotonic() - self._began >= max_seconds:
-                break
-            self._step()
+        received = 0
+        with contextlib.closing(self._batches(last)) as batches:
+            while self.done < last:
+                now = time.monotonic()
+                late = max_seconds is not None and now - self._began >= max_seconds
+                overdue = self.main and now - self._saved_at >= self.cadence.checkpoint_seconds
+                # every process stops and saves at the same step
+                asked, late, overdue = largest([stop.received or 0, late, overdue])
+                received = int(asked)
+                if received or late:
+                    break
+                self._step(next(batches), bool(overdue))
         self._save()
-        if stop.received is not None and self.done < last:
+        if received and self.done < last:
             raise Interrupted(
-                f"stopped by {signal.Signals(stop.received).name} after step {self.done} of {self.job.steps}; "
+                f"stopped by {signal.Signals(received).name} after step {self.done} of {self.job.steps}; "
                 f"everything so far is in {self.out}, --resume goes on",
-                signal_number=stop.received,
+                signal_number=received,
             )
 
-    def _step(self) -> None:
-        losses = self.job.training_step(self.job.batch(self.done), self.done)
+    def _batches(self, last: int) -> Generator[Any, None, None]:
+        steps, maker = range(self.done, last), self.job.batch_maker()
+        if self.job.workers and maker is None:
+            raise InputError(f"{self.job.name!r} makes its batches in its own process; set engine.workers to 0")
+        return prefetched(maker if maker is not None and self.job.workers else self.job.batch, steps, self.job.workers)
+
+    def _step(self, batch: Any, overdue: bool) -> None:
+        losses = self.job.training_step(batch, self.done)
         self.done += 1
-        values = self.metrics.add(losses, self.done)
+        values = self.metrics.add(average_numbers(losses), self.done)
         last = self.done == self.job.steps
-        if last or self.done % self.cadence.log_every == 0:
-            self.metrics.write_losses(self.done, self._seconds())
-        if last or self.done % self.cadence.sheet_every == 0:
+        if self.main and (last or self.done % self.cadence.log_every == 0):
+            self._log("losses", self.metrics.write_losses(self.done, self._seconds()))
+        if self.main and (last or self.done % self.cadence.sheet_every == 0):
             self._draw_sheet()
         if last or self.done % self.cadence.evaluate_every == 0:
             self._evaluate()
-        overdue = time.monotonic() - self._saved_at >= self.cadence.checkpoint_seconds
         if overdue or self.done % self.cadence.checkpoint_every == 0:
             self._save()
         self.progress.advance(self.done, values)
@@ -156,32 +205,54 @@ class _Loop:
     def _seconds(self) -> float:
         return self._seconds_before + time.monotonic() - self._began
 
+    def _log(self, group: str, values: dict[str, float]) -> None:
+        if self.board is not None:
+            self.board.numbers(group, self.done, values)
+
     def _draw_sheet(self) -> None:
         with undisturbed_randomness():
             picture = self.job.sheet(self.done)
-        if picture is not None:
-            with atomic_write(self.out / "sheets" / f"step-{self.done:08d}.png") as temporary:
-                Image.fromarray(np.ascontiguousarray(picture, dtype=np.uint8)).save(temporary)
+        if picture is None:
+            return
+        pixels = np.ascontiguousarray(picture, dtype=np.uint8)
+        with atomic_write(self.out / "sheets" / f"step-{self.done:08d}.png") as temporary:
+            Image.fromarray(pixels).save(temporary)
+        if self.board is not None:
+            self.board.picture(self.done, pixels)
 
     def _evaluate(self) -> None:
-        with undisturbed_randomness():
-            scores = self.job.evaluate(self.done)
-        if scores:
-            self.metrics.write_evaluation(self.done, scores)
+        improved = False
+        if self.main:
+            with undisturbed_randomness():
+                scores = self.job.evaluate(self.done)
+                if scores:
+                    numbers = self.metrics.write_evaluation(self.done, scores)
+                    self._log("evaluation", numbers)
+                    improved = self.best.improved(self.done, numbers)
+                if improved:
+                    # before the checkpoint that says so: a kill in between makes both again
+                    _export(self.job, self.out / BEST_NAME)
+        if self.cadence.best is not None and largest([improved])[0]:
+            self._save()
 
     def _save(self) -> None:
         if self.saved == self.done:
             return
-        job = self.job
-        state: dict[str, Any] = {
-            "modules": {name: module.state_dict() for name, module in job.modules().items()},
-            "optimisers": {name: optimiser.state_dict() for name, optimiser in job.optimisers().items()},
-            "job": job.state(),
-            "random": random_state(),
-            "metrics": self.metrics.state(),
-            "seconds": self._seconds(),
-        }
-        save_checkpoint(self.out / "checkpoints", self.done, self.identity, state, self.cadence.keep)
+        random, *elsewhere = random_states()
+        if self.main:
+            job = self.job
+            state: dict[str, Any] = {
+                "modules": {name: module.state_dict() for name, module in job.modules().items()},
+                "optimisers": {name: optimiser.state_dict() for name, optimiser in job.optimisers().items()},
+                "job": job.state(),
+                "random": random,
+                "random_elsewhere": elsewhere,
+                "metrics": self.metrics.state(),
+                "best": self.best.state(),
+                "seconds": self._seconds(),
+            }
+            folder, keep = self.out / "checkpoints", self.cadence.keep
+            save_checkpoint(folder, self.done, self.identity, state, keep, spared=self.best.step)
         self.saved, self._saved_at = self.done, time.monotonic()
 
     def _restore(self, checkpoint: Checkpoint) -> None:
@@ -196,39 +267,17 @@ class _Loop:
             self.job.load_state(state["job"])
             self.metrics.load_state(state["metrics"])
             self._seconds_before = float(state["seconds"])
-            restore_random_state(state["random"])
+            if "best" in state:
+                self.best.load_state(state["best"])
+            randoms = [state["random"], *state.get("random_elsewhere", [])]
+            rank, world = rank_and_world()
+            if len(randoms) != world:
+                self.progress.say(f"resumed with {world} processes instead of {len(randoms)}: the run will differ")
+            if rank < len(randoms):
+                restore_random_state(randoms[rank])
         except (KeyError, ValueError, RuntimeError) as error:  # torch raises the last two where shapes differ
             reason = " ".join(str(error).split())
             raise TrainingError(
                 f"cannot resume from {checkpoint.path}: it does not fit this version of {self.job.name!r} ({reason})"
             ) from error
         self.done = self.saved = checkpoint.step
-
-    def _note_session(self) -> None:
-        path = self.out / "run.json"
-        sessions = []
-        if path.exists():
-            try:
-                sessions = list(json.loads(path.read_text(encoding="utf-8"))["sessions"])
-            except (ValueError, KeyError, TypeError):
-                self.progress.say(f"{path} could not be read and is written anew")
-        threads = torch.get_num_threads()
-        if self.done and sessions and sessions[-1].get("threads") != threads:
-            before = sessions[-1].get("threads")
-            self.progress.say(f"resumed with {threads} threads instead of {before}: last digits will differ")
-        sessions.append(
-            {
-                "from_step": self.done,
-                "started": datetime.now(timezone.utc).isoformat(timespec="seconds"),
-                "threads": threads,
-                "cuda": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
-                "versions": {
-                    "toolkit": __version__,
-                    "torch": torch.__version__,
-                    "numpy": np.__version__,
-                    "python": platform.python_version(),
-                },
-            }
-        )
-        with atomic_write(path) as temporary:
-            temporary.write_text(json.dumps(self.identity | {"sessions": sessions}, indent=2) + "\n", encoding="utf-8")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -21,6 +21,10 @@ class TrainingJob(Protocol):
     and everything on disk are numbered by the steps *done*. Resuming is exact if `batch` depends on the seed and the
     step only, chance is drawn from torch's global generators (they are saved) or from seeds made of (seed, step), and
     whatever else changes from step to step is in `modules`, `optimisers` or `state`.
+
+    Several processes (`toolkit.training.distribution`) each hold such a job. `batch` then gives this process's rows of
+    the step's batch, `training_step` averages gradients before the optimiser's step (`Stepper.update` does), and
+    `sheet`, `evaluate`, `state` and `export` are called in the first process only.
     """
 
     name: str
@@ -33,6 +37,8 @@ class TrainingJob(Protocol):
     """All settings as JSON values. A checkpoint made with others is refused; only the key `cadence` may differ."""
     cadence: Cadence = Cadence()
     """How often to log, save, evaluate and draw."""
+    workers: int = 0
+    """Processes that make batches ahead, by `batch_maker`."""
 
     def modules(self) -> Mapping[str, Module]:
         """The networks that are trained and saved, by name."""
@@ -52,6 +58,10 @@ class TrainingJob(Protocol):
         A loss need not be there in every step; it is averaged over the steps in which it is.
         """
         ...
+
+    def batch_maker(self) -> Callable[[int], Any] | None:
+        """A picklable twin of `batch` for worker processes, without the networks; None: there is none."""
+        return None
 
     def export(self, path: Path) -> None:
         """Write the weights file that ships (safetensors)."""

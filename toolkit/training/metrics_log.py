@@ -48,21 +48,23 @@ class MetricsLog:
             self._counts[name] = self._counts.get(name, 0) + 1
         return values
 
-    def write_losses(self, step: int, seconds: float) -> None:
-        """Append the averages since the line before, if there is anything to average."""
+    def write_losses(self, step: int, seconds: float) -> dict[str, float]:
+        """Append the averages since the line before, if there is anything to average, and return them."""
         if not self._counts:
-            return
+            return {}
         losses = {name: total / self._counts[name] for name, total in self._sums.items()}
         rate = (step - self._line_step) / max(seconds - self._line_seconds, 1e-9)
         self._append({"step": step, "losses": losses, "seconds": round(seconds, 3), "rate": round(rate, 4)})
         self._sums, self._counts = {}, {}
         self._line_step, self._line_seconds = step, seconds
+        return losses
 
-    def write_evaluation(self, step: int, scores: Mapping[str, float]) -> None:
-        """Append scores; values that are not finite are kept as null."""
+    def write_evaluation(self, step: int, scores: Mapping[str, float]) -> dict[str, float]:
+        """Append scores, those that are not finite as null, and return them as plain numbers."""
         numbers = {name: _number(value) for name, value in scores.items()}
         finite = {name: value if math.isfinite(value) else None for name, value in numbers.items()}
         self._append({"step": step, "evaluation": finite})
+        return numbers
 
     def rewind(self, step: int) -> None:
         """Drop lines beyond a step, and a last line that was cut off in the writing."""

@@ -1,0 +1,46 @@
+"""Which weights were the best so far, by one score of the evaluations."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from toolkit.errors import ConfigError
+from toolkit.training.cadence import Cadence
+
+
+class BestSoFar:
+    """Remembers the best value of the score that `Cadence.best` names, and its step."""
+
+    def __init__(self, cadence: Cadence) -> None:
+        """Begin with nothing."""
+        self._name, self._sign = cadence.best, -1.0 if cadence.best_is == "highest" else 1.0
+        self.step: int | None = None
+        """Steps done at the best evaluation."""
+        self._value: float | None = None
+
+    def improved(self, step: int, scores: Mapping[str, float]) -> bool:
+        """Take in an evaluation; True where it is the best so far.
+
+        Raises:
+            ConfigError: The evaluation has no such score.
+        """
+        if self._name is None:
+            return False
+        if self._name not in scores:
+            raise ConfigError(f"cadence.best: no score {self._name!r}; the evaluation has {', '.join(sorted(scores))}")
+        value = scores[self._name]
+        if not math.isfinite(value) or (self._value is not None and self._sign * value >= self._sign * self._value):
+            return False
+        self.step, self._value = step, value
+        return True
+
+    def state(self) -> Mapping[str, Any]:
+        """For a checkpoint."""
+        return {"name": self._name, "sign": self._sign, "step": self.step, "value": self._value}
+
+    def load_state(self, state: Mapping[str, Any]) -> None:
+        """Take back what `state` gave, unless another score counts now."""
+        if (state["name"], state["sign"]) == (self._name, self._sign):
+            self.step, self._value = state["step"], state["value"]

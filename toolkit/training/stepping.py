@@ -1,0 +1,163 @@
+"""Precision, gradient accumulation, activation checkpointing and compilation: switches that any job can embed.
+
+A job has `engine: EngineSettings = EngineSettings()` in its configuration and a `Stepper` made of it:
+
+    self.stepper = Stepper(settings.engine, device)
+    self.stepper.prepare(self.network, blocks=self.network.body)       # before optimisers and averages are made
+
+    def training_step(self, batch, step):
+        losses = self.stepper.backward(self.losses, batch)             # losses(batch) -> weighted losses by name
+        self.stepper.update(self.optimiser)
+        return losses
+
+and adds `"stepper": self.stepper.state()` to its `state`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Annotated, Any, Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor
+from torch.nn import Module, Parameter
+from torch.optim import Optimizer
+from torch.utils.checkpoint import checkpoint
+
+from toolkit.configuration import Config
+from toolkit.errors import InputError
+from toolkit.training.distribution import average_gradients
+
+Losses = Mapping[str, Tensor]
+
+
+class EngineSettings(Config):
+    """How steps are computed; may be nested into a job's configuration as `engine`."""
+
+    precision: Literal["fp32", "bf16", "fp16"] = "fp32"
+    """Of the forward pass (autocast); weights and optimisers stay in 32 bits. fp16 scales its losses."""
+    accumulate: Annotated[int, Field(ge=1)] = 1
+    """Parts that a step's batch is worked through in, one after the other: less memory, the same gradients."""
+    checkpoint_activations: bool = False
+    """Compute the activations of big blocks again in the backward pass instead of keeping them."""
+    compile: bool = False
+    """Compile the networks (torch.compile); needs a C++ compiler on a CPU."""
+    workers: Annotated[int, Field(ge=0)] = 0
+    """Processes that make batches ahead; 0 makes them between the steps."""
+
+
+class Stepper:
+    """Takes the steps of one job as its settings say; with none changed, just backward and `optimiser.step`."""
+
+    def __init__(self, settings: EngineSettings, device: torch.device | str = "cpu") -> None:
+        """Choose the precision for a device."""
+        self.settings = settings
+        self._device = torch.device(device).type
+        self._scaler = torch.amp.GradScaler(self._device, enabled=settings.precision == "fp16")
+
+    def prepare(self, network: Module, blocks: Iterable[Module] = ()) -> None:
+        """Compile a network, and checkpoint the activations of some of its blocks, where the settings ask for it.
+
+        Args:
+            network: Changed in place; its state's keys stay.
+            blocks: Those of its modules whose activations are worth computing twice: called with tensors, and
+                without side effects but batch statistics in eval mode.
+        """
+        if self.settings.checkpoint_activations:
+            for block in blocks:
+                # a partial, not a closure: a deep copy (an average) then calls the copied block
+                block.forward = functools.partial(_checkpointed, type(block).forward, block)  # type: ignore[method-assign]
+        if self.settings.compile:
+            network.compile()
+
+    def autocast(self) -> contextlib.AbstractContextManager[Any]:
+        """The context of a forward pass in the chosen precision."""
+        kind = {"bf16": torch.bfloat16, "fp16": torch.float16}.get(self.settings.precision)
+        return contextlib.nullcontext() if kind is None else torch.autocast(self._device, dtype=kind)
+
+    def backward(self, losses_of: Callable[[Any], Losses], batch: Any) -> dict[str, float]:
+        """Add the gradients of the summed losses, part by part of the batch.
+
+        Args:
+            losses_of: Weighted losses of a batch by name, each a mean over its rows, so that the mean over equal parts
+                is that of the whole.
+            batch: Tensors whose first dimension counts rows, and tuples, lists and mappings of them; whatever is no
+                tensor goes to every part.
+
+        Returns:
+            The losses, averaged over the parts.
+
+        Raises:
+            InputError: The rows cannot be cut into `accumulate` equal parts.
+        """
+        parts = split_rows(batch, self.settings.accumulate)
+        sums: dict[str, float] = {}
+        for part in parts:
+            with self.autocast():
+                losses = losses_of(part)
+                total = torch.stack([loss.float() for loss in losses.values()]).sum() / len(parts)
+            self._scaler.scale(total).backward()
+            for name, loss in losses.items():
+                sums[name] = sums.get(name, 0.0) + float(loss.detach()) / len(parts)
+        return sums
+
+    def update(self, optimiser: Optimizer, clip: float | None = None) -> None:
+        """Average the gradients over processes, let the optimiser step, and clear its gradients.
+
+        Args:
+            optimiser: Whose parameters are moved; in fp16 it is passed over where a gradient overflowed.
+            clip: The largest norm of all gradients together; None leaves them.
+        """
+        parameters: list[Parameter] = [one for group in optimiser.param_groups for one in group["params"]]
+        average_gradients(parameters)
+        if clip is not None:
+            self._scaler.unscale_(optimiser)
+            torch.nn.utils.clip_grad_norm_(parameters, clip)
+        self._scaler.step(optimiser)
+        self._scaler.update()
+        optimiser.zero_grad(set_to_none=True)
+
+    def state(self) -> Mapping[str, Any]:
+        """The loss scale, for `TrainingJob.state`; empty unless in fp16."""
+        return self._scaler.state_dict()
+
+    def load_state(self, state: Mapping[str, Any]) -> None:
+        """Take back what `state` gave."""
+        self._scaler.load_state_dict(dict(state))
+
+
+def split_rows(batch: Any, parts: int) -> Sequence[Any]:
+    """Cut the tensors of a nested batch into equal parts along their first dimension.
+
+    Raises:
+        InputError: Rows cannot be shared out equally.
+    """
+    return [batch] if parts == 1 else [_part(batch, index, parts) for index in range(parts)]
+
+
+def _part(node: Any, index: int, parts: int) -> Any:
+    if isinstance(node, Tensor):
+        if node.ndim == 0:
+            return node
+        if len(node) % parts:
+            raise InputError(
+                f"a batch of {len(node)} cannot be worked through in {parts} equal parts; mend engine.accumulate"
+            )
+        size = len(node) // parts
+        return node[index * size : (index + 1) * size]
+    if isinstance(node, Mapping):
+        return {key: _part(value, index, parts) for key, value in node.items()}
+    if isinstance(node, tuple) and hasattr(node, "_fields"):
+        return type(node)(*(_part(value, index, parts) for value in node))
+    if isinstance(node, list | tuple):
+        return type(node)(_part(value, index, parts) for value in node)
+    return node
+
+
+def _checkpointed(forward: Callable[..., Any], block: Module, *inputs: Any, **options: Any) -> Any:
+    if not torch.is_grad_enabled():
+        return forward(block, *inputs, **options)
+    return checkpoint(forward, block, *inputs, use_reentrant=False, **options)
