@@ -21,8 +21,8 @@ LARGEST_FUNCTION = 80
 LAYERS = (
     {"cli"},
     {"demonstration", "inverting", "presentation"},
-    {"bench", "training", "editing", "viewer", "weights", "testing"},
-    {"losses", "metrics", "data", "faces", "inversion"},
+    {"bench", "training", "editing", "viewer", "weights", "encoders", "testing"},
+    {"losses", "metrics", "data", "faces", "inversion", "latents"},
     {"rendering", "nn"},
     {
         "interfaces",

@@ -8,7 +8,7 @@ from torch import Tensor
 from toolkit.camera import Camera
 from toolkit.errors import CapabilityError
 from toolkit.interfaces import Generator
-from toolkit_plugins.optimisation.statistics import random_latents
+from toolkit.latents import random_latents
 
 
 class CameraOffset:

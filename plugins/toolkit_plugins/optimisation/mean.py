@@ -15,8 +15,8 @@ from toolkit.camera import Camera
 from toolkit.configuration import Config
 from toolkit.interfaces import Generator
 from toolkit.inversion import Inversion, identity_of, run_provenance
+from toolkit.latents import latent_statistics
 from toolkit_plugins.optimisation.settings import read_settings
-from toolkit_plugins.optimisation.statistics import latent_statistics
 from toolkit_plugins.optimisation.target import as_single_camera, as_target
 from toolkit_plugins.optimisation.wplus import refuse_weights
 

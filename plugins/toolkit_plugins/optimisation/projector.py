@@ -17,13 +17,13 @@ from torch.nn import Module
 from toolkit.camera import Camera
 from toolkit.errors import InputError
 from toolkit.interfaces import Generator
+from toolkit.latents import LatentStatistics, latent_statistics
 from toolkit.losses.perceptual import open_perceptual
 from toolkit_plugins.optimisation.camera_offset import CameraOffset, adapted_camera
 from toolkit_plugins.optimisation.noise_buffers import NoiseBuffers
 from toolkit_plugins.optimisation.objective import Objective
 from toolkit_plugins.optimisation.schedule import learning_rate_factor, noise_factor
 from toolkit_plugins.optimisation.settings import ProjectorSettings
-from toolkit_plugins.optimisation.statistics import LatentStatistics, latent_statistics
 from toolkit_plugins.optimisation.target import OnStep
 
 

@@ -6,10 +6,10 @@ import torch
 from toolkit.camera import Camera, rotation_distance
 from toolkit.errors import CapabilityError, InputError, WeightsError
 from toolkit.inversion import Inversion
+from toolkit.latents import latent_statistics
 from toolkit.losses.reconstruction import l2
 from toolkit.testing.spherical import SphericalGenerator
 from toolkit_plugins.optimisation.mean import open_mean
-from toolkit_plugins.optimisation.statistics import latent_statistics
 from toolkit_plugins.optimisation.wplus import open_wplus
 
 QUICK = {

@@ -9,7 +9,7 @@ from toolkit.camera import Camera
 from toolkit.errors import CapabilityError, ConfigError
 from toolkit.nn.plane_unet import PlaneOffsets, PlaneRefiner, PlaneUnetConfig
 from toolkit.nn.style_encoder import GradualStyleEncoder, StyleEncoderConfig
-from toolkit_plugins.triplanenet.pipeline import TriPlaneNetV1, TriPlaneNetV2
+from toolkit.nn.two_stage import TriPlaneNetV1, TriPlaneNetV2
 
 TRUNK = {"width": 8, "units": (1, 1, 1, 2)}
 

@@ -40,18 +40,21 @@ class _TwoStages(nn.Module):
 
     centre: Tensor
 
-    def __init__(self, psp_encoder: GradualStyleEncoder, centre: Tensor) -> None:
+    def __init__(self, psp_encoder: GradualStyleEncoder, centre: Tensor, view_resolution: int | None = None) -> None:
         """Keep the first stage.
 
         Args:
             psp_encoder: Image to offsets from the average w.
             centre: The generator's average w, [num_ws, w_dim] or [w_dim].
+            view_resolution: Side of the ray grid of the renders that the second stage sees; None takes the generator's
+                own. Encoders of small images need no large renders.
 
         Raises:
             ConfigError: The average w has another shape than the encoder's codes.
         """
         super().__init__()
         self.psp_encoder = psp_encoder
+        self.view_resolution = view_resolution
         shape = (psp_encoder.config.styles, psp_encoder.config.style_dim)
         if tuple(centre.shape) not in (shape, shape[1:]):
             raise ConfigError(f"the average w must have shape {list(shape)}, got {list(centre.shape)}")
@@ -64,21 +67,32 @@ class _TwoStages(nn.Module):
 
     def first(self, image: Tensor, camera: Camera, generator: Generator) -> FirstInversion:
         """Invert images [B, 3, S, S] in [-1, 1] into W+; gradients reach the first stage."""
-        ws = self.psp_encoder(fit_image(image, self.image_size)) + self.centre
+        ws = self.codes(image)
         planes = generator.planes(ws)
         return FirstInversion(ws, planes, self.view(planes, ws, camera, generator))
 
+    def codes(self, image: Tensor) -> Tensor:
+        """The first stage alone: images [B, 3, S, S] in [-1, 1] to ws [B, num_ws, w_dim]."""
+        codes: Tensor = self.psp_encoder(fit_image(image, self.image_size)) + self.centre
+        return codes
+
     def view(self, planes: Tensor, ws: Tensor, camera: Camera, generator: Generator) -> Tensor:
         """Render planes at the encoders' size: [B, 3, S, S]."""
-        return fit_image(generator.render(planes, ws, camera).image, self.image_size)
+        return fit_image(generator.render(planes, ws, camera, self.view_resolution).image, self.image_size)
 
 
 class TriPlaneNetV1(_TwoStages):
     """First version: offsets from the render and its error, added to the planes of the code."""
 
-    def __init__(self, psp_encoder: GradualStyleEncoder, triplanenet_encoder: PlaneOffsets, centre: Tensor) -> None:
+    def __init__(
+        self,
+        psp_encoder: GradualStyleEncoder,
+        triplanenet_encoder: PlaneOffsets,
+        centre: Tensor,
+        view_resolution: int | None = None,
+    ) -> None:
         """Keep both stages (see `_TwoStages`)."""
-        super().__init__(psp_encoder, centre)
+        super().__init__(psp_encoder, centre, view_resolution)
         self.triplanenet_encoder = _fitting(triplanenet_encoder, channels=6)
 
     def offsets(self, view: Tensor, image: Tensor) -> Tensor:
@@ -118,9 +132,15 @@ class TriPlaneNetV1(_TwoStages):
 class TriPlaneNetV2(_TwoStages):
     """Second version: sees the planes and the mirrored error as well, and puts out whole planes."""
 
-    def __init__(self, psp_encoder: GradualStyleEncoder, triplanenet_encoder: PlaneRefiner, centre: Tensor) -> None:
+    def __init__(
+        self,
+        psp_encoder: GradualStyleEncoder,
+        triplanenet_encoder: PlaneRefiner,
+        centre: Tensor,
+        view_resolution: int | None = None,
+    ) -> None:
         """Keep both stages (see `_TwoStages`)."""
-        super().__init__(psp_encoder, centre)
+        super().__init__(psp_encoder, centre, view_resolution)
         self.triplanenet_encoder = _fitting(triplanenet_encoder, channels=9)
 
     def mirrored_view(self, first: FirstInversion, camera: Camera, generator: Generator) -> Tensor:
@@ -149,7 +169,7 @@ class TriPlaneNetV2(_TwoStages):
 def _plane_images(generator: Generator) -> _PlaneImageGenerator:
     if not isinstance(generator, _PlaneImageGenerator):
         raise CapabilityError(
-            f"TriPlaneNet needs planes that can be seen as images, which generator {generator.spec.name!r} does not "
+            f"a second stage needs planes that can be seen as images, which generator {generator.spec.name!r} does not "
             "offer"
         )
     return generator
