@@ -1,7 +1,7 @@
 """The aligned face of a picture whose camera is known: no detector, and gradients flow through the crop.
 
-The frame is that of the identity networks (five template points in a square); where the face lies in the picture follows
-from where the camera sees five points of the average face.
+The frame is that of the identity networks (five template points in a square); where the face lies in the picture
+follows from where the camera sees five points of the average face.
 """
 
 from __future__ import annotations
