@@ -10,7 +10,8 @@ help:
 	@echo "make demo      install, then turn a photograph and a synthetic face into 3D heads (see $(OUT)/)"
 	@echo "make test      install, then run the tests"
 	@echo "make test-all  the slow tests too"
-	@echo "make lint types weights bench clean"
+	@echo "make weights   train every weights file that ships again, one after the other (hours; goes on where it was stopped)"
+	@echo "make lint types bench clean"
 
 $(VENV)/.installed: pyproject.toml setup.py constraints.txt
 	@echo "== installing into $(VENV) (about 3 minutes and 6 GB)"
@@ -38,9 +39,23 @@ lint: $(VENV)/.installed
 types: $(VENV)/.installed
 	$(BIN)/mypy
 
-weights: $(VENV)/.installed
-	@echo "== training the embedded weights again (hours)"
-	$(BIN)/toolkit train panohead-mini --out $(OUT)/training/panohead-mini
+# The shipped weights, made again one after the other; a target that was stopped goes on where it was.
+RUNS := $(OUT)/training
+TRAIN = $(BIN)/toolkit train $(1) --resume --threads 1 --out $(RUNS)/$(2)
+MADE := $(foreach name,panohead-mini embedded-networks psp e4e triplanenet goae dual-encoder,$(RUNS)/$(name)/weights.safetensors)
+
+weights: $(MADE)
+	@echo "== made: $(MADE)"
+
+$(RUNS)/panohead-mini-first/weights.safetensors: | $(VENV)/.installed
+	$(call TRAIN,panohead-mini --config training/panohead-mini-first,panohead-mini-first)
+
+$(RUNS)/panohead-mini/weights.safetensors: $(RUNS)/panohead-mini-first/weights.safetensors | $(VENV)/.installed
+	$(call TRAIN,panohead-mini --set start=$<,panohead-mini)
+
+# everything below learns with the generator that ships, not with the one just made
+$(RUNS)/%/weights.safetensors: | $(VENV)/.installed
+	$(call TRAIN,$*,$*)
 
 bench: $(VENV)/.installed
 	@for benchmark in benchmarks/*.py; do echo "== $$benchmark"; $(BIN)/python $$benchmark; done
