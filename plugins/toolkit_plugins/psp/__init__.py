@@ -22,3 +22,17 @@ def register_architectures(register: Register) -> None:
     """Offer the readers of official pSp weights."""
     for name, attribute, summary in _ARCHITECTURES:
         register(name, f"toolkit_plugins.psp.architecture:{attribute}", summary=summary, interface=1)
+
+
+@hookimpl
+def register_methods(register: Register) -> None:
+    """Offer `psp`."""
+    here = "toolkit_plugins.psp.method:open_psp"
+    register("psp", here, summary="an encoder into W+, one pass", interface=1, headline=True)
+
+
+@hookimpl
+def register_trainables(register: Register) -> None:
+    """Offer the encoder's training."""
+    here = "toolkit_plugins.psp.training:make_job"
+    register("psp", here, summary="pSp's encoder for any generator", interface=1)

@@ -1,0 +1,148 @@
+"""Files of trained encoders: 16-bit weights, the networks' sizes, and the generator that they were trained for."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+from torch.nn import Module
+
+from toolkit.errors import WeightsError
+from toolkit.interfaces import GeneratorSpec
+from toolkit.weights.official import load_strictly
+from toolkit.weights.tensors import half, read_tensors, single, write_tensors
+
+CENTRE = "centre"
+"""Name of the average ws [num_ws, w_dim] that codes are offsets from."""
+
+
+@dataclass(frozen=True)
+class EncoderFile:
+    """What such a file holds."""
+
+    path: Path
+    kind: str
+    """Which method's encoder, e.g. 'psp'."""
+    config: Mapping[str, Any]
+    """Sizes of the networks, by the names of their configurations."""
+    tensors: Mapping[str, Tensor]
+    """float32, without the centre."""
+    centre: Tensor
+    """[num_ws, w_dim]."""
+    about: Mapping[str, Any]
+    """The header: licence, training run, scores, generator."""
+
+    def check_generator(self, spec: GeneratorSpec, *, other: bool = False) -> None:
+        """Refuse another generator than the encoder was trained for.
+
+        Args:
+            spec: The generator that codes are wanted for.
+            other: Accept another one with codes of the same shape.
+
+        Raises:
+            WeightsError: It is another.
+        """
+        trained = self.about.get("generator", {})
+        name, fingerprint = str(trained.get("name", "unknown")), str(trained.get("fingerprint", ""))
+        shape = (spec.latents.num_ws, spec.latents.w_dim)
+        if tuple(self.centre.shape) != shape:
+            raise WeightsError(
+                f"{self.path} was trained for generator {name!r} with codes {list(self.centre.shape)}; "
+                f"{spec.name!r} takes {list(shape)}"
+            )
+        if not other and (name, fingerprint) != (spec.name, spec.fingerprint):
+            raise WeightsError(
+                f"{self.path} was trained for generator {name!r} with the fingerprint {fingerprint[:12] or 'unknown'}, "
+                f"this one is {spec.name!r} with {spec.fingerprint[:12] or 'none'}: its codes would mean other heads. "
+                f"Train it anew (toolkit train {self.kind}), or set other_generator=true to see what comes out"
+            )
+
+    def part(self, name: str) -> dict[str, Tensor]:
+        """The tensors of one network, without its name."""
+        return {
+            key.removeprefix(f"{name}."): value for key, value in self.tensors.items() if key.startswith(f"{name}.")
+        }
+
+    def load_into(self, module: Module, name: str) -> None:
+        """Give a network the weights stored under a name.
+
+        Raises:
+            WeightsError: They do not fit.
+        """
+        load_strictly(module, self.part(name), f"{self.path}: the weights of {name}")
+
+
+def write_encoder(
+    path: str | os.PathLike[str],
+    kind: str,
+    modules: Mapping[str, Module],
+    centre: Tensor,
+    config: Mapping[str, Any],
+    spec: GeneratorSpec,
+    about: Mapping[str, Any],
+) -> None:
+    """Write trained networks in 16 bits.
+
+    Args:
+        path: The file.
+        kind: Which method's encoder.
+        modules: The networks, by name.
+        centre: [num_ws, w_dim], what codes are offsets from.
+        config: Sizes of the networks, as JSON values.
+        spec: The generator that they were trained for.
+        about: Further header entries (licence, training run, scores).
+
+    Raises:
+        OutputError: The place cannot be written.
+    """
+    tensors = {f"{name}.{key}": value for name, module in modules.items() for key, value in module.state_dict().items()}
+    header = {
+        **about,
+        "architecture": kind,
+        "config": dict(config),
+        "generator": {"name": spec.name, "fingerprint": spec.fingerprint, "licence": spec.licence},
+    }
+    # The centre stays in 32 bits: it costs nothing, and all codes rest on it.
+    write_tensors(path, {**half(tensors), CENTRE: centre.float()}, header)
+
+
+def read_encoder(path: str | os.PathLike[str], *kinds: str) -> EncoderFile:
+    """Read a file of `write_encoder`.
+
+    Args:
+        path: The file.
+        kinds: Which methods' encoders will do; none: any.
+
+    Raises:
+        WeightsError: The file is missing, damaged, or of another kind.
+    """
+    tensors, header = read_tensors(path)
+    kind = str(header.get("architecture", "nothing known"))
+    if CENTRE not in tensors or "config" not in header or (kinds and kind not in kinds):
+        wanted = " or ".join(repr(each) for each in kinds) or "an encoder"
+        raise WeightsError(f"{path} does not hold {wanted}: its header names {kind!r}")
+    tensors = single(tensors)
+    centre = tensors.pop(CENTRE)
+    return EncoderFile(Path(path), kind, header["config"], tensors, centre, header)
+
+
+def find_encoder(weights: Path | None, package: str, kind: str, spec: GeneratorSpec) -> Path:
+    """The file to use: the user's, or the one that ships in a plugin's `weights` folder.
+
+    Raises:
+        WeightsError: None is given and none ships for this generator.
+    """
+    if weights is not None:
+        return weights
+    shipped = Path(str(resources.files(package))) / "weights" / f"{kind}.safetensors"
+    if spec.world != "embedded" or not shipped.is_file():
+        raise WeightsError(
+            f"method {kind!r} has no weights of its own for generator {spec.name!r}: train it with "
+            f"'toolkit train {kind} --set generator={spec.name}' and name the file with --method-weights"
+        )
+    return shipped

@@ -1,0 +1,155 @@
+"""The batch of a step: photos, pairs, and which part of the picture is looked at; a function of seed and step."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from toolkit.camera import Camera
+from toolkit.data import EndlessSampler
+from toolkit.data.balance import pose_density, rebalancing_weights
+from toolkit.interfaces import Generator
+from toolkit.training.distribution import rank_and_world
+from toolkit.training.encoding.disturbance import disturb
+from toolkit.training.encoding.pairs import Pairs, make_pairs, rows
+from toolkit.training.encoding.photos import Photos, PhotoSet
+from toolkit.training.encoding.settings import PairSettings, StageSettings
+
+
+class Window(NamedTuple):
+    """A square part of a picture, in fractions of its side."""
+
+    left: float
+    top: float
+    side: float
+
+    def camera(self, label: Tensor) -> Camera:
+        """The cameras [B, 25] that see only this part."""
+        if self.side == 1:
+            return Camera(label)
+        scale = label.new_tensor([1 / self.side, 1, 1 / self.side, 1 / self.side, 1, 1 / self.side, 1, 1, 1])
+        shift = label.new_zeros(9)
+        shift[2], shift[5] = self.left / self.side, self.top / self.side
+        return Camera(torch.cat([label[:, :16], label[:, 16:] * scale - shift], dim=1))
+
+    def cut(self, image: Tensor) -> Tensor:
+        """This part of pictures [B, C, S, S]."""
+        size = image.shape[-1]
+        left, top, side = (round(value * size) for value in self)
+        return image[..., top : top + side, left : left + side]
+
+
+WHOLE = Window(0.0, 0.0, 1.0)
+
+
+class EncodingBatch(NamedTuple):
+    """What a step learns from."""
+
+    photos: Photos | None
+    pairs: Pairs | None
+    """Undisturbed."""
+    seen: Tensor | None
+    """The pairs' pictures as the encoder gets them."""
+    window: Window
+
+
+class BatchMaker:
+    """Makes batches; picklable unless pairs are made anew for every step."""
+
+    def __init__(
+        self,
+        seed: int,
+        stages: Sequence[StageSettings],
+        photos: PhotoSet | None,
+        pairs: Pairs | None,
+        pair_settings: PairSettings,
+        *,
+        mirror: bool = True,
+        rebalance: bool = False,
+        generator: Generator | None = None,
+    ) -> None:
+        """Describe the batches.
+
+        Args:
+            seed: Of all chance.
+            stages: One after the other.
+            photos: None where no stage uses any.
+            pairs: The kept ones.
+            pair_settings: How they were made, and how strongly they are disturbed.
+            mirror: Whether mirrored photos count.
+            rebalance: Whether rare camera directions are drawn more often.
+            generator: Makes new pairs for every step where none are kept.
+        """
+        self.seed, self.stages, self.photos, self.pairs = seed, tuple(stages), photos, pairs
+        self.pair_settings, self.generator = pair_settings, generator
+        self.weights: np.ndarray | None = None
+        self.length = 0 if photos is None else len(photos) * (2 if mirror else 1)
+        if photos is not None and rebalance:
+            both = torch.cat([photos.labels, Camera(photos.labels).mirror().label])[: self.length]
+            self.weights = rebalancing_weights(pose_density(Camera(both)))
+
+    def place(self, step: int) -> tuple[int, int]:
+        """Number of the stage that a step belongs to, and the steps of that stage before it."""
+        for number, stage in enumerate(self.stages):
+            if step < stage.steps:
+                return number, step
+            step -= stage.steps
+        raise IndexError("there is no such step")
+
+    def __call__(self, step: int) -> EncodingBatch:
+        """This process's rows of the batch of a step."""
+        number, local = self.place(step)
+        stage = self.stages[number]
+        rank, world = rank_and_world()
+        shared = _source(self.seed, step, 0)
+        own = _source(self.seed, step, 1 + rank)
+        photos, pairs = photo_rows(stage), stage.batch - photo_rows(stage)
+        chosen = self._pairs(pairs, own) if pairs else None
+        seen = None if chosen is None else disturb(chosen.image, self.pair_settings.disturb, own)
+        return EncodingBatch(
+            self._photos(number, local * world + rank, photos) if photos else None,
+            chosen,
+            seen,
+            _window(stage, local, shared),
+        )
+
+    def _photos(self, stage: int, draw: int, count: int) -> Photos:
+        assert self.photos is not None  # a job without photos has no stage that wants them
+        places = range(draw * count, (draw + 1) * count)
+        indices = [int(_order(self, stage, place // self.length)[place % self.length]) for place in places]
+        return self.photos.rows(indices)
+
+    def _pairs(self, count: int, source: torch.Generator) -> Pairs:
+        if self.pairs is None:
+            assert self.generator is not None  # a job that keeps no pairs hands over its generator
+            return make_pairs(self.generator, self.pair_settings, count, source)
+        return rows(self.pairs, torch.randint(len(self.pairs.ws), (count,), generator=source))
+
+
+def photo_rows(stage: StageSettings) -> int:
+    """How many rows of a stage's batch are photos."""
+    return round(stage.batch * stage.photos)
+
+
+@functools.lru_cache(maxsize=4)
+def _order(maker: BatchMaker, stage: int, epoch: int) -> np.ndarray:
+    weights = None if maker.weights is None else list(maker.weights)
+    return EndlessSampler(maker.length, seed=maker.seed + 7919 * stage, weights=weights).epoch_order(epoch)
+
+
+def _window(stage: StageSettings, local: int, source: torch.Generator) -> Window:
+    side = stage.windows[local % len(stage.windows)]
+    if side == 1:
+        return WHOLE
+    left, top = (torch.rand(2, generator=source) * (1 - side)).tolist()
+    return Window(round(left * 32) / 32, round(top * 32) / 32, side)  # on whole pixels of every usual size
+
+
+def _source(seed: int, step: int, purpose: int) -> torch.Generator:
+    words: Any = np.random.SeedSequence([seed, step, purpose]).generate_state(2, np.uint32)
+    return torch.Generator().manual_seed(int(words[0]) << 31 ^ int(words[1]))

@@ -1,0 +1,86 @@
+"""Held-out photos: how well their input views are reconstructed, and what the heads look like from elsewhere."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from toolkit.camera import Camera
+from toolkit.interfaces import Code, Generator
+from toolkit.losses.perceptual import Perceptual
+from toolkit.nn.style_encoder import fit_image
+from toolkit.rendering.pixels import to_pixels
+from toolkit.rendering.views import around
+from toolkit.training.encoding.photos import Photos, PhotoSet
+
+SHEET_ROWS = 4
+SHEET_YAWS = (-60, 60, 180)
+"""Degrees, beside the input and its reconstruction."""
+PICTURES = 24
+"""Most held-out pictures that are scored."""
+BATCH = 4
+
+Encode = Callable[[Tensor, Camera], Code]
+
+
+class HeldOut:
+    """Some photos that are never trained on."""
+
+    def __init__(self, photos: PhotoSet, generator: Generator, perceptual: Perceptual, device: torch.device) -> None:
+        """Take the first pictures, one view of every subject before the next view."""
+        self.generator, self.perceptual, self.device = generator, perceptual, device
+        self.photos = photos.rows(_by_view(photos.subjects)[:PICTURES])
+
+    @torch.no_grad()
+    def score(self, encode: Encode) -> dict[str, float]:
+        """Means over pictures at the input view: PSNR in dB and L2 on [-1, 1], and the perceptual distance."""
+        errors, distances = [], []
+        for start in range(0, len(self.photos.image), BATCH):
+            image, camera = self._some(slice(start, start + BATCH))
+            code = encode(image, camera)
+            seen = self.generator.render(code.planes, code.ws, camera).image.clamp(-1, 1)
+            target = fit_image(image, seen.shape[-1])
+            errors.append((seen - target).square().mean((1, 2, 3)))
+            distance = self.perceptual.distance(self.perceptual.embed(seen), self.perceptual.embed(target))
+            distances.append(float(distance) * len(image))
+        error = torch.cat(errors)
+        name = self.perceptual.name.replace("-", "_")
+        return {
+            "psnr": float((10 * torch.log10(4 / error)).mean()),
+            "l2": float(error.mean()),
+            name: sum(distances) / len(error),
+        }
+
+    @torch.no_grad()
+    def sheet(self, encode: Encode) -> np.ndarray:
+        """A picture [H, W, 3] uint8; a row per photo: input, reconstruction, both sides, back."""
+        lines = []
+        turned = around(self.generator.spec, torch.tensor([math.radians(yaw) for yaw in SHEET_YAWS])).to(self.device)
+        for index in range(min(SHEET_ROWS, len(self.photos.image))):
+            image, camera = self._some(slice(index, index + 1))
+            code = encode(image, camera)
+            cameras = Camera(torch.cat([camera.label, turned.label]))
+            count = len(cameras)
+            planes, ws = code.planes.expand(count, *code.planes.shape[1:]), code.ws.expand(count, -1, -1)
+            views = self.generator.render(planes, ws, cameras).image
+            lines.append(torch.cat([fit_image(image, views.shape[-1]), views]))
+        pixels = [np.concatenate(list(to_pixels(line)), axis=1) for line in lines]
+        return np.concatenate(pixels, axis=0)
+
+    def _some(self, rows: slice) -> tuple[Tensor, Camera]:
+        photos = Photos(self.photos.image[rows].to(self.device), self.photos.label[rows].to(self.device))
+        return photos.image, Camera(photos.label)
+
+
+def _by_view(subjects: Sequence[str]) -> list[int]:
+    """Numbers of pictures: the first of every subject, the second of every subject, ..."""
+    seen: dict[str, int] = {}
+    order = []
+    for index, subject in enumerate(subjects):
+        seen[subject] = seen.get(subject, 0) + 1
+        order.append((seen[subject], index))
+    return [index for _, index in sorted(order)]

@@ -1,0 +1,93 @@
+"""How far reconstructions are from pictures: the terms of a stage, weighted."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torch.nn import Module
+
+from toolkit.camera import Camera
+from toolkit.interfaces import GeneratorSpec, Render
+from toolkit.losses.identity import IdentityLoss
+from toolkit.losses.perceptual import Perceptual, open_perceptual
+from toolkit.losses.reconstruction import l2
+from toolkit.nn.style_encoder import fit_image
+from toolkit.registry import default_registry
+from toolkit.training.encoding.settings import ImageWeights, NetworkLosses
+
+LARGEST_SIDE = 256
+"""Larger pictures are compared at this side, as the published trainings do."""
+
+
+class ImageLosses:
+    """The terms on images, with their networks."""
+
+    def __init__(
+        self, settings: NetworkLosses, spec: GeneratorSpec, device: torch.device, *, identity: bool = False
+    ) -> None:
+        """Open the networks.
+
+        Args:
+            settings: Which.
+            spec: The generator's: says where faces are.
+            device: Where to compute.
+            identity: Whether the identity term will be asked for.
+
+        Raises:
+            ConfigError: Unknown perceptual distance.
+            PluginError: Unknown face embedder.
+            WeightsError: Their weights are not there.
+        """
+        trunk = None if settings.trunk is None else Path(settings.trunk).expanduser()
+        self.perceptual: Perceptual = open_perceptual(settings.perceptual, trunk, device)
+        self.identity = _identity(settings, spec, device) if identity else None
+
+    def terms(
+        self, weights: ImageWeights, render: Render, target: Tensor, camera: Camera, *, whole: bool = True
+    ) -> dict[str, Tensor]:
+        """Weighted terms by name.
+
+        Args:
+            weights: Their weights; terms of weight 0 are left out.
+            render: Of B views.
+            target: [B, 3, S, S] in [-1, 1], what they should show; brought to the render's size.
+            camera: The views' cameras.
+            whole: Whether whole pictures are shown, so that there is a face to recognise.
+        """
+        side = min(render.image.shape[-1], LARGEST_SIDE)
+        image, wanted = fit_image(render.image, side), fit_image(target, side)
+        terms: dict[str, Tensor] = {}
+        if weights.l2:
+            terms["l2"] = weights.l2 * l2(image, wanted)
+        if weights.smooth_l1:
+            terms["smooth_l1"] = weights.smooth_l1 * F.smooth_l1_loss(image, wanted)
+        if weights.raw:
+            terms["raw"] = weights.raw * l2(render.raw, fit_image(target, render.raw.shape[-1]))
+        if weights.perceptual:
+            terms["perceptual"] = weights.perceptual * self.perceptual_distance(image, wanted)
+        if weights.identity and whole and self.identity is not None:
+            terms["identity"] = weights.identity * self.identity_distance(image, wanted, camera)
+        return terms
+
+    def perceptual_distance(self, image: Tensor, target: Tensor) -> Tensor:
+        """Mean over images of the perceptual distance; no gradient reaches the target."""
+        with torch.no_grad():
+            wanted = self.perceptual.embed(target)
+        return self.perceptual.distance(self.perceptual.embed(image), wanted)
+
+    def identity_distance(self, image: Tensor, target: Tensor, camera: Camera) -> Tensor:
+        """Mean over images of one minus the faces' cosine; no gradient reaches the target."""
+        assert self.identity is not None  # callers ask only where it was opened
+        return self.identity(image, target, camera)
+
+
+def _identity(settings: NetworkLosses, spec: GeneratorSpec, device: torch.device) -> IdentityLoss:
+    weights = None if settings.embedder_weights is None else Path(settings.embedder_weights).expanduser()
+    embedder: Any = default_registry().load("face_embedder", settings.embedder)(weights)
+    if isinstance(embedder, Module):
+        embedder.to(device)
+    return IdentityLoss(embedder, face_points=spec.face_points)

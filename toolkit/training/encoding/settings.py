@@ -1,0 +1,136 @@
+"""Settings that all encoder trainings share; each method's own model derives from `EncodingSettings`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from toolkit.configuration import Config
+from toolkit.training.cadence import Cadence
+from toolkit.training.stepping import EngineSettings
+
+Count = Annotated[int, Field(ge=1)]
+Share = Annotated[float, Field(ge=0, le=1)]
+Weight = Annotated[float, Field(ge=0)]
+Rate = Annotated[float, Field(gt=0)]
+
+
+class PhotoSettings(Config):
+    """Pictures without known codes: data set folders or zips, or one that makes itself."""
+
+    sources: tuple[str, ...] = ("heads360",)
+    """Folders or zips with dataset.json, all used together; or the name of a data set that can make itself."""
+    held_out: tuple[str, ...] = ()
+    """Folders for evaluation; empty: made from the validation split, or the last subjects of the sources."""
+    held_out_subjects: Count = 8
+    domain: str = "wild"
+    """The following describe what is made, once, below the user's cache."""
+    seed: Annotated[int, Field(ge=0)] = 0
+    subjects: Count = 600
+    views: tuple[str, ...] = ("front", "left_30", "right_60")
+    workers: Count = 2
+    mirror: bool = True
+    """Every picture, with its camera, also counts mirrored left-right."""
+    rebalance: bool = False
+    """Draw rare camera directions more often (LPFF's rule)."""
+
+
+class PairSettings(Config):
+    """Pictures with known codes, rendered by the generator itself."""
+
+    count: Annotated[int, Field(ge=0)] = 0
+    """Made once and kept in the user's cache; 0: new ones for every step."""
+    space: Literal["z", "z+", "w+"] = "z"
+    """z: one latent per head. z+: one latent per style. w+: one, then noise on each style's w."""
+    spread: Weight = 0.5
+    """w+: size of that noise, in deviations of w."""
+    truncation: Annotated[float, Field(gt=0, le=1)] = 1.0
+    resolution: Annotated[int, Field(ge=8)] | None = None
+    """Side of the ray grid; None: the generator's own. The picture is as much larger as super-resolution makes it."""
+    yaw: Annotated[float, Field(ge=0, le=180)] = 75.0
+    """Cameras stand anywhere within so many degrees of the front."""
+    pitch: Annotated[float, Field(ge=0, lt=90)] = 15.0
+    disturb: Share = 1.0
+    """Strength of what is done to their looks (light, colour, blur, noise, things in front) to resemble photos."""
+
+
+class ImageWeights(Config):
+    """Weights of the terms on a render; 0 leaves a term out."""
+
+    l2: Weight = 1.0
+    smooth_l1: Weight = 0.0
+    raw: Weight = 0.0
+    """L2 before super-resolution."""
+    perceptual: Weight = 0.8
+    identity: Weight = 0.0
+    """Only where a whole picture is rendered."""
+
+
+class StageSettings(Config):
+    """One stretch of a training; the published recipes are the defaults."""
+
+    steps: Annotated[int, Field(ge=0)] = 500_000
+    batch: Count = 3
+    rate: Rate = 1e-4
+    optimiser: Literal["ranger", "adam"] = "ranger"
+    schedule: Literal["constant", "cosine"] = "constant"
+    warmup: Annotated[int, Field(ge=0)] = 0
+    """Steps over which the rate grows to its value."""
+    clip: Rate | None = None
+    """Largest norm of all gradients together."""
+    photos: Share = 1.0
+    """Share of the batch that are photos; the rest are pairs."""
+    codes: Weight = 0.0
+    """Weight of the known codes of pairs: mean squared error in units of the codes' variance."""
+    reconstruct_pairs: bool = True
+    """Whether pairs are also reconstructed, as photos are."""
+    resolution: Annotated[int, Field(ge=8)] | None = None
+    """Side of the ray grid of reconstructions; None: the generator's own."""
+    windows: tuple[Annotated[float, Field(gt=0, le=1)], ...] = (1.0,)
+    """Sides of the part of the picture that steps look at, in turn: 1 the whole, 0.5 a random quarter of it."""
+    images: ImageWeights = ImageWeights()
+
+
+class NetworkLosses(Config):
+    """The networks behind the perceptual and the identity term."""
+
+    perceptual: str = "pyramid"
+    """A perceptual distance by name."""
+    trunk: str | None = None
+    """Weights file of its feature network, for LPIPS."""
+    embedder: str = "arcface"
+    """A face embedder by name; only built where a stage weighs identity."""
+    embedder_weights: str | None = None
+
+
+class EncodingSettings(Config):
+    """What every encoder training has."""
+
+    seed: Annotated[int, Field(ge=0)] = 0
+    generator: str = "panohead-mini"
+    generator_weights: str | None = None
+    start: str | None = None
+    """A trained encoder to begin from: those of its networks that this training has, too."""
+    average: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """Decay of the averaged weights that are shown and exported; 0: the weights themselves."""
+    samples: Count = 10_000
+    """Random heads whose mean w the codes are offsets from."""
+    photos: PhotoSettings = PhotoSettings()
+    pairs: PairSettings = PairSettings()
+    losses: NetworkLosses = NetworkLosses()
+    engine: EngineSettings = EngineSettings()
+    cadence: Cadence = Cadence()
+
+
+class StyleEncoderSizes(Config):
+    """Sizes of a style encoder; what is not set follows from the generator, as published."""
+
+    image_size: Annotated[int, Field(ge=32)] | None = None
+    width: Count = 64
+    units: tuple[int, int, int, int] = (3, 4, 14, 3)
+    block_width: Annotated[int, Field(ge=0)] = 0
+
+    def overrides(self) -> dict[str, object]:
+        """What differs from the generator's own sizes."""
+        return {key: value for key, value in self.model_dump().items() if value is not None}
