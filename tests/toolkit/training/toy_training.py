@@ -7,6 +7,7 @@ import math
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Annotated, Any
@@ -19,8 +20,10 @@ from torch import Tensor, nn
 
 from toolkit import hookimpl
 from toolkit.configuration import Config, load_config
+from toolkit.errors import InputError
 from toolkit.registry import Register, Registry
-from toolkit.training import Cadence, TrainingJob, WeightAverage
+from toolkit.training import Cadence, EngineSettings, Stepper, TrainingJob, WeightAverage
+from toolkit.training.distribution import own_rows, rank_and_world
 
 
 class ToyConfig(Config):
@@ -28,9 +31,27 @@ class ToyConfig(Config):
     seed: int = 3
     learning_rate: Annotated[float, Field(gt=0)] = 1e-2
     width: Annotated[int, Field(ge=1)] = 16
+    batch: Annotated[int, Field(ge=1)] = 32
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.2
+    engine: EngineSettings = EngineSettings()
+    refuse_step: int | None = None
     pause: Annotated[float, Field(ge=0)] = 0.0
     nan_step: int | None = None
     cadence: Cadence = Cadence(log_every=7, checkpoint_every=10, sheet_every=20, evaluate_every=25)
+
+
+@dataclass(frozen=True)
+class ToyBatches:
+    seed: int
+    batch: int
+    refuse_step: int | None = None
+
+    def __call__(self, step: int) -> Tensor:
+        if step == self.refuse_step:
+            raise InputError(f"the picture of step {step} is broken")
+        generator = torch.Generator().manual_seed(self.seed * 1_000_003 + step)
+        _, world = rank_and_world()
+        return (torch.rand(self.batch * world, 2, generator=generator) * 2 - 1)[own_rows(self.batch)]
 
 
 class ToyJob(TrainingJob):
@@ -39,9 +60,12 @@ class ToyJob(TrainingJob):
     def __init__(self, config: ToyConfig) -> None:
         self.settings = config
         self.seed, self.steps, self.cadence = config.seed, config.steps, config.cadence
-        self.config = config.model_dump(mode="json", exclude={"pause", "nan_step"})
+        self.workers, self.stepper = config.engine.workers, Stepper(config.engine)
+        self.config = config.model_dump(mode="json", exclude={"pause", "nan_step", "refuse_step", "engine"})
         torch.manual_seed(config.seed)
-        self.network = nn.Sequential(nn.Linear(2, config.width), nn.Tanh(), nn.Dropout(0.2), nn.Linear(config.width, 1))
+        self.network = nn.Sequential(
+            nn.Linear(2, config.width), nn.Tanh(), nn.Dropout(config.dropout), nn.Linear(config.width, 1)
+        )
         self.average = WeightAverage(self.network)
         self.optimiser = torch.optim.Adam(self.network.parameters(), config.learning_rate)
         self.seen: list[float] = []
@@ -53,26 +77,30 @@ class ToyJob(TrainingJob):
         return {"adam": self.optimiser}
 
     def state(self) -> Mapping[str, Any]:
-        return {"average": self.average.state(), "seen": list(self.seen)}
+        return {"average": self.average.state(), "seen": list(self.seen), "stepper": self.stepper.state()}
 
     def load_state(self, state: Mapping[str, Any]) -> None:
         self.average.load_state(state["average"])
         self.seen = list(state["seen"])
+        self.stepper.load_state(state["stepper"])
+
+    def batch_maker(self) -> ToyBatches:
+        return ToyBatches(self.seed, self.settings.batch, self.settings.refuse_step)
 
     def batch(self, step: int) -> Tensor:
-        generator = torch.Generator().manual_seed(self.seed * 1_000_003 + step)
-        return torch.rand(32, 2, generator=generator) * 2 - 1
+        return self.batch_maker()(step)
+
+    def losses(self, batch: Tensor) -> dict[str, Tensor]:
+        return {"total": (self.network(batch) - batch.prod(1, keepdim=True)).square().mean()}
 
     def training_step(self, batch: Tensor, step: int) -> Mapping[str, float]:
         time.sleep(self.settings.pause)
         for group in self.optimiser.param_groups:
             group["lr"] = self.settings.learning_rate * 0.5 * (1 + math.cos(math.pi * step / self.steps))
-        self.optimiser.zero_grad()
-        loss = (self.network(batch) - batch.prod(1, keepdim=True)).square().mean()
-        loss.backward()
-        self.optimiser.step()
+        losses = self.stepper.backward(self.losses, batch)
+        self.stepper.update(self.optimiser)
         self.average.update(self.network, 0.9)
-        value = float("nan") if step == self.settings.nan_step else loss.item()
+        value = float("nan") if step == self.settings.nan_step else losses["total"]
         self.seen.append(value)
         return {"total": value, "every_third": value} if step % 3 == 0 else {"total": value}
 
