@@ -1,12 +1,13 @@
-"""Comparing inversion methods: protocols, a resumable runner, results with intervals and counts."""
+"""Comparing inversion methods: protocols, a resumable runner, results with intervals and counts, a report."""
 
 from __future__ import annotations
 
 from toolkit.bench.contenders import method_names, open_contenders
 from toolkit.bench.inversions import CellError, Contender
-from toolkit.bench.protocol import BenchProtocol, open_protocol, protocol_names
-from toolkit.bench.runner import BenchRequest, run_bench
-from toolkit.bench.table import as_tables
+from toolkit.bench.protocol import BenchProtocol, open_protocol, open_protocols, protocol_names
+from toolkit.bench.report import as_tables, write_report
+from toolkit.bench.results import read_results
+from toolkit.bench.runner import BenchRequest, run_bench, run_suite
 
 __all__ = [
     "BenchProtocol",
@@ -17,6 +18,10 @@ __all__ = [
     "method_names",
     "open_contenders",
     "open_protocol",
+    "open_protocols",
     "protocol_names",
+    "read_results",
     "run_bench",
+    "run_suite",
+    "write_report",
 ]

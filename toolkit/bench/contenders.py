@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +16,8 @@ if TYPE_CHECKING:
     from toolkit.interfaces import Generator, Method
 
 ALL = "all"
+PRESETS = ("fast", "default", "quality")
+"""Presets that every embedded run may ask for: methods without them keep their default."""
 
 
 def method_names(text: str) -> list[str]:
@@ -57,15 +58,16 @@ def open_contenders(
 
     Raises:
         InputError: Options or weights for a method that is not compared.
-        ConfigError: Options that a method refuses.
+        ConfigError: Options that a method refuses, or a preset that none of the methods knows.
     """
+    refusals: list[str] = []
     for stray in sorted((options.keys() | weights.keys()) - set(names)):
         raise InputError(f"settings for method {stray!r}, which is not among --methods {', '.join(names)}")
     contenders, broken = [], {}
     for name in names:
         path = weights.get(name)
         try:
-            method, chosen = _open(name, generator, path, dict(options.get(name, {})), preset)
+            method, chosen = _open(name, generator, path, dict(options.get(name, {})), preset, refusals)
             contenders.append(Contender(name, method, chosen, "" if path is None else file_sha256(path)))
         except ConfigError:
             raise
@@ -73,14 +75,23 @@ def open_contenders(
             broken[name] = str(error)
         except Exception as error:  # a stranger's factory may raise anything
             broken[name] = f"{type(error).__name__}: {error}".splitlines()[0]
+    if preset is not None and preset not in PRESETS and len(refusals) == len(contenders) and refusals:
+        raise ConfigError(f"no method knows --preset {preset}: {refusals[0]}")
     return contenders, broken
 
 
 def _open(
-    name: str, generator: Generator, weights: Path | None, options: dict[str, Any], preset: str | None
+    name: str,
+    generator: Generator,
+    weights: Path | None,
+    options: dict[str, Any],
+    preset: str | None,
+    refusals: list[str],
 ) -> tuple[Method, dict[str, Any]]:
-    """Build a method with the preset if it knows it; also what it was built with."""
+    """Build a method with the preset if it knows it (else its refusal is noted); also what it was built with."""
     if preset is not None and "preset" not in options:
-        with suppress(ConfigError):
+        try:
             return load_method(name, generator, weights, **options, preset=preset), {**options, "preset": preset}
+        except ConfigError as error:
+            refusals.append(str(error))
     return load_method(name, generator, weights, **options), options

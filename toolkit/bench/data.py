@@ -1,40 +1,39 @@
-"""The pictures of a bench run: a data set folder, or a procedural data set made on the spot."""
+"""The pictures of a bench run: a data set folder, or a procedural data set made once, in the user's cache."""
 
 from __future__ import annotations
 
-import math
+import json
+import os
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from toolkit.bench.protocol import BenchProtocol
-from toolkit.data import ImageFolder
+from toolkit.bench.store import key_of
+from toolkit.data import ImageFolder, layout
 from toolkit.errors import InputError
 from toolkit.interfaces import Makeable, MakeRequest
 
 if TYPE_CHECKING:
     from toolkit.interfaces import GeneratorSpec
 
-SPLIT = "test"
+SPLIT, SEED = "test", 0
 DEFAULT_LIMIT = 8
-"""Items of a procedural data set where no limit is given."""
+"""Subjects of a procedural data set where no limit is given."""
+VIEWS = tuple(f"yaw_{yaw}" for yaw in (0, 30, 60, 90, 120, 150, 180, -150, -120, -90, -60, -30))
+"""What is made of each subject: enough for every shipped protocol, so that all of them share one folder."""
+CACHE_VARIABLE = "TOOLKIT_CACHE"
 
 
 def open_data(
-    source: str,
-    protocol: BenchProtocol,
-    spec: GeneratorSpec,
-    out: Path,
-    limit: int | None = None,
-    domain: str = "clean",
+    source: str, views: Iterable[str], spec: GeneratorSpec, limit: int | None = None, domain: str = "wild"
 ) -> ImageFolder:
     """Open pictures at the generator's image size.
 
     Args:
         source: A data set folder or zip, or the name of a data set that can make itself (`heads360`).
-        protocol: Says which views are made.
+        views: Views that the protocols want; others than the usual ones get a folder of their own.
         spec: The generator's.
-        out: The run's folder; what is made lies below its `data`.
-        limit: Items wanted; decides how many subjects are made.
+        limit: Subjects wanted.
         domain: Of a procedural data set.
 
     Raises:
@@ -44,6 +43,58 @@ def open_data(
         raise InputError(f"--limit must be at least 1, got {limit}")
     if Path(source).exists():
         return ImageFolder(source, size=spec.image_size)
+    factory = _maker(source)
+    subjects = effective_limit(source, limit) or DEFAULT_LIMIT
+    folder = made_folder(source, list(views), domain, subjects, spec.image_size)
+    if not (folder / layout.LABELS_FILE).is_file():
+        made = tuple(dict.fromkeys(views)) if _unusual(views) else VIEWS
+        workers = min(os.cpu_count() or 1, subjects)
+        factory.make(MakeRequest(folder, subjects, SPLIT, SEED, domain, made, spec.image_size, workers))
+    return ImageFolder(folder, size=spec.image_size)
+
+
+def effective_limit(source: str, limit: int | None) -> int | None:
+    """The limit where one is given; procedural data, which has no end, gets one of its own."""
+    return limit if limit is not None or Path(source).exists() else DEFAULT_LIMIT
+
+
+def made_folder(source: str, views: Sequence[str], domain: str, subjects: int, size: int) -> Path:
+    """Where a procedural data set is kept: <cache>/<source>/<domain>-<split>-<seed>-<subjects>-<size>.
+
+    An existing folder of more subjects serves as well: the first subjects are the same. Unusual views, or a folder
+    of the usual name that was made with other views, lead to a name of its own.
+    """
+    cache = Path(os.environ.get(CACHE_VARIABLE) or "~/.cache/toolkit").expanduser() / source
+    stem, tails = f"{domain}-{SPLIT}-{SEED}", [f"{size}-{key_of(sorted(set(views)))[:8]}"]
+    if not _unusual(views):
+        tails.insert(0, str(size))
+    for tail in tails:
+        larger = []
+        for folder in cache.glob(f"{stem}-*-{tail}"):
+            count = folder.name.removeprefix(f"{stem}-").removesuffix(f"-{tail}")
+            if count.isdecimal() and int(count) >= subjects and _shows(folder, views):
+                larger.append((int(count), folder))
+        if larger:
+            return min(larger)[1]
+    exact = [cache / f"{stem}-{subjects}-{tail}" for tail in tails]
+    return next((folder for folder in exact if not (folder / layout.LABELS_FILE).is_file()), exact[-1])
+
+
+def _shows(folder: Path, views: Sequence[str]) -> bool:
+    """Whether a folder is complete and has these views."""
+    try:
+        seen = json.loads((folder / layout.SUBJECTS_FILE).read_text(encoding="utf-8"))
+        shown = {entry["view"] for entry in seen.values()}
+    except (OSError, ValueError, AttributeError, KeyError, TypeError):
+        return False
+    return set(views) <= shown and (folder / layout.LABELS_FILE).is_file()
+
+
+def _unusual(views: Iterable[str]) -> bool:
+    return not set(views) <= set(VIEWS)
+
+
+def _maker(source: str) -> Makeable:
     from toolkit.registry import default_registry
 
     registry = default_registry()
@@ -53,8 +104,4 @@ def open_data(
     factory = registry.load("dataset", source)
     if not isinstance(factory, Makeable):
         raise InputError(f"the data set {source!r} is read from files: give its folder")
-    wanted = limit or DEFAULT_LIMIT
-    subjects = wanted if protocol.kind == "gt360" else math.ceil(wanted / len(protocol.views))
-    folder = out / "data" / f"{source}-{SPLIT}-{domain}-{protocol.title}-{subjects}x{spec.image_size}"
-    request = MakeRequest(folder, subjects, SPLIT, protocol.seed, domain, protocol.views, spec.image_size)
-    return ImageFolder(factory.make(request), size=spec.image_size)
+    return factory

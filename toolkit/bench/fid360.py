@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from toolkit.bench.features import distance_of, distribution_names, extractors_of, features_of
+from toolkit.bench.inputs import read_item, single_cells
 from toolkit.bench.inversions import Contender, Inversions
 from toolkit.bench.protocol import BenchProtocol
-from toolkit.bench.reconstruction import read_item
 from toolkit.bench.rows import Cell, Frame, make_row
 from toolkit.bench.scoring import OpenMetrics
 from toolkit.bench.store import Record, key_of
+from toolkit.camera import Camera
 from toolkit.data import ImageFolder
 from toolkit.errors import InputError, WeightsError
 from toolkit.rendering.views import around, device_of
@@ -27,8 +30,12 @@ if TYPE_CHECKING:
 
 FLOOR = "floor"
 """The rows of random heads against other random heads."""
+BANDS = {"front": (0.0, 60.0), "side": (60.0, 120.0), "back": (120.0, 180.1)}
+"""Ranges of |yaw| in degrees that are also compared alone, as `metric@band`."""
 _BATCH = 4
 _LEVELS = (2.5, 97.5)
+
+_Side = dict[str, Tensor]
 
 
 class Fid360:
@@ -48,17 +55,16 @@ class Fid360:
         Raises:
             InputError: No metric of distributions is available, or fewer than two pictures.
         """
-        self._names = check_distributions(metrics)
+        self._names = distribution_names(metrics)
         self._data, self.metrics, self._protocol, self._folder = data, metrics, protocol, folder
-        count = len(data) if limit is None else min(limit, len(data))
-        if count < 2:
-            raise InputError(f"fid360 compares distributions: at least two pictures are needed, got {count}")
-        self.cells = [Cell(data.names[index], data.subjects[index] or data.names[index]) for index in range(count)]
-        self.yaws = spread_yaws(count, protocol.seed)
-        self._extractors: dict[str, Any] = {}
-        for name in self._names:
-            extractor = metrics.samples[name].extractor  # type: ignore[attr-defined]  # what 'distribution' metrics have
-            self._extractors[extractor.name] = extractor
+        self.cells = single_cells(data, protocol, limit)
+        if len(self.cells) < 2:
+            raise InputError(
+                f"fid360 compares distributions: at least two pictures are needed, got {len(self.cells)}"
+            )  # fmt: skip
+        self._places = {cell.id: place for place, cell in enumerate(self.cells)}
+        self.yaws = spread_yaws(len(self.cells), protocol.seed)
+        self._extractors = extractors_of(metrics)
         self._generator = generator
 
     def measure(self, contender: Contender, cell: Cell, inversions: Inversions, generator: Generator) -> list[Record]:
@@ -67,61 +73,82 @@ class Fid360:
         Raises:
             CellError: The picture cannot be read or the method fails.
         """
-        place = self._data.names.index(cell.id)
-        item = read_item(self._data, place)
-        inversion = inversions.get(contender, item)
-        view = inversion.render(generator, around(generator.spec, self.yaws[place : place + 1]))
+        place = self._places[cell.id]
+        item = read_item(self._data, cell.uses[0])
+        view = inversions.head(contender, item).views(self.camera_of(cell))
         path = self._folder / f"{inversions.key(contender, item)}-{place}-of-{len(self.cells)}.safetensors"
-        write_tensors(path, self._features(view.image), {"item": cell.id})
+        write_tensors(path, features_of(self._extractors, view.image), {"item": cell.id})
         return [{"features": path.name, "yaw": math.degrees(float(self.yaws[place]))}]
+
+    def camera_of(self, cell: Cell) -> Camera:
+        """The camera that sees a cell's head."""
+        place = self._places[cell.id]
+        return around(self._generator.spec, self.yaws[place : place + 1])
 
     def holds(self, record: Record) -> bool:
         """Whether the features that a record refers to are still there."""
         return (self._folder / record["scores"][0]["features"]).is_file()
 
     def rows(self, frame: Frame, records: dict[str, list[Record]]) -> tuple[list[Record], list[Record]]:
-        """Rows of the floor and of all methods; the interval is over independent draws of random heads."""
+        """Rows of the floor and of all methods, whole and by band; intervals over independent draws of random heads."""
         sides = [self._random_side(self._generator, number) for number in range(self._protocol.random_sides)]
-        everything = range(len(self.cells))
-        pairs = [(a, b) for index, a in enumerate(sides) for b in sides[index + 1 :]]
+        everything = list(range(len(self.cells)))
         rows = []
-        for name in self._names:
-            values = [self._distance(name, first, second, everything) for first, second in pairs]
-            rows.append(self._row(frame, FLOOR, name, values, len(self.cells), 0))
-        for method, cells in records.items():
-            made, places = self._inverted(cells)
+        pairs = [(a, b) for index, a in enumerate(sides) for b in sides[index + 1 :]]
+        for band, places in self._bands(everything).items():
             for name in self._names:
-                values = [self._distance(name, side, made, places) for side in sides] if len(places) > 1 else []
-                rows.append(self._row(frame, method, name, values, len(places), len(self.cells) - len(places)))
+                values = [
+                    distance_of(self.metrics, name, _part(a, places), _part(b, places)) for a, b in pairs
+                ]  # fmt: skip
+                rows.append(self._row(frame, FLOOR, name, band, values, len(places), 0))
+        for method, cells in records.items():
+            made, used = self._inverted(cells)
+            wanted = self._bands(everything)
+            for band, places in self._bands(used).items():
+                rank = [used.index(place) for place in places]
+                for name in self._names:
+                    values = [
+                        distance_of(self.metrics, name, _part(side, places), _part(made, rank))
+                        for side in sides
+                        if len(places) > 1
+                    ]
+                    rows.append(self._row(frame, method, name, band, values, len(places),
+                                          len(wanted[band]) - len(places)))  # fmt: skip
         return rows, []
 
-    def _row(self, frame: Frame, method: str, name: str, values: list[float], used: int, failed: int) -> Record:
+    def _bands(self, places: Sequence[int]) -> dict[str, list[int]]:
+        """The places within each band of yaw, the whole under the empty name; bands too small to tell are left out."""
+        found = {"": list(places)}
+        for band, (low, high) in BANDS.items():
+            inside = [place for place in range(len(self.cells)) if low <= self._turned(place) < high]
+            if len(inside) > 1:
+                found[band] = [place for place in places if place in set(inside)]
+        return found
+
+    def _turned(self, place: int) -> float:
+        return abs(math.degrees(float(self.yaws[place])))
+
+    def _row(
+        self, frame: Frame, method: str, name: str, band: str, values: list[float], used: int, failed: int
+    ) -> Record:
         known = [value for value in values if math.isfinite(value)]
         mean = math.fsum(known) / len(known) if known else None
         low, high = (float(end) for end in np.percentile(known, _LEVELS)) if known else (None, None)
+        label = f"{name}@{band}" if band else name
         metric = self.metrics.samples[name]
-        return make_row(frame, method, name, metric, value=mean, low=low, high=high, n=used, failed=failed)
+        return make_row(frame, method, label, metric, value=mean, low=low, high=high, n=used, failed=failed)
 
-    def _distance(self, name: str, real: dict[str, Tensor], made: dict[str, Tensor], places: Any) -> float:
-        """Distance between random heads at these places and the made side (whole, where it is a random side too)."""
-        metric: Any = self.metrics.factories[name]()
-        key, chosen = metric.extractor.name, list(places)
-        metric.update_features(real[key][chosen], True)
-        metric.update_features(made[key], False)
-        return float(metric.compute().value)
-
-    def _inverted(self, records: list[Record]) -> tuple[dict[str, Tensor], list[int]]:
+    def _inverted(self, records: list[Record]) -> tuple[_Side, list[int]]:
         places, parts = [], defaultdict(list)
-        order = {cell.id: place for place, cell in enumerate(self.cells)}
-        for record in sorted(records, key=lambda record: order[record["item"]]):
+        for record in sorted(records, key=lambda record: self._places[record["item"]]):
             if record["error"] is None:
                 tensors, _ = read_tensors(self._folder / record["scores"][0]["features"])
-                places.append(order[record["item"]])
+                places.append(self._places[record["item"]])
                 for name in self._extractors:
                     parts[name].append(tensors[name])
         return {name: torch.cat(found) for name, found in parts.items()}, places
 
-    def _random_side(self, generator: Generator, number: int) -> dict[str, Tensor]:
+    def _random_side(self, generator: Generator, number: int) -> _Side:
         """Features [n, size] by extractor of n random heads, each from its yaw; kept for the next time."""
         spec, count = generator.spec, len(self.cells)
         key = key_of("random", spec.fingerprint, count, self._protocol.seed, number, sorted(self._extractors))
@@ -139,34 +166,15 @@ class Fid360:
                 ws = generator.mapping(z[part].to(device), spec.front_camera.to(device), spec.truncation)
                 camera = around(spec, self.yaws[part]).to(device)
                 image = generator.render(generator.planes(ws), ws, camera).image
-            for name, features in self._features(image).items():
+            for name, features in features_of(self._extractors, image).items():
                 parts[name].append(features)
         whole = {name: torch.cat(found) for name, found in parts.items()}
         write_tensors(path, whole, {"heads": count, "draw": number})
         return whole
 
-    def _features(self, image: Tensor) -> dict[str, Tensor]:
-        """Features of images [B, 3, S, S], rounded to 8 bit as saved files are."""
-        levels = ((image.clamp(-1, 1) + 1) * 127.5).round() / 127.5 - 1
-        with torch.no_grad():
-            return {name: extractor.features(levels).float().cpu() for name, extractor in self._extractors.items()}
 
-
-def check_distributions(metrics: OpenMetrics) -> list[str]:
-    """Names of the metrics that compare distributions.
-
-    Raises:
-        InputError: None is available; the sentence says why.
-    """
-    names = metrics.taking("distribution")
-    if not names:
-        by_reason: dict[str, list[str]] = defaultdict(list)
-        for name, reason in metrics.unavailable.items():
-            by_reason[reason].append(name)
-        reasons = [f"{', '.join(found)}: {reason}" for reason, found in by_reason.items()]
-        why = "; ".join(reasons) or "no such metric is installed for this backend"
-        raise InputError(f"fid360 has no network to compare distributions with ({why})")
-    return names
+def _part(side: _Side, places: list[int]) -> _Side:
+    return {name: features[places] for name, features in side.items()}
 
 
 def spread_yaws(count: int, seed: int) -> Tensor:

@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 import math
-from collections import defaultdict
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
-from toolkit.bench.inversions import Contender, Inversions
+from toolkit.bench.heads import Views
+from toolkit.bench.inputs import input_pictures, pictures_by_subject, read_item, whole_yaw, yaws_of
+from toolkit.bench.inversions import CellError, Contender, Inversions
 from toolkit.bench.protocol import BenchProtocol
-from toolkit.bench.reconstruction import read_item
 from toolkit.bench.rows import Cell, Frame, curve_points, paired_rows
-from toolkit.bench.scoring import Evidence, OpenMetrics, score
-from toolkit.bench.store import Record
+from toolkit.bench.scoring import Evidence, OpenMetrics, Saying, score
+from toolkit.bench.store import Record, key_of
 from toolkit.camera import Camera
 from toolkit.data import ImageFolder, resize, resize_depth
 from toolkit.errors import InputError
-from toolkit.interfaces import Item, Render
+from toolkit.interfaces import Item
 from toolkit.metrics import seen_from
-from toolkit.rendering.views import render_views
 
 if TYPE_CHECKING:
     from toolkit.interfaces import Generator
@@ -39,51 +38,42 @@ class GroundTruth360:
             InputError: The data set names no subjects, or none has a picture at an input yaw and another one.
         """
         self._data, self.metrics, self._protocol = data, metrics, protocol
-        self._yaws = [math.degrees(yaw) for yaw in data.cameras.angles().yaw.tolist()]
-        self._pictures: dict[str, list[int]] = defaultdict(list)
-        for index, subject in enumerate(data.subjects):
-            if subject is not None:
-                self._pictures[subject].append(index)
-        self._inputs: dict[str, int] = {}
+        self._yaws = yaws_of(data)
+        subjects = {name: found for name, found in pictures_by_subject(data).items() if len(found) > 1}
+        if not subjects:
+            raise InputError(f"gt360 needs several pictures of each subject (subjects.json); {data.path} has none")
         self.cells: list[Cell] = []
-        for subject in list(self._pictures)[:limit]:
-            for yaw in protocol.input_yaws:
-                start = self._nearest(subject, yaw)
-                if start is not None and len(self._pictures[subject]) > 1:
-                    self._inputs[data.names[start]] = start
-                    self.cells.append(Cell(data.names[start], subject, len(self._pictures[subject])))
-        if not self.cells:
-            raise InputError(
-                f"gt360 needs several pictures of each subject (subjects.json), one of them within "
-                f"{protocol.yaw_tolerance:g} degrees of yaw {', '.join(f'{yaw:g}' for yaw in protocol.input_yaws)}; "
-                f"{data.path} has none"
-            )
+        for index in input_pictures(data, protocol, limit):
+            subject = data.subjects[index]
+            if subject in subjects:
+                others = subjects[subject]
+                self.cells.append(Cell(data.names[index], subject, len(others), (index, *others)))
 
     def measure(self, contender: Contender, cell: Cell, inversions: Inversions, generator: Generator) -> list[Record]:
         """Scores of one method on one subject, each with the yaw of its view.
 
+        A picture to compare with that cannot be read counts as failed, for every metric.
+
         Raises:
             CellError: The input cannot be read or the method fails.
         """
-        start = self._inputs[cell.id]
+        start, *indices = cell.uses
         source = read_item(self._data, start)
-        indices = self._pictures[cell.subject]
-        targets = [read_item(self._data, index) for index in indices]
-        inversion = inversions.get(contender, source)
-        cameras = Camera(torch.cat([target.camera.label for target in targets]))
-        shown = inversion.tuned_generator(generator)
-        views = render_views(shown, inversion.planes, inversion.ws, cameras)
-        records: list[Record] = []
-        for place, (index, target) in enumerate(zip(indices, targets, strict=True)):
-            view = Render(*(part[place : place + 1] for part in views))
-            sayings = score(self.metrics, self._evidence(view, target, source))
-            tags = {"yaw": _rounded(self._yaws[index]), "input_yaw": _rounded(self._yaws[start])}
-            records += [{**saying.as_json(), **tags} for saying in sayings]
+        targets, records = self._read(indices, start)
+        head = inversions.head(contender, source)
+        if targets:
+            views = head.views(Camera(torch.cat([target.camera.label for target in targets.values()])))
+            for place, (index, target) in enumerate(targets.items()):
+                sayings = score(self.metrics, self._evidence(views.one(place), target, source))
+                records += [{**saying.as_json(), **self._tags(index, start)} for saying in sayings]
+            self._keep_frames(inversions, inversions.key(contender, source), targets, views.image)
+            truth = torch.stack([target.image for target in targets.values()])
+            self._keep_frames(inversions, truth_key(source), targets, truth)
         return records
 
     def holds(self, record: Record) -> bool:
-        """Records of this protocol refer to no files."""
-        return True
+        """Whether all pictures could be read; those that could not are tried again."""
+        return not any("error" in saying for saying in record["scores"])
 
     def rows(self, frame: Frame, records: dict[str, list[Record]]) -> tuple[list[Record], list[Record]]:
         """Rows of all methods over all views, and the curves per yaw."""
@@ -98,25 +88,38 @@ class GroundTruth360:
         ]
         return rows, curves
 
-    def _nearest(self, subject: str, yaw: float) -> int | None:
-        best = min(self._pictures[subject], key=lambda index: _turn(self._yaws[index], yaw))
-        return best if _turn(self._yaws[best], yaw) <= self._protocol.yaw_tolerance else None
+    def _read(self, indices: list[int], start: int) -> tuple[dict[int, Item], list[Record]]:
+        """The pictures to compare with, by index, and a failure of every metric for each that cannot be read."""
+        targets, lost = {}, []
+        for index in indices:
+            try:
+                targets[index] = read_item(self._data, index)
+            except CellError as error:
+                facts = {**self._tags(index, start), "target": self._data.names[index], "error": str(error)}
+                lost += [{**Saying(name, math.nan, 0, 1).as_json(), **facts} for name in self.metrics.samples]
+        return targets, lost
 
-    def _evidence(self, view: Render, target: Item, source: Item) -> Evidence:
-        side = view.depth.shape[-1]
+    def _tags(self, index: int, start: int) -> Record:
+        return {"yaw": whole_yaw(self._yaws[index]), "input_yaw": whole_yaw(self._yaws[start])}
+
+    def _keep_frames(self, inversions: Inversions, key: str, targets: dict[int, Item], images: Tensor) -> None:
+        if key not in inversions.frames:
+            inversions.frames.write(key, [self._yaws[index] for index in targets], images)
+
+    def _evidence(self, view: Views, target: Item, source: Item) -> Evidence:
         regions, depth_regions = {}, {}
         depths = masks = None
-        if target.mask is not None:
-            masks = (view.mask, resize(target.mask[None], side))
-        if target.depth is not None:
-            truth = resize_depth(target.depth[None], side)
+        if target.mask is not None and view.mask is not None:
+            masks = (view.mask, resize(target.mask[None], view.mask.shape[-1]))
+        if target.depth is not None and source.depth is not None:
+            regions = self._parts(target.depth[None], target.camera, source)
+        if target.depth is not None and view.depth is not None and view.mask is not None:
+            truth = resize_depth(target.depth[None], view.depth.shape[-1])
             depths = (view.depth, truth)
             both = ((truth > 0) & (view.mask > 0.5)).float()
             depth_regions[""] = both
-            if source.depth is not None:
-                regions = self._parts(target.depth[None], target.camera, source)
-                for name, part in self._parts(truth, target.camera, source).items():
-                    depth_regions[name] = part * both
+            for name, part in self._parts(truth, target.camera, source).items():
+                depth_regions[name] = part * both
         kept = {name: part for name, part in depth_regions.items() if not name or part.sum() >= 1}
         return Evidence(view.image, target.image[None], target.camera, regions, depths, kept, masks)
 
@@ -130,12 +133,6 @@ class GroundTruth360:
         return {name: part for name, part in parts.items() if part.sum() >= least}
 
 
-def _turn(first: float, second: float) -> float:
-    """Angle between two yaws in degrees, 0 to 180."""
-    return abs((first - second + 180) % 360 - 180)
-
-
-def _rounded(yaw: float) -> float:
-    """A yaw in whole degrees, -179 to 180: curves of several subjects meet there."""
-    whole = round(yaw)
-    return float(180 if whole == -180 else whole)
+def truth_key(source: Item) -> str:
+    """Under what the true pictures of an input's subject are kept as frames."""
+    return key_of("truth", source.id, source.image.flatten()[::97].tolist())

@@ -8,10 +8,12 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import torch
 
+from toolkit.bench.frames import Frames
+from toolkit.bench.heads import Head, InvertedHead
 from toolkit.bench.store import Record, Store, key_of
 from toolkit.errors import InputError, OutputError
 from toolkit.files import atomic_folder
@@ -36,7 +38,7 @@ class Contender:
     """A method as it enters a comparison."""
 
     name: str
-    method: Method
+    method: Method | HeadSource
     options: Mapping[str, Any] = field(default_factory=dict)
     """What the user set."""
     weights: str = ""
@@ -48,11 +50,21 @@ class Contender:
         return [self.name, dict(self.options), self.weights, str(getattr(self.method, "fingerprint", ""))]
 
 
+@runtime_checkable
+class HeadSource(Protocol):
+    """In the place of a method: whoever has finished renders of an item instead of an inversion."""
+
+    def head(self, item: Item) -> Head:
+        """The renders of an item; raises CellError where there are none."""
+        ...
+
+
 class Inversions:
     """The inversions below a run's folder and the record of how each went."""
 
     def __init__(self, folder: Path, generator: Generator, seed: int, retry_failed: bool = False) -> None:
-        self._folder, self._generator, self._seed, self._retry = folder, generator, seed, retry_failed
+        self._folder, self.generator, self._seed, self._retry = folder, generator, seed, retry_failed
+        self.frames = Frames(folder.parent / "frames")
         self._store = Store(folder / "inversions.jsonl")
         self._warm: set[str] = set()
 
@@ -72,6 +84,12 @@ class Inversions:
                 return Inversion.load(self._folder / known["folder"])
         return self._make(contender, item, key)
 
+    def head(self, contender: Contender, item: Item) -> Head:
+        """The head that a method makes of an item, or made elsewhere; raises as `get` does."""
+        if isinstance(contender.method, HeadSource):
+            return contender.method.head(item)
+        return InvertedHead(self.get(contender, item), self.generator)
+
     def record(self, contender: Contender, item: Item) -> Record | None:
         """How the inversion of an item went: seconds, peak memory, whether the method was warm."""
         return self._store.get(self.key(contender, item))
@@ -80,20 +98,21 @@ class Inversions:
         """Identity of an inversion: method, its settings, generator, picture, camera, seed (not the picture's name)."""
         picture = hashlib.sha256(item.image.contiguous().numpy().tobytes()).hexdigest()
         camera = item.camera.label.flatten().tolist()
-        return key_of(contender.identity, self._generator.spec.fingerprint, picture, camera, self._seed)
+        return key_of(contender.identity, self.generator.spec.fingerprint, picture, camera, self._seed)
 
     def _make(self, contender: Contender, item: Item, key: str) -> Inversion:
-        device = device_of(self._generator)
+        method = contender.method
+        if isinstance(method, HeadSource):
+            raise CellError("invert", f"{contender.name} has renders only, no inversions")
+        device = device_of(self.generator)
         name = f"{_file_name(contender.name)}/{_file_name(item.id)}-{key[:8]}"
         facts: Record = {"method": contender.name, "item": item.id, "warm": contender.name in self._warm,
                          "folder": name}  # fmt: skip
         with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
-            torch.manual_seed(self._seed)
+            torch.manual_seed(int(key[:12], 16))  # of this piece of work alone: order and sharding change nothing
             try:
                 with measured(device) as effort:
-                    inversion = contender.method.invert(
-                        item.image[None].to(device), item.camera.to(device), self._generator
-                    )
+                    inversion = method.invert(item.image[None].to(device), item.camera.to(device), self.generator)
                 with atomic_folder(self._folder / name) as unfinished:
                     inversion.save(unfinished)
             except OutputError:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -36,6 +37,8 @@ class Cell:
     """Resampling draws subjects, so that a subject's pictures stay together."""
     comparisons: int = 1
     """How many times each metric is asked; all of them count as failed where the method fails."""
+    uses: tuple[int, ...] = ()
+    """Indices of the pictures that it depends on, the input first."""
 
 
 def mean_interval(values: Sequence[float], groups: Sequence[str], seed: int) -> tuple[float, float]:
@@ -49,10 +52,15 @@ def mean_interval(values: Sequence[float], groups: Sequence[str], seed: int) -> 
         sums[group][0] += value
         sums[group][1] += 1
     table = np.array([sums[name] for name in names])
-    draws = np.random.Generator(np.random.PCG64(seed)).integers(0, len(names), (RESAMPLES, len(names)))
-    totals = table[draws].sum(1)
+    totals = table[_draws(len(names), seed)].sum(1)
     low, high = np.percentile(totals[:, 0] / totals[:, 1], _LEVELS)
     return float(low), float(high)
+
+
+@functools.lru_cache(maxsize=16)
+def _draws(count: int, seed: int) -> np.ndarray:
+    """Groups drawn with replacement, [RESAMPLES, count]."""
+    return np.random.Generator(np.random.PCG64(seed)).integers(0, count, (RESAMPLES, count))
 
 
 def make_row(frame: Frame, method: str, name: str, metric: Metric, **numbers: float | int | None) -> Record:
@@ -71,31 +79,51 @@ def make_row(frame: Frame, method: str, name: str, metric: Metric, **numbers: fl
 
 
 def paired_rows(
-    frame: Frame, method: str, cells: Iterable[Cell], records: Iterable[Record], metrics: dict[str, Metric]
+    frame: Frame,
+    method: str,
+    cells: Iterable[Cell],
+    records: Iterable[Record],
+    metrics: dict[str, Metric],
+    asked: Callable[[Cell, str], int] | None = None,
 ) -> list[Record]:
     """Rows of a method from the records of its cells, one per metric and region, in the metrics' order.
 
-    A cell's value is the mean over its comparisons, a row's the mean over cells.
+    A cell's value is the mean over its comparisons, a row's the mean over cells. `asked` says how often a cell is asked
+    for a label, where that is not its number of comparisons.
     """
     planned = {cell.id: cell for cell in cells}
     records = list(records)
-    scored = [record for record in records if record["error"] is None]
-    names = dict.fromkeys(saying["metric"] for record in scored for saying in record["scores"])
-    labels = sorted(names, key=lambda label: list(metrics).index(label.partition("@")[0]))
-    missed = sum(planned[record["item"]].comparisons for record in records if record["error"] is not None)
+    lost = [planned[record["item"]] for record in records if record["error"] is not None]
     rows = []
-    for label in labels or list(metrics):
-        values, subjects, used, failed = [], [], 0, missed
-        for record in scored:
-            sayings = [saying for saying in record["scores"] if saying["metric"] == label]
-            numbers = [saying["value"] for saying in sayings if saying["value"] is not None]
+    for label in labels_of(records, metrics) or list(metrics):
+        failed = sum(cell.comparisons if asked is None else asked(cell, label) for cell in lost)
+        used, found = 0, values_by_item(records, label)
+        for record in records:
+            sayings = [saying for saying in record.get("scores") or [] if saying["metric"] == label]
             used += sum(saying["used"] for saying in sayings)
             failed += sum(saying["failed"] for saying in sayings)
-            if numbers:
-                values.append(math.fsum(numbers) / len(numbers))
-                subjects.append(planned[record["item"]].subject)
-        rows.append(_row(frame, method, label, metrics, values, subjects, used, failed))
+        subjects = [planned[item].subject for item in found]
+        rows.append(_row(frame, method, label, metrics, list(found.values()), subjects, used, failed))
     return rows
+
+
+def labels_of(records: Iterable[Record], metrics: Iterable[str]) -> list[str]:
+    """The metrics, with their regions, that the records hold scores of, in the metrics' order."""
+    order = list(metrics)
+    scored = (record.get("scores") or [] for record in records if record["error"] is None)
+    names = dict.fromkeys(saying["metric"] for sayings in scored for saying in sayings if saying.get("metric"))
+    return sorted(names, key=lambda label: order.index(label.partition("@")[0]))
+
+
+def values_by_item(records: Iterable[Record], label: str) -> dict[str, float]:
+    """The mean over a cell's comparisons by the cell's item; cells without a number are left out."""
+    found = {}
+    for record in records:
+        sayings = [saying for saying in record.get("scores") or [] if saying.get("metric") == label]
+        numbers = [saying["value"] for saying in sayings if saying["value"] is not None]
+        if numbers:
+            found[record["item"]] = math.fsum(numbers) / len(numbers)
+    return found
 
 
 def curve_points(

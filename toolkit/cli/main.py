@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from toolkit.cli.bench import bench_command
+from toolkit.cli.bench import bench_app
 from toolkit.cli.data import data_app
 from toolkit.cli.demo import demo_command
 from toolkit.cli.doctor import doctor_command
@@ -35,7 +35,7 @@ app.command("invert")(invert_command)
 app.command("render")(render_command)
 app.command("mesh")(mesh_command)
 app.command("train")(train_command)
-app.command("bench")(bench_command)
+app.add_typer(bench_app, name="bench")
 app.add_typer(data_app, name="data")
 app.add_typer(plugins_app, name="plugins")
 app.add_typer(weights_app, name="weights")

@@ -1,0 +1,106 @@
+"""Two finished runs side by side: every method of the first against every method of the second, paired by picture."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from toolkit.bench.comparisons import paired_difference
+from toolkit.bench.report.tables import number
+from toolkit.errors import InputError
+
+_SAME = ("world", "backend", "direction", "unit")
+
+
+def compare_runs(first: dict[str, Any], second: dict[str, Any]) -> dict[str, Any]:
+    """Compare what two runs have in common.
+
+    Args:
+        first: Results, as `read_results` returns them.
+        second: Others. The same method may stand in both (other weights, another preset).
+
+    Returns:
+        `comparisons`: records of protocol, data, metric, first, second (methods), difference (first minus second),
+        low, high, n; and `refused`: sentences about what the runs share by name but must not be compared.
+
+    Raises:
+        InputError: Nothing in them may be compared.
+    """
+    shared = [name for name in first["runs"] if name in second["runs"]]
+    refused, found = [], []
+    for name in shared:
+        reason = _difference_of(first, second, name)
+        if reason:
+            refused.append(f"{name}: {reason}")
+        else:
+            found += _compare(first, second, first["runs"][name])
+    if not found:
+        why = "; ".join(refused) or (
+            f"the first has {', '.join(first['runs']) or 'nothing'}, "
+            f"the second {', '.join(second['runs']) or 'nothing'}"
+        )
+        raise InputError(f"these runs have nothing that may be compared: {why}")
+    return {"comparisons": found, "refused": refused}
+
+
+def _difference_of(first: dict[str, Any], second: dict[str, Any], name: str) -> str:
+    """Why a run of one name must not be compared with that of the other results; empty where it may."""
+    a, b = first["runs"][name], second["runs"][name]
+    if a["settings"]["digest"] != b["settings"]["digest"]:
+        return "the protocols differ in version or settings"
+    if a["image_size"] != b["image_size"]:
+        return f"pictures of {a['image_size']} and {b['image_size']} px"
+    origin = (a["protocol"], a["data"])
+    for row in _rows(first, origin):
+        for other in _rows(second, origin):
+            if row["metric"] == other["metric"]:
+                differing = [key for key in _SAME if row[key] != other[key]]
+                if differing:
+                    key = differing[0]
+                    return f"{row['metric']} has another {key}: {row[key]} and {other[key]}"
+    if a["protocol"] and not (_items(first, origin) & _items(second, origin)):
+        return "they have no picture in common"
+    return ""
+
+
+def _rows(results: dict[str, Any], origin: tuple[str, str]) -> list[dict[str, Any]]:
+    return [row for row in results["rows"] if (row["protocol"], row["data"]) == origin]
+
+
+def _items(results: dict[str, Any], origin: tuple[str, str]) -> set[str]:
+    return {cell["item"] for cell in results["cells"] if (cell["protocol"], cell["data"]) == origin}
+
+
+def _compare(first: dict[str, Any], second: dict[str, Any], run: dict[str, Any]) -> list[dict[str, Any]]:
+    origin = (run["protocol"], run["data"])
+    subjects = {cell["item"]: cell["subject"] for cell in first["cells"] if (cell["protocol"], cell["data"]) == origin}
+    directions = {row["metric"]: row["direction"] for row in _rows(first, origin)}
+    seed, found = run["settings"]["seed"], []
+    mine, theirs = ([table for table in results["values"] if (table["protocol"], table["data"]) == origin]
+                    for results in (first, second))  # fmt: skip
+    for table in mine:
+        for other in theirs:
+            if table["metric"] == other["metric"]:
+                difference = paired_difference(table["values"], other["values"], subjects, seed)
+                if difference is not None:
+                    facts = {"protocol": origin[0], "data": origin[1], "metric": table["metric"]}
+                    methods = {"first": table["method"], "second": other["method"]}
+                    found.append({**facts, **methods, "direction": directions[table["metric"]], **difference})
+    return found
+
+
+def as_text(found: dict[str, Any]) -> str:
+    """The comparison as a table for a terminal."""
+    lines = [["protocol", "metric", "first", "second", "first - second", "interval", "n", "better"]]
+    for entry in found["comparisons"]:
+        if entry["low"] <= 0 <= entry["high"]:
+            better = "cannot be told"
+        else:
+            better = "first" if (entry["difference"] < 0) == (entry["direction"] == "lower") else "second"
+        interval = f"[{number(entry['low'])}, {number(entry['high'])}]"
+        lines.append([entry["protocol"], entry["metric"], entry["first"], entry["second"], number(entry["difference"]),
+                      interval, str(entry["n"]), better])  # fmt: skip
+    widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
+    text = "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines
+    )
+    return "\n".join([text, *(f"refused: {reason}" for reason in found["refused"])])

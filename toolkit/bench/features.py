@@ -1,0 +1,54 @@
+"""Features of images for distances between distributions, kept in files between runs."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from toolkit.bench.scoring import OpenMetrics
+from toolkit.errors import InputError
+
+
+def distribution_names(metrics: OpenMetrics) -> list[str]:
+    """Names of the metrics that compare distributions.
+
+    Raises:
+        InputError: None is available; the sentence says why.
+    """
+    names = metrics.taking("distribution")
+    if not names:
+        by_reason: dict[str, list[str]] = defaultdict(list)
+        for name, reason in metrics.unavailable.items():
+            by_reason[reason].append(name)
+        reasons = [f"{', '.join(found)}: {reason}" for reason, found in by_reason.items()]
+        why = "; ".join(reasons) or "no such metric is installed for this backend"
+        raise InputError(f"fid360 has no network to compare distributions with ({why})")
+    return names
+
+
+def extractors_of(metrics: OpenMetrics) -> dict[str, Any]:
+    """The networks behind the available metrics of distributions, by their own names."""
+    found: dict[str, Any] = {}
+    for name in metrics.taking("distribution"):
+        extractor = metrics.samples[name].extractor  # type: ignore[attr-defined]  # what 'distribution' metrics have
+        found[extractor.name] = extractor
+    return found
+
+
+def features_of(extractors: Mapping[str, Any], image: Tensor) -> dict[str, Tensor]:
+    """Features [B, size] by extractor of images [B, 3, S, S] in [-1, 1], rounded to 8 bit as saved files are."""
+    levels = ((image.clamp(-1, 1) + 1) * 127.5).round() / 127.5 - 1
+    with torch.no_grad():
+        return {name: extractor.features(levels).float().cpu() for name, extractor in extractors.items()}
+
+
+def distance_of(metrics: OpenMetrics, name: str, real: Mapping[str, Tensor], made: Mapping[str, Tensor]) -> float:
+    """The metric `name` between two sides of features [n, size] by extractor."""
+    metric: Any = metrics.factories[name]()
+    metric.update_features(real[metric.extractor.name], True)
+    metric.update_features(made[metric.extractor.name], False)
+    return float(metric.compute().value)

@@ -1,0 +1,66 @@
+"""Small pictures of heads from all around, kept beside the numbers for the report."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+from torch import Tensor
+
+from toolkit.files import atomic_write
+from toolkit.rendering.pixels import resized, to_pixels
+
+SIDE = 160
+"""Larger pictures are reduced to this side."""
+_QUALITY = 82
+
+
+class Frames:
+    """One JSON file per head: yaws in degrees, rising, and a WebP picture for each (base64)."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def __contains__(self, key: str) -> bool:
+        """Whether the pictures of a head are there."""
+        return self._path(key).is_file()
+
+    def write(self, key: str, yaws: Sequence[float], images: Tensor) -> None:
+        """Keep images [N, 3, S, S] in [-1, 1], one per yaw in degrees.
+
+        Raises:
+            OutputError: The folder cannot be written.
+        """
+        order = sorted(range(len(yaws)), key=lambda place: yaws[place])
+        pixels = to_pixels(images)
+        document = {
+            "yaws": [round(yaws[place], 1) for place in order],
+            "pictures": [encoded(pixels[place]) for place in order],
+        }
+        with atomic_write(self._path(key)) as path:
+            path.write_text(json.dumps(document, separators=(",", ":")), encoding="utf-8")
+
+    def read(self, key: str) -> dict[str, Any] | None:
+        """`yaws` and `pictures`; None where they are missing or damaged."""
+        try:
+            found = json.loads(self._path(key).read_text(encoding="utf-8"))
+            good = len(found["yaws"]) == len(found["pictures"]) > 0
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+        return found if good else None
+
+    def _path(self, key: str) -> Path:
+        return self._folder / f"{key}.json"
+
+
+def encoded(pixels: Any) -> str:
+    """A picture, uint8 [S, S, 3], as base64 WebP."""
+    side = min(SIDE, pixels.shape[0])
+    buffer = io.BytesIO()
+    Image.fromarray(resized(pixels, side)).save(buffer, format="WEBP", quality=_QUALITY, method=4)
+    return base64.b64encode(buffer.getvalue()).decode("ascii")

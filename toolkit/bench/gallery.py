@@ -1,0 +1,111 @@
+"""The heads that the report shows: the first pictures, and the best and worst cases of every method."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import torch
+
+from toolkit.bench.gt360 import truth_key
+from toolkit.bench.heads import Views
+from toolkit.bench.inputs import read_item
+from toolkit.bench.inversions import CellError, Contender, Inversions
+from toolkit.bench.rows import Cell
+from toolkit.bench.store import Record
+from toolkit.data import ImageFolder
+from toolkit.interfaces import Item
+from toolkit.rendering.views import around
+
+SHOWN = 4
+"""Pictures whose heads are shown side by side."""
+RING = 12
+"""Views of a head that has no true views to be compared with."""
+CASE_METRICS = ("l2", "lpips", "id", "depth_error")
+"""Metrics, by the beginning of their names, whose best and worst cases are shown."""
+Group = tuple[list[Cell], ImageFolder, Inversions]
+
+
+def complete_frames(
+    groups: Sequence[Group],
+    contenders: Sequence[Contender],
+    parts: Iterable[dict[str, Any]],
+    say: Callable[[str], None],
+) -> list[Record]:
+    """Make the pictures that the report wants and that no protocol made on its way.
+
+    Returns:
+        `{data, item, method, frames, input}` for every head with pictures, method None for the truth: where in the
+        folder `frames` they are.
+    """
+    parts = list(parts)
+    data_name = next(iter(parts[0]["runs"].values()))["data"] if parts else ""
+    wanted = _wanted(parts, groups)
+    heads: dict[tuple[str, str | None], Record] = {}
+    told = False
+    for cells, data, inversions in groups:
+        for cell in cells:
+            names = {method for method, item in wanted if item == cell.id}
+            missing = {contender.name for contender in contenders if (cell.id, contender.name) not in heads}
+            if not missing:
+                continue
+            try:
+                item = read_item(data, cell.uses[0])
+            except CellError:
+                continue
+            for contender in contenders:
+                key = inversions.key(contender, item)
+                if contender.name in names and key not in inversions.frames:
+                    if not told:
+                        say("pictures for the report")
+                        told = True
+                    _make_frames(contender, item, inversions, key)
+                if key in inversions.frames:
+                    heads[cell.id, contender.name] = {"data": data_name, "item": cell.id, "method": contender.name,
+                                                      "frames": key}  # fmt: skip
+            if (cell.id, None) not in heads:
+                _keep_truth(heads, data_name, cell, item, inversions)
+    return list(heads.values())
+
+
+def _keep_truth(
+    heads: dict[tuple[str, str | None], Record], data_name: str, cell: Cell, item: Item, inversions: Inversions
+) -> None:
+    """The true views, or at least the input."""
+    key = truth_key(item)
+    if key not in inversions.frames:
+        yaw = math.degrees(float(item.camera.angles().yaw[0]))
+        inversions.frames.write(key, [yaw], item.image[None])
+    yaw = math.degrees(float(item.camera.angles().yaw[0]))
+    heads[cell.id, None] = {"data": data_name, "item": cell.id, "method": None, "frames": key, "yaw": round(yaw, 1)}
+
+
+def _make_frames(contender: Contender, item: Item, inversions: Inversions, key: str) -> None:
+    """Look at a head from a ring of yaws; a head that fails has no pictures."""
+    yaws = torch.arange(RING) * (2 * math.pi / RING) - math.pi + 2 * math.pi / RING
+    try:
+        views: Views = inversions.head(contender, item).views(around(inversions.generator.spec, yaws))
+    except Exception:  # whatever made its cells fail has been listed there
+        return
+    inversions.frames.write(key, [math.degrees(float(yaw)) for yaw in yaws], views.image)
+
+
+def _wanted(parts: Iterable[dict[str, Any]], groups: Sequence[Group]) -> set[tuple[str, str]]:
+    """(method, item) of the first pictures and of the best and worst cases."""
+    found = set()
+    methods = {table["method"] for part in parts for table in part["values"]}
+    for cells, _, _ in groups[:1]:
+        found |= {(method, cell.id) for method in methods for cell in cells[:SHOWN]}
+    for part in parts:
+        for table in part["values"]:
+            if is_case_metric(table["metric"]):
+                ranked = sorted(table["values"], key=table["values"].__getitem__)
+                found |= {(table["method"], item) for item in (ranked[0], ranked[-1])}
+    return found
+
+
+def is_case_metric(label: str) -> bool:
+    """Whether the best and worst cases of a metric are shown."""
+    name, _, region = label.partition("@")
+    return not region and any(name == start or name.startswith((f"{start}-", f"{start}_")) for start in CASE_METRICS)

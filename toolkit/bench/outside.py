@@ -1,0 +1,135 @@
+"""Renders made elsewhere, by methods that this toolkit cannot run, as one more contender.
+
+A folder with pictures and `renders.json`:
+
+```
+{"method": "goha",
+ "renders": [["00000/yaw_0.png", "out/00000-front.png", [25 numbers]], ...],
+ "seconds": {"00000/yaw_0.png": 0.21}}
+```
+
+Each entry of `renders` names the input picture (as the data set does), the render (relative to the folder) and the
+camera that it shows. Which renders are wanted is written into a run's folder as `wanted.json`, in the same form.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections import defaultdict
+from collections.abc import Collection
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from toolkit.bench.heads import Views
+from toolkit.bench.inversions import CellError, Contender
+from toolkit.camera import Camera, rotation_distance
+from toolkit.data import resize
+from toolkit.data.pictures import decode_image
+from toolkit.errors import InputError, ToolkitError
+from toolkit.files import file_sha256
+from toolkit.interfaces import Item
+
+RENDERS_FILE = "renders.json"
+TOLERANCE = 0.5
+"""Degrees by which the direction of a render's camera may miss the wanted one."""
+
+Entry = tuple[str, Tensor]
+"""File and camera label [25]."""
+
+
+class OutsideHeads:
+    """Stands in the place of a method, and shows what it was given."""
+
+    def __init__(self, folder: Path, renders: dict[str, list[Entry]], size: int) -> None:
+        self._folder, self._renders, self._size = folder, renders, size
+
+    def head(self, item: Item) -> OutsideHead:
+        """The renders of an input picture.
+
+        Raises:
+            CellError: There are none.
+        """
+        if item.id not in self._renders:
+            raise CellError("invert", f"{self._folder / RENDERS_FILE} has no renders of {item.id}")
+        return OutsideHead(self._folder, self._renders[item.id], item.camera, self._size)
+
+
+class OutsideHead:
+    """The renders of one input."""
+
+    def __init__(self, folder: Path, renders: list[Entry], camera: Camera, size: int) -> None:
+        self._folder, self._renders, self._camera, self._size = folder, renders, camera, size
+
+    def input_view(self) -> Views:
+        """The render by the input's camera."""
+        return self.views(self._camera)
+
+    def views(self, cameras: Camera) -> Views:
+        """The renders nearest to these cameras; depth and masks are not known.
+
+        Raises:
+            CellError: One is missing or cannot be read.
+        """
+        return Views(torch.cat([self._view(label) for label in cameras.label]))
+
+    def _view(self, label: Tensor) -> Tensor:
+        name, miss = min(
+            ((name, _degrees(label, other)) for name, other in self._renders), key=lambda each: each[1]
+        )
+        if miss > TOLERANCE:
+            yaw = math.degrees(float(Camera.from_label(label[None]).angles().yaw[0]))
+            raise CellError("invert", f"no render within {TOLERANCE:g} degrees of the camera at yaw {yaw:.1f}")
+        try:
+            image = decode_image((self._folder / name).read_bytes(), name)
+        except (ToolkitError, OSError) as error:
+            raise CellError("invert", f"the render {name} cannot be read: {error}") from error
+        return resize(image[None], self._size)
+
+
+def open_outside(folder: Path, size: int, taken: Collection[str] = ()) -> Contender:
+    """Read a folder of renders.
+
+    Args:
+        folder: With `renders.json`.
+        size: Side in pixels that pictures are brought to.
+        taken: Names of methods that are compared, which it must not have.
+
+    Raises:
+        InputError: The folder, its list or a camera is not as described.
+    """
+    path = folder / RENDERS_FILE
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+        name = str(document["method"])
+        renders: dict[str, list[Entry]] = defaultdict(list)
+        for source, file, label in document["renders"]:
+            if Path(file).is_absolute() or ".." in Path(file).parts:
+                raise InputError(f"{path}: the render {file!r} lies outside the folder")
+            renders[str(source)].append((str(file), Camera.from_label([label]).label[0]))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{path} is no list of renders: {error}") from error
+    if not renders or name in taken or not name:
+        raise InputError(f"{path} must name a method that is not compared otherwise, and at least one render")
+    return Contender(name, OutsideHeads(folder, dict(renders), size), {"renders": folder.name}, file_sha256(path))
+
+
+def wanted_renders(works: Any) -> list[list[Any]]:
+    """Input picture and camera label of every view that the protocols of a run look at, each once."""
+    wanted: dict[tuple[str, tuple[float, ...]], None] = {}
+    for work in works:
+        for cell in work.task.cells:
+            views = [work.data.labels[index].tolist() for index in cell.uses]
+            if work.protocol.kind == "fid360":
+                views.append(work.task.camera_of(cell).label[0].tolist())
+            for label in views:
+                wanted[cell.id, tuple(round(entry, 6) for entry in label)] = None
+    return [[item, list(label)] for item, label in wanted]
+
+
+def _degrees(first: Tensor, second: Tensor) -> float:
+    """Angle between the directions of two cameras in degrees."""
+    return math.degrees(float(rotation_distance(Camera.from_label(first), Camera.from_label(second))[0]))

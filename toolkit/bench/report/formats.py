@@ -1,0 +1,123 @@
+"""Tables as text for a terminal, as Markdown, LaTeX and CSV."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from toolkit.bench.report.tables import Column, Row, Table, number, tables_of
+
+ARROWS = {"lower": "↓", "higher": "↑"}
+_LATEX_ARROWS = {"lower": r"$\downarrow$", "higher": r"$\uparrow$"}
+_CSV_FIELDS = ("protocol", "data", "world", "backend", "method", "metric", "value", "low", "high", "n", "failed",
+               "direction", "unit")  # fmt: skip
+
+
+def as_tables(rows: Sequence[Row]) -> str:
+    """Lay out rows for a terminal: metrics of the whole picture, the best marked with *, the second with +."""
+    texts = []
+    for table in tables_of(rows):
+        whole = table.narrowed([column for column in table.columns if not column.is_part] or table.columns)
+        lines = [["method", "n", *(_heading(column) for column in whole.columns)]]
+        for method in whole.methods:
+            cells = [_marked(whole, method, column, "*", "+") for column in whole.columns]
+            lines.append([method, _counts(whole, method), *cells])
+        note = "* best, + second; n = used + failed"
+        parts = len(table.columns) - len(whole.columns)
+        note += f"; {parts} more columns (regions, stages) in table.md" if parts else ""
+        texts.append(f"{table.title}\n\n{_grid(lines)}\n\n{note}")
+    return "\n\n\n".join(texts)
+
+
+def as_markdown(results: dict[str, Any]) -> str:
+    """All tables with intervals, and how they came about."""
+    texts = [f"# Benchmark: {results['generator']['name']}\n"]
+    for table in tables_of(results["rows"]):
+        lines = [["method", "n", *(_heading(column) for column in table.columns)]]
+        for method in table.methods:
+            cells = [_marked(table, method, column, "**", "_", True) for column in table.columns]
+            lines.append([method, _counts(table, method), *cells])
+        run = results["runs"].get(f"{table.protocol} on {table.data}", {})
+        about = run.get("settings", {}).get("about", "")
+        interval = run.get("interval", "")
+        texts.append(f"## {table.title}\n\n{about}\n\n{_grid(lines)}\n\nBrackets: {interval}.\n")
+    texts.append("**Best**, _second_; ↓ lower, ↑ higher is better; n = comparisons used + failed.\n")
+    return "\n".join(texts)
+
+
+def as_latex(results: dict[str, Any]) -> str:
+    r"""All tables as LaTeX (`\usepackage{booktabs}`): best bold, second underlined, without intervals."""
+    texts = ["% made by toolkit bench; needs \\usepackage{booktabs}"]
+    for table in tables_of(results["rows"]):
+        heads = [rf"{_latex(column.label)} {_LATEX_ARROWS[column.direction]}" for column in table.columns]
+        lines = [" & ".join(["Method", "$n$", *heads]) + r" \\", r"\midrule"]
+        for method in table.methods:
+            cells = [_latex_cell(table, method, column) for column in table.columns]
+            lines.append(" & ".join([_latex(method), _counts(table, method), *cells]) + r" \\")
+        body = "\n    ".join(lines)
+        texts.append(
+            "\\begin{table}\n  \\centering\n"
+            f"  \\caption{{{_latex(table.title)}}}\n"
+            f"  \\begin{{tabular}}{{lr{'r' * len(table.columns)}}}\n    \\toprule\n    {body}\n    \\bottomrule\n"
+            "  \\end{tabular}\n\\end{table}"
+        )
+    return "\n\n".join(texts) + "\n"
+
+
+def as_csv(results: dict[str, Any]) -> str:
+    """Every row of the results, one per line."""
+    buffer = io.StringIO()
+    writer = csv.DictWriter(buffer, _CSV_FIELDS, extrasaction="ignore", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(results["rows"])
+    return buffer.getvalue()
+
+
+def _heading(column: Column) -> str:
+    unit = f" ({column.unit})" if column.unit else ""
+    return f"{column.label}{unit} {ARROWS[column.direction]}"
+
+
+def _counts(table: Table, method: str) -> str:
+    used, failed = table.counts(method)
+    return f"{used}+{failed}" if failed else str(used)
+
+
+def _marked(table: Table, method: str, column: Column, best: str, second: str, interval: bool = False) -> str:
+    row = table.cells.get((method, column.label))
+    if row is None:
+        return ""
+    text = number(row["value"])
+    rank = table.ranks(column).get(method)
+    wrap = interval  # Markdown marks both sides, a terminal the end
+    if rank in (1, 2):
+        mark = best if rank == 1 else second
+        text = f"{mark}{text}{mark}" if wrap else f"{text}{mark}"
+    if interval and row["low"] is not None:
+        text += f" [{number(row['low'])}, {number(row['high'])}]"
+    return text
+
+
+def _latex_cell(table: Table, method: str, column: Column) -> str:
+    row = table.cells.get((method, column.label))
+    if row is None:
+        return ""
+    text = number(row["value"]).replace("-", "$-$", 1) if row["value"] is not None else "--"
+    return {1: rf"\textbf{{{text}}}", 2: rf"\underline{{{text}}}"}.get(table.ranks(column).get(method, 0), text)
+
+
+def _latex(text: str) -> str:
+    return re.sub(r"([&%$#_{}])", r"\\\1", text)
+
+
+def _grid(lines: Iterable[Sequence[str]]) -> str:
+    lines = [list(line) for line in lines]
+    widths = [max(3, *(len(line[column]) for line in lines)) for column in range(len(lines[0]))]
+    rule = ["-" * width for width in widths]
+    return "\n".join(
+        "| " + " | ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)) + " |"
+        for line in [lines[0], rule, *lines[1:]]
+    )

@@ -1,0 +1,70 @@
+"""The literature's printed numbers: shown apart from measured ones, and said to be comparable only where they are."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from toolkit.bench.report.sections import escape
+from toolkit.configuration import Config, config_path, load_config
+
+_NAME = "reference/paper_tables"
+
+
+class PaperTable(Config):
+    """A table as printed."""
+
+    name: str
+    caption: str
+    data: str
+    protocol: str
+    columns: tuple[str, ...]
+    rows: dict[str, tuple[str, ...]]
+
+
+class Paper(Config):
+    """Tables of a paper."""
+
+    source: str
+    world: str
+    tables: tuple[PaperTable, ...]
+
+
+def read_paper() -> Paper:
+    """The numbers that ship with the toolkit."""
+    return load_config(Paper, config_path(_NAME))
+
+
+def is_comparable(table: PaperTable, paper: Paper, results: dict[str, Any]) -> bool:
+    """Whether results hold numbers of the same protocol, data, world and kind of metric networks."""
+    return any(
+        (row["protocol"], row["data"], row["world"]) == (table.protocol, table.data, paper.world)
+        and row["backend"] == "reference"
+        for row in results["rows"]
+    )
+
+
+def paper_html(results: dict[str, Any]) -> str:
+    """All printed tables, folded away unless they are comparable with something measured."""
+    paper = read_paper()
+    text = (
+        f"<p>Printed in {escape(paper.source)}; nothing in this section was measured here. It is full scale, on other "
+        "pictures and with other metric networks than any embedded result.</p>"
+    )
+    for table in paper.tables:
+        comparable = is_comparable(table, paper, results)
+        word = (
+            "same protocol, data and metric networks as measured above"
+            if comparable
+            else "not comparable with this run"
+        )
+        heads = "".join(f"<th>{escape(name)}</th>" for name in ("method", *table.columns))
+        body = "".join(
+            f"<tr><td>{escape(method)}</td>{''.join(f'<td>{escape(value)}</td>' for value in values)}</tr>"
+            for method, values in table.rows.items()
+        )
+        text += (
+            f"<details{' open' if comparable else ''}><summary>{escape(table.name)}: {escape(table.caption)} "
+            f"<small>({word})</small></summary><div class='scroll'><table class='plain'><thead><tr>{heads}</tr></thead>"
+            f"<tbody>{body}</tbody></table></div></details>"
+        )
+    return text

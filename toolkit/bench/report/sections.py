@@ -1,0 +1,202 @@
+"""The parts of the page as HTML; every text from outside is escaped."""
+
+from __future__ import annotations
+
+import html
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from toolkit.bench.report.charts import time_chart, yaw_chart
+from toolkit.bench.report.formats import ARROWS
+from toolkit.bench.report.pictures import Pictures, cases
+from toolkit.bench.report.tables import ASIDE, Column, Row, Table, number
+
+Colours = Mapping[str, int]
+
+
+def escape(text: object) -> str:
+    """Text that is safe between tags and in attributes."""
+    return html.escape(str(text))
+
+
+def table_html(table: Table, colours: Colours, ties: Mapping[tuple[str, str], bool], heads: Sequence[str] = ()) -> str:
+    """A sortable table; below each number its interval on the column's scale.
+
+    Args:
+        table: What to show.
+        colours: Colour number by method.
+        ties: Whether a method cannot be told from the best, by (method, label).
+        heads: A word above each column; empty: none.
+    """
+    words = list(heads) or [""] * len(table.columns)
+    line = '<tr><th scope="col" data-sort="text">method</th>'
+    for column, word in zip(table.columns, words, strict=True):
+        above = f"<small>{escape(word)}</small>" if word else ""
+        name, _, part = column.label.partition("@")
+        label = f"{escape(name)}<i>{escape(part)}</i>" if part else escape(name)
+        better = "ascending" if column.direction == "lower" else "descending"
+        unit = f" <small>{escape(column.unit)}</small>" if column.unit else ""
+        line += (
+            f'<th scope="col" data-sort="{better}" title="{escape(column.direction)} is better">'
+            f"{above}<span>{label} {ARROWS[column.direction]}{unit}</span></th>"
+        )
+    line += '<th scope="col" data-sort="descending" title="comparisons used, and failed">n</th></tr>'
+    scales = {column.label: _scale(table, column) for column in table.columns}
+    ranks = {column.label: table.ranks(column) for column in table.columns}
+    body = ""
+    for method in table.methods:
+        swatch = f'<b class="swatch m{colours[method]}"></b>' if method in colours else ""
+        body += f'<tr{" class=aside" if method in ASIDE else ""}><th scope="row">{swatch}{escape(method)}</th>'
+        for column in table.columns:
+            row = table.cells.get((method, column.label))
+            tied = ties.get((method, column.label), False)
+            body += _cell(row, ranks[column.label].get(method, 0), scales[column.label], tied)
+        used, failed = table.counts(method)
+        lost = f'<em class="lost">+{failed}</em>' if failed else ""
+        body += f'<td data-v="{used}" class="n">{used}{lost}</td></tr>'
+    return f'<div class="scroll"><table class="numbers"><thead>{line}</thead><tbody>{body}</tbody></table></div>'
+
+
+def _scale(table: Table, column: Column) -> tuple[float, float]:
+    ends = [
+        end
+        for method in table.methods
+        if (row := table.cells.get((method, column.label)))
+        for end in (row["value"], row["low"], row["high"])
+        if end is not None
+    ]
+    return (min(ends), max(ends)) if ends else (0.0, 0.0)
+
+
+def _cell(row: Row | None, rank: int, scale: tuple[float, float], tied: bool) -> str:
+    if row is None or row["value"] is None:
+        return '<td class="none" title="no comparison could be made">–</td>' if row else "<td></td>"
+    value = {1: "<b>{}</b>", 2: "<u>{}</u>"}.get(rank, "{}").format(number(row["value"]))
+    note = f"{row['value']:.6g}, {row['n']} used, {row['failed']} failed"
+    track = ""
+    if row["low"] is not None and scale[1] > scale[0]:
+        low, high, middle = (100 * (end - scale[0]) / (scale[1] - scale[0])
+                             for end in (row["low"], row["high"], row["value"]))  # fmt: skip
+        track = (
+            f'<i class="track"><i style="left:{low:.1f}%;width:{max(high - low, 0.5):.1f}%"></i>'
+            f'<i class="mid" style="left:{middle:.1f}%"></i></i>'
+        )
+        note += f", interval {number(row['low'])} to {number(row['high'])}"
+    mark = (
+        '<span class="tie" title="cannot be told from the best: the interval of the paired difference holds 0">≈</span>'
+    )
+    return f'<td data-v="{row["value"]!r}" title="{note}">{mark if tied else ""}{value}{track}</td>'
+
+
+def curves_html(curves: Sequence[Row], colours: Colours) -> str:
+    """A chart per metric over the yaw of the view, one shown at a time."""
+    labels = list(dict.fromkeys(point["metric"] for point in curves))
+    figures = {}
+    for label in labels:
+        points = [point for point in curves if point["metric"] == label and point["value"] is not None]
+        start = min((point["input_yaw"] for point in points), default=None)
+        lines: dict[str, list[tuple[float, float]]] = {}
+        for point in sorted(points, key=lambda point: point["yaw"]):
+            if point["input_yaw"] == start and point["method"] in colours:
+                lines.setdefault(point["method"], []).append((point["yaw"], point["value"]))
+        if lines:
+            arrow = ARROWS[points[0]["direction"]]
+            numbered = {colours[method]: line for method, line in lines.items()}
+            data = {method: {str(yaw): number(value) for yaw, value in line} for method, line in lines.items()}
+            figures[label] = (
+                f"<div data-lines='{escape(json.dumps(data))}'>{yaw_chart(numbered, f'{label} {arrow} per yaw')}</div>"
+            )
+    return choice_html(figures, "Metric", legend_html(colours)) if figures else ""
+
+
+def times_html(table_rows: Sequence[Row], seconds: Mapping[str, float], colours: Colours) -> str:
+    """Charts of quality against seconds per inversion, one shown at a time."""
+    figures = {}
+    for key in dict.fromkeys((row["protocol"], row["metric"]) for row in table_rows):
+        if key[1].partition("@")[0] in ("seconds", "peak_memory"):
+            continue
+        rows = [row for row in table_rows if (row["protocol"], row["metric"]) == key and row["value"] is not None]
+        points = {
+            row["method"]: (colours[row["method"]], seconds[row["method"]], row["value"])
+            for row in rows
+            if row["method"] in colours and seconds.get(row["method"], 0) > 0
+        }
+        if len(points) > 1:
+            label = f"{key[0]}: {key[1]} {ARROWS[rows[0]['direction']]}"
+            figures[label] = time_chart(points, f"{label} against seconds per inversion")
+    return choice_html(figures, "Quality") if figures else ""
+
+
+def choice_html(figures: Mapping[str, str], word: str, below: str = "") -> str:
+    """Figures of which one is shown, chosen by a list."""
+    options = "".join(f"<option>{escape(name)}</option>" for name in figures)
+    shown = "".join(
+        f'<div class="option" data-name="{escape(name)}"{"" if place == 0 else " hidden"}>{figure}</div>'
+        for place, (name, figure) in enumerate(figures.items())
+    )
+    return (
+        f'<figure class="choice"><label>{escape(word)} <select>{options}</select></label>{shown}'
+        f'<output class="readout" hidden></output>{below}</figure>'
+    )
+
+
+def legend_html(colours: Colours) -> str:
+    """Names and colours of the methods; pointing at one shows its line alone."""
+    chips = "".join(
+        f'<button type="button" class="chip" data-m="{place}"><b class="swatch m{place}"></b>{escape(method)}</button>'
+        for method, place in colours.items()
+    )
+    return f'<div class="legend">{chips}</div>'
+
+
+def gallery_html(pictures: Pictures, data: str, methods: Sequence[str], numbers: Mapping[tuple[str, str], str]) -> str:
+    """Heads side by side: the truth and every method, seen from the input, from the side and from behind."""
+    sections = []
+    for item in pictures.shown(data):
+        columns = []
+        for method in (None, *methods):
+            name = pictures.whole(data, item, method)
+            title = "photo / truth" if method is None else method
+            views = "".join(_view(name, turn) for turn in (0, 90, 180))
+            said = numbers.get((method or "", item), "")
+            columns.append(
+                f'<div class="head"><h4>{escape(title)}</h4>{views}<p class="said">{escape(said)}</p></div>'
+            )  # fmt: skip
+        start = pictures.yaw(data, item)
+        sections.append(
+            f'<section class="heads turning" data-yaw="{start:g}"><h3>{escape(item)}</h3>'
+            f'<label class="turn">turn <input type="range" min="-180" max="180" step="10" value="0"></label>'
+            f'<div class="scroll"><div class="strip">{"".join(columns)}</div></div></section>'
+        )
+    return "".join(sections)
+
+
+def cases_html(results: dict[str, Any], pictures: Pictures, data: str, methods: Sequence[str]) -> str:
+    """Best and worst cases of every method, one metric shown at a time."""
+    found = [case for case in cases(results) if case["data"] == data]
+    figures = {}
+    for key in dict.fromkeys((case["protocol"], case["metric"]) for case in found):
+        cards = []
+        for method in methods:
+            mine = [case for case in found if (case["protocol"], case["metric"], case["method"]) == (*key, method)]
+            cards += [_case_html(case, pictures, data) for case in mine]
+        figures[f"{key[0]}: {key[1]}"] = f'<div class="cases">{"".join(cards)}</div>'
+    return choice_html(figures, "Metric") if figures else ""
+
+
+def _case_html(case: Row, pictures: Pictures, data: str) -> str:
+    truth, made = pictures.few(data, case["item"], None), pictures.few(data, case["item"], case["method"])
+    views = [_view(truth, 0), *(_view(made, turn) for turn in (0, 90, 180))]
+    return (
+        f'<div class="case heads {escape(case["rank"])}" data-yaw="{pictures.yaw(data, case["item"]):g}">'
+        f"<p><b>{escape(case['method'])}</b> <span>{escape(case['rank'])}</span> {number(case['value'])}</p>"
+        f'<div class="row">{"".join(views)}</div><small>{escape(case["item"])}</small></div>'
+    )
+
+
+def _view(name: str | None, turn: int) -> str:
+    if name is None:
+        return '<span class="nothing">–</span>'
+    alt = {0: "from the input's side", 90: "from the side", 180: "from behind"}[turn]
+    return f'<img data-head="{escape(name)}" data-turn="{turn}" alt="{alt}" width="128" height="128" draggable="false">'

@@ -1,0 +1,85 @@
+"""Protocol `speed`: what an inversion costs, in all and by stage, and what a view of it costs."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from toolkit.bench.heads import InvertedHead
+from toolkit.bench.inputs import read_item, single_cells
+from toolkit.bench.inversions import Contender, Inversions
+from toolkit.bench.protocol import BenchProtocol
+from toolkit.bench.rows import Cell, Frame, paired_rows
+from toolkit.bench.scoring import OpenMetrics, Saying
+from toolkit.bench.store import Record
+from toolkit.data import ImageFolder
+from toolkit.metrics.effort import measured
+from toolkit.rendering.views import device_of
+
+if TYPE_CHECKING:
+    from toolkit.interfaces import Generator
+
+RENDER = "render"
+"""The stage of looking at an inversion once, by the input's camera."""
+_SUMS = ("total",)
+"""Names of timings that are no stage."""
+
+
+def effort_scores(metrics: OpenMetrics, record: Record | None) -> list[Saying]:
+    """What the record of an inversion says about its cost.
+
+    Seconds count only for a warm method: the first inversion of a process includes what is done once.
+    """
+    facts = record or {}
+    sayings = []
+    for name in metrics.taking("number"):
+        value = facts.get(name)
+        if value is None:
+            sayings.append(Saying(name, math.nan, 0, 1))
+        elif name != "seconds" or facts["warm"]:
+            sayings.append(Saying(name, float(value), 1, 0))
+        else:
+            sayings.append(Saying(name, math.nan, 0, 0))
+    return sayings
+
+
+class Speed:
+    """Cells are pictures; inversions are those of the other protocols, timed when they were made."""
+
+    def __init__(self, data: ImageFolder, metrics: OpenMetrics, limit: int | None, protocol: BenchProtocol) -> None:
+        """Find the pictures.
+
+        Raises:
+            InputError: No subject has a picture from where the protocol looks.
+        """
+        self._data, self.metrics = data, metrics
+        self.cells = single_cells(data, protocol, limit)
+
+    def measure(self, contender: Contender, cell: Cell, inversions: Inversions, generator: Generator) -> list[Record]:
+        """Times of one method on one picture.
+
+        Raises:
+            CellError: The picture cannot be read or the method fails.
+        """
+        item = read_item(self._data, cell.uses[0])
+        head = inversions.head(contender, item)
+        record = inversions.record(contender, item)
+        sayings = effort_scores(self.metrics, record)
+        if isinstance(head, InvertedHead) and "seconds" in self.metrics.samples:
+            if record is not None and record["warm"]:
+                stages = {name: value for name, value in head.inversion.timings.items() if name not in _SUMS}
+                sayings += [Saying(f"seconds@{name}", value, 1, 0) for name, value in sorted(stages.items())]
+            head.input_view()  # the first look may copy a tuned generator
+            with measured(device_of(generator)) as effort:
+                head.input_view()
+            sayings.append(Saying(f"seconds@{RENDER}", effort.seconds, 1, 0))
+        return [saying.as_json() for saying in sayings]
+
+    def holds(self, record: Record) -> bool:
+        """Records of this protocol refer to no files."""
+        return True
+
+    def rows(self, frame: Frame, records: dict[str, list[Record]]) -> tuple[list[Record], list[Record]]:
+        """Rows of all methods; no curves."""
+        found = [paired_rows(frame, method, self.cells, each, self.metrics.samples) for method, each in records.items()]
+        return [row for rows in found for row in rows], []
