@@ -14,19 +14,25 @@ if TYPE_CHECKING:
 FOLDER = "tensorboard"
 
 
+def check_board() -> None:
+    """Make sure that a `Board` can be opened, before anything is written.
+
+    Raises:
+        MissingDependencyError: The package tensorboard is not installed.
+    """
+    try:
+        import torch.utils.tensorboard  # noqa: F401  # slow to import, and an optional package
+    except ImportError as error:
+        raise MissingDependencyError("tensorboard", "a TensorBoard log", "tensorboard") from error
+
+
 class Board:
     """Event files in the run's folder: what the metrics and sheets say, drawn by `tensorboard --logdir`."""
 
     def __init__(self, out: Path, done: int) -> None:
-        """Write below `out`; what an earlier session wrote beyond `done` steps is no longer shown.
+        """Write below `out`; what an earlier session wrote beyond `done` steps is no longer shown."""
+        from torch.utils.tensorboard import SummaryWriter
 
-        Raises:
-            MissingDependencyError: The package tensorboard is not installed.
-        """
-        try:
-            from torch.utils.tensorboard import SummaryWriter  # slow to import, and an optional package
-        except ImportError as error:
-            raise MissingDependencyError("tensorboard", "a TensorBoard log", "tensorboard") from error
         self._writer = SummaryWriter(str(out / FOLDER), purge_step=done + 1)
 
     def numbers(self, group: str, step: int, values: Mapping[str, float]) -> None:

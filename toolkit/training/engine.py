@@ -22,7 +22,7 @@ from PIL import Image
 from toolkit.errors import InputError, Interrupted, TrainingError
 from toolkit.files import atomic_write, disk_errors_named
 from toolkit.training.best import BestSoFar
-from toolkit.training.board import Board
+from toolkit.training.board import Board, check_board
 from toolkit.training.cadence import Cadence
 from toolkit.training.checkpoints import Checkpoint, check_identity, latest_checkpoint, save_checkpoint
 from toolkit.training.distribution import (
@@ -97,6 +97,8 @@ def train(
     """
     folder = Path(out)
     main = main_process()
+    if tensorboard:
+        check_board()
     if main:
         with disk_errors_named(folder):
             if not resume and folder.exists() and any(folder.iterdir()):

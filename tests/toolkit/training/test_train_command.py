@@ -55,6 +55,13 @@ def test_a_used_place_is_refused_and_left_alone(tmp_path: Path, kind: str) -> No
     assert (tmp_path / "mine").read_text() == "keep me"
 
 
+def test_a_dry_run_says_what_the_whole_would_cost_and_leaves_nothing(tmp_path: Path) -> None:
+    (tmp_path / "mine").write_text("a place in use does not matter")
+    text = run("toy", "--dry-run", "--out", str(tmp_path), "--set", "steps=1000")
+    assert text.startswith("toy: nothing was written") and "65 parameters" in text and "for 1000 steps" in text
+    assert [path.name for path in tmp_path.iterdir()] == ["mine"]
+
+
 def test_unknown_names_are_named(tmp_path: Path) -> None:
     with pytest.raises(PluginError, match="unknown trainable 'toi'; did you mean 'toy'"):
         run("toi", "--out", str(tmp_path / "run"))

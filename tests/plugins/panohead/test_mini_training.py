@@ -1,0 +1,123 @@
+"""`toolkit train panohead-mini` at toy size: a few small heads, a tiny network, three steps."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from toolkit.camera import Camera
+from toolkit.errors import InputError
+from toolkit.training import Cadence, train
+from toolkit.weights.tensors import write_tensors
+from toolkit_plugins.panohead.generator import PanoHead
+from toolkit_plugins.panohead.loading import build, load, save
+from toolkit_plugins.panohead.training import rays
+from toolkit_plugins.panohead.training.evaluation import _VERSION, YAWS
+from toolkit_plugins.panohead.training.job import MiniJob
+from toolkit_plugins.panohead.training.settings import MiniSettings
+from toolkit_plugins.panohead.training.widening import widen
+
+NETWORK = {
+    "w_dim": 12, "mapping_layers": 2, "channel_base": 128, "channel_max": 16, "plane_size": 32, "features": 4,
+    "decoder_hidden": 8, "background_channels": 2, "sr_widths": [4, 4], "image_size": 64, "samples": 6,
+    "importance_samples": 4,
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def rays_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Rays of three heads, and two held-out heads whose truth is made up."""
+    folder = tmp_path_factory.mktemp("rays")
+    rays._make_shard((settings(folder).ray_plan(), 0, 3, folder / "rays-000000.safetensors"))
+    latents = torch.nn.functional.normalize(torch.randn(2, 40), dim=1) * 40**0.5
+    masks = torch.zeros(2, len(YAWS), 1, 64, 64)
+    masks[..., 16:48, 16:48] = 1
+    truth = {"latents": latents, "images": torch.zeros(2, len(YAWS), 3, 64, 64), "masks": masks}
+    write_tensors(folder / "held-out-2-64.safetensors", truth, {"about": {"version": _VERSION, "yaws": list(YAWS)}})
+    return folder
+
+
+def settings(folder: Path, **changes: Any) -> MiniSettings:
+    plain = {
+        "steps": 3, "batch": 2, "rays": 24, "face_share": 0.25, "patches_from": 0.5, "patch_heads": 1, "patch_side": 6,
+        "patch_samples": [4, 2], "evaluation_heads": 2, "network": NETWORK,
+        "heads": {"heads": 3, "cameras": 4, "rays_per_camera": 40, "patches": 1, "patch": 8, "folder": str(folder)},
+        "cadence": Cadence(log_every=1, sheet_every=3).model_dump(),
+    }  # fmt: skip
+    return MiniSettings.model_validate_json(json.dumps(plain | changes))
+
+
+@pytest.fixture(scope="module")
+def straight(rays_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("straight") / "run"
+    train(MiniJob(settings(rays_folder)), out)
+    return out
+
+
+def lines(out: Path, key: str) -> list[dict[str, float]]:
+    read = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
+    return [line[key] for line in read if key in line]
+
+
+def test_patches_join_the_rays_later_and_the_end_is_evaluated(straight: Path) -> None:
+    *early, last = lines(straight, "losses")
+    assert len(early) == 2 and {"colour", "mask", "free_space", "occupancy"} <= early[0].keys()
+    assert not any(name.startswith("patch") for losses in early for name in losses)
+    assert any(name.startswith("patch") for name in last)
+    (scores,) = lines(straight, "evaluation")
+    assert scores.keys() == {"psnr", "psnr_head"}
+    assert (straight / "sheets" / "step-00000003.png").stat().st_size > 1000
+
+
+def test_a_stopped_training_goes_on_as_if_it_had_not_been(straight: Path, rays_folder: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    train(MiniJob(settings(rays_folder)), out, max_steps=1)
+    train(MiniJob(settings(rays_folder)), out, resume=True)
+    assert lines(out, "losses") == lines(straight, "losses")
+    expected = load_file(straight / "weights.safetensors")
+    assert all(torch.equal(value, expected[name]) for name, value in load_file(out / "weights.safetensors").items())
+
+
+def test_the_exported_file_is_a_generator_with_the_mean_latent_and_a_still_background(
+    straight: Path, rays_folder: Path
+) -> None:
+    generator = load(straight / "weights.safetensors")
+    assert generator.spec.name == "panohead-mini" and generator.spec.image_size == 64
+    job = MiniJob(settings(rays_folder))
+    ws = generator.mapping(job.rays.latents, Camera.orbit())
+    torch.testing.assert_close(generator.backbone.mapping.w_avg, ws[:, 0].mean(0), rtol=0.05, atol=0.05)
+    assert generator.bcg_synthesis is not None
+    affines = [one.weight for name, one in generator.bcg_synthesis.named_modules() if name.endswith("affine")]
+    assert affines and all(not weight.any() for weight in affines)
+    other = generator.mapping(-job.rays.latents[:1], Camera.orbit())
+    corners = [generator.render(generator.planes(code), code, Camera.orbit()).image for code in (ws[:1], other)]
+    assert not torch.equal(*corners)
+
+
+def picture(generator: PanoHead) -> torch.Tensor:
+    with torch.no_grad():
+        z = torch.linspace(-2, 2, 40)[None]
+        ws = generator.mapping(z, Camera.orbit())
+        return generator.render(generator.planes(ws), ws, Camera.orbit(0.4)).image
+
+
+def test_a_widened_generator_renders_the_same_and_has_room_to_learn(rays_folder: Path, tmp_path: Path) -> None:
+    points = ((0.0, 0.0, 0.3),)
+    narrow = build(settings(rays_folder).generator_config(40, points))
+    wide_settings = settings(rays_folder, network=NETWORK | {"channel_base": 256, "sr_widths": [8, 4]})
+    wide = build(wide_settings.generator_config(40, points))
+    before = picture(wide)
+    widen(narrow, wide)
+    assert sum(p.numel() for p in wide.parameters()) > sum(p.numel() for p in narrow.parameters())
+    torch.testing.assert_close(picture(wide), picture(narrow), rtol=1e-4, atol=1e-4)
+    assert not torch.allclose(before, picture(narrow), atol=1e-2)
+    with pytest.raises(InputError, match=r"cannot start from these weights: .* has shape"):
+        widen(wide, narrow)
+    save(narrow, tmp_path / "narrow.safetensors", {"licence": "Apache-2.0"})
+    job = MiniJob(wide_settings.model_copy(update={"start": str(tmp_path / "narrow.safetensors")}))
+    torch.testing.assert_close(picture(job.generator), picture(narrow), rtol=1e-3, atol=1e-3)
