@@ -8,6 +8,7 @@ recipe, unless `free_space` asks for them.
 
 from __future__ import annotations
 
+import itertools
 import math
 from typing import TYPE_CHECKING, NamedTuple, cast
 
@@ -65,7 +66,9 @@ def occlusion_mask(
         resolution: Side of the ray grid.
         per_slot: Keep entries apart that differ in depth only; False: a hit anywhere in a column makes the whole column
             visible, the tri-plane reading (capability `SlotMerging`).
-        closing: Radius in texels by which gaps between hits are closed.
+        closing: Radius in texels by which gaps between hits are closed, of heads that have gaps: closing what half the
+            resolution finds is then right more often than wrong. In a map as coarse as 12 x 24 it would fill true
+            notches.
         free_space: Samples per pixel between the box's front and the surface that count as seen, too.
         shell: World units by which the surface is thickened to both sides.
 
@@ -82,9 +85,13 @@ def occlusion_mask(
         raise InputError(f"closing, free_space and shell must not be negative, got {closing}, {free_space} and {shell}")
     seen = seen_points(generator, planes, camera, resolution, free_space=free_space, shell=shell)
     visible = (footprint.footprint(seen.points, seen.weights) > 0).to(planes.dtype)
+    gaps = _has_gaps(footprint, seen, visible, resolution, closing) if closing else None
     if not per_slot:
         visible = cast(SlotMerging, generator).merge_slots(visible)
-    return 1 - footprint.close(visible, closing)
+    if gaps is not None and bool(gaps.any()):
+        gaps = gaps.view(-1, *[1] * (visible.ndim - 1))
+        visible = torch.where(gaps, footprint.close(visible, closing), visible)
+    return 1 - visible
 
 
 @torch.no_grad()
@@ -133,6 +140,21 @@ def is_visible(points: Tensor, spec: GeneratorSpec) -> Tensor:
     """Whether world points [..., 3] lie in the box and in what the renderer shows: [...]."""
     reach = points.new_tensor(spec.visible_half_extent).clamp(max=spec.box / 2)
     return (points.abs() <= reach).all(dim=-1)
+
+
+def _has_gaps(footprint: Footprint, seen: SurfacePoints, visible: Tensor, resolution: int, closing: int) -> Tensor:
+    """Whether closing is right more often than wrong with every second row and column of pixels: [B], per head."""
+    if resolution == 1:
+        return torch.ones(len(visible), dtype=torch.bool, device=visible.device)
+    grid = (resolution, resolution, -1)
+    points, weights = seen.points.unflatten(1, grid), seen.weights.unflatten(1, grid)
+    balance = visible.new_zeros(len(visible))
+    for row, column in itertools.product((0, 1), repeat=2):  # all four, so that a mirrored view decides alike
+        some = (slice(None), slice(row, None, 2), slice(column, None, 2))
+        found = (footprint.footprint(points[some].flatten(1, 3), weights[some].flatten(1, 3)) > 0).to(visible)
+        gained = footprint.close(found, closing) - found
+        balance += ((2 * visible - 1) * gained).flatten(1).sum(1)
+    return balance > 0
 
 
 def _checked_footprint(generator: Generator, per_slot: bool) -> Footprint:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -9,6 +11,7 @@ from torch import Tensor, nn
 from toolkit.camera import Camera, as_camera
 from toolkit.interfaces import GeneratorSpec, Latents, March, Query
 from toolkit.nn import morphology, trigrid
+from toolkit.testing import spherical_maps
 
 DEPTH = 3
 CHANNELS = 2
@@ -77,19 +80,23 @@ class EllipsoidTriGrid(nn.Module):
         return occupancy.amax(2, keepdim=True).expand_as(occupancy)
 
 
-def visible_points(camera: Camera, axes, centre, count: int) -> np.ndarray:
-    """Points [N, 3] spread evenly over the part of an ellipsoid that a camera sees and the renderer does not crop."""
+def visible_points(camera: Camera, axes, centre, count: int, crop=CROP, facing: float = 0.0) -> np.ndarray:
+    """Points [N, 3] spread evenly over the part of an ellipsoid that a camera sees and the renderer does not crop.
+
+    Cosines between normal and line of sight up to `facing` are left out.
+    """
     index = np.arange(count) + 0.5
     polar, azimuth = np.arccos(1 - 2 * index / count), np.pi * (1 + 5**0.5) * index
     unit = np.stack([np.cos(azimuth) * np.sin(polar), np.sin(azimuth) * np.sin(polar), np.cos(polar)], 1)
     axes, centre = np.asarray(axes, np.float64), np.asarray(centre, np.float64)
     points = unit * axes + centre
     matrix = camera.cam2world[0].double().numpy()
-    faces_camera = (unit / axes * (matrix[:3, 3] - points)).sum(1) > 0
+    normals, sight = unit / axes, matrix[:3, 3] - points
+    cosines = (normals * sight).sum(1) / np.linalg.norm(normals, axis=1) / np.linalg.norm(sight, axis=1)
     local = (points - matrix[:3, 3]) @ matrix[:3, :3]
     pixel = local[:, :2] / local[:, 2:] * float(camera.intrinsics[0, 0, 0]) + 0.5
     in_picture = ((pixel > 0) & (pixel < 1)).all(1)
-    return points[faces_camera & in_picture & (np.abs(points) <= CROP).all(1)]
+    return points[(cosines > facing) & in_picture & (np.abs(points) <= crop).all(1)]
 
 
 def marked(points: np.ndarray, size: int) -> np.ndarray:
@@ -106,3 +113,22 @@ def marked(points: np.ndarray, size: int) -> np.ndarray:
             inside = np.all([(each >= 0) & (each < limit) for each, limit in zip(index, limits, strict=True)], axis=0)
             occupancy[plane][tuple(each[inside] for each in index)] = True
     return occupancy
+
+
+class EllipsoidMaps(EllipsoidTriGrid):
+    """The same head, read from and marked in the spherical generator's two coarse maps."""
+
+    def __init__(self, axes: tuple[float, ...] = (0.22, 0.3, 0.26), centre=(0.0, 0.0, 0.0)) -> None:
+        super().__init__(8, axes, centre)
+
+    @property
+    def spec(self) -> GeneratorSpec:
+        shape = (spherical_maps.MAPS, spherical_maps.ROWS, spherical_maps.COLUMNS, spherical_maps.CHANNELS)
+        return dataclasses.replace(super().spec, box=1.2, visible_half_extent=(0.6,) * 3, planes_shape=shape)
+
+    def footprint(self, points: Tensor, weights: Tensor | None = None) -> Tensor:
+        weights = points.new_ones(points.shape[:2]) if weights is None else weights
+        return spherical_maps.splat(points, weights, 0.6)
+
+    def close(self, occupancy: Tensor, radius: int) -> Tensor:
+        return spherical_maps.close(occupancy, radius)

@@ -20,7 +20,7 @@ from toolkit.testing import spherical_maps
 from toolkit.testing.spherical import BareSphericalGenerator, SphericalGenerator
 
 sys.path.insert(0, str(Path(__file__).parent))
-from ellipsoid_trigrid import CHANNELS, CROP, DEPTH, EllipsoidTriGrid, marked, visible_points
+from ellipsoid_trigrid import CHANNELS, CROP, DEPTH, EllipsoidMaps, EllipsoidTriGrid, marked, visible_points
 
 YAWS = st.floats(-math.pi, math.pi)
 PITCHES = st.floats(-0.6, 0.6)
@@ -47,6 +47,33 @@ def test_masks_of_ellipsoids_agree_with_exact_ones(yaw: float, pitch: float, axe
     agreed, right = agreement(mask(generator, camera, 256)[0], camera, generator, 150_000)
     assert agreed >= 0.99
     assert right >= 0.99
+
+
+@settings(max_examples=10)
+@given(yaw=YAWS, pitch=PITCHES, axes=AXES, lift=st.floats(-0.05, 0.05))
+def test_masks_in_coarse_maps_agree_with_exact_ones(yaw: float, pitch: float, axes: tuple[float, ...], lift: float):
+    generator = EllipsoidMaps(axes, (0.0, lift, 0.02))
+    camera = Camera.orbit(yaw, pitch)
+    visible = occlusion_mask(generator, generator.blank(), camera)[0] < 0.5
+    # Pixels step over the last degrees before the limb, which here are as wide as half an entry.
+    least, most = (
+        generator.footprint(torch.from_numpy(points).float()[None])[0] > 0
+        for points in (
+            visible_points(camera, generator.axes.numpy(), generator.centre.numpy(), 100_000, (0.6,) * 3, facing)
+            for facing in (0.2, 0.0)
+        )
+    )
+    assert float(((visible & ~most) | (least & ~visible)).float().mean()) <= 0.01
+
+
+def test_only_gaps_are_closed():
+    """Closing by the window of a coarse map would fill true notches of a head that the pixels cover densely."""
+    generator, camera = EllipsoidMaps(), Camera.orbit(0.8, 0.3)
+    dense, bare = (occlusion_mask(generator, generator.blank(), camera, 256, closing=radius) for radius in (1, 0))
+    assert torch.equal(dense, bare)
+    assert bool((generator.close(1 - bare, 1) > 1 - bare).any())
+    sparse, bare = (occlusion_mask(generator, generator.blank(), camera, 8, closing=radius) for radius in (1, 0))
+    assert bool((sparse < bare).any())
 
 
 @pytest.mark.slow
