@@ -44,13 +44,18 @@ def write_network(path: Path, role: Role, network: Module, about: Mapping[str, A
     write_tensors(path, half(tensors), head | dict(about))
 
 
-def read_network(role: Role, kind: type[_Net], folder: Path = FOLDER) -> tuple[_Net, dict[str, Any]]:
-    """A frozen network in eval mode, and what its file says about it.
+def shipped_file(role: Role) -> Path:
+    """The file of a network in this package."""
+    return FOLDER / f"{role}.safetensors"
+
+
+def read_network(role: Role, kind: type[_Net], file: Path | None = None) -> tuple[_Net, dict[str, Any]]:
+    """A frozen network in eval mode, and what its file (None: the shipped one) says about it.
 
     Raises:
         WeightsError: The file is missing, damaged or another network's.
     """
-    path = folder / f"{role}.safetensors"
+    path = shipped_file(role) if file is None else file
     tensors, about = read_tensors(path)
     if about.get("architecture") != f"embedded_networks/{role}":
         raise WeightsError(f"{path} holds {about.get('architecture', 'another network')!r}, not {role!r}")

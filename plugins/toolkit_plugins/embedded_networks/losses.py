@@ -22,10 +22,10 @@ def open_perceptual(trunk: Path | None = None) -> PlainPerception:
     return read_network("perceptual-loss", PlainPerception)[0]
 
 
-def open_embedder() -> PlainRecogniser:
-    """The recogniser `embedded`: faces cut out by the camera (`IdentityLoss` with `face_points`), 64 px.
+def open_embedder(weights: Path | None = None) -> PlainRecogniser:
+    """The recogniser `embedded` (None: the shipped file): faces cut out by the camera (`IdentityLoss`), 64 px.
 
     Raises:
-        WeightsError: Its file is missing or damaged.
+        WeightsError: The file is missing, damaged or another network's.
     """
-    return read_network("identity-loss", PlainRecogniser)[0]
+    return read_network("identity-loss", PlainRecogniser, weights)[0]

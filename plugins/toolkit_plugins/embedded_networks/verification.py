@@ -53,12 +53,14 @@ def _folded(same: np.ndarray, different: np.ndarray) -> float:
     folds = np.arange(len(same)) % min(FOLDS, len(same))
     scores = []
     for fold in np.unique(folds):
-        threshold = _best_threshold(same[folds != fold].ravel(), different[folds != fold].ravel())
+        rest = folds != fold if len(same) > 1 else folds == fold
+        threshold = _best_threshold(same[rest].ravel(), different[rest].ravel())
         scores.append(((same[folds == fold] > threshold).mean() + (different[folds == fold] <= threshold).mean()) / 2)
     return float(np.mean(scores))
 
 
 def _best_threshold(same: np.ndarray, different: np.ndarray) -> float:
     places = np.unique(np.concatenate([same, different]))
-    right = [(same > place).mean() + (different <= place).mean() for place in places[:: max(1, len(places) // 400)]]
-    return float(places[:: max(1, len(places) // 400)][int(np.argmax(right))])
+    places = places[:: max(1, len(places) // 400)]
+    right = [(same > place).mean() + (different <= place).mean() for place in places]
+    return float(places[int(np.argmax(right))])
