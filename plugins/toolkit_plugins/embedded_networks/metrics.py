@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import functools
 
+from toolkit.files import file_sha256
 from toolkit.metrics import FrechetMetric, IdentityMetric, KernelMetric, PerceptualMetric, ProjectedFace
-from toolkit_plugins.embedded_networks.files import read_network
+from toolkit_plugins.embedded_networks.files import read_network, shipped_file
 from toolkit_plugins.embedded_networks.perception import DensePerception
 from toolkit_plugins.embedded_networks.recognisers import FACE_SIDE, ResidualRecogniser
 
@@ -56,7 +57,10 @@ def open_kid() -> KernelMetric:
 
 @functools.cache
 def _perception() -> DensePerception:
-    return read_network("perceptual-e", DensePerception)[0]
+    network = read_network("perceptual-e", DensePerception)[0]
+    # features are kept between runs by this name: those of other weights must not be taken for these
+    network.name = f"{DensePerception.name}-{file_sha256(shipped_file('perceptual-e'))[:8]}"
+    return network
 
 
 @functools.cache

@@ -48,10 +48,10 @@ class HeadsSettings(Config):
 class NetworksSettings(Config):
     """Everything that decides what the four networks become; stages in the order in which they run."""
 
-    identity_loss: StageSettings = StageSettings(steps=1200, batch=64, rate=2e-3, seed=11)
-    identity_e: StageSettings = StageSettings(steps=1000, batch=64, rate=2e-3, seed=21)
-    perceptual_loss: StageSettings = StageSettings(steps=900, batch=20, rate=2e-3, seed=12)
-    perceptual_e: StageSettings = StageSettings(steps=900, batch=20, rate=2e-3, seed=22)
+    identity_loss: StageSettings = StageSettings(steps=900, batch=64, rate=2e-3, seed=11)
+    identity_e: StageSettings = StageSettings(steps=800, batch=64, rate=2e-3, seed=21)
+    perceptual_loss: StageSettings = StageSettings(steps=500, batch=20, rate=2e-3, seed=12)
+    perceptual_e: StageSettings = StageSettings(steps=500, batch=20, rate=2e-3, seed=22)
     ranking: Annotated[float, Field(ge=0)] = 1.0
     """Weight of agreeing with orderings, beside what the trunk is trained to tell."""
     heads: HeadsSettings = HeadsSettings()
