@@ -13,6 +13,33 @@ _HERE = "toolkit_plugins.dual_encoder"
 
 
 @hookimpl
+def register_methods(register: Register) -> None:
+    """Offer the dual encoder, and its two encoders alone."""
+    register(
+        "dual-encoder",
+        f"{_HERE}.methods:open_dual_encoder",
+        summary="one encoder for what the picture shows, one for what it hides, stitched",
+        interface=1,
+        headline=True,
+    )
+    register("encoder1", f"{_HERE}.methods:open_encoder1", summary="the dual encoder's visible half alone", interface=1)
+    register(
+        "encoder2", f"{_HERE}.methods:open_encoder2", summary="the dual encoder's occluded half alone", interface=1
+    )
+
+
+@hookimpl
+def register_trainables(register: Register) -> None:
+    """Offer the training of all three networks, and of one encoder alone."""
+    for name, attribute, summary in (
+        ("dual-encoder", "make_dual_job", "encoder 1, then encoder 2 with its discriminator"),
+        ("encoder1", "make_encoder1_job", "the encoder of what the picture shows"),
+        ("encoder2", "make_encoder2_job", "the encoder of what it hides, with its discriminator"),
+    ):
+        register(name, f"{_HERE}.training.job:{attribute}", summary=summary, interface=1)
+
+
+@hookimpl
 def register_stitchers(register: Register) -> None:
     """Offer the paper's stitching and two with soft seams."""
     register("hard", f"{_HERE}.stitching:HardStitcher", summary="the mask as it is, as in the paper", interface=1)

@@ -1,0 +1,1 @@
+"""`toolkit train dual-encoder`, `encoder1` and `encoder2`."""

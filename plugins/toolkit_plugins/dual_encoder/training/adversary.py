@@ -1,0 +1,134 @@
+"""The discriminator's side of encoder 2's training: what it judges, and its own steps."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.optim import Adam, Optimizer
+
+from toolkit.interfaces import Generator
+from toolkit.latents import map_styles
+from toolkit.losses.adversarial import discriminator_terms, generator_loss
+from toolkit.rendering.views import around
+from toolkit.training.distribution import average_gradients, rank_and_world
+from toolkit.training.ranger import make_ranger
+from toolkit_plugins.dual_encoder.discriminator import (
+    DiscriminatorSettings,
+    open_image_discriminator,
+    open_plane_discriminator,
+)
+from toolkit_plugins.dual_encoder.joining import masked_images
+from toolkit_plugins.dual_encoder.training.settings import AdversarySettings
+
+_ADAM_BETAS = (0.0, 0.99)
+
+
+class Adversary:
+    """Tells encoded heads from synthesised ones, and tells the encoder how."""
+
+    def __init__(self, settings: AdversarySettings, generator: Generator, device: torch.device, seed: int) -> None:
+        """Draw the discriminator's weights.
+
+        Args:
+            settings: Its domain is not 'none'.
+            generator: Synthesises the real samples.
+            device: Where to compute.
+            seed: Of real samples and cameras.
+        """
+        self.settings, self.generator, self.device, self.seed = settings, generator, device, seed
+        sizes = DiscriminatorSettings(settings.width, settings.stride, settings.pool)
+        opened = open_plane_discriminator if settings.domain == "planes" else open_image_discriminator
+        self.discriminator = opened(generator, None, sizes).to(device)
+        parameters = list(self.discriminator.parameters())
+        self.optimiser: Optimizer = (
+            make_ranger(parameters, settings.rate)
+            if settings.optimiser == "ranger"
+            else Adam(parameters, lr=settings.rate, betas=_ADAM_BETAS)
+        )
+        self.steps = 0
+        """Steps that the discriminator has taken."""
+        self._log: dict[str, float] = {}
+
+    def loss(self, planes: Tensor, ws: Tensor, occlusion: Tensor | None) -> Tensor:
+        """Train the discriminator by one step, then let it judge: the encoder's weighted adversarial term (Eq. 7).
+
+        Args:
+            planes: Encoded, [B, *planes_shape]; gradients reach them.
+            ws: Encoded, [B, num_ws, w_dim].
+            occlusion: What the input views do not see, in the generator's occupancy shape; None: judge everything.
+        """
+        source = self._source()
+        cameras = self._cameras(len(planes), source)
+        fake = self._judged(planes, ws, occlusion, cameras)
+        with torch.no_grad():
+            real_ws = self.synthesised(len(planes), source)
+            real = self._judged(self.generator.planes(real_ws), real_ws, occlusion, cameras)
+        with torch.autocast(self.device.type, enabled=False):
+            self._step(real.float(), fake.detach().float())
+        self.discriminator.requires_grad_(False)
+        try:
+            logits = self.discriminator(fake)
+        finally:
+            self.discriminator.requires_grad_(True)
+        self._log["fake_logit"] = float(logits.detach().mean())
+        return self.settings.weight * generator_loss(logits)
+
+    @torch.no_grad()
+    def synthesised(self, count: int, source: torch.Generator) -> Tensor:
+        """Codes [count, num_ws, w_dim] of random heads under the frontal camera."""
+        latents = self.generator.spec.latents
+        styles = latents.num_ws if self.settings.real == "z+" else 1
+        z = torch.randn(count, styles, latents.z_dim, generator=source).to(self.device)
+        return map_styles(self.generator, z, self.settings.truncation)
+
+    def take_log(self) -> dict[str, float]:
+        """What happened since the last call, by name."""
+        log, self._log = self._log, {}
+        return log
+
+    def state(self) -> Mapping[str, Any]:
+        """What changes besides weights and optimiser."""
+        return {"steps": self.steps}
+
+    def load_state(self, state: Mapping[str, Any]) -> None:
+        """Take back what `state` gave."""
+        self.steps = int(state["steps"])
+
+    def _judged(self, planes: Tensor, ws: Tensor, occlusion: Tensor | None, cameras: Any) -> Tensor:
+        if self.settings.domain == "planes":
+            return masked_images(self.generator, planes, occlusion)
+        return self.generator.render(planes, ws, cameras, self.settings.resolution).image
+
+    def _step(self, real: Tensor, fake: Tensor) -> None:
+        settings = self.settings
+        self.discriminator.train()
+        terms = discriminator_terms(
+            self.discriminator,
+            real,
+            fake,
+            self.steps,
+            weight=settings.discriminator_weight,
+            r1_weight=settings.r1_weight,
+            r1_interval=settings.r1_interval,
+        )
+        self.optimiser.zero_grad(set_to_none=True)
+        terms.total.backward()
+        average_gradients(list(self.discriminator.parameters()))
+        self.optimiser.step()
+        self.optimiser.zero_grad(set_to_none=True)
+        self.steps += 1
+        self._log["discriminator"] = float(terms.adversarial)
+        if terms.r1 is not None:
+            self._log["r1"] = float(terms.r1)
+
+    def _cameras(self, count: int, source: torch.Generator) -> Any:
+        yaws = (torch.rand(count, generator=source) * 2 - 1) * math.pi
+        return around(self.generator.spec, yaws).to(self.device)
+
+    def _source(self) -> torch.Generator:
+        rank, world = rank_and_world()
+        return torch.Generator().manual_seed((self.seed * 1_000_003 + self.steps) * world + rank)

@@ -1,0 +1,105 @@
+"""One step of an encoder with both stages together: reconstruction, and for encoder 2 the game on planes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from toolkit.camera import Camera
+from toolkit.interfaces import Code, Render
+from toolkit.nn.style_encoder import fit_image
+from toolkit.nn.two_stage import FirstInversion, TriPlaneNetV2
+from toolkit.training.encoding import EncodingBatch, Reconstruction
+from toolkit_plugins.dual_encoder.training.adversary import Adversary
+from toolkit_plugins.dual_encoder.training.settings import JointSettings
+
+if TYPE_CHECKING:
+    from toolkit_plugins.dual_encoder.training.job import DualJob
+
+
+def joint_losses(
+    job: DualJob,
+    encoder: TriPlaneNetV2,
+    stage: JointSettings,
+    adversary: Adversary | None,
+    batch: EncodingBatch,
+    local: int,
+) -> Mapping[str, Tensor]:
+    """Weighted losses of a batch (Eqs. 2, 5 and 6); the discriminator, where there is one, takes its step here.
+
+    Args:
+        job: Whose generator and image terms are used.
+        encoder: The one that learns.
+        stage: Weights, and how reconstructions are rendered.
+        adversary: Encoder 2's opponent.
+        batch: Photos first, pairs after them.
+        local: The stage's step.
+    """
+    seen, target, label, ws_of_pairs = joined_rows(batch)
+    camera = Camera(label)
+    first, shown = first_inversion(encoder, seen, camera, job)
+    mirrored = _mirrored(encoder, first, camera, job)
+    code = encoder.second(first, mirrored, seen, job.generator) if stage.detach else _flowing(
+        encoder, first, mirrored, seen, job
+    )  # fmt: skip
+    losses: dict[str, Tensor] = {}
+    if stage.codes and len(ws_of_pairs):
+        error = (first.ws[len(first.ws) - len(ws_of_pairs) :] - ws_of_pairs) / job.deviation
+        losses["codes"] = stage.codes * error.square().mean()
+    rows = len(seen) if stage.reconstruct_pairs else len(seen) - len(ws_of_pairs)
+    if rows:
+        some = slice(rows)
+        if stage.first:
+            view = Render(*(part[some] for part in shown))
+            terms = job.image_losses.terms(stage.images, view, target[some], camera[some])
+            losses |= {f"first_{name}": stage.first * term for name, term in terms.items()}
+        final = Reconstruction(code.planes[some], code.ws[some], target[some], label[some], batch.window)
+        losses |= final.losses(job, stage, local, "square")
+    if adversary is not None:
+        settings = adversary.settings
+        masked = settings.domain == "planes" and settings.occlusion
+        occlusion = settings.mask.find(job.generator, first.planes.detach(), camera) if masked else None
+        losses["adversarial"] = adversary.loss(code.planes, code.ws, occlusion)
+    return losses
+
+
+def joined_rows(batch: EncodingBatch) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """What the encoder sees, what it should show, camera labels, and the pairs' codes (the last rows)."""
+    parts: list[tuple[Tensor, Tensor, Tensor]] = []
+    codes = torch.empty(0)
+    if batch.photos is not None:
+        parts.append((batch.photos.image, batch.photos.image, batch.photos.label))
+    if batch.pairs is not None and batch.seen is not None:
+        side = parts[0][0].shape[-1] if parts else batch.pairs.image.shape[-1]
+        parts.append((fit_image(batch.seen, side), fit_image(batch.pairs.image, side), batch.pairs.label))
+        codes = batch.pairs.ws
+    seen, target, label = (torch.cat(column) for column in zip(*parts, strict=True))
+    return seen, target, label, codes
+
+
+def first_inversion(
+    encoder: TriPlaneNetV2, image: Tensor, camera: Camera, job: DualJob
+) -> tuple[FirstInversion, Render]:
+    """The first stage's result, and the whole render that its view was taken from."""
+    generator = job.generator
+    ws = encoder.codes(image)
+    planes = generator.planes(ws)
+    shown = generator.render(planes, ws, camera, encoder.view_resolution)
+    return FirstInversion(ws, planes, fit_image(shown.image, encoder.image_size)), shown
+
+
+@torch.no_grad()
+def _mirrored(encoder: TriPlaneNetV2, first: FirstInversion, camera: Camera, job: DualJob) -> Tensor:
+    return encoder.mirrored_view(first, camera, job.generator)
+
+
+def _flowing(encoder: TriPlaneNetV2, first: FirstInversion, mirrored: Tensor, image: Tensor, job: DualJob) -> Code:
+    """The second stage with the first one's planes left in the graph (its images stay cut off)."""
+    side = encoder.image_size
+    image, view = fit_image(image, side).detach(), first.view.detach()
+    inputs = torch.cat([view, image - view, image.flip(3) - mirrored], dim=1)
+    planes = encoder.triplanenet_encoder(inputs, job.images_of(first.planes))
+    return Code(first.ws, job.planes_of(planes))

@@ -1,0 +1,83 @@
+"""Settings of the three trainings; the defaults are the paper's, with the decisions where it is silent."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from toolkit.configuration import Config
+from toolkit.losses import adversarial
+from toolkit.training.encoding import EncodingSettings, ImageWeights, StageSettings, StyleEncoderSizes
+from toolkit.training.encoding.settings import Count, Rate, Weight
+from toolkit.training.encoding.two_stage import RefinerSizes
+from toolkit_plugins.dual_encoder.joining import MaskSettings
+from toolkit_plugins.dual_encoder.latent_space import Space
+
+PAPER = ImageWeights(l2=1.0, perceptual=0.8, identity=0.5)
+"""The reconstruction losses of both encoders (Eqs. 2, 5 and 6)."""
+
+
+class JointSettings(StageSettings):
+    """Both stages of an encoder together, as the paper trains them."""
+
+    images: ImageWeights = PAPER
+    first: Weight = 1.0
+    """Weight of the same terms on the first stage's render; keeps the code meaningful."""
+    detach: bool = True
+    """Whether the second stage's losses stop at the first stage's planes, as in TriPlaneNet."""
+
+
+class EncoderStages(Config):
+    """One encoder's training; stages without steps are left out."""
+
+    codes: StageSettings = StageSettings(steps=0)
+    """The first stage alone on pairs with known codes: cheap, nothing need be rendered."""
+    first: StageSettings = StageSettings(steps=0)
+    """The first stage alone, by reconstruction."""
+    joint: JointSettings = JointSettings()
+
+
+class AdversarySettings(Config):
+    """The discriminator that encoder 2 plays against (Eqs. 7 and 8, Table 6)."""
+
+    domain: Literal["planes", "images", "none"] = "planes"
+    """What it judges: planes, renders from all around (the paper's ablation), or nothing."""
+    occlusion: bool = True
+    """Planes: only what the input view does not see, by one mask on real and encoded ones."""
+    weight: Weight = 0.001
+    """Of the encoder's adversarial term."""
+    discriminator_weight: Rate = adversarial.WEIGHT
+    r1_weight: Weight = adversarial.R1_WEIGHT
+    r1_interval: Count = adversarial.R1_INTERVAL
+    rate: Rate = 1e-4
+    optimiser: Literal["ranger", "adam"] = "ranger"
+    width: Count = 64
+    stride: Count = 1
+    """Of the first four convolutions; 1 is the paper's, and costly."""
+    pool: Count = 1
+    """Windows whose means are judged instead of single entries; 1 is the paper's."""
+    real: Literal["z", "z+"] = "z+"
+    """What real samples are synthesised from: one latent per style, or one per head."""
+    truncation: Annotated[float, Field(gt=0, le=1)] = 1.0
+    resolution: Annotated[int, Field(ge=8)] | None = None
+    """Images: side of the ray grid."""
+    mask: MaskSettings = MaskSettings()
+
+
+class DualSettings(EncodingSettings):
+    """Settings of `dual-encoder`; an encoder alone passes over what belongs to the other."""
+
+    network: StyleEncoderSizes = StyleEncoderSizes()
+    refiner: RefinerSizes = RefinerSizes()
+    space: Space = "w+"
+    """Of the first stage's codes; z and z+ go through the mapping (the paper's Table 4)."""
+    view_resolution: Annotated[int, Field(ge=8)] | None = None
+    """Side of the ray grid of the renders that the second stage sees; None: the generator's own."""
+    encoder1: EncoderStages = EncoderStages()
+    encoder2: EncoderStages = EncoderStages()
+    encoder2_from: Literal["encoder1", "itself"] = "encoder1"
+    """Where encoder 2 begins in `dual-encoder`: at the trained encoder 1, or at `start` (or random) like it."""
+    adversary: AdversarySettings = AdversarySettings()
+    evaluation_mask: MaskSettings = MaskSettings(resolution=64)
+    """Of the stitched heads that are shown and scored while training."""

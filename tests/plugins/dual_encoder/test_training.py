@@ -1,0 +1,135 @@
+"""The three trainings on the smallest networks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from tiny_training import run, tiny_settings
+from torch import nn
+
+from toolkit.encoders import read_encoder
+from toolkit.errors import ConfigError
+from toolkit.testing.spherical import SphericalGenerator
+from toolkit_plugins.dual_encoder.training.job import DualJob, Encoder1Job, Encoder2Job
+
+
+def weights(module: nn.Module) -> dict[str, torch.Tensor]:
+    return {name: value.clone() for name, value in module.state_dict().items() if "num_batches" not in name}
+
+
+def changed(before: dict[str, torch.Tensor], module: nn.Module) -> bool:
+    return any(not torch.equal(value, before[name]) for name, value in weights(module).items())
+
+
+def test_stages_train_their_own_networks_only(spherical: SphericalGenerator, photos: Path):
+    job = DualJob(tiny_settings(photos), "cpu", spherical)
+    assert job.adversary is not None
+    assert [stage.name for stage in job.stages] == ["encoder1/joint", "encoder2/joint"]
+    visible, occluded = job.network["encoder1"], job.network["encoder2"]
+    before = [weights(each) for each in (visible, occluded, job.adversary.discriminator)]
+    logged = run(job, 2)
+    assert [changed(*each) for each in zip(before, (visible, occluded, job.adversary.discriminator), strict=True)] == [
+        True, False, False,
+    ]  # fmt: skip
+    assert {"encoder1/joint/l2", "encoder1/joint/first_perceptual"} <= set(logged[0])
+    assert not any("adversarial" in name or "discriminator" in name for name in logged[0])
+    before = [weights(each) for each in (visible, occluded, job.adversary.discriminator)]
+    logged = run(job, start=2)
+    assert [changed(*each) for each in zip(before, (visible, occluded, job.adversary.discriminator), strict=True)] == [
+        False, True, True,
+    ]  # fmt: skip
+    assert {"encoder2/joint/adversarial", "discriminator/discriminator", "discriminator/r1"} <= set(logged[0])
+    assert "discriminator/r1" not in logged[1]
+    assert all(parameter.requires_grad is False for parameter in spherical.parameters())
+
+
+@pytest.mark.parametrize(("start", "same"), [("encoder1", True), ("itself", False)])
+def test_encoder_2_begins_where_it_is_told_to(spherical: SphericalGenerator, photos: Path, start: str, same: bool):
+    job = DualJob(tiny_settings(photos, f"encoder2_from={start}", "encoder2.joint.rate=1e-12"), "cpu", spherical)
+    run(job, 3)
+    first, second = (weights(job.network[name].psp_encoder) for name in ("encoder1", "encoder2"))
+    close = [torch.allclose(first[name], second[name], atol=1e-6) for name in first if "running" not in name]
+    assert all(close) is same
+
+
+def test_a_training_that_stopped_goes_on_alike(spherical: SphericalGenerator, photos: Path):
+    whole, broken, resumed = (DualJob(tiny_settings(photos), "cpu", spherical) for _ in range(3))
+    torch.manual_seed(0)
+    expected = run(whole)
+    torch.manual_seed(0)
+    run(broken, 3)
+    for name, module in broken.modules().items():
+        resumed.modules()[name].load_state_dict(module.state_dict())
+    for name, optimiser in broken.optimisers().items():
+        resumed.optimisers()[name].load_state_dict(optimiser.state_dict())
+    resumed.load_state(broken.state())
+    torch.manual_seed(0)  # nothing is drawn from the global state
+    assert run(resumed, start=3) == expected[3:]
+    assert not changed(weights(whole.network), resumed.network)
+
+
+def test_the_encoders_can_be_trained_one_by_one(spherical: SphericalGenerator, photos: Path, tmp_path: Path):
+    first = Encoder1Job(tiny_settings(photos), "cpu", spherical)
+    assert first.adversary is None
+    run(first)
+    first.export(tmp_path / "encoder1.safetensors")
+    second = Encoder2Job(tiny_settings(photos, f"start={tmp_path / 'encoder1.safetensors'}"), "cpu", spherical)
+    ours, theirs = (weights(job.network[name].psp_encoder) for job, name in ((second, "encoder2"), (first, "encoder1")))
+    assert all(torch.allclose(ours[name], theirs[name], atol=1e-2) for name in ours)
+    run(second)
+    second.export(tmp_path / "encoder2.safetensors")
+    file = read_encoder(tmp_path / "encoder2.safetensors", "encoder2")
+    assert file.part("discriminator") and file.part("psp_encoder") and file.part("triplanenet_encoder")
+    assert file.config["discriminator"]["domain"] == "planes"
+
+
+def test_a_start_without_an_encoder_is_refused(spherical: SphericalGenerator, photos: Path, tmp_path: Path):
+    from toolkit.encoders import write_encoder
+
+    path = tmp_path / "other.safetensors"
+    centre = torch.zeros(spherical.latents.num_ws, spherical.latents.w_dim)
+    write_encoder(path, "other", {"something": nn.Linear(2, 2)}, centre, {}, spherical.spec, {})
+    with pytest.raises(ConfigError, match="holds no encoder"):
+        Encoder1Job(tiny_settings(photos, f"start={path}"), "cpu", spherical)
+
+
+def test_the_second_stage_learns_from_the_adversary_and_the_first_only_if_asked(
+    spherical: SphericalGenerator, photos: Path
+):
+    for detach in (True, False):
+        settings = tiny_settings(
+            photos, "encoder2.joint.first=0", "encoder2.joint.images.l2=0", "encoder2.joint.images.perceptual=0",
+            f"encoder2.joint.detach={str(detach).lower()}",
+        )  # fmt: skip
+        job = Encoder2Job(settings, "cpu", spherical)
+        encoder = job.network["encoder2"]
+        losses = job.stages[0].losses(job.batch(0), 0)
+        assert list(losses) == ["adversarial"]
+        losses["adversarial"].backward()
+        assert any(each.grad is not None and bool(each.grad.any()) for each in encoder.triplanenet_encoder.parameters())
+        reached = any(each.grad is not None and bool(each.grad.any()) for each in encoder.psp_encoder.parameters())
+        assert reached is not detach
+
+
+@pytest.mark.parametrize("overrides", [
+    ("adversary.domain=none",),
+    ("adversary.domain=images", "adversary.resolution=8"),
+    ("adversary.occlusion=false",),
+    ("space=z",),
+    ("space=z+",),
+    ("pairs.count=4", "pairs.resolution=8", "pairs.space=z+", "encoder2.joint.photos=0.5", "encoder2.joint.codes=1.0"),
+])  # fmt: skip
+def test_every_variant_trains_and_exports(
+    spherical: SphericalGenerator, photos: Path, tmp_path: Path, overrides: tuple[str, ...],
+    monkeypatch: pytest.MonkeyPatch,
+):  # fmt: skip
+    monkeypatch.setenv("TOOLKIT_CACHE", str(tmp_path))
+    job = Encoder2Job(tiny_settings(photos, *overrides), "cpu", spherical)
+    before = weights(job.network)
+    logged = run(job)
+    assert all(value == value for step in logged for value in step.values())
+    assert changed(before, job.network)
+    job.export(tmp_path / "weights.safetensors")
+    assert (job.adversary is None) is ("adversary.domain=none" in overrides)
