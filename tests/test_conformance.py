@@ -82,7 +82,7 @@ def test_generator(name: str, check: str):
 
 
 def test_the_spherical_generator_offers_everything_and_the_bare_one_nothing():
-    everything = ["Marching", "Footprint", "PlaneImages", "ResumableSynthesis", "Tunable"]
+    everything = ["Marching", "Footprint", "PlaneImages", "ResumableSynthesis", "StyleRows", "Tunable"]
     assert conformance.capabilities(build("spherical")) == everything
     assert conformance.capabilities(build("spherical-bare")) == []
     for protocol in (Footprint, Marching, PlaneImages, ResumableSynthesis, Tunable):

@@ -25,6 +25,9 @@ from toolkit.errors import ConfigError
 MAX_BYTES = 1 << 20
 """A configuration file beyond this size is refused unread."""
 
+BASE = "base"
+"""Key of the configuration that another one changes."""
+
 _NUMBER = re.compile(r"[-+]?(\d+(\.\d*)?|\.\d+)[eE][-+]?\d+")
 _Model = TypeVar("_Model", bound=BaseModel)
 
@@ -38,7 +41,8 @@ class Config(BaseModel):
 def load_config(model_type: type[_Model], path: str | Path | None = None, overrides: Sequence[str] = ()) -> _Model:
     """Read a configuration, apply overrides, validate.
 
-    A mapping given for a nested configuration changes only the keys that it names.
+    A mapping given for a nested configuration changes only the keys that it names. The key `base` names another
+    configuration (one that ships, or a file) that these keys are put on top of, likewise.
 
     Args:
         model_type: The pydantic model (usually a `Config`) that says which keys and values are allowed.
@@ -56,6 +60,8 @@ def load_config(model_type: type[_Model], path: str | Path | None = None, overri
         keys, value = _parse_override(override)
         _assign(data, keys, value, override)
         origins[keys] = f"--set {override}"
+    if BASE in data and BASE not in model_type.model_fields:
+        data = _on_base(data, source)
     complete = _with_nested_defaults(model_type, data)
     try:
         return model_type.model_validate_json(json.dumps(complete, default=str), strict=True)
@@ -147,6 +153,17 @@ def _read(path: Path) -> dict[str, Any]:
     if not isinstance(data, dict):
         raise ConfigError(f"{path} must hold a mapping of keys to values, got a {type(data).__name__}")
     return data
+
+
+def _on_base(data: Mapping[str, Any], source: str) -> dict[str, Any]:
+    above = dict(data)
+    name = above.pop(BASE)
+    if not isinstance(name, str):
+        raise ConfigError(f"{source}: {BASE!r} must name a configuration, got {name!r}")
+    below = _read(config_path(name) if not Path(name).is_file() else Path(name))
+    if BASE in below:
+        raise ConfigError(f"{source}: its base {name!r} has a base itself; put the changes on top of that one")
+    return _merged(below, above)
 
 
 def _parse_override(override: str) -> tuple[tuple[str, ...], Any]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from toolkit import load_generator, load_method
 from toolkit.devices import checked_device
-from toolkit.errors import InputError, OutputError, ToolkitError
+from toolkit.errors import CapabilityError, ConfigError, InputError, OutputError, ToolkitError, WeightsError
 from toolkit.faces.photo import BACKGROUNDS, prepare_photo
 from toolkit.files import atomic_folder, check_folder_place, file_sha256
 from toolkit.inversion import Inversion
@@ -21,7 +21,10 @@ from toolkit.rendering.views import device_of
 if TYPE_CHECKING:
     from toolkit.interfaces import Generator, Method
 
-__all__ = ["Outcome", "PhotoOptions", "Products", "invert_photos"]
+__all__ = ["DEFAULT_METHODS", "Outcome", "PhotoOptions", "Products", "default_method", "invert_photos"]
+
+DEFAULT_METHODS = ("dual-encoder", "wplus")
+"""Where none is named: the first that is installed and has weights for the generator (the last needs none)."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +83,7 @@ def invert_photos(
     images: Sequence[Path],
     out: Path,
     *,
-    method: str,
+    method: str | None,
     generator: str,
     progress: Progress,
     method_weights: Path | None = None,
@@ -96,7 +99,7 @@ def invert_photos(
     Args:
         images: Photo files.
         out: Folder of the results; made when missing.
-        method: Registered method.
+        method: Registered method; None: the default (see `default_method`).
         generator: Registered generator.
         progress: Hears of every photo, stage and step.
         method_weights: Checkpoint of the method (None: its own).
@@ -117,7 +120,10 @@ def invert_photos(
     _check_request(out, photo or PhotoOptions())
     place = checked_device(device)
     model = load_generator(generator, weights, place)
-    inverter = load_method(method, model, method_weights, **dict(options or {}))
+    if method is None:
+        method, inverter = default_method(model, method_weights, options)
+    else:
+        inverter = load_method(method, model, method_weights, **dict(options or {}))
     if hasattr(inverter, "on_step"):
         inverter.on_step = progress.step
     work = _Work(model, inverter, method, weights, dict(options or {}), photo or PhotoOptions(), products or Products())
@@ -134,6 +140,32 @@ def invert_photos(
             outcomes.append(Outcome(image, folder, "failed", time.perf_counter() - started, str(error)))
         progress.end(outcomes[-1].status)
     return outcomes
+
+
+def default_method(
+    generator: Generator, weights: Path | None = None, options: Mapping[str, Any] | None = None
+) -> tuple[str, Method]:
+    """Build the first of `DEFAULT_METHODS` that can be built for a generator; its name, and the method.
+
+    A checkpoint is for the first one, and a preset for the first one that knows it.
+
+    Raises:
+        ToolkitError: What the first says about its checkpoint or settings, or the last about anything.
+    """
+    chosen, registry = dict(options or {}), default_registry()
+    installed = {entry.name for entry in registry.of_kind("method")}
+    for name in DEFAULT_METHODS[:-1]:
+        if name not in installed:
+            continue
+        try:
+            return name, load_method(name, generator, weights, **chosen)
+        except (CapabilityError, WeightsError):
+            if weights is not None:
+                raise
+        except ConfigError:
+            if weights is not None or "preset" not in chosen:
+                raise
+    return DEFAULT_METHODS[-1], load_method(DEFAULT_METHODS[-1], generator, weights, **chosen)
 
 
 def _check_request(out: Path, photo: PhotoOptions) -> None:

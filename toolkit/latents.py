@@ -55,6 +55,26 @@ def random_latents(generator: Generator, samples: int) -> Tensor:
     return torch.from_numpy(np.random.RandomState(SEED).randn(samples, generator.spec.latents.z_dim)).float()
 
 
+def map_styles(generator: Generator, z: Tensor, truncation: float = 1.0) -> Tensor:
+    """Map one latent per head, or one per style (z+), under the frontal camera; gradients pass.
+
+    Args:
+        generator: The generator.
+        z: [B, 1, z_dim] or [B, num_ws, z_dim].
+        truncation: Distance from the mean that is kept.
+
+    Returns:
+        ws [B, num_ws, w_dim]; row i of z+ comes from latent i.
+    """
+    heads, styles = z.shape[:2]
+    front = generator.spec.front_camera.to(z.device)
+    ws = generator.mapping(z.flatten(0, 1), front.expand(heads * styles), truncation)
+    if styles == 1:
+        return ws
+    index = torch.arange(styles, device=z.device)
+    return ws.unflatten(0, (heads, styles))[:, index, index]
+
+
 def _measure(generator: Generator, camera: Camera, samples: int, device: torch.device) -> LatentStatistics:
     z = random_latents(generator, samples)
     total: Tensor | None = None

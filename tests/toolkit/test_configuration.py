@@ -156,3 +156,23 @@ def test_the_folder_of_shipped_configurations_exists_from_any_working_directory(
     code = "from toolkit.configuration import _configs_folder; assert (_configs_folder() / '__init__.py').is_file()"
     environment: dict[str, Any] = {**os.environ, "PYTHONPATH": str(root)}
     subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=environment, check=True)
+
+
+def test_a_configuration_on_top_of_another_changes_only_what_it_names(tmp_path: Path) -> None:
+    below = tmp_path / "below.yaml"
+    below.write_text("name: below\nsteps: 5\noptimiser: {kind: ranger, learning_rate: 0.1}\n")
+    path = written(tmp_path, f"base: {below}\nname: above\noptimiser: {{learning_rate: 0.2}}\n")
+    config = load_config(Training, path, ["flip=true"])
+    assert (config.name, config.steps, config.flip) == ("above", 5, True)
+    assert config.optimiser == Optimiser(kind="ranger", learning_rate=0.2, betas=(0.0, 0.99))
+    other = tmp_path / "other.yaml"
+    other.write_text("name: other\nsteps: 9\n")
+    assert load_config(Training, path, [f"base={other}"]).steps == 9
+
+
+def test_a_base_must_be_there_and_have_none_itself(tmp_path: Path) -> None:
+    assert "unknown configuration" in sentence(tmp_path, "base: training/nonsense\nname: a\n")
+    assert "must name a configuration" in sentence(tmp_path, "base: 3\nname: a\n")
+    chain = tmp_path / "chain.yaml"
+    chain.write_text("base: x\n")
+    assert "has a base itself" in sentence(tmp_path, f"base: {chain}\nname: a\n")

@@ -11,15 +11,16 @@ import typer
 
 from toolkit.errors import InputError
 
-DEFAULT_METHOD = "wplus"
-
 
 def invert_command(
     images: Annotated[list[Path], typer.Argument(help="Photos of heads (PNG, JPEG, WebP, BMP, TIFF).")],
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the results, one sub-folder per photo.")] = Path(
         "inversions"
     ),
-    method: Annotated[str, typer.Option(help="How to invert (toolkit plugins list).")] = DEFAULT_METHOD,
+    method: Annotated[
+        str | None,
+        typer.Option(help="How to invert (toolkit plugins list); default: dual-encoder, without its weights wplus."),
+    ] = None,
     generator: Annotated[str, typer.Option(help="What to invert into.")] = "panohead-mini",
     weights: Annotated[Path | None, typer.Option(help="Weights of the generator; default: its own.")] = None,
     method_weights: Annotated[Path | None, typer.Option(help="Checkpoint of the method; default: its own.")] = None,
@@ -51,7 +52,8 @@ def invert_command(
     from toolkit.settings import parse_settings
 
     options = parse_settings(settings or [])
-    default_registry().get("method", method)  # what can be refused at once is refused before torch is imported
+    if method is not None:
+        default_registry().get("method", method)  # what can be refused at once is refused before torch is imported
     default_registry().get("generator", generator)
 
     from toolkit.inverting import PhotoOptions, Products, invert_photos

@@ -18,6 +18,7 @@ from toolkit.interfaces.generator import (
     Render,
     ResumableSynthesis,
     SlotMerging,
+    StyleRows,
     Tunable,
 )
 from toolkit.interfaces.method import Method, Trainable
@@ -57,6 +58,7 @@ __all__ = [
     "SlotMerging",
     "Softening",
     "Stitcher",
+    "StyleRows",
     "Trainable",
     "Tunable",
 ]

@@ -67,6 +67,34 @@ class Makeable(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class Photograph:
+    """A photo on disk that is to become an item of a data set."""
+
+    path: Path
+    name: str
+    """Of the item, without ending; relative, with forward slashes."""
+    subject: str | None = None
+    view: str | None = None
+
+
+class Gathered(NamedTuple):
+    """What a source of raw material holds."""
+
+    photographs: list[Photograph]
+    rejects: dict[str, str]
+    """What cannot be used -> why, one sentence each."""
+
+
+@runtime_checkable
+class Preparable(Protocol):
+    """Capability of a data set plugin: it knows its raw material, which `toolkit data prepare` turns into a folder."""
+
+    def photographs(self, source: Path, scratch: Path) -> Gathered:
+        """Find the photos of a source; what must be unpacked goes into `scratch` and is found there the next time."""
+        ...
+
+
 class RayColours(NamedTuple):
     """What rays of a procedural head see."""
 

@@ -6,7 +6,7 @@ and asks for everything else through the named capabilities below.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple, Protocol, runtime_checkable
 
@@ -211,4 +211,13 @@ class Tunable(Protocol):
 
     def tunable_parameters(self) -> Iterator[tuple[str, Parameter]]:
         """Names (as in the state dict) and parameters that a rendered view depends on."""
+        ...
+
+
+@runtime_checkable
+class StyleRows(Protocol):
+    """Capability: which rows of ws drive what is rendered besides the planes."""
+
+    def style_rows(self) -> Mapping[str, tuple[int, ...]]:
+        """Rows of ws by the part that reads them ('background', 'raw', 'super_resolution'; absent ones left out)."""
         ...

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from toolkit.errors import ToolkitError
-from toolkit.interfaces import Footprint, Marching, PlaneImages, ResumableSynthesis, SlotMerging, Tunable
+from toolkit.interfaces import Footprint, Marching, PlaneImages, ResumableSynthesis, SlotMerging, StyleRows, Tunable
 from toolkit.testing.probe import HEADS, GeneratorProbe
 from toolkit.testing.requirements import refusal, require, require_close, require_equal, require_shape
 
@@ -151,6 +151,24 @@ def check_tunable(probe: GeneratorProbe) -> None:
     unseen = {name: each.numel() for (name, each), found in zip(named, gradients, strict=True) if found is None}
     share = sum(unseen.values()) / sum(each.numel() for _, each in named)  # a switched-off noise strength is no harm
     require(share < 0.01, f"no view depends on the tunable parameters {', '.join(unseen)}")
+
+
+def check_style_rows(probe: GeneratorProbe) -> None:
+    """Rendering given planes depends on some of the named rows of ws, and on no others."""
+    rows = cast(StyleRows, probe.generator).style_rows()
+    named = {row for each in rows.values() for row in each}
+    count = probe.spec.latents.num_ws
+    require(set(rows) <= {"background", "raw", "super_resolution"}, f"unknown parts in style_rows: {', '.join(rows)}")
+    require(named <= set(range(count)), f"style_rows must name rows 0..{count - 1}, got {sorted(named)}")
+    ws, planes, camera = probe.ws[:1], probe.planes[:1], probe.cameras[0]
+    other = ws + probe.ws.std()
+    with torch.no_grad():
+        before = probe.generator.render(planes, ws, camera, probe.small).image
+        mixed = torch.where(torch.tensor([row in named for row in range(count)], device=ws.device)[:, None], ws, other)
+        unchanged = probe.generator.render(planes, mixed, camera, probe.small).image
+        changed = probe.generator.render(planes, ws + other - mixed, camera, probe.small).image
+    require_equal(unchanged, before, "a view after rows of ws changed that style_rows does not name")
+    require(not torch.equal(changed, before), "the rows that style_rows names change nothing in a view")
 
 
 def _is_supported(generator: ResumableSynthesis, ws: Tensor, size: int) -> bool:

@@ -18,7 +18,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from toolkit.interfaces import Footprint, Generator, Marching, PlaneImages, ResumableSynthesis, SlotMerging, Tunable
+from toolkit.interfaces import (
+    Footprint,
+    Generator,
+    Marching,
+    PlaneImages,
+    ResumableSynthesis,
+    SlotMerging,
+    StyleRows,
+    Tunable,
+)
 from toolkit.testing import capability_checks
 from toolkit.testing import generator_checks as required_checks
 from toolkit.testing.part_checks import check_dataset, check_encoder, check_method, check_metric, check_stitcher
@@ -72,6 +81,7 @@ CAPABILITY_CHECKS: dict[type, dict[str, Check]] = {
     SlotMerging: {"slot_merging": capability_checks.check_slot_merging},
     PlaneImages: {"plane_images": capability_checks.check_plane_images},
     ResumableSynthesis: {"resumable_synthesis": capability_checks.check_resumable_synthesis},
+    StyleRows: {"style_rows": capability_checks.check_style_rows},
     Tunable: {"tunable": capability_checks.check_tunable},
 }
 """What a generator must pass besides, by the capability that it offers."""

@@ -218,6 +218,10 @@ class SphericalGenerator(BareSphericalGenerator):
         _check_size(size)
         return self._to_maps(self._second_block(x, skip, ws)[1] if size == _SIZES[0] else skip)
 
+    def style_rows(self) -> dict[str, tuple[int, ...]]:
+        """The last row tints the final image."""
+        return {"super_resolution": (self.latents.num_ws - 1,)}
+
     def tunable_parameters(self) -> Iterator[tuple[str, nn.Parameter]]:
         """Everything but the mapping."""
         return (pair for pair in self.named_parameters() if not pair[0].startswith(("embed.", "to_w.")))

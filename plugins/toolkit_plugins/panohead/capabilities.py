@@ -101,6 +101,17 @@ class PanoHeadCapabilities(PanoHeadNetworks):
             if not name.startswith(_UNSEEN_BY_RENDERING):
                 yield name, parameter
 
+    def style_rows(self) -> dict[str, tuple[int, ...]]:
+        """The background reads the first rows of ws, the raw image and super-resolution the last."""
+        last = (self.num_ws - 1,)
+        painted = 0 if self.bcg_synthesis is None else min(self.bcg_synthesis.num_ws, self.num_ws)
+        rows = {
+            "background": tuple(range(painted)),
+            "raw": last if self.torgb is not None else (),
+            "super_resolution": last,
+        }
+        return {part: each for part, each in rows.items() if each}
+
     @torch.no_grad()
     def delta_from(self, original: nn.Module) -> dict[str, Tensor]:
         """Difference of this generator's tunable parameters from another one's, by name."""
