@@ -30,7 +30,7 @@ class ProjectorSettings(Config):
     centre_view: Literal["front", "input"] = "front"
     """Camera that conditions the mapping for the centre."""
     perceptual: str = "lpips-vgg"
-    """Perceptual distance: 'lpips-vgg', 'lpips-alex' or 'pyramid' (needs no weights)."""
+    """Perceptual distance: 'lpips-vgg', 'lpips-alex', 'embedded' or 'pyramid' (the last two need no file)."""
     trunk: Path | None = None
     """Weights file of the perceptual network's trunk."""
     perceptual_size: int = Field(256, ge=16)
