@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
+import numpy as np
 import pytest
 import torch
 from hypothesis import HealthCheck, settings
+from PIL import Image
 
+from toolkit.camera import Camera
 from toolkit.registry import Registry
+from toolkit.rendering.pixels import to_pixels
 from toolkit.testing import plugin as testing_plugin
 from toolkit.testing.spherical import BareSphericalGenerator, SphericalGenerator, build_bare, build_spherical
 
@@ -35,3 +42,23 @@ def testing_registry() -> Registry:
     registry = Registry()
     registry.add_plugin("testing", testing_plugin)
     return registry
+
+
+@pytest.fixture(scope="session")
+def photo_folder(tmp_path_factory: pytest.TempPathFactory, spherical: SphericalGenerator) -> Path:
+    """A data set folder of eight subjects, one picture each: heads of the spherical generator."""
+    folder = tmp_path_factory.mktemp("photos")
+    with torch.no_grad():
+        z = torch.randn(8, spherical.spec.latents.z_dim, generator=torch.Generator().manual_seed(5))
+        ws = spherical.mapping(z, spherical.spec.front_camera.expand(8))
+        orbit = spherical.spec.orbit
+        cameras = Camera.orbit(torch.linspace(-0.6, 0.6, 8), 0.0, orbit.radius, orbit.pivot, orbit.focal)
+        pixels = to_pixels(spherical.render(spherical.planes(ws), ws, cameras).image)
+    names = [f"{index:05d}/front.png" for index in range(8)]
+    for name, picture in zip(names, pixels, strict=True):
+        (folder / name).parent.mkdir()
+        Image.fromarray(np.asarray(picture)).save(folder / name)
+    labels = [[name, label] for name, label in zip(names, cameras.label.tolist(), strict=True)]
+    (folder / "dataset.json").write_text(json.dumps({"labels": labels}))
+    (folder / "subjects.json").write_text(json.dumps({name: {"subject": name[:5], "view": "front"} for name in names}))
+    return folder

@@ -2,6 +2,7 @@
 
 from toolkit.encoders.files import EncoderFile, find_encoder, read_encoder, write_encoder
 from toolkit.encoders.method import Encoded, EncoderMethod, EncoderOptions, Laps, read_options
+from toolkit.encoders.two_stage import build_two_stage, encode_two_stage, two_stage_sizes
 
 __all__ = [
     "Encoded",
@@ -9,8 +10,11 @@ __all__ = [
     "EncoderMethod",
     "EncoderOptions",
     "Laps",
+    "build_two_stage",
+    "encode_two_stage",
     "find_encoder",
     "read_encoder",
     "read_options",
+    "two_stage_sizes",
     "write_encoder",
 ]

@@ -68,7 +68,10 @@ class _TwoStages(nn.Module):
     def first(self, image: Tensor, camera: Camera, generator: Generator) -> FirstInversion:
         """Invert images [B, 3, S, S] in [-1, 1] into W+; gradients reach the first stage."""
         ws = self.codes(image)
-        planes = generator.planes(ws)
+        return self.seen(ws, generator.planes(ws), camera, generator)
+
+    def seen(self, ws: Tensor, planes: Tensor, camera: Camera, generator: Generator) -> FirstInversion:
+        """Join codes and planes with their view from the input's camera."""
         return FirstInversion(ws, planes, self.view(planes, ws, camera, generator))
 
     def codes(self, image: Tensor) -> Tensor:

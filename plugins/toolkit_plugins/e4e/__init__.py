@@ -21,3 +21,17 @@ def register_architectures(register: Register) -> None:
     """Offer the readers of official e4e weights."""
     for name, attribute, summary in _ARCHITECTURES:
         register(name, f"toolkit_plugins.e4e.architecture:{attribute}", summary=summary, interface=1)
+
+
+@hookimpl
+def register_methods(register: Register) -> None:
+    """Offer `e4e`."""
+    here = "toolkit_plugins.e4e.method:open_e4e"
+    register("e4e", here, summary="an encoder whose codes stay near W, one pass", interface=1, headline=True)
+
+
+@hookimpl
+def register_trainables(register: Register) -> None:
+    """Offer the encoder's training."""
+    here = "toolkit_plugins.e4e.training:make_job"
+    register("e4e", here, summary="e4e's encoder for any generator", interface=1)

@@ -27,6 +27,8 @@ class EncoderSettings:
     num_ws: int = 14
     w_dim: int = 512
     attention_heads: int = 4
+    dropout: float = 0.1
+    """Of attention and its network, while training."""
 
     def __post_init__(self) -> None:
         """Check the code's size.
@@ -75,7 +77,8 @@ class GoaeEncoder(nn.Module):
             if count:
                 self.add_module(f"mapper_query_spatial_{name}", _mapper(last, last, count))
                 self.add_module(f"mapper_query_channel_{name}", _mapper(deep, deep, w_dim))
-                self.add_module(f"cross_att_{name}", CrossAttention(w_dim, self.settings.attention_heads))
+                attention = CrossAttention(w_dim, self.settings.attention_heads, self.settings.dropout)
+                self.add_module(f"cross_att_{name}", attention)
         self.mapper_coarse_channel = _rectified(coarse, w_dim)
         self.mapper_mid_channel = _rectified(mid, w_dim)
         self.mapper_fine_channel = _rectified(fine, 2 * fine, w_dim)

@@ -33,6 +33,21 @@ class Reconstruction(NamedTuple):
     """`aligned` where the input view sees, `plain` elsewhere: novel views are rendered from these."""
 
 
+class First(NamedTuple):
+    """What the code alone gives."""
+
+    ws: Tensor
+    """[B, num_ws, w_dim], the average latent included."""
+    features: Tensor
+    """[B, C, H, W] of the generator, stopped half way."""
+    skip: Tensor
+    """The generator's skip image there."""
+    plain: Tensor
+    """Planes."""
+    view: Tensor
+    """[B, 3, S, S]: the render from the input's camera."""
+
+
 class GoaeReconstruction(nn.Module):
     """Both networks and the mix, for one generator; an `Encoder`."""
 
@@ -47,6 +62,7 @@ class GoaeReconstruction(nn.Module):
         feature_size: int = FEATURE_SIZE,
         mixing: Mixing = "footprint",
         resolution: int = RESOLUTION,
+        view_resolution: int | None = None,
     ) -> None:
         """Put the parts together.
 
@@ -57,7 +73,8 @@ class GoaeReconstruction(nn.Module):
             feature_size: Side of the features that are aligned.
             mixing: 'footprint' masks what the view really does not see, entry by entry; 'published' is GOAE's rule for
                 the (x, y) plane, for generators with three planes of equal size.
-            resolution: Side of the ray grid of the mask's depth; GOAE's rule finds nothing at 64.
+            resolution: Side of the ray grid of the mask's depth; GOAE's rule finds nothing at 64 on planes of 256.
+            view_resolution: Side of the ray grid of the first reconstruction; None takes the generator's own.
 
         Raises:
             ConfigError: Unknown mixing.
@@ -68,6 +85,7 @@ class GoaeReconstruction(nn.Module):
         self.encoder, self.alignment = encoder, alignment
         self.register_buffer("mean_ws", mean_ws.detach().clone())
         self.feature_size, self.mixing, self.resolution = feature_size, mixing, resolution
+        self.view_resolution = view_resolution
 
     def encode(self, image: Tensor, camera: Camera, generator: Generator) -> Code:
         """Code and mixed planes of images [B, 3, S, S] in [-1, 1] (arguments and errors as `forward`)."""
@@ -86,18 +104,37 @@ class GoaeReconstruction(nn.Module):
             CapabilityError: It cannot.
             InputError: Shapes that do not fit.
         """
+        cameras = as_camera(camera).to(image.device).to(image.dtype).expand(image.shape[0])
+        first = self.first(self.codes(image), cameras, generator)
+        aligned = self.aligned(first, image, generator)
+        return Reconstruction(first.ws, first.plain, aligned, self.mixed(generator, first.plain, aligned, cameras))
+
+    def codes(self, image: Tensor) -> Tensor:
+        """The first network alone: images [B, 3, S, S] in [-1, 1] to ws [B, num_ws, w_dim]."""
+        ws: Tensor = self.encoder(resized(image, self.encoder.settings.swin.image_size)).ws + self.mean_ws
+        return ws
+
+    def first(self, ws: Tensor, cameras: Camera, generator: Generator) -> First:
+        """What the generator makes of codes alone.
+
+        Raises:
+            CapabilityError: Its synthesis cannot be resumed.
+        """
         if not isinstance(generator, ResumableSynthesis):
             raise CapabilityError(f"GOAE needs a generator whose synthesis resumes; {generator.spec.name!r}'s does not")
-        cameras = as_camera(camera).to(image.device).to(image.dtype).expand(image.shape[0])
-        ws = self.encoder(resized(image, self.encoder.settings.swin.image_size)).ws + self.mean_ws
         features, skip = generator.features(ws, self.feature_size)
         plain = generator.resume(features, skip, ws, self.feature_size)
-        rendered = cast(Generator, generator).render(plain, ws, cameras).image
-        lacking = self.alignment(resized(image, rendered.shape[-1]), rendered, features)
-        aligned = generator.resume(lacking.feature_map_adain, skip, ws, self.feature_size)
-        return Reconstruction(ws, plain, aligned, self._mixed(cast(Generator, generator), plain, aligned, cameras))
+        view = cast(Generator, generator).render(plain, ws, cameras, self.view_resolution).image
+        return First(ws, features, skip, plain, view)
 
-    def _mixed(self, generator: Generator, plain: Tensor, aligned: Tensor, cameras: Camera) -> Tensor:
+    def aligned(self, first: First, image: Tensor, generator: Generator) -> Tensor:
+        """Planes of the features that the second network has aligned to the images [B, 3, S, S]."""
+        lacking = self.alignment(resized(image, first.view.shape[-1]), first.view, first.features)
+        synthesis = cast(ResumableSynthesis, generator)
+        return synthesis.resume(lacking.feature_map_adain, first.skip, first.ws, self.feature_size)
+
+    def mixed(self, generator: Generator, plain: Tensor, aligned: Tensor, cameras: Camera) -> Tensor:
+        """`aligned` where the input view sees, `plain` elsewhere."""
         if self.mixing == "published":
             return self._mixed_as_published(generator, plain, aligned, cameras)
         occlusion = occlusion_mask(generator, aligned, cameras, self.resolution)

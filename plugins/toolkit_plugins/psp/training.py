@@ -62,7 +62,7 @@ class PspJob(EncodingJob):
         side = network.config.image_size
 
         def losses(batch: Any, local: int) -> Mapping[str, Tensor]:
-            return code_losses(self, settings, lambda image: network(image) + self.centre, batch, side)[0]
+            return code_losses(self, settings, lambda image: network(image) + self.centre, batch, side, local)[0]
 
         return Stage(name, settings, network, losses)
 

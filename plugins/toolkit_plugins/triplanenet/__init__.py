@@ -21,3 +21,17 @@ def register_architectures(register: Register) -> None:
     """Offer the readers of official TriPlaneNet weights (the first stage is `psp_gradual_encoder`)."""
     for name, attribute, summary in _ARCHITECTURES:
         register(name, f"toolkit_plugins.triplanenet.architecture:{attribute}", summary=summary, interface=1)
+
+
+@hookimpl
+def register_methods(register: Register) -> None:
+    """Offer `triplanenet`."""
+    here = "toolkit_plugins.triplanenet.method:open_triplanenet"
+    register("triplanenet", here, summary="TriPlaneNet v2: W+, then mended planes", interface=1, headline=True)
+
+
+@hookimpl
+def register_trainables(register: Register) -> None:
+    """Offer the training of both stages."""
+    here = "toolkit_plugins.triplanenet.training:make_job"
+    register("triplanenet", here, summary="TriPlaneNet v2 for any generator with planes as images", interface=1)

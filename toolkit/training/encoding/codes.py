@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 from torch import Tensor
 
+from toolkit.camera import Camera
+from toolkit.losses.mirror import PixelError, mirror_loss
 from toolkit.nn.style_encoder import fit_image
-from toolkit.training.encoding.batches import EncodingBatch
+from toolkit.training.encoding.batches import EncodingBatch, Window
+from toolkit.training.encoding.images import LARGEST_SIDE
 from toolkit.training.encoding.settings import StageSettings
 
 if TYPE_CHECKING:
@@ -17,7 +20,12 @@ if TYPE_CHECKING:
 
 
 def code_losses(
-    job: EncodingJob, stage: StageSettings, encode: Callable[[Tensor], Tensor], batch: EncodingBatch, side: int
+    job: EncodingJob,
+    stage: StageSettings,
+    encode: Callable[[Tensor], Tensor],
+    batch: EncodingBatch,
+    side: int,
+    local: int = 0,
 ) -> tuple[dict[str, Tensor], Tensor]:
     """Weighted losses of codes, and the codes.
 
@@ -27,10 +35,9 @@ def code_losses(
         encode: Images [B, 3, side, side] to ws [B, num_ws, w_dim], the average w included.
         batch: Photos first, pairs after them, in one pass.
         side: What the encoder takes.
+        local: The stage's step.
     """
-    given = [] if batch.photos is None else [fit_image(batch.photos.image, side)]
-    given += [] if batch.seen is None else [fit_image(batch.seen, side)]
-    ws = encode(torch.cat(given))
+    ws = encode(encoder_inputs(batch, side))
     photos = 0 if batch.photos is None else len(batch.photos.image)
     losses: dict[str, Tensor] = {}
     if batch.pairs is not None and stage.codes:
@@ -38,12 +45,60 @@ def code_losses(
         losses["codes"] = stage.codes * error.square().mean()
     target, label, rows = reconstructed(batch, pairs=stage.reconstruct_pairs)
     if target is not None and label is not None:
-        camera = batch.window.camera(label)
         some = ws[rows]
-        render = job.generator.render(job.generator.planes(some), some, camera, stage.resolution)
-        cut = batch.window.cut(target)
-        losses |= job.image_losses.terms(stage.images, render, cut, camera, whole=batch.window.side == 1)
+        seen = Reconstruction(job.generator.planes(some), some, target, label, batch.window)
+        losses |= seen.losses(job, stage, local, "square")
     return losses, ws
+
+
+def encoder_inputs(batch: EncodingBatch, side: int) -> Tensor:
+    """What encoders get: the photos, then the disturbed pictures of pairs, [B, 3, side, side]."""
+    given = [] if batch.photos is None else [fit_image(batch.photos.image, side)]
+    given += [] if batch.seen is None else [fit_image(batch.seen, side)]
+    return torch.cat(given)
+
+
+class Reconstruction(NamedTuple):
+    """Planes, and the pictures that they should show."""
+
+    planes: Tensor
+    """[B, *planes_shape]."""
+    ws: Tensor
+    """[B, num_ws, w_dim]."""
+    target: Tensor
+    """[B, 3, S, S] in [-1, 1]."""
+    label: Tensor
+    """[B, 25], what saw them."""
+    window: Window
+
+    def losses(self, job: EncodingJob, stage: StageSettings, local: int, mirror_kind: PixelError) -> dict[str, Tensor]:
+        """Weighted terms on the window, and on the whole mirrored view where its turn has come.
+
+        Args:
+            job: Whose generator and image terms are used.
+            stage: Weights and ray grid.
+            local: The stage's step.
+            mirror_kind: The error of mirrored pixels.
+        """
+        camera, whole = self.window.camera(self.label), self.window.side == 1
+        render = job.generator.render(self.planes, self.ws, camera, stage.resolution)
+        losses = job.image_losses.terms(stage.images, render, self.window.cut(self.target), camera, whole=whole)
+        if stage.mirror and local % stage.mirror_every == 0:
+            losses["mirror"] = stage.mirror * stage.mirror_every * self._mirrored(job, stage, mirror_kind)
+        return losses
+
+    def _mirrored(self, job: EncodingJob, stage: StageSettings, kind: PixelError) -> Tensor:
+        """Unweighted sum of the terms on the view from the mirrored camera; a scalar."""
+        camera = Camera(self.label).mirror()
+        image = job.generator.render(self.planes, self.ws, camera, stage.resolution).image
+        side = min(image.shape[-1], LARGEST_SIDE)
+        image, target = fit_image(image, side), fit_image(self.target.flip(3), side)
+        total = mirror_loss(image, target, image.new_full((len(image), side, side), stage.doubt), kind)
+        if stage.images.perceptual:
+            total = total + stage.images.perceptual * job.image_losses.perceptual_distance(image, target)
+        if stage.images.identity:
+            total = total + stage.images.identity * job.image_losses.identity_distance(image, target, camera)
+        return total
 
 
 def reconstructed(batch: EncodingBatch, *, pairs: bool) -> tuple[Tensor | None, Tensor | None, slice]:

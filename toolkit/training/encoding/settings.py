@@ -90,6 +90,12 @@ class StageSettings(Config):
     windows: tuple[Annotated[float, Field(gt=0, le=1)], ...] = (1.0,)
     """Sides of the part of the picture that steps look at, in turn: 1 the whole, 0.5 a random quarter of it."""
     images: ImageWeights = ImageWeights()
+    mirror: Weight = 0.0
+    """Weight of the same terms on the view from the mirrored camera, against the mirrored picture (TriPlaneNet v2)."""
+    mirror_every: Count = 1
+    """Steps from one look at the mirrored view to the next; it weighs so many times as much there."""
+    doubt: Weight = 0.0
+    """Mirror terms on pixels count 1 / (1 + doubt): how asymmetric heads are taken to be."""
 
 
 class NetworkLosses(Config):

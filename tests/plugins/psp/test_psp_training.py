@@ -1,0 +1,118 @@
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+sys.path.insert(0, str(Path(__file__).parents[2]))
+from encoder_training import TRUNK, overrides
+
+from toolkit.camera import Camera
+from toolkit.configuration import load_config
+from toolkit.encoders import read_encoder
+from toolkit.errors import ConfigError, InputError, TrainingError, WeightsError
+from toolkit.testing import conformance
+from toolkit.testing.spherical import SphericalGenerator
+from toolkit.training import train
+from toolkit_plugins.psp.method import open_psp
+from toolkit_plugins.psp.training import PspJob, PspSettings
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("TOOLKIT_CACHE", str(tmp_path / "cache"))
+
+
+def make(folder: Path, generator, *more: str, codes: int = 2, images: int = 2) -> PspJob:
+    settings = [*overrides(folder, codes=codes, images=images), f"network={TRUNK}", *more]
+    return PspJob(load_config(PspSettings, None, settings), "cpu", generator)
+
+
+@pytest.fixture
+def trained(photo_folder, spherical, tmp_path) -> Path:
+    return train(make(photo_folder, spherical), tmp_path / "run").weights
+
+
+def test_a_trained_encoder_inverts_and_says_what_it_is(trained, spherical):
+    method = open_psp(spherical, trained, {})
+    conformance.check_method(method, spherical)
+    image = torch.rand(1, 3, 40, 40) * 2 - 1
+    inversion = method.invert(image, spherical.spec.front_camera, spherical)
+    assert set(inversion.timings) == {"encode", "planes", "total"}
+    assert inversion.method == "psp" and inversion.planes.shape[1:] == spherical.spec.planes_shape
+    file = read_encoder(trained, "psp")
+    assert file.about["licence"] and file.about["generator"]["fingerprint"] == spherical.spec.fingerprint
+    assert json.loads(file.about["settings"])["codes"]["steps"] == 2
+
+
+def test_both_stages_are_logged_and_drawn(photo_folder, spherical, tmp_path):
+    run = train(make(photo_folder, spherical), tmp_path / "run")
+    lines = [json.loads(line) for line in (run.out / "metrics.jsonl").read_text().splitlines()]
+    assert any("codes/codes" in line.get("losses", {}) for line in lines)
+    assert any("images/l2" in line.get("losses", {}) for line in lines)
+    assert any({"psnr", "l2", "pyramid"} <= line.get("evaluation", {}).keys() for line in lines)
+    assert list((run.out / "sheets").glob("*.png"))
+
+
+def test_resuming_gives_what_never_stopping_gives(photo_folder, spherical, tmp_path):
+    straight = train(make(photo_folder, spherical), tmp_path / "straight")
+    train(make(photo_folder, spherical), tmp_path / "halves", max_steps=3)
+    halves = train(make(photo_folder, spherical), tmp_path / "halves", resume=True)
+    assert straight.weights.read_bytes() == halves.weights.read_bytes()
+
+
+def test_another_configuration_does_not_resume(photo_folder, spherical, tmp_path):
+    train(make(photo_folder, spherical), tmp_path / "run", max_steps=1)
+    with pytest.raises(TrainingError):
+        train(make(photo_folder, spherical, images=3), tmp_path / "run", resume=True)
+
+
+def test_a_start_takes_over_weights_and_centre(trained, photo_folder, spherical):
+    job = make(photo_folder, spherical, f"start={trained}")
+    stored = read_encoder(trained).part("psp_encoder")
+    own = job.network.state_dict()
+    assert all(torch.equal(own[key], value) for key, value in stored.items() if key in own)
+
+
+def test_weights_of_another_generator_are_refused_unless_wanted(trained, bare):
+    other = SphericalGenerator(seed=3)
+    with pytest.raises(WeightsError, match="trained for generator 'spherical'"):
+        open_psp(other, trained, {})
+    method = open_psp(other, trained, {"other_generator": True})
+    method.invert(torch.zeros(1, 3, 32, 32), other.spec.front_camera, other)
+
+
+def test_what_cannot_be_used_is_refused(trained, spherical, tmp_path):
+    with pytest.raises(ConfigError, match="did you mean 'other_generator'"):
+        open_psp(spherical, trained, {"other_generatr": True})
+    with pytest.raises(WeightsError, match="does not exist"):
+        open_psp(spherical, tmp_path / "nothing.safetensors", {})
+    with pytest.raises(WeightsError, match="does not hold"):
+        read_encoder(trained, "e4e")
+    method = open_psp(spherical, trained, {})
+    with pytest.raises(InputError, match="one camera"):
+        method.invert(torch.zeros(1, 3, 32, 32), Camera.orbit(torch.zeros(2)), spherical)
+    with pytest.raises(InputError, match=r"\[1, 3, S, S\]"):
+        method.invert(torch.zeros(2, 3, 32, 32), spherical.spec.front_camera, spherical)
+
+
+def test_a_generator_without_capabilities_will_do(photo_folder, bare, tmp_path):
+    run = train(make(photo_folder, bare), tmp_path / "run")
+    conformance.check_method(open_psp(bare, run.weights, {}), bare)
+
+
+@pytest.mark.slow
+def test_two_hundred_steps_bring_the_losses_down(photo_folder, spherical, tmp_path):
+    job = make(photo_folder, spherical, "pairs.count=64", "cadence.log_every=10", codes=120, images=80)
+    before = job.evaluate(0)["psnr"]
+    run = train(job, tmp_path / "run")
+    lines = [
+        json.loads(line)["losses"] for line in (run.out / "metrics.jsonl").read_text().splitlines() if "losses" in line
+    ]
+    for name in ("codes/codes", "images/l2"):
+        seen = [line[name] for line in lines if name in line]
+        assert seen[-1] < 0.8 * seen[0], name
+    assert job.evaluate(200)["psnr"] > before + 1

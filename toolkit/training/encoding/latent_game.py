@@ -1,0 +1,91 @@
+"""A discriminator of w beside an encoder: it learns to tell encoded w from mapped ones, the encoder to pass."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any
+
+import torch
+from pydantic import Field
+from torch import Tensor
+from torch.optim import Adam
+
+from toolkit.configuration import Config
+from toolkit.interfaces import Generator
+from toolkit.inversion import device_of
+from toolkit.losses.adversarial import discriminator_loss, r1_penalty
+from toolkit.losses.latents import POOL_SIZE, LatentPool, latent_realism
+from toolkit.nn.latent_discriminator import LatentDiscriminator
+from toolkit.training.distribution import average_gradients
+from toolkit.training.encoding.settings import Count, Rate, Weight
+
+
+class LatentGameSettings(Config):
+    """The published values."""
+
+    weight: Weight = 0.1
+    """Of the encoder's term; 0 switches the game off."""
+    rate: Rate = 2e-5
+    r1: Weight = 10.0
+    r1_every: Count = 16
+    pool: Annotated[int, Field(ge=0)] = POOL_SIZE
+    """Earlier w that the discriminator is shown, too; 0: only the first layer's of each code."""
+
+
+class LatentGame:
+    """The discriminator, its optimiser and its memory."""
+
+    def __init__(self, settings: LatentGameSettings, generator: Generator) -> None:
+        """Lay out the discriminator for a generator's w."""
+        self.settings, self.generator = settings, generator
+        device = device_of(generator)
+        self.discriminator = LatentDiscriminator(generator.spec.latents.w_dim).to(device)
+        self.optimiser = Adam(self.discriminator.parameters(), lr=settings.rate)
+        self._pools = (LatentPool(settings.pool), LatentPool(settings.pool)) if settings.pool else None
+
+    def play(self, encode: Callable[[], Tensor], step: int, stage: int | None = None) -> dict[str, float]:
+        """One step of the discriminator.
+
+        Args:
+            encode: Gives the present codes [B, num_ws, w_dim], the average w added; gradients are off.
+            step: From 0; R1 has its own update on every `r1_every`-th.
+            stage: Layers 0 ... stage take part; None: all.
+        """
+        with torch.no_grad():
+            codes = encode()
+            fake = self._kept(1, codes if stage is None else codes[:, : stage + 1])
+            latents, front = self.generator.spec.latents, self.generator.spec.front_camera
+            z = torch.randn(len(codes), latents.z_dim).to(codes.device)
+            real = self._kept(0, self.generator.mapping(z, front.to(codes.device).expand(len(z))))
+        loss = discriminator_loss(self.discriminator(real), self.discriminator(fake))
+        self._update(loss)
+        logged = {"discriminator": float(loss.detach())}
+        if self.settings.r1 and step % self.settings.r1_every == 0:
+            penalty = r1_penalty(self.discriminator, real)
+            self._update(self.settings.r1 / 2 * self.settings.r1_every * penalty)
+            logged["r1"] = float(penalty.detach())
+        return logged
+
+    def term(self, ws: Tensor, stage: int | None = None) -> Tensor:
+        """The encoder's weighted loss."""
+        return self.settings.weight * latent_realism(self.discriminator, ws, stage)
+
+    def state(self) -> Mapping[str, Any]:
+        """What the pools remember."""
+        return {} if self._pools is None else {"pools": [list(pool.kept) for pool in self._pools]}
+
+    def load_state(self, state: Mapping[str, Any]) -> None:
+        """Take back what `state` gave."""
+        device = device_of(self.generator)
+        for pool, kept in zip(self._pools or (), state.get("pools", ()), strict=False):
+            pool.kept = [w.to(device) for w in kept]
+
+    def _kept(self, which: int, codes: Tensor) -> Tensor:
+        return codes[:, 0] if self._pools is None else self._pools[which].exchange(codes)
+
+    def _update(self, loss: Tensor) -> None:
+        self.optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        average_gradients(self.discriminator.parameters())
+        self.optimiser.step()
+        self.optimiser.zero_grad(set_to_none=True)
