@@ -56,7 +56,9 @@ class Stepper:
         """Choose the precision for a device."""
         self.settings = settings
         self._device = torch.device(device).type
-        self._scaler = torch.amp.GradScaler(self._device, enabled=settings.precision == "fp16")
+        fp16 = settings.precision == "fp16"
+        # the usual 2**16 is itself infinite in fp16, so that any loss that is computed there would cost the first step
+        self._scaler = torch.amp.GradScaler(self._device, init_scale=2.0**15, enabled=fp16)
 
     def prepare(self, network: Module, blocks: Iterable[Module] = ()) -> None:
         """Compile a network, and checkpoint the activations of some of its blocks, where the settings ask for it.
