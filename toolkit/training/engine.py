@@ -170,11 +170,11 @@ class _Loop:
                 late = max_seconds is not None and now - self._began >= max_seconds
                 overdue = self.main and now - self._saved_at >= self.cadence.checkpoint_seconds
                 # every process stops and saves at the same step
-                asked, late, overdue = largest([stop.received or 0, late, overdue])
+                asked, end, save = largest([stop.received or 0, late, overdue])
                 received = int(asked)
-                if received or late:
+                if received or end:
                     break
-                self._step(next(batches), bool(overdue))
+                self._step(next(batches), save_after=bool(save))
         self._save()
         if received and self.done < last:
             raise Interrupted(
@@ -189,7 +189,7 @@ class _Loop:
             raise InputError(f"{self.job.name!r} makes its batches in its own process; set engine.workers to 0")
         return prefetched(maker if maker is not None and self.job.workers else self.job.batch, steps, self.job.workers)
 
-    def _step(self, batch: Any, overdue: bool) -> None:
+    def _step(self, batch: Any, save_after: bool) -> None:
         losses = self.job.training_step(batch, self.done)
         self.done += 1
         values = self.metrics.add(average_numbers(losses), self.done)
@@ -200,7 +200,7 @@ class _Loop:
             self._draw_sheet()
         if last or self.done % self.cadence.evaluate_every == 0:
             self._evaluate()
-        if overdue or self.done % self.cadence.checkpoint_every == 0:
+        if save_after or self.done % self.cadence.checkpoint_every == 0:
             self._save()
         self.progress.advance(self.done, values)
 

@@ -71,7 +71,7 @@ class Stepper:
         if self.settings.checkpoint_activations:
             for block in blocks:
                 # a partial, not a closure: a deep copy (an average) then calls the copied block
-                block.forward = functools.partial(_checkpointed, type(block).forward, block)  # type: ignore[method-assign]
+                block.forward = functools.partial(_checkpointed, type(block).forward, block)
         if self.settings.compile:
             network.compile()
 
