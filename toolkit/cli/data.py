@@ -1,4 +1,4 @@
-"""`toolkit data`: make a procedural data set, check a folder."""
+"""`toolkit data`: make a procedural data set, prepare photos, check a folder."""
 
 from __future__ import annotations
 
@@ -16,9 +16,10 @@ if TYPE_CHECKING:
 
 SPLITS = ("train", "val", "test")
 DOMAINS = ("clean", "wild")
+BACKGROUNDS = ("auto", "keep", "remove")
 DEFAULT_VIEWS = "front,left_30,left_60,right_30,right_60,left_90,right_90,back"
 
-data_app = typer.Typer(name="data", help="Make and check data sets.", no_args_is_help=True)
+data_app = typer.Typer(name="data", help="Make, prepare and check data sets.", no_args_is_help=True)
 
 
 @data_app.command("make")
@@ -54,6 +55,49 @@ def make_command(
     typer.echo(str(folder))
 
 
+@data_app.command("prepare")
+def prepare_command(
+    kind: Annotated[str, typer.Argument(help="photos, or a registered data set with raw material (mead).")],
+    source: Annotated[Path, typer.Argument(help="Folder of photos, searched to its depths, or of the data set.")],
+    out: Annotated[Path, typer.Argument(help="Folder to write, or to go on with.")],
+    generator: Annotated[str, typer.Option(help="Whose crop and size the items get.")] = "panohead-mini",
+    weights: Annotated[Path | None, typer.Option(help="Weights of the generator; default: its own.")] = None,
+    background: Annotated[str, typer.Option(help="auto, keep, remove.")] = "auto",
+    workers: Annotated[int, typer.Option(help="Processes.", min=1)] = 1,
+) -> None:
+    """Turn raw photos into a data set folder: crops, masks, cameras, and a reason for every photo left out.
+
+    What was done before an interruption is kept; exit code 1 if nothing could be used.
+    """
+    from toolkit import load_generator
+    from toolkit.data.preparation import SCRATCH_FOLDER, find_photographs, prepare_folder
+    from toolkit.files import check_folder_place
+    from toolkit.interfaces.dataset import Preparable
+    from toolkit.registry import default_registry
+
+    _check_choice("--background", background, BACKGROUNDS)
+    check_folder_place(out)
+    if kind == "photos":
+        gathered = find_photographs(source)
+    else:
+        factory = default_registry().load("dataset", kind)
+        if not isinstance(factory, Preparable):
+            raise InputError(f"the data set {kind!r} needs no preparation of its own: toolkit data prepare photos")
+        gathered = factory.photographs(source, out / SCRATCH_FOLDER)
+    spec = load_generator(generator, weights).spec
+    made = prepare_folder(
+        gathered, out, spec, background=background, workers=workers, progress=_show_photos if _on_terminal() else None
+    )
+    for name, reason in made.rejects.items():
+        typer.echo(f"left out  {name}: {reason}", err=True)
+    for name, notes in made.notes.items():
+        typer.echo(f"doubtful  {name}: {'; '.join(notes)}", err=True)
+    typer.echo(f"{made.done} prepared, {len(made.rejects)} left out, {len(made.notes)} doubtful", err=True)
+    typer.echo(str(made.out))
+    if not made.done:
+        raise typer.Exit(1)
+
+
 @data_app.command("check")
 def check_command(
     folder: Annotated[Path, typer.Argument(help="Data set folder or zip with dataset.json.")],
@@ -62,7 +106,7 @@ def check_command(
     """Read every file of a data set and name every fault; exit code 1 if there are any."""
     from toolkit.data import check_folder
 
-    report = check_folder(folder, _show_progress if sys.stderr.isatty() else None)
+    report = check_folder(folder, _show_progress if _on_terminal() else None)
     typer.echo(json.dumps(_as_document(report), indent=2) if as_json else _as_text(report))
     if report.faults:
         raise typer.Exit(1)
@@ -73,9 +117,17 @@ def _check_choice(option: str, value: str, allowed: tuple[str, ...]) -> None:
         raise InputError(f"{option} must be one of {', '.join(allowed)}, got {value!r}")
 
 
-def _show_progress(done: int, total: int) -> None:
+def _on_terminal() -> bool:
+    return sys.stderr.isatty()
+
+
+def _show_progress(done: int, total: int, did: str = "checked") -> None:
     end = "\n" if done == total else "\r"
-    typer.echo(f"checked {done} of {total}{end}", nl=False, err=True)
+    typer.echo(f"{did} {done} of {total}{end}", nl=False, err=True)
+
+
+def _show_photos(done: int, total: int) -> None:
+    _show_progress(done, total, "prepared")
 
 
 def _as_document(report: FolderReport) -> dict[str, object]:

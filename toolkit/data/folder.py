@@ -40,7 +40,7 @@ class ImageFolder:
 
     def __init__(
         self,
-        path: str | os.PathLike[str],
+        path: str | os.PathLike[str] | Store,
         size: int | None = None,
         camera: Camera | None = None,
         repeats: bool = False,
@@ -48,7 +48,7 @@ class ImageFolder:
         """Read the labels; pictures are read later.
 
         Args:
-            path: The folder or zip.
+            path: The folder or zip, or a store that shows another layout as one.
             size: Resize pictures, masks and depth to this side (antialiased); None keeps theirs.
             camera: What unlabelled pictures get (batch of 1); None refuses a data set without labels.
             repeats: Keep names that stand in `dataset.json` several times (a rebalanced list) as so many items.
@@ -56,9 +56,9 @@ class ImageFolder:
         Raises:
             InputError: The data set is missing, malformed, empty, or a label is no camera (named).
         """
-        self.path = Path(path)
         self.size = size
-        self._store = open_store(path)
+        self._store = open_store(path) if isinstance(path, (str, os.PathLike)) else path
+        self.path = self._store.path
         names = self._store.names()
         self._files = NameIndex(names)
         labels = read_labels(self._store, names)

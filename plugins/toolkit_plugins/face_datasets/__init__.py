@@ -1,0 +1,17 @@
+"""Face data sets in the forms that they are published in: FFHQ, LPFF, CelebA-HQ, MEAD. None of them is shipped."""
+
+from __future__ import annotations
+
+from toolkit import hookimpl
+from toolkit.registry import Register
+
+_LAYOUTS = "toolkit_plugins.face_datasets.layouts"
+
+
+@hookimpl
+def register_datasets(register: Register) -> None:
+    """Offer the readers, and MEAD's raw videos to `toolkit data prepare`."""
+    register("ffhq", f"{_LAYOUTS}:open_faces", summary="FFHQ as EG3D or PanoHead crop it (folder or zip)", interface=1)
+    register("lpff", f"{_LAYOUTS}:open_faces", summary="LPFF, alone or with FFHQ (folder or zip)", interface=1)
+    register("celeba-hq", f"{_LAYOUTS}:open_faces", summary="CelebA-HQ crops with labels (folder or zip)", interface=1)
+    register("mead", "toolkit_plugins.face_datasets.mead:Mead", summary="MEAD: seven views of actors", interface=1)

@@ -1,0 +1,149 @@
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from toolkit.camera import Camera
+from toolkit.data import ImageFolder, check_folder
+from toolkit.data.preparation import find_photographs, prepare_folder
+from toolkit.errors import InputError
+from toolkit.faces import photo
+from toolkit.interfaces.dataset import Gathered, Photograph
+
+SPEC: Any = SimpleNamespace(name="small", fingerprint="abc", image_size=16)
+
+
+class Studio:
+    """Stands in for detection and cropping; remembers what it saw."""
+
+    def __init__(self) -> None:
+        self.seen: list[str] = []
+
+    def prepare(self, path: Path, spec: Any, *, background: str) -> Any:
+        self.seen.append(path.name)
+        if "empty" in path.name:
+            raise InputError("no face was found")
+        if "odd" in path.name:
+            raise ValueError("a decoder fell over")
+        grey = np.asarray(Image.open(path).convert("L")).mean() / 127.5 - 1
+        return SimpleNamespace(
+            image=torch.full((1, 3, 16, 16), float(grey)),
+            mask=torch.full((1, 1, 16, 16), 0.5),
+            camera=Camera.orbit(0.3),
+            notes=["the face is small"] if "small" in path.name else [],
+        )
+
+
+@pytest.fixture
+def studio(monkeypatch: pytest.MonkeyPatch) -> Studio:
+    made = Studio()
+    monkeypatch.setattr(photo, "prepare_photo", made.prepare)
+    return made
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    for index, name in enumerate(("a.jpg", "b/a.png", "b/empty.png", "b/odd.png", "b/small.png", ".hidden/x.png")):
+        (tmp_path / "photos" / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (20, 30), (10 * index,) * 3).save(tmp_path / "photos" / name)
+    (tmp_path / "photos" / "notes.txt").write_text("no picture")
+    return tmp_path / "photos"
+
+
+def test_the_folder_is_a_whole_data_set_and_what_was_left_out_has_its_reason(
+    tmp_path: Path, photos: Path, studio: Studio
+) -> None:
+    done: list[tuple[int, int]] = []
+    made = prepare_folder(find_photographs(photos), tmp_path / "set", SPEC, progress=lambda *at: done.append(at))
+    assert done[-1] == (5, 5) and made.done == 3
+    assert made.rejects == {
+        str(photos / "b" / "empty.png"): "no face was found",
+        str(photos / "b" / "odd.png"): "ValueError: a decoder fell over",
+    }
+    assert json.loads((tmp_path / "set" / "rejects.json").read_text()) == made.rejects
+    assert made.notes == {"b/small": ["the face is small"]}
+    items = ImageFolder(tmp_path / "set")
+    assert items.names == ["a.png", "b/a.png", "b/small.png"]
+    assert items[1].mask is not None and float(items[1].mask.mean()) == pytest.approx(128 / 255)
+    assert float(items[1].image.mean()) == pytest.approx(10 / 127.5 - 1, abs=0.01)
+    assert not check_folder(tmp_path / "set").faults
+
+
+def test_an_interrupted_preparation_goes_on_with_what_is_missing(
+    tmp_path: Path, photos: Path, studio: Studio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(done: int, total: int) -> None:
+        if done == 3:
+            raise KeyboardInterrupt
+
+    out = tmp_path / "set"
+    with pytest.raises(KeyboardInterrupt):
+        prepare_folder(find_photographs(photos), out, SPEC, progress=interrupted)
+    assert not (out / "dataset.json").exists()
+    with open(out / "prepared.jsonl", "a") as journal:
+        journal.write('{"name": "b/od')  # cut off in the writing
+    (out / "a.png").unlink()
+    studio.seen.clear()
+    prepare_folder(find_photographs(photos), out, SPEC)
+    assert studio.seen == ["a.jpg", "odd.png", "small.png"]
+    studio.seen.clear()
+    os.utime(photos / "b" / "empty.png", (1, 1))  # replaced by its owner
+    assert prepare_folder(find_photographs(photos), out, SPEC).done == 3
+    assert studio.seen == ["empty.png"]
+
+
+def test_subjects_and_views_come_along(tmp_path: Path, photos: Path, studio: Studio) -> None:
+    gathered = Gathered([Photograph(photos / "a.jpg", "M1/front", "M1", "front")], {"M2": "no video"})
+    made = prepare_folder(gathered, tmp_path / "set", SPEC)
+    assert made.rejects == {"M2": "no video"}
+    item = ImageFolder(tmp_path / "set")[0]
+    assert (item.id, item.subject, item.view) == ("M1/front.png", "M1", "front")
+
+
+def test_a_folder_of_other_settings_or_of_something_else_is_refused(
+    tmp_path: Path, photos: Path, studio: Studio
+) -> None:
+    gathered = find_photographs(photos)
+    prepare_folder(gathered, tmp_path / "set", SPEC)
+    with pytest.raises(InputError, match="was begun with background 'auto', now it is 'keep'"):
+        prepare_folder(gathered, tmp_path / "set", SPEC, background="keep")
+    with pytest.raises(InputError, match=r"holds no prepare\.json"):
+        prepare_folder(gathered, photos, SPEC)
+    with pytest.raises(InputError, match="is a file"):
+        prepare_folder(gathered, photos / "a.jpg", SPEC)
+
+
+def test_names_that_collide_get_a_number(tmp_path: Path) -> None:
+    for name in ("a.jpg", "a.png"):
+        Image.new("RGB", (4, 4)).save(tmp_path / name)
+    assert [one.name for one in find_photographs(tmp_path).photographs] == ["a", "a-2"]
+    assert [one.name for one in find_photographs(tmp_path / "a.png").photographs] == ["a"]
+    with pytest.raises(InputError, match="no photos at"):
+        find_photographs(tmp_path / "gone")
+
+
+@pytest.mark.slow
+def test_real_photos_are_prepared_by_several_processes(tmp_path: Path) -> None:
+    from skimage.data import astronaut
+
+    from toolkit import load_generator
+
+    (tmp_path / "photos").mkdir()
+    for name in ("one", "two"):
+        Image.fromarray(astronaut()).save(tmp_path / "photos" / f"{name}.png")
+    Image.new("RGB", (64, 64)).save(tmp_path / "photos" / "black.png")
+    (tmp_path / "photos" / "broken.png").write_bytes(b"no picture")
+    spec = load_generator("panohead-mini").spec
+    made = prepare_folder(find_photographs(tmp_path / "photos"), tmp_path / "set", spec, workers=2)
+    assert made.done == 2 and len(made.rejects) == 2
+    assert not check_folder(tmp_path / "set").faults
+    first, second = ImageFolder(tmp_path / "set")
+    assert torch.equal(first.image, second.image) and first.image.shape[-1] == spec.image_size

@@ -1,0 +1,229 @@
+"""Raw photos made into a data set folder: in parallel, resumable, with a reason for every photo that is left out.
+
+```
+prepare.json      what is made: generator, size, background; written first
+prepared.jsonl    one line for every photo that was done or rejected, as it happens
+dataset.json      cameras; written last, with subjects.json where subjects are known
+rejects.json      {photo: reason}
+```
+"""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+import signal
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from PIL import Image
+
+from toolkit.data import layout
+from toolkit.errors import InputError, OutputError, ToolkitError
+from toolkit.files import atomic_write
+from toolkit.interfaces.dataset import Gathered, Photograph
+
+if TYPE_CHECKING:
+    from toolkit.interfaces import GeneratorSpec
+
+VERSION = 1
+REQUEST_FILE = "prepare.json"
+JOURNAL_FILE = "prepared.jsonl"
+REJECTS_FILE = "rejects.json"
+SCRATCH_FOLDER = ".scratch"
+
+
+@dataclass(frozen=True)
+class Preparation:
+    """What became of the photos."""
+
+    out: Path
+    done: int
+    """Items in the folder."""
+    rejects: Mapping[str, str]
+    """Photo -> why it was left out."""
+    notes: Mapping[str, Sequence[str]]
+    """Item -> what is doubtful about it."""
+
+
+def find_photographs(source: Path) -> Gathered:
+    """All pictures below a folder (or one picture), hidden ones left out; names that collide get a number.
+
+    Raises:
+        InputError: There is nothing at `source`.
+    """
+    if source.is_file():
+        return Gathered([Photograph(source, source.stem)], {})
+    if not source.is_dir():
+        raise InputError(f"there are no photos at {source}")
+    taken: dict[str, int] = {}
+    found = []
+    for file in sorted(source.rglob("*")):
+        place = file.relative_to(source)
+        if file.suffix.lower() in layout.IMAGE_SUFFIXES and not any(part.startswith(".") for part in place.parts):
+            stem = place.with_suffix("").as_posix()
+            taken[stem] = taken.get(stem, 0) + 1
+            found.append(Photograph(file, stem if taken[stem] == 1 else f"{stem}-{taken[stem]}"))
+    return Gathered(found, {})
+
+
+def prepare_folder(
+    gathered: Gathered,
+    out: Path,
+    spec: GeneratorSpec,
+    *,
+    background: str = "auto",
+    workers: int = 1,
+    progress: Callable[[int, int], None] | None = None,
+) -> Preparation:
+    """Detect, crop, pose and cut out every photo that is not done yet, then write the labels.
+
+    Args:
+        gathered: The photos, and what was rejected before.
+        out: The folder; one that was begun for the same generator and background is completed.
+        spec: The generator whose crop, size and camera the items get.
+        background: As for `toolkit.faces.photo.prepare_photo`.
+        workers: Processes, one thread each.
+        progress: Called with (photos looked at, photos in all).
+
+    Raises:
+        InputError: The folder holds something else.
+        OutputError: The folder cannot be written, or a process was killed; what is done is kept.
+    """
+    request = {"version": VERSION, "generator": spec.name, "fingerprint": spec.fingerprint, "size": spec.image_size,
+               "background": background}  # fmt: skip
+    _claim(out, request)
+    journal = out / JOURNAL_FILE
+    known = {entry["name"]: entry for entry in _read_journal(journal)}
+    missing = [one for one in gathered.photographs if not _is_done(known.get(one.name), one, out)]
+    looked_at, total = len(gathered.photographs) - len(missing), len(gathered.photographs)
+    with open(journal, "a", encoding="utf-8") as lines:
+        for entry in _prepare_all(missing, out, spec, background, workers):
+            lines.write(json.dumps(entry) + "\n")
+            lines.flush()
+            known[entry["name"]] = entry
+            looked_at += 1
+            if progress is not None:
+                progress(looked_at, total)
+    return _finish(gathered, out, known)
+
+
+def _finish(gathered: Gathered, out: Path, known: Mapping[str, dict[str, Any]]) -> Preparation:
+    entries = [(one, known[one.name]) for one in gathered.photographs]
+    kept = [(one, entry) for one, entry in entries if "label" in entry]
+    rejects = dict(gathered.rejects) | {str(one.path): entry["reason"] for one, entry in entries if "reason" in entry}
+    seen = {f"{one.name}.png": {"subject": one.subject, "view": one.view} for one, _ in kept if one.subject}
+    if seen:
+        _write_json(out / layout.SUBJECTS_FILE, seen)
+    _write_json(out / REJECTS_FILE, rejects)
+    _write_json(out / layout.LABELS_FILE, {"labels": [[f"{one.name}.png", entry["label"]] for one, entry in kept]})
+    return Preparation(out, len(kept), rejects, {one.name: entry["notes"] for one, entry in kept if entry["notes"]})
+
+
+def _prepare_all(
+    photographs: Sequence[Photograph], out: Path, spec: GeneratorSpec, background: str, workers: int
+) -> Iterator[dict[str, Any]]:
+    if workers == 1 or len(photographs) < 2:
+        for photograph in photographs:
+            yield _prepare(photograph, out, spec, background)
+        return
+    context = multiprocessing.get_context("spawn")
+    pool = ProcessPoolExecutor(min(workers, len(photographs)), mp_context=context, initializer=_start_worker)
+    try:
+        for future in as_completed([pool.submit(_prepare, one, out, spec, background) for one in photographs]):
+            yield future.result()
+    except BrokenProcessPool as error:
+        raise OutputError(f"a process that prepared photos was killed; run again to go on with {out}") from error
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _start_worker() -> None:
+    torch.set_num_threads(1)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the first process decides
+
+
+def _prepare(photograph: Photograph, out: Path, spec: GeneratorSpec, background: str) -> dict[str, Any]:
+    """One photo's line of the journal; its pictures are written before it."""
+    from toolkit.faces.photo import prepare_photo
+
+    entry: dict[str, Any] = {"name": photograph.name, "source": _stamp(photograph.path)}
+    try:
+        prepared = prepare_photo(photograph.path, spec, background=background)
+    except OutputError:
+        raise
+    except ToolkitError as error:
+        return entry | {"reason": str(error)}
+    except Exception as error:  # whatever a damaged file sets off in a decoder costs that photo only
+        return entry | {"reason": f"{type(error).__name__}: {error}"}
+    picture = f"{photograph.name}.png"
+    pixels = (prepared.image[0].permute(1, 2, 0) * 127.5 + 127.5).round().clamp(0, 255).byte().numpy()
+    _write_picture(out / picture, pixels)
+    _write_picture(out / layout.mask_name(picture), (prepared.mask[0, 0] * 255).round().byte().numpy())
+    return entry | {"label": prepared.camera.label[0].tolist(), "notes": prepared.notes}
+
+
+def _is_done(entry: Mapping[str, Any] | None, photograph: Photograph, out: Path) -> bool:
+    if entry is None or entry.get("source") != _stamp(photograph.path):
+        return False
+    return "reason" in entry or (out / f"{photograph.name}.png").is_file()
+
+
+def _stamp(path: Path) -> list[int]:
+    """Size and time of a file: a photo that has changed is looked at again."""
+    try:
+        facts = os.stat(path)
+    except OSError:
+        return []
+    return [facts.st_size, facts.st_mtime_ns]
+
+
+def _claim(out: Path, request: Mapping[str, Any]) -> None:
+    if out.exists() and not out.is_dir():
+        raise InputError(f"{out} is a file, a folder is to be written there")
+    if not (out / REQUEST_FILE).is_file():
+        if out.exists() and any(one.name != SCRATCH_FOLDER for one in out.iterdir()):
+            raise InputError(f"{out} is not empty and holds no {REQUEST_FILE}; choose another folder")
+        _write_json(out / REQUEST_FILE, request)
+        return
+    try:
+        found = json.loads((out / REQUEST_FILE).read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise InputError(f"{out / REQUEST_FILE} cannot be read; choose another folder") from error
+    for key, value in request.items():
+        if not isinstance(found, dict) or found.get(key) != value:
+            was = found.get(key) if isinstance(found, dict) else None
+            raise InputError(f"{out} was begun with {key} {was!r}, now it is {value!r}; choose another folder")
+
+
+def _read_journal(path: Path) -> Iterator[dict[str, Any]]:
+    if not path.exists():
+        return
+    text = path.read_text(encoding="utf-8")
+    for line in text.splitlines():
+        try:
+            entry = json.loads(line)
+        except ValueError:  # cut off in the writing
+            continue
+        if isinstance(entry, dict) and "name" in entry and ("label" in entry or "reason" in entry):
+            yield entry
+    if text and not text.endswith("\n"):
+        with open(path, "a", encoding="utf-8") as file:
+            file.write("\n")
+
+
+def _write_picture(path: Path, pixels: np.ndarray) -> None:
+    with atomic_write(path) as temporary:
+        Image.fromarray(pixels).save(temporary)
+
+
+def _write_json(path: Path, document: Any) -> None:
+    with atomic_write(path) as temporary:
+        temporary.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
