@@ -54,6 +54,9 @@ $(RUNS)/panohead-mini/weights.safetensors: $(RUNS)/panohead-mini-first/weights.s
 	$(call TRAIN,panohead-mini --set start=$<,panohead-mini)
 
 # everything below learns with the generator that ships, not with the one just made
+$(RUNS)/triplanenet/weights.safetensors: $(RUNS)/psp/weights.safetensors | $(VENV)/.installed
+	$(call TRAIN,triplanenet --set start=$<,triplanenet)
+
 $(RUNS)/%/weights.safetensors: | $(VENV)/.installed
 	$(call TRAIN,$*,$*)
 

@@ -56,12 +56,13 @@ def train_command(
 
     from toolkit.devices import checked_device
     from toolkit.training import rehearse, terminal_progress, train
-    from toolkit.training.distribution import main_process, process_group
+    from toolkit.training.distribution import main_process, main_process_first, process_group
 
     if threads is not None:
         torch.set_num_threads(threads)
     with process_group(device) as place:
-        job = factory(config_file, settings or [], checked_device(place))
+        with main_process_first():  # it makes the data that is missing
+            job = factory(config_file, settings or [], checked_device(place))
         if dry_run:
             lines = rehearse(job).lines()
             if main_process():

@@ -89,11 +89,12 @@ def process_group(device: str) -> Iterator[str]:
 
 @contextlib.contextmanager
 def main_process_first() -> Iterator[None]:
-    """Let the first process go through the block alone, then the others: for a cache that all read and one makes."""
-    if not main_process():
+    """Let the first process of each machine go through the block, then the others: one makes a cache that all read."""
+    first = int(os.environ.get("LOCAL_RANK", "0")) == 0
+    if not first:
         wait_for_all()
     yield
-    if main_process():
+    if first:
         wait_for_all()
 
 
