@@ -41,24 +41,19 @@ types: $(VENV)/.installed
 
 # The shipped weights, made again one after the other; a target that was stopped goes on where it was.
 RUNS := $(OUT)/training
-TRAIN = $(BIN)/toolkit train $(1) --resume --threads 1 --out $(RUNS)/$(2)
 MADE := $(foreach name,panohead-mini embedded-networks psp e4e triplanenet goae dual-encoder,$(RUNS)/$(name)/weights.safetensors)
 
 weights: $(MADE)
 	@echo "== made: $(MADE)"
 
-$(RUNS)/panohead-mini-first/weights.safetensors: | $(VENV)/.installed
-	$(call TRAIN,panohead-mini --config training/panohead-mini-first,panohead-mini-first)
-
-$(RUNS)/panohead-mini/weights.safetensors: $(RUNS)/panohead-mini-first/weights.safetensors | $(VENV)/.installed
-	$(call TRAIN,panohead-mini --set start=$<,panohead-mini)
-
-# everything below learns with the generator that ships, not with the one just made
-$(RUNS)/triplanenet/weights.safetensors: $(RUNS)/psp/weights.safetensors | $(VENV)/.installed
-	$(call TRAIN,triplanenet --set start=$<,triplanenet)
+# the encoders learn with the generator that ships, not with the one just made
+$(RUNS)/e4e/weights.safetensors $(RUNS)/triplanenet/weights.safetensors: private START = psp
+$(RUNS)/e4e/weights.safetensors $(RUNS)/triplanenet/weights.safetensors: $(RUNS)/psp/weights.safetensors
+$(RUNS)/dual-encoder/weights.safetensors: private START = triplanenet
+$(RUNS)/dual-encoder/weights.safetensors: $(RUNS)/triplanenet/weights.safetensors
 
 $(RUNS)/%/weights.safetensors: | $(VENV)/.installed
-	$(call TRAIN,$*,$*)
+	$(BIN)/toolkit train $* $(if $(START),--set start=$(RUNS)/$(START)/weights.safetensors) --resume --threads 1 --out $(RUNS)/$*
 
 bench: $(VENV)/.installed
 	@for benchmark in benchmarks/*.py; do echo "== $$benchmark"; $(BIN)/python $$benchmark; done
