@@ -32,14 +32,24 @@ class PointDecoder(nn.Module):
         hidden: int = 64,
         activation: str = "none",
         lr_multiplier: float = 1.0,
+        density_scale: float = 1.0,
     ) -> None:
-        """Lay out the layers; `activation` is a name of `FEATURE_ACTIVATIONS`.
+        """Lay out the layers.
+
+        Args:
+            in_features: Channels read at a point.
+            out_features: Channels put out beside the density.
+            hidden: Channels in between.
+            activation: A name of `FEATURE_ACTIVATIONS`.
+            lr_multiplier: Of both layers.
+            density_scale: Factor on the density: where surfaces need raw densities in the hundreds, weights of unit
+                size reach them at once with it, and after a long training without.
 
         Raises:
             KeyError: Unknown activation.
         """
         super().__init__()
-        self.activation = activation
+        self.activation, self.density_scale = activation, density_scale
         self._finish = FEATURE_ACTIVATIONS[activation]
         self.net = nn.Sequential(
             Dense(in_features, hidden, lr_multiplier=lr_multiplier),
@@ -70,7 +80,11 @@ class PointDecoder(nn.Module):
         assert isinstance(last, Dense)
         weight, bias = last.scaled()
         assert bias is not None
-        return weight, bias
+        if self.density_scale == 1:
+            return weight, bias
+        scale = torch.ones_like(bias)
+        scale[0] = self.density_scale
+        return weight * scale[:, None], bias * scale
 
 
 def _affine(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:

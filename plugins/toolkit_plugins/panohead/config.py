@@ -56,6 +56,8 @@ class PanoHeadConfig:
     decoder_hidden: int = 64
     decoder_activation: str = "none"
     decoder_lr: float = 1.0
+    density_scale: float = 1.0
+    """Factor on the decoder's density (not in the original): a training of hours needs it, one of days does not."""
     use_torgb: bool = True
     """Whether the raw image comes from a modulated layer, or is the first three feature channels."""
     use_background: bool = True

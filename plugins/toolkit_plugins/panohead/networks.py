@@ -62,6 +62,7 @@ class PanoHeadNetworks(nn.Module):
             hidden=config.decoder_hidden,
             activation=config.decoder_activation,
             lr_multiplier=config.decoder_lr,
+            density_scale=config.density_scale,
         )
         self.torgb = ToRGB(config.feature_channels, 3, config.w_dim) if config.use_torgb else None
         self.bcg_synthesis = _background(config) if config.use_background else None

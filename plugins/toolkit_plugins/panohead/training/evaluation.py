@@ -77,13 +77,14 @@ def _truth(heads: ProceduralHeads, count: int, size: int) -> dict[str, Tensor]:
     latents = [heads.latent("val", 0, index) for index in range(count)]
     images, masks = [], []
     for latent in latents:
-        views = [_view(heads, latent, camera, size) for camera in cameras()]
+        views = [view(heads, latent, camera, size) for camera in cameras()]
         images.append(torch.stack([view[:3] for view in views]))
         masks.append(torch.stack([(view[3:] + 1) / 2 for view in views]))
     return {"latents": torch.stack(latents), "images": torch.stack(images), "masks": torch.stack(masks)}
 
 
-def _view(heads: ProceduralHeads, latent: Tensor, camera: Camera, size: int, antialias: int = 2) -> Tensor:
+def view(heads: ProceduralHeads, latent: Tensor, camera: Camera, size: int, antialias: int = 2) -> Tensor:
+    """One antialiased view [4, size, size] of a head: colour on white, and its mask, both in [-1, 1]."""
     origin, directions = camera.rays(size * antialias)
     seen = heads.trace(latent, origin.expand(directions.shape[1], 3), directions[0])
     picture = torch.cat([seen.rgb, seen.hit[:, None] * 2.0 - 1], 1).reshape(size * antialias, size * antialias, 4)

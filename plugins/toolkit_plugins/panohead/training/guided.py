@@ -28,7 +28,7 @@ class GuidedSettings(NamedTuple):
     """Half width of the window in world units."""
 
 
-SURFACE_DENSITY, DENSITY_SCALE, SKIN = 12.0, 6.0, 0.003
+SURFACE_DENSITY, DENSITY_SCALE, SKIN = 60.0, 60.0, 0.006
 """The raw density that the cross entropy takes for half occupied, its softness, and the depth (world units) on both
 sides of the surface in which it does not judge."""
 

@@ -29,7 +29,7 @@ from toolkit.rendering.rays import rays_through
 from toolkit.training.averaging import WeightAverage
 from toolkit.training.job import TrainingJob
 from toolkit_plugins.panohead.generator import PanoHead
-from toolkit_plugins.panohead.loading import build, load, save
+from toolkit_plugins.panohead.loading import build, save
 from toolkit_plugins.panohead.training.evaluation import HeldOut, sheet_of
 from toolkit_plugins.panohead.training.objective import (
     PatchBatch,
@@ -40,22 +40,11 @@ from toolkit_plugins.panohead.training.objective import (
 )
 from toolkit_plugins.panohead.training.rays import HeadRays, prepare_rays
 from toolkit_plugins.panohead.training.settings import MiniSettings
-from toolkit_plugins.panohead.training.widening import widen
 
 CONFIG = "training/panohead-mini"
+FOG = 8.0
+"""Raw density to begin with."""
 RAY_FOLDER = Path("~/.cache/toolkit/rays")
-
-
-@torch.no_grad()
-def still_background(generator: PanoHead) -> None:
-    """Make the background that of the mean latent, whatever the code: an inversion must not paint the head there."""
-    if generator.bcg_synthesis is None:
-        return
-    mean = generator.backbone.mapping.w_avg[None]
-    for name, layer in generator.bcg_synthesis.named_modules():
-        if name.endswith("affine") and isinstance(layer, Dense) and layer.bias is not None:
-            layer.bias.copy_(layer(mean)[0])
-            layer.weight.zero_()
 
 
 def make_job(config: Path | None, overrides: Sequence[str], device: str) -> MiniJob:
@@ -82,24 +71,19 @@ class MiniJob(TrainingJob):
         points = tuple((float(x), float(y), float(z)) for x, y, z in mean_face)
         torch.manual_seed(settings.seed)
         self.generator = self._started(build(settings.generator_config(self.heads.latent_dim, points)))
-        if settings.start is not None:
-            widen(load(Path(settings.start).expanduser()), self.generator)
         self.average = WeightAverage(self.generator)
         self.optimiser = self._optimiser()
         self.held_out = HeldOut(self.heads, settings.evaluation_heads, settings.network.image_size, folder)
 
     def _started(self, generator: PanoHead) -> PanoHead:
-        """Start from fog that a surface can condense from, and a still camera.
-
-        From clear space nothing condenses: its opacity hardly changes with the density, so the background learns to
-        paint the heads instead.
-        """
+        """Start from white space with a thin fog that a surface can condense from, and a still camera."""
         with torch.no_grad():
             last = generator.decoder.net[2]
             assert isinstance(last, Dense)  # for the type checker: nn.Sequential hides it
-            last.weight[0].mul_(10)
-            if last.bias is not None:
-                last.bias[0] = 8.0
+            assert last.bias is not None
+            last.bias[0] = FOG / generator.decoder.density_scale
+            if generator.torgb is not None:
+                generator.torgb.bias.fill_(1.0)
             for name, parameter in generator.backbone.synthesis.named_parameters():
                 if name.endswith("torgb.weight"):
                     parameter.mul_(0.3)  # the mean head comes first, differences grow into it
@@ -147,12 +131,13 @@ class MiniJob(TrainingJob):
         """Latents [B, z], single rays, and (later in the run) a patch of each head."""
         random = np.random.Generator(np.random.PCG64(np.random.SeedSequence([self.seed, step, 11])))
         heads = random.choice(len(self.rays), self.settings.batch, replace=len(self.rays) < self.settings.batch)
-        rays = self._ray_batch(heads, random)
+        rays = self.ray_batch(heads, random)
         late = step >= self.settings.patches_from * self.steps
-        patch = self._patch_batch(heads[: self.settings.patch_heads], random) if late else None
+        patch = self.patch_batch(heads[: self.settings.patch_heads], random) if late else None
         return self.rays.latents[heads].to(self.device), rays, patch
 
-    def _ray_batch(self, heads: np.ndarray, random: np.random.Generator) -> RayBatch:
+    def ray_batch(self, heads: np.ndarray, random: np.random.Generator) -> RayBatch:
+        """Random rays of some heads [B], by their numbers."""
         data = self.rays
         _, cameras, rays, _ = data.places.shape
         picks = random.integers(cameras * rays, size=(len(heads), self.settings.rays))
@@ -170,7 +155,7 @@ class MiniJob(TrainingJob):
 
     def _more_of_the_face(self, heads: np.ndarray, picks: np.ndarray, random: np.random.Generator) -> np.ndarray:
         """Ray numbers [B, R] whose first `face_share` point into the face box, where people look first."""
-        _, cameras, rays, _ = self.rays.places.shape
+        rays = self.rays.places.shape[2]
         count, face_rays = int(self.settings.face_share * picks.shape[1]), self.rays.face_rays
         if count and face_rays:
             for row, head in enumerate(heads):
@@ -179,7 +164,8 @@ class MiniJob(TrainingJob):
                 picks[row, :count] = facing[chosen // face_rays] * rays + chosen % face_rays
         return picks
 
-    def _patch_batch(self, heads: np.ndarray, random: np.random.Generator) -> PatchBatch:
+    def patch_batch(self, heads: np.ndarray, random: np.random.Generator) -> PatchBatch:
+        """A random patch of each of some heads [B], by their numbers."""
         data, side, scale = (
             self.rays,
             self.settings.patch_side,
@@ -241,7 +227,6 @@ class MiniJob(TrainingJob):
         generator = copy.deepcopy(self.average.module)
         ws = generator.mapping(self.rays.latents.to(self.device), self.generator_front)
         generator.backbone.mapping.w_avg.copy_(ws[:, 0].mean(0))
-        still_background(generator)
         scores = {f"held_out_{name}": f"{value:.3f}" for name, value in self.held_out.score(generator).items()}
         about = {"licence": "Apache-2.0", "training": "toolkit train panohead-mini", **scores}
         save(generator, path, about | {"settings": self.settings.model_dump_json()}, dtype=torch.float16)

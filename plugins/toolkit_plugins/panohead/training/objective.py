@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from toolkit.nn.synthesis import Noise
-from toolkit.rendering.marching import march
+from toolkit.rendering.marching import MarchSettings, march
 from toolkit.rendering.rays import Rays
 from toolkit.rendering.sampling import Draws
 from toolkit_plugins.panohead.generator import PanoHead
@@ -64,7 +64,8 @@ def ray_losses(
         lambda points: generator.decoder(generator.read(volumes, points)),
         Rays(rays.origins, rays.directions), rays.depths, depths, is_free, step,
     )  # fmt: skip
-    features = seen.features + (1 - seen.opacity)[:, None] * _background_at(generator, ws, rays.places)
+    behind = _background_at(generator, ws, rays.places)
+    features = seen.features if behind is None else seen.features + (1 - seen.opacity)[:, None] * behind
     colours = raw_colours(generator, features[..., None], ws)[..., 0].transpose(1, 2)
     return {
         "colour": weights.colour * (colours - rays.colours).abs().mean(),
@@ -89,18 +90,8 @@ def patch_losses(
     `frame` multiplies the loss of an empty picture's frame, which is not rendered where it is 0.
     """
     settings = replace(generator.march_settings, count=samples[0], importance=samples[1])
-    volumes = generator.volumes(planes)
-    marched = march(
-        lambda points: generator.decoder(generator.read(volumes, points)),
-        patch.rays, settings, draws=Draws(generator=source), keep=generator.keeps,
-    )  # fmt: skip
-    assert marched.features is not None  # for the type checker: this field has features
+    raw, image, opacity = patch_render(generator, planes, ws, patch, settings, Draws(generator=source))
     side = patch.places.shape[1]
-    opacity = marched.opacity.unflatten(1, (side, side))[:, None]
-    behind = _background_at(generator, ws, patch.places.flatten(1, 2)).unflatten(2, (side, side))
-    features = marched.features.unflatten(2, (side, side)) + (1 - opacity) * behind
-    raw = raw_colours(generator, features, ws)
-    image = enlarged(generator, raw, features, ws)
     small = F.avg_pool2d(patch.image, image.shape[-1] // side)
     covered = F.avg_pool2d(patch.mask, image.shape[-1] // side)
     scale = image.shape[-1] // side
@@ -117,14 +108,46 @@ def patch_losses(
     }
 
 
+class PatchRender(NamedTuple):
+    """A patch as it is rendered at test time."""
+
+    raw: Tensor
+    """[B, 3, P, P]."""
+    image: Tensor
+    """[B, 3, uP, uP]."""
+    opacity: Tensor
+    """[B, 1, P, P]."""
+
+
+def patch_render(
+    generator: PanoHead, planes: Tensor, ws: Tensor, patch: PatchBatch, settings: MarchSettings, draws: Draws
+) -> PatchRender:
+    """Render patches without knowing depth, as whole pictures are."""
+    volumes = generator.volumes(planes)
+    marched = march(
+        lambda points: generator.decoder(generator.read(volumes, points)),
+        patch.rays, settings, draws=draws, keep=generator.keeps,
+    )  # fmt: skip
+    assert marched.features is not None  # for the type checker: this field has features
+    side = patch.places.shape[1]
+    opacity = marched.opacity.unflatten(1, (side, side))[:, None]
+    behind = _background_at(generator, ws, patch.places.flatten(1, 2))
+    features = marched.features.unflatten(2, (side, side))
+    if behind is not None:
+        features = features + (1 - opacity) * behind.unflatten(2, (side, side))
+    raw = raw_colours(generator, features, ws)
+    return PatchRender(raw, enlarged(generator, raw, features, ws), opacity)
+
+
 def blank_frame_error(generator: PanoHead, ws: Tensor, width: int) -> Tensor:
     """How far the border, `width` pixels wide, of an empty super-resolved picture is from white.
 
     The inside of patches never shows super-resolution the frame's edge, where it sees padding instead of neighbours.
     """
+    config = generator.config
     background = generator.background(ws, noise=SILENT)
     if background is None:
-        return torch.zeros((), device=ws.device)
+        background = ws.new_zeros(len(ws), config.feature_channels, config.raw_size, config.raw_size)
     image = enlarged(generator, raw_colours(generator, background, ws), background, ws)
     wrong = (image - 1).abs()
     border = torch.ones_like(wrong[:1, :1])
@@ -156,9 +179,9 @@ def total(losses: Mapping[str, Tensor]) -> Tensor:
     return torch.stack(list(losses.values())).sum()
 
 
-def _background_at(generator: PanoHead, ws: Tensor, places: Tensor) -> Tensor:
-    """Background features [B, F, R] (or 0) at image coordinates [B, R, 2]."""
+def _background_at(generator: PanoHead, ws: Tensor, places: Tensor) -> Tensor | None:
+    """Background features [B, F, R] at image coordinates [B, R, 2]; None where there is no background network."""
     background = generator.background(ws, noise=SILENT)
     if background is None:
-        return torch.zeros((), device=ws.device)
+        return None
     return F.grid_sample(background, places[:, None] * 2 - 1, align_corners=False, padding_mode="border")[:, :, 0]

@@ -23,7 +23,9 @@ from toolkit.registry import default_registry
 from toolkit.rendering.rays import rays_through
 from toolkit.weights.tensors import read_metadata, read_tensors, write_tensors
 
-_VERSION = 1
+_VERSION = 2
+_FACE_PATCHES = 2 / 3
+"""Share of the patches that look at a place in the face."""
 _FACING = 0.3
 """Cosine of the yaw above which a camera sees the face."""
 
@@ -37,10 +39,10 @@ class RayPlan:
     seed: int = 0
     heads: int = 2000
     cameras: int = 12
-    rays_per_camera: int = 700
+    rays_per_camera: int = 300
     face_share: float = 0.45
     """Share of the rays of frontal cameras that fall into the face box."""
-    patches: int = 3
+    patches: int = 1
     patch: int = 16
     """Side of a patch in rays."""
     grid: int = 64
@@ -183,8 +185,8 @@ def _places(camera: Camera, landmarks: Tensor, plan: RayPlan, random: np.random.
 
 def _patches(landmarks: Tensor, plan: RayPlan, random: np.random.Generator) -> tuple[list[Camera], Tensor]:
     cameras, corners = [], []
-    for index in range(plan.patches):
-        facing = 2 * index < plan.patches
+    for _ in range(plan.patches):
+        facing = random.random() < _FACE_PATCHES
         yaw = float(random.uniform(-1.2, 1.2) if facing else random.uniform(-math.pi, math.pi))
         camera = Camera.orbit(yaw, _pitch(plan, random))
         place = random.uniform(0.15, 0.85, 2)

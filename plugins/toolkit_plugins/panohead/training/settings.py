@@ -26,7 +26,7 @@ class NetworkSettings(Config):
     plane_size: Literal[32, 64, 128, 256] = 64
     features: Count = 12
     decoder_hidden: Count = 48
-    background_channels: Count = 8
+    density_scale: Rate = 60.0
     sr_widths: tuple[int, int] = (32, 16)
     image_size: Literal[64, 128, 256] = 128
     samples: Count = 20
@@ -41,10 +41,10 @@ class HeadsSettings(Config):
 
     dataset: str = "heads360"
     seed: Annotated[int, Field(ge=0)] = 0
-    heads: Count = 1400
+    heads: Count = 4000
     cameras: Count = 12
-    rays_per_camera: Count = 700
-    patches: Count = 3
+    rays_per_camera: Count = 300
+    patches: Count = 1
     patch: Count = 16
     folder: str | None = None
     """Where the rays are kept; None: beside the run. Several runs may share one."""
@@ -56,8 +56,8 @@ class LossSettings(Config):
 
     colour: Weight = 1.0
     mask: Weight = 0.5
-    free_space: Weight = 0.5
-    occupancy: Weight = 0.3
+    free_space: Weight = 1.0
+    occupancy: Weight = 0.4
     patch_raw: Weight = 0.5
     patch_image: Weight = 1.5
     patch_edges: Weight = 1.5
@@ -84,8 +84,6 @@ class MiniSettings(Config):
     seed: Annotated[int, Field(ge=0)] = 0
     steps: Count = 13000
     batch: Count = 4
-    start: str | None = None
-    """Weights to start from; a narrower generator than `network` is widened."""
     rays: Count = 512
     """Single rays per head and step."""
     face_share: Annotated[float, Field(ge=0, le=1)] = 0.0
@@ -135,8 +133,8 @@ class MiniSettings(Config):
             plane_size=network.plane_size,
             feature_channels=network.features,
             decoder_hidden=network.decoder_hidden,
-            background_channel_base=network.background_channels * self.raw_size,
-            background_channel_max=network.background_channels,
+            density_scale=network.density_scale,
+            use_background=False,
             sr_kind="2X",
             sr_widths=network.sr_widths,
             sr_clamp=None,

@@ -1,0 +1,141 @@
+"""How well `panohead-mini` shows heads it never saw: from their own latents, and with W+ fitted jointly to all views.
+
+Usage:
+    toolkit data make heads360 heads --subjects 64 --split val --domain clean --size 128 \
+        --views yaw_0,yaw_30,yaw_60,yaw_90,yaw_120,yaw_150,yaw_180,yaw_210,yaw_240,yaw_270,yaw_300,yaw_330
+    python benchmarks/embedded_generator.py heads --out held-out.json --sheet held-out.png --random random.png
+
+PSNR of images in [-1, 1] (peak to peak 2), mean over images: of the whole picture, and of the pixels of the head.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+import toolkit
+from toolkit.camera import Camera
+from toolkit.data.folder import ImageFolder
+from toolkit.files import atomic_write
+from toolkit.interfaces import Item
+from toolkit_plugins.panohead.generator import PanoHead
+from toolkit_plugins.panohead.training.joint_fit import fit_jointly
+
+SHOWN_YAWS = ("yaw_0", "yaw_30", "yaw_90", "yaw_180", "yaw_270")
+
+
+def main() -> None:
+    """Score, print, and draw."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("data", type=Path, help="folder made as above")
+    parser.add_argument("--weights", type=Path, help="default: the shipped ones")
+    parser.add_argument("--first", type=int, default=0, help="first subject")
+    parser.add_argument("--subjects", type=int, default=64)
+    parser.add_argument("--steps", type=int, default=150, help="of the joint fit; 0 leaves it out")
+    parser.add_argument("--out", type=Path, help="JSON with the scores of every subject")
+    parser.add_argument("--sheet", type=Path, help="picture: truth, own latent, joint fit of the first subjects")
+    parser.add_argument("--shown", type=int, default=6, help="subjects on the sheet")
+    parser.add_argument("--random", type=Path, help="picture: random heads from all around")
+    arguments = parser.parse_args()
+    generator = toolkit.load_generator(toolkit.DEFAULT_GENERATOR, arguments.weights)
+    assert isinstance(generator, PanoHead)
+    generator.requires_grad_(False)
+    if arguments.random:
+        save(arguments.random, random_heads(generator))
+    record = json.loads((arguments.data / "heads360.json").read_text(encoding="utf-8"))
+    scores, rows = [], []
+    for name, views in list(subjects(arguments.data))[arguments.first :][: arguments.subjects]:
+        began = time.process_time()
+        score, shown = judge(generator, torch.tensor(record["latents"][name]), views, arguments.steps)
+        scores.append({"subject": name, **score, "cpu_seconds": time.process_time() - began})
+        rows += shown if len(scores) <= arguments.shown else []
+        print(name, {key: round(value, 2) for key, value in score.items()}, flush=True)
+        if arguments.sheet and len(scores) == arguments.shown:
+            save(arguments.sheet, pair_up(rows, len(shown)))
+    means = {key: float(np.mean([score[key] for score in scores])) for key in scores[0] if key != "subject"}
+    print(f"{len(scores)} heads:", {key: round(value, 3) for key, value in means.items()})
+    if arguments.out:
+        with atomic_write(arguments.out) as temporary:
+            temporary.write_text(json.dumps({"mean": means, "subjects": scores}, indent=1), encoding="utf-8")
+
+
+def subjects(folder: Path) -> list[tuple[str, list[Item]]]:
+    """Items by subject."""
+    data, found = ImageFolder(folder), {}
+    for index in range(len(data)):
+        item = data[index]
+        found.setdefault(item.subject or item.id, []).append(item)
+    return list(found.items())
+
+
+def judge(
+    generator: PanoHead, latent: Tensor, views: list[Item], steps: int
+) -> tuple[dict[str, float], list[np.ndarray]]:
+    """Scores of a head, and its rows of pictures: truth, from its latent, fitted."""
+    images = torch.stack([item.image for item in views])
+    masks = torch.stack([item.mask for item in views if item.mask is not None])
+    cameras = Camera(torch.cat([item.camera.label for item in views]))
+    shown = [index for index, item in enumerate(views) if item.view in SHOWN_YAWS]
+    codes = {"latent": generator.mapping(latent[None], Camera.orbit())}
+    if steps:
+        codes["fitted"] = fit_jointly(generator, codes["latent"], cameras, images, steps=steps)
+    scores, rows = {}, [row_of(images[shown])]
+    for name, ws in codes.items():
+        made = views_of(generator, ws, cameras)
+        rows.append(row_of(made[shown]))
+        error = (made - images).square()
+        head = (error * masks).sum((1, 2, 3)) / (3 * masks.sum((1, 2, 3)))
+        scores |= {f"{name}_full": psnr(error.mean((1, 2, 3))), f"{name}_head": psnr(head)}
+    return scores, rows
+
+
+@torch.no_grad()
+def views_of(generator: PanoHead, ws: Tensor, cameras: Camera) -> Tensor:
+    """Renders [V, 3, S, S] of a code."""
+    planes = generator.planes(ws)
+    return torch.cat([generator.render(planes, ws, camera).image for camera in cameras]).clamp(-1, 1)
+
+
+def random_heads(generator: PanoHead, count: int = 12) -> np.ndarray:
+    """Heads of random z, two to a row."""
+    z = torch.randn(count, generator.spec.latents.z_dim, generator=torch.Generator().manual_seed(0))
+    cameras = Camera(torch.cat([Camera.orbit(float(np.radians(yaw))).label for yaw in (0, 45, 90, 180, 270, 315)]))
+    rows = [row_of(views_of(generator, generator.mapping(one[None], Camera.orbit()), cameras)) for one in z]
+    return pair_up(rows, 1)
+
+
+def psnr(error: Tensor) -> float:
+    """Mean PSNR in dB of images' squared errors."""
+    return float((10 * torch.log10(4 / error)).mean())
+
+
+def row_of(images: Tensor) -> np.ndarray:
+    """Images [V, 3, S, S] side by side, uint8."""
+    return ((torch.cat(list(images), dim=2) + 1) * 127.5).round().byte().permute(1, 2, 0).numpy()
+
+
+def pair_up(rows: list[np.ndarray], block: int) -> np.ndarray:
+    """Blocks of rows in two columns."""
+    blocks = [np.concatenate(rows[start : start + block]) for start in range(0, len(rows), block)]
+    half = (len(blocks) + 1) // 2
+    columns = [np.concatenate(part) for part in (blocks[:half], blocks[half : 2 * half]) if part]
+    height = max(column.shape[0] for column in columns)
+    padded = [np.pad(c, ((0, height - c.shape[0]), (0, 0), (0, 0)), constant_values=255) for c in columns]
+    return np.concatenate(padded, axis=1)
+
+
+def save(path: Path, picture: np.ndarray) -> None:
+    """Write a PNG."""
+    with atomic_write(path) as temporary:
+        Image.fromarray(picture).save(temporary, format="PNG")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,125 @@
+"""Can the tri-grid, the decoder and super-resolution of `panohead-mini` hold an eye? Free tri-grids for a few heads.
+
+Usage:
+    python benchmarks/representation_gate.py --sheet gate.png
+
+No mapping and no backbone: one tri-grid per head and one decoder for all, fitted through the training's own losses to
+the training's own rays. What comes out is the ceiling of everything that a backbone can learn. PSNR of images in
+[-1, 1] on views that were not fitted: of the whole picture, and in the boxes round eyes and mouth in front views.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from toolkit.camera import Camera
+from toolkit.files import atomic_write
+from toolkit.interfaces import ProceduralHeads
+from toolkit_plugins.panohead.training.evaluation import view
+from toolkit_plugins.panohead.training.job import MiniJob, make_job
+from toolkit_plugins.panohead.training.objective import patch_losses, ray_losses, total
+
+YAWS = (5, 30, 180)
+BOXES = {"eyes": (0, 1), "mouth": (3, 4)}
+"""Landmarks (of the five points) that a box is drawn round."""
+
+
+def main() -> None:
+    """Fit, print, draw."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--heads", type=int, default=4)
+    parser.add_argument("--steps", type=int, default=500)
+    parser.add_argument("--rate", type=float, default=0.08, help="of Adam")
+    parser.add_argument("--sheet", type=Path, help="picture: truth above, fitted below")
+    arguments = parser.parse_args()
+    heads = arguments.heads
+    overrides = [f"heads.heads={heads}", f"batch={heads}", f"patch_heads={heads}", "evaluation_heads=1"]
+    job = make_job(None, overrides, "cpu")
+    began = time.process_time()
+    planes = fit(job, heads, arguments.steps, arguments.rate)
+    seconds = time.process_time() - began
+    scores, rows = judge(job, planes)
+    print(f"{heads} heads, {arguments.steps} steps, {seconds:.0f} cpu-s:", scores)
+    if arguments.sheet:
+        with atomic_write(arguments.sheet) as temporary:
+            Image.fromarray(np.concatenate(rows)).save(temporary, format="PNG")
+
+
+def fit(job: MiniJob, heads: int, steps: int, rate: float) -> Tensor:
+    """Tri-grids [H, 3, C D, S, S] by Adam, the decoder and super-resolution with them."""
+    generator = job.generator
+    ws = neutral_ws(job, heads)
+    planes = torch.zeros(heads, *generator.spec.planes_shape).normal_(std=0.1).requires_grad_(True)
+    networks = [*generator.decoder.parameters(), *generator.superresolution.parameters()]
+    networks += [] if generator.torgb is None else list(generator.torgb.parameters())
+    optimiser = torch.optim.Adam([planes, *networks], lr=rate, betas=(0.9, 0.99))
+    random = np.random.default_rng(0)
+    for step in range(steps):
+        optimiser.param_groups[0]["lr"] = rate * (0.5 + 0.5 * math.cos(math.pi * step / steps))
+        source = torch.Generator().manual_seed(step)
+        rays, patches = job.ray_batch(np.arange(heads), random), job.patch_batch(np.arange(heads), random)
+        losses = ray_losses(generator, planes, ws, rays, job.settings.losses, source)
+        if step > steps // 4:
+            samples = job.settings.patch_samples
+            losses |= patch_losses(generator, planes, ws, patches, job.settings.losses, samples, source)
+        optimiser.zero_grad(set_to_none=True)
+        total(losses).backward()
+        optimiser.step()
+    return planes.detach()
+
+
+def neutral_ws(job: MiniJob, heads: int) -> Tensor:
+    """Styles that change nothing, for the layers that take some."""
+    latents = job.generator.spec.latents
+    return torch.zeros(heads, latents.num_ws, latents.w_dim)
+
+
+@torch.no_grad()
+def judge(job: MiniJob, planes: Tensor) -> tuple[dict[str, float], list[np.ndarray]]:
+    """Scores by region, and a row of pictures per head: truth and fit, view by view."""
+    generator, heads = job.generator, job.heads
+    errors: dict[str, list[float]] = {"whole": [], **{name: [] for name in BOXES}}
+    rows = []
+    for head, own in enumerate(planes):
+        latent, pictures = heads.latent("train", 0, head), []
+        for yaw in YAWS:
+            camera = Camera.orbit(math.radians(yaw))
+            truth = view(heads, latent, camera, generator.spec.image_size)[:3]
+            made = generator.render(own[None], neutral_ws(job, 1), camera).image[0].clamp(-1, 1)
+            wrong = (made - truth).square()
+            errors["whole"].append(psnr(wrong))
+            if abs(yaw) < 90:
+                for name, (top, left, bottom, right) in boxes(heads, latent, camera, truth.shape[-1]).items():
+                    errors[name].append(psnr(wrong[:, top:bottom, left:right]))
+            pictures += [truth, made]
+        rows.append(((torch.cat(pictures, dim=2) + 1) * 127.5).round().byte().permute(1, 2, 0).numpy())
+    return {name: round(float(np.mean(values)), 2) for name, values in errors.items()}, rows
+
+
+def boxes(heads: ProceduralHeads, latent: Tensor, camera: Camera, size: int) -> dict[str, tuple[int, int, int, int]]:
+    """Top, left, bottom, right in pixels of the boxes round eyes and mouth."""
+    points = camera.project(heads.landmarks(latent))[0] * size
+    found = {}
+    for name, numbers in BOXES.items():
+        some = points[list(numbers)]
+        (left, top), (right, bottom) = some.amin(0).tolist(), some.amax(0).tolist()
+        reach = 0.35 * (right - left) + 2
+        found[name] = (round(top - reach), round(left - reach), round(bottom + reach), round(right + reach))
+    return found
+
+
+def psnr(error: Tensor) -> float:
+    """PSNR in dB of a squared error, peak to peak 2."""
+    return float(10 * torch.log10(4 / error.mean()))
+
+
+if __name__ == "__main__":
+    main()
