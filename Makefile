@@ -3,14 +3,18 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 OUT ?= out
+HEADS ?= 100
+PRESET ?= fast
+BENCH := $(BIN)/toolkit bench --methods all --engine processes --workers 2 --threads 1
 
-.PHONY: help demo test test-all lint types weights bench clean
+.PHONY: help demo leaderboard reproduce test test-all lint types weights bench clean
 
 help:
-	@echo "make demo      install, then turn a photograph and a synthetic face into 3D heads (see $(OUT)/)"
+	@echo "make demo      install, then turn a photograph and a synthetic face into 3D heads (see $(OUT)/), then compare all methods"
 	@echo "make test      install, then run the tests"
 	@echo "make test-all  the slow tests too"
 	@echo "make weights   train every weights file that ships again, one after the other (hours; goes on where it was stopped)"
+	@echo "make reproduce the dual encoder's claims, measured (hours); REPRODUCE='--tables 3 4 5 --seeds 3' for its ablations"
 	@echo "make lint types bench clean"
 
 $(VENV)/.installed: pyproject.toml setup.py constraints.txt
@@ -23,6 +27,14 @@ $(VENV)/.installed: pyproject.toml setup.py constraints.txt
 demo: $(VENV)/.installed
 	@echo "== toolkit demo"
 	$(BIN)/toolkit demo --out $(OUT)
+	@echo "== toolkit bench: every method on four heads"
+	@$(BENCH) --limit 4 --preset fast --out $(OUT)/bench || test -f $(OUT)/bench/report.html
+	@echo "== done; look at $(OUT)/bench/report.html in a browser"
+
+leaderboard: $(VENV)/.installed
+	@echo "== leaderboard: every method on $(HEADS) heads (resumable; an hour or two on two cores)"
+	@$(BENCH) --limit $(HEADS) --preset $(PRESET) --out $(OUT)/leaderboard || test -f $(OUT)/leaderboard/results.json
+	$(BIN)/toolkit bench report $(OUT)/leaderboard --leaderboard docs/leaderboard.md
 
 test: $(VENV)/.installed
 	@echo "== tests"
@@ -54,6 +66,9 @@ $(RUNS)/dual-encoder/weights.safetensors: $(RUNS)/triplanenet/weights.safetensor
 
 $(RUNS)/%/weights.safetensors: | $(VENV)/.installed
 	$(BIN)/toolkit train $* $(if $(START),--set start=$(RUNS)/$(START)/weights.safetensors) --resume --threads 1 --out $(RUNS)/$*
+
+reproduce: $(VENV)/.installed
+	$(BIN)/python -m toolkit_plugins.dual_encoder.reproduction --out $(OUT)/reproduction $(REPRODUCE)
 
 bench: $(VENV)/.installed
 	@for benchmark in benchmarks/*.py; do echo "== $$benchmark"; $(BIN)/python $$benchmark; done

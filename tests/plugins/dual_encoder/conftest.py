@@ -8,12 +8,11 @@ from pathlib import Path
 import pytest
 import torch
 
+from toolkit.interfaces import Generator
 from toolkit.testing.spherical import SphericalGenerator
 
 sys.path.insert(0, str(Path(__file__).parent))
-from tiny_training import tiny_settings, write_photos
-
-from toolkit_plugins.dual_encoder.training.job import DualJob
+from tiny_training import export_two, write_photos
 
 
 @pytest.fixture(scope="session")
@@ -25,12 +24,17 @@ def photos(spherical: SphericalGenerator, tmp_path_factory: pytest.TempPathFacto
 @pytest.fixture(scope="session")
 def dual_file(spherical: SphericalGenerator, photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What an untrained dual encoder exports; its two encoders differ."""
-    job = DualJob(tiny_settings(photos), "cpu", spherical)
-    with torch.no_grad():
-        for parameter in job.average.module.parameters():
-            parameter.add_(
-                0.02 * torch.randn(parameter.shape, generator=torch.Generator().manual_seed(parameter.numel()))
-            )
-    path = tmp_path_factory.mktemp("weights") / "dual-encoder.safetensors"
-    job.export(path)
-    return path
+    return export_two(spherical, photos, tmp_path_factory.mktemp("weights") / "dual-encoder.safetensors")
+
+
+@pytest.fixture(scope="session")
+def tiny_panohead() -> Generator:
+    """A PanoHead with random weights, of another size and layout."""
+    loading = pytest.importorskip("toolkit_plugins.panohead.loading")
+    config = pytest.importorskip("toolkit_plugins.panohead.config").PanoHeadConfig(
+        z_dim=16, w_dim=24, image_size=32, raw_size=8, channel_base=256, channel_max=16, plane_size=16,
+        feature_channels=8, decoder_hidden=16, sr_widths=(8, 8), samples=12, importance_samples=12,
+    )  # fmt: skip
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        return loading.build(config).eval()

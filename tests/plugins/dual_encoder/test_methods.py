@@ -7,11 +7,13 @@ from typing import Any
 
 import pytest
 import torch
+from tiny_training import export_two, write_photos
 from torch import Tensor
 
 from toolkit.camera import Camera
 from toolkit.encoders import read_encoder
 from toolkit.errors import CapabilityError, ConfigError, PluginError, WeightsError
+from toolkit.interfaces import Generator
 from toolkit.inversion import Inversion
 from toolkit.registry import default_registry
 from toolkit.rendering.occlusion import occlusion_mask
@@ -36,6 +38,17 @@ def inverted(spherical: SphericalGenerator, file: Path, picture: Tensor, **optio
 @pytest.mark.parametrize("opened", [open_dual_encoder, open_encoder1, open_encoder2])
 def test_methods_keep_the_contract(spherical: SphericalGenerator, dual_file: Path, opened: Any):
     conformance.check_method(opened(spherical, dual_file, {}), spherical)
+
+
+def test_methods_keep_the_contract_on_a_tri_grid(tiny_panohead: Generator, tmp_path: Path):
+    photos = write_photos(tiny_panohead, tmp_path / "photos", heads=2)
+    file = export_two(tiny_panohead, photos, tmp_path / "dual-encoder.safetensors")
+    for opened, options in (
+        (open_dual_encoder, {}),
+        (open_dual_encoder, {"mask": {"per_slot": False, "free_space": 2}, "ws": {"background": "occluded"}}),
+        (open_encoder2, {}),
+    ):
+        conformance.check_method(opened(tiny_panohead, file, options), tiny_panohead)
 
 
 def test_visible_places_come_from_encoder_1_and_occluded_ones_from_encoder_2(

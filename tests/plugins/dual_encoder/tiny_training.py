@@ -69,3 +69,13 @@ def run(job: DualJob, steps: int | None = None, start: int = 0) -> list[dict[str
     return [
         dict(job.training_step(job.batch(step), step)) for step in range(start, job.steps if steps is None else steps)
     ]
+
+
+def export_two(generator: Generator, photos: Path, path: Path) -> Path:
+    """Write what an untrained dual encoder exports; its two encoders differ."""
+    job = DualJob(tiny_settings(photos), "cpu", generator)
+    with torch.no_grad():
+        for index, parameter in enumerate(job.average.module.parameters()):
+            parameter.add_(0.02 * torch.randn(parameter.shape, generator=torch.Generator().manual_seed(index)))
+    job.export(path)
+    return path

@@ -173,21 +173,24 @@ class DualJob(EncodingJob):
     def begin_from(self, file: EncoderFile) -> None:
         """Take networks from a dual encoder's file, or from any that holds an encoder: then every encoder begins there.
 
+        Out of a dual encoder's file encoder 2 takes encoder 1, unless `encoder2_from` is 'itself'.
+
         Raises:
             ConfigError: It holds none of the networks.
             WeightsError: They do not fit, or belong to another generator.
         """
         file.check_generator(self.generator.spec)
         taken = 0
+        follows = self.settings.encoder2_from == "encoder1"
         for name in self.encoders:
-            prefix = f"{name}." if file.kind == DUAL else ""
+            prefix = f"{ENCODER_1 if follows else name}." if file.kind == DUAL else ""
             for part, network in parts_of(self._encoder(name), prefix).items():
                 if file.part(part):
                     file.load_into(network, part)
                     taken += 1
         if not taken:
             raise ConfigError(f"start: {file.path} holds no encoder")
-        if self.adversary is not None and file.part(DISCRIMINATOR):
+        if self.adversary is not None and not follows and file.part(DISCRIMINATOR):
             file.load_into(self.adversary.discriminator, DISCRIMINATOR)
         with torch.no_grad():
             self.centre.copy_(file.centre)

@@ -77,7 +77,8 @@ class DualSettings(EncodingSettings):
     encoder1: EncoderStages = EncoderStages()
     encoder2: EncoderStages = EncoderStages()
     encoder2_from: Literal["encoder1", "itself"] = "encoder1"
-    """Where encoder 2 begins in `dual-encoder`: at the trained encoder 1, or at `start` (or random) like it."""
+    """Where encoder 2 begins: at the trained encoder 1 (of this run, or of a dual encoder's file as `start`), or at
+    its own counterpart in `start`, or at random."""
     adversary: AdversarySettings = AdversarySettings()
     evaluation_mask: MaskSettings = MaskSettings(resolution=64)
     """Of the stitched heads that are shown and scored while training."""

@@ -1,0 +1,164 @@
+"""The paper's claims about the dual encoder, judged by a run of `toolkit bench`; needs no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+Verdict = Literal["holds", "does not hold", "undecided", "not measured"]
+CLOSED, LOST = 0.8, 0.1
+"""Shares of encoder 1's gap that the dual encoder closes at least, and of encoder 2's that it loses at most."""
+ENCODER_1, ENCODER_2, DUAL = "encoder1", "encoder2", "dual-encoder"
+AROUND, INPUT, TRUTH = "fid360", "reconstruction", "gt360"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What a run says about one claim."""
+
+    claim: str
+    verdict: Verdict
+    numbers: str
+    """The numbers that decide, as text."""
+
+
+@dataclass(frozen=True)
+class Number:
+    """A row of a results file."""
+
+    value: float
+    low: float
+    high: float
+    lower_is_better: bool
+
+    def beats(self, other: Number) -> bool:
+        """Better, beyond both intervals."""
+        return self.high < other.low if self.lower_is_better else self.low > other.high
+
+    def __str__(self) -> str:
+        return f"{self.value:.4g} [{self.low:.4g}, {self.high:.4g}]"
+
+
+class Results:
+    """Rows and paired comparisons of a results file, by name."""
+
+    def __init__(self, results: Mapping[str, Any]) -> None:
+        """Index `results.json`."""
+        self._rows = {(row["protocol"], row["metric"], row["method"]): row for row in results["rows"]}
+        self._pairs = {
+            (pair["protocol"], pair["metric"], pair["first"], pair["second"]): pair
+            for pair in results.get("comparisons", [])
+        }
+
+    def number(self, protocol: str, metric: str, method: str) -> Number | None:
+        """A method's number, if it was measured."""
+        row = self._rows.get((protocol, metric, method))
+        if row is None or row["value"] is None or row["low"] is None:
+            return None
+        return Number(row["value"], row["low"], row["high"], row["direction"] == "lower")
+
+    def is_better(self, protocol: str, metric: str, method: str, other: str) -> bool | None:
+        """Whether a method is better beyond chance: paired where there are pairs, else by intervals that do not meet.
+
+        Returns:
+            None where the interval holds no difference, or one of the two was not measured.
+        """
+        mine, theirs = self.number(protocol, metric, method), self.number(protocol, metric, other)
+        if mine is None or theirs is None:
+            return None
+        for first, second, sign in ((method, other, 1), (other, method, -1)):
+            pair = self._pairs.get((protocol, metric, first, second))
+            if pair is not None:
+                low, high = sorted((sign * pair["low"], sign * pair["high"]))
+                if low <= 0 <= high:
+                    return None
+                return high < 0 if mine.lower_is_better else low > 0
+        return True if mine.beats(theirs) else False if theirs.beats(mine) else None
+
+    def told(self, protocol: str, metric: str, methods: Sequence[str]) -> str:
+        """The methods' numbers as text."""
+        named = ((method, self.number(protocol, metric, method)) for method in methods)
+        return f"{protocol} {metric}: " + ", ".join(f"{method} {number or 'not measured'}" for method, number in named)
+
+
+def judge(results: Mapping[str, Any]) -> list[Finding]:
+    """The claims about encoder 1, encoder 2 and both together."""
+    found = Results(results)
+    ahead = [(INPUT, "lpips-e"), (INPUT, "id-e"), (INPUT, "l2")]
+    behind = [(AROUND, "fid-e"), (AROUND, "fid-e@back")]
+    return [
+        _both_ways(found, "1. Encoder 1 is the best at the input view", ENCODER_1, ENCODER_2, ahead),
+        _both_ways(found, "2. Encoder 2 is the better one all around", ENCODER_2, ENCODER_1, behind),
+        _both_ways(
+            found, "   what exact ground truth says of the occluded part", ENCODER_2, ENCODER_1,
+            [(TRUTH, "lpips-e@occluded"), (TRUTH, "l2@occluded")],
+        ),
+        _share(found, f"3. The dual encoder closes {CLOSED:.0%} of encoder 1's gap all around", AROUND, "fid-e", True),
+        _share(found, f"3. It loses {LOST:.0%} of encoder 2's gap at most at the input view (LPIPS-e)", INPUT,
+               "lpips-e", False),
+        _share(found, f"3. It loses {LOST:.0%} of encoder 2's gap at most at the input view (ID-e)", INPUT, "id-e",
+               False),
+    ]  # fmt: skip
+
+
+def judge_discriminators(results: Mapping[str, Mapping[str, Any]]) -> list[Finding]:
+    """The claim of Table 3, from one run each for encoder 2 trained with another discriminator.
+
+    Args:
+        results: By 'none', 'images', 'planes' and 'occlusion'.
+    """
+    findings = []
+    for claim, first, second in (
+        ("4. Judging planes beats judging images, all around", "occlusion", "images"),
+        ("4. Judging what is hidden only beats judging everything, all around", "occlusion", "planes"),
+        ("4. Judging what is hidden only beats judging everything, at the input view", "occlusion", "planes"),
+    ):
+        protocol, metric = (INPUT, "lpips-e") if claim.endswith("view") else (AROUND, "fid-e")
+        numbers = {
+            name: Results(results[name]).number(protocol, metric, ENCODER_2) if name in results else None
+            for name in (first, second)
+        }
+        told = f"{protocol} {metric}: " + ", ".join(
+            f"{name} {value or 'not measured'}" for name, value in numbers.items()
+        )
+        mine, other = numbers[first], numbers[second]
+        verdict: Verdict = "not measured"
+        if mine is not None and other is not None:
+            verdict = "holds" if mine.beats(other) else "does not hold" if other.beats(mine) else "undecided"
+        findings.append(Finding(claim, verdict, told))
+    return findings
+
+
+def _both_ways(found: Results, claim: str, better: str, worse: str, metrics: Sequence[tuple[str, str]]) -> Finding:
+    told = "; ".join(found.told(protocol, metric, (better, worse)) for protocol, metric in metrics)
+    measured = [(p, m) for p, m in metrics if found.number(p, m, better) and found.number(p, m, worse)]
+    says = [found.is_better(protocol, metric, better, worse) for protocol, metric in measured]
+    verdict: Verdict = "undecided"
+    if not says:
+        verdict = "not measured"
+    elif all(says):
+        verdict = "holds"
+    elif any(said is False for said in says):
+        verdict = "does not hold"
+    return Finding(claim, verdict, told)
+
+
+def _share(found: Results, claim: str, protocol: str, metric: str, closing: bool) -> Finding:
+    told = found.told(protocol, metric, (ENCODER_1, DUAL, ENCODER_2))
+    one, dual, two = (found.number(protocol, metric, name) for name in (ENCODER_1, DUAL, ENCODER_2))
+    if one is None or dual is None or two is None:
+        return Finding(claim, "not measured", told)
+    better, worse = (ENCODER_2, ENCODER_1) if closing else (ENCODER_1, ENCODER_2)
+    if found.is_better(protocol, metric, better, worse) is not True:
+        return Finding(claim, "undecided", f"{told}; {better} is not better than {worse} beyond the intervals")
+    share = (one.value - dual.value) / (one.value - two.value)
+    holds = share >= CLOSED if closing else share <= LOST
+    return Finding(claim, "holds" if holds else "does not hold", f"{told}; share {share:.0%}")
+
+
+def as_markdown(findings: Sequence[Finding]) -> str:
+    """A table of the findings."""
+    lines = ["| claim | verdict | numbers |", "| --- | --- | --- |"]
+    lines += [f"| {each.claim.strip()} | {each.verdict} | {each.numbers} |" for each in findings]
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,163 @@
+"""The paper's claims and ablations, measured again in the embedded world by one command (hours).
+
+python -m toolkit_plugins.dual_encoder.reproduction --out out/reproduction
+python -m toolkit_plugins.dual_encoder.reproduction --out out/reproduction --tables 3 --seeds 3
+
+Nothing but `toolkit train` and `toolkit bench`, in an order; every part goes on where it was stopped. The findings are
+written to claims.md: the claims with verdicts and numbers, and a line per variant of each ablation.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.resources
+import json
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from toolkit.files import atomic_write
+from toolkit_plugins.dual_encoder.claims import Results, as_markdown, judge, judge_discriminators
+
+METHODS = ("encoder1", "encoder2", "dual-encoder", "psp", "triplanenet", "goae")
+SCORES = (("reconstruction", "lpips-e"), ("reconstruction", "id-e"), ("fid360", "fid-e"))
+"""LPIPS, ID and FID, as the paper's ablations give them."""
+NETWORKS = {"psp": None, "triplanenet": "psp", "dual-encoder": "triplanenet"}
+"""What is trained where nothing ships, and what it begins at."""
+WEIGHTS = "weights.safetensors"
+
+
+class Variant(NamedTuple):
+    """A row of an ablation."""
+
+    config: str
+    trainable: str
+    key: str
+    """Short name among the table's rows."""
+
+
+TABLES = {
+    3: (
+        Variant("table3-no-discriminator", "encoder2", "none"),
+        Variant("table3-image-discriminator", "encoder2", "images"),
+        Variant("table3-planes-without-occlusion", "encoder2", "planes"),
+        Variant("table3-planes-with-occlusion", "encoder2", "occlusion"),
+    ),
+    4: (
+        Variant("table4-real-z", "encoder1", "real z"),
+        Variant("table4-real-zplus", "encoder1", "real z+"),
+        Variant("table4-real-wplus", "encoder1", "real w+"),
+        Variant("table4-synthetic-wplus", "encoder1", "z+ generations w+"),
+        Variant("table4-mixed-wplus", "encoder1", "both w+"),
+    ),
+    5: (
+        Variant("table5-encoder1", "encoder1", "encoder 1"),
+        Variant("table5-encoder2", "encoder2", "encoder 2"),
+        Variant("table5-dual", "dual-encoder", "dual"),
+    ),
+}
+"""The paper's ablations, by number."""
+
+
+def main() -> None:
+    """Train what is missing, compare, judge, write claims.md."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--out", type=Path, default=Path("out/reproduction"))
+    parser.add_argument("--limit", type=int, default=500, help="heads of the 360-degree FID and the input view")
+    parser.add_argument("--truth-limit", type=int, default=24, help="subjects of the exact ground truth")
+    parser.add_argument("--train", action="store_true", help="train the networks although some ship")
+    parser.add_argument("--tables", type=int, nargs="*", default=[], choices=sorted(TABLES), help="ablations, too")
+    parser.add_argument("--seeds", type=int, default=1, help="trainings of every ablation's row")
+    parser.add_argument("--set", dest="settings", action="append", default=[], help="a setting of every training")
+    arguments = parser.parse_args()
+    out: Path = arguments.out
+    out.mkdir(parents=True, exist_ok=True)
+    weights = _weights(out, arguments.train, arguments.settings)
+    names = ",".join(METHODS)
+    for folder, protocols, limit in (
+        ("views", "reconstruction,fid360", arguments.limit),
+        ("truth", "gt360,speed", arguments.truth_limit),
+    ):
+        _bench(out / folder, names, protocols, limit, [f"{name}={file}" for name, file in weights.items()])
+    found = _joined(out / "views", out / "truth")
+    text = "# The dual encoder's claims, measured\n\n" + as_markdown(judge(found))
+    for table in arguments.tables:
+        text += ablation(out, table, arguments.seeds, arguments.limit, weights, arguments.settings)
+    with atomic_write(out / "claims.md") as path:
+        path.write_text(text, encoding="utf-8")
+    print(text)
+
+
+def ablation(out: Path, table: int, seeds: int, limit: int, weights: dict[str, Path], settings: Sequence[str]) -> str:
+    """Train and compare the rows of one of the paper's tables; what was found, as text."""
+    text, first_seed = f"\n## The paper's Table {table}\n\n", {}
+    text += "| variant | seed | " + " | ".join(f"{metric} ({protocol})" for protocol, metric in SCORES) + " |\n"
+    text += "| --- " * (2 + len(SCORES)) + "|\n"
+    for variant in TABLES[table]:
+        for seed in range(seeds):
+            run = out / f"table{table}" / f"{variant.config}-{seed}"
+            start = [f"start={weights['dual-encoder']}"] if table == 3 and "dual-encoder" in weights else []
+            _train(
+                run / "training", variant.trainable, [f"seed={seed}", *start, *settings], f"ablations/{variant.config}"
+            )
+            file = run / "training" / WEIGHTS
+            _bench(run / "bench", variant.trainable, "reconstruction,fid360", limit, [f"{variant.trainable}={file}"])
+            results = _joined(run / "bench")
+            if seed == 0:
+                first_seed[variant.key] = results
+            numbers = [Results(results).number(*score, variant.trainable) for score in SCORES]
+            told = " | ".join(str(number or "not measured") for number in numbers)
+            text += f"| {variant.key} | {seed} | {told} |\n"
+    if table == 3:
+        text += "\n" + as_markdown(judge_discriminators(first_seed))
+    return text
+
+
+def _weights(out: Path, train: bool, settings: Sequence[str]) -> dict[str, Path]:
+    """Checkpoints by method: of what ships none are named, all others are trained."""
+    shipped = importlib.resources.files("toolkit_plugins.dual_encoder") / "weights" / "dual-encoder.safetensors"
+    if not train and shipped.is_file():
+        return {"dual-encoder": Path(str(shipped))}
+    made: dict[str, Path] = {}
+    for name, start in NETWORKS.items():
+        begin = [] if start is None else [f"start={made[start]}"]
+        _train(out / "training" / name, name, [*begin, *settings])
+        made[name] = out / "training" / name / WEIGHTS
+    return made | dict.fromkeys(("encoder1", "encoder2"), made["dual-encoder"])
+
+
+def _train(folder: Path, name: str, settings: Sequence[str], config: str | None = None) -> None:
+    if (folder / WEIGHTS).is_file():
+        return
+    chosen = [] if config is None else ["--config", config]
+    options = [part for each in settings for part in ("--set", each)]
+    _toolkit("train", name, *chosen, *options, "--resume", "--out", str(folder))
+
+
+def _bench(folder: Path, methods: str, protocols: str, limit: int, weights: Sequence[str]) -> None:
+    files = [part for each in weights for part in ("--method-weights", each)]
+    _toolkit(
+        "bench", "--methods", methods, "--protocol", protocols, "--limit", str(limit), *files, "--out", str(folder),
+        allowed=(0, 1),
+    )  # fmt: skip
+
+
+def _toolkit(*arguments: str, allowed: Sequence[int] = (0,)) -> None:
+    """Run a command of the toolkit; what it says goes to the terminal."""
+    call = [sys.executable, "-c", "from toolkit.cli.main import main; main()", *arguments]
+    print("toolkit " + " ".join(arguments), file=sys.stderr, flush=True)
+    code = subprocess.run(call, stdout=subprocess.DEVNULL, check=False).returncode
+    if code not in allowed:
+        sys.exit(code)
+
+
+def _joined(*folders: Path) -> dict[str, Any]:
+    """Rows and comparisons of several runs."""
+    runs = [json.loads((folder / "results.json").read_text(encoding="utf-8")) for folder in folders]
+    return {name: [entry for run in runs for entry in run.get(name, [])] for name in ("rows", "comparisons")}
+
+
+if __name__ == "__main__":
+    main()

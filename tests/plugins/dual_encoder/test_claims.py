@@ -1,0 +1,66 @@
+"""Verdicts about the paper's claims, on made-up results."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from toolkit_plugins.dual_encoder.claims import as_markdown, judge, judge_discriminators
+
+
+def row(protocol: str, metric: str, method: str, value: float, spread: float = 0.01) -> dict[str, Any]:
+    return {
+        "protocol": protocol, "metric": metric, "method": method, "value": value, "low": value - spread,
+        "high": value + spread, "direction": "higher" if metric.startswith("id") else "lower",
+    }  # fmt: skip
+
+
+def results(fid: tuple[float, float, float], lpips: tuple[float, float, float], **more: Any) -> dict[str, Any]:
+    names = ("encoder1", "dual-encoder", "encoder2")
+    rows = [row("fid360", "fid-e", name, value, 1.0) for name, value in zip(names, fid, strict=True)]
+    rows += [row("reconstruction", "lpips-e", name, value) for name, value in zip(names, lpips, strict=True)]
+    return {"rows": rows, **more}
+
+
+def verdicts(found: dict[str, Any]) -> list[str]:
+    return [finding.verdict for finding in judge(found)]
+
+
+def test_the_paper_s_own_picture_holds():
+    found = results((89.5, 65.4, 64.0), (0.10, 0.102, 0.14))
+    assert verdicts(found) == ["holds", "holds", "not measured", "holds", "holds", "not measured"]
+    assert "share 95%" in judge(found)[3].numbers
+
+
+def test_too_little_closed_or_too_much_lost_does_not_hold():
+    assert verdicts(results((90, 75, 60), (0.10, 0.12, 0.14)))[3:5] == ["does not hold", "does not hold"]
+
+
+def test_a_claim_counts_only_where_the_encoders_differ():
+    found = results((64.5, 64.2, 64.0), (0.10, 0.10, 0.105))
+    assert verdicts(found)[:5] == ["undecided", "undecided", "not measured", "undecided", "undecided"]
+    swapped = results((60.0, 62.0, 70.0), (0.2, 0.15, 0.1))
+    assert verdicts(swapped)[:2] == ["does not hold", "does not hold"]
+
+
+def test_pairs_decide_where_there_are_pairs():
+    found = results((90, 65, 64), (0.100, 0.101, 0.110))
+    assert verdicts(found)[0] == "undecided"
+    pair = {"protocol": "reconstruction", "metric": "lpips-e", "first": "encoder2", "second": "encoder1",
+            "low": 0.008, "high": 0.012}  # fmt: skip
+    assert verdicts({**found, "comparisons": [pair]})[0] == "holds"
+
+
+def test_discriminators_are_compared_across_runs():
+    runs = {
+        name: {
+            "rows": [row("fid360", "fid-e", "encoder2", value, 1.0), row("reconstruction", "lpips-e", "encoder2", 0.1)]
+        }
+        for name, value in (("occlusion", 60.0), ("images", 70.0), ("planes", 60.5))
+    }
+    assert [finding.verdict for finding in judge_discriminators(runs)] == ["holds", "undecided", "undecided"]
+    assert [finding.verdict for finding in judge_discriminators({})] == ["not measured"] * 3
+
+
+def test_findings_make_a_table():
+    text = as_markdown(judge(results((89.5, 65.4, 64.0), (0.10, 0.102, 0.14))))
+    assert text.count("\n") == 8 and "| holds |" in text

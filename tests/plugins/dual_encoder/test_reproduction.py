@@ -1,0 +1,85 @@
+"""The order of commands that `make reproduce` runs, without running them."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from toolkit.configuration import config_path, load_config
+from toolkit_plugins.dual_encoder import reproduction
+from toolkit_plugins.dual_encoder.training.settings import DualSettings
+
+
+@pytest.fixture
+def calls(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[tuple[str, ...]]:
+    made: list[tuple[str, ...]] = []
+
+    def pretend(*arguments: str, **_: Any) -> None:
+        made.append(arguments)
+        out = Path(arguments[arguments.index("--out") + 1])
+        out.mkdir(parents=True, exist_ok=True)
+        (out / "weights.safetensors").touch()
+        (out / "results.json").write_text(json.dumps({"rows": []}))
+
+    monkeypatch.setattr(reproduction, "_toolkit", pretend)
+    return made
+
+
+def run(monkeypatch: pytest.MonkeyPatch, out: Path, *arguments: str) -> str:
+    monkeypatch.setattr(sys, "argv", ["reproduction", "--out", str(out), *arguments])
+    reproduction.main()
+    return (out / "claims.md").read_text()
+
+
+def test_networks_are_trained_in_order_then_compared(
+    calls: list[tuple[str, ...]], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
+    text = run(monkeypatch, tmp_path, "--train", "--limit", "3")
+    assert [call[:2] for call in calls[:3]] == [("train", name) for name in ("psp", "triplanenet", "dual-encoder")]
+    assert f"start={tmp_path / 'training' / 'psp' / 'weights.safetensors'}" in calls[1]
+    assert [call[0] for call in calls[3:]] == ["bench", "bench"]
+    assert "encoder1,encoder2,dual-encoder,psp,triplanenet,goae" in calls[3]
+    assert text.count("not measured") >= 6
+    done = len(calls)
+    run(monkeypatch, tmp_path, "--train", "--limit", "3")
+    assert [call[0] for call in calls[done:]] == ["bench", "bench"]  # nothing is trained twice
+
+
+def test_every_row_of_an_ablation_is_trained_with_every_seed(
+    calls: list[tuple[str, ...]], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
+    text = run(monkeypatch, tmp_path, "--train", "--tables", "3", "--seeds", "2")
+    trained = [call for call in calls if call[:2] == ("train", "encoder2")]
+    assert len(trained) == 8 and {call[3] for call in trained} == {
+        f"ablations/{variant.config}" for variant in reproduction.TABLES[3]
+    }
+    assert all(any(part.startswith("start=") for part in call) for call in trained)
+    assert "| occlusion | 1 |" in text and "4. Judging planes beats judging images" in text
+
+
+@pytest.mark.parametrize("variant", [each for table in reproduction.TABLES.values() for each in table])
+@pytest.mark.parametrize("base", ["training/dual-encoder", "training/dual-encoder-panohead"])
+def test_the_ablations_are_configurations_of_both_worlds(variant: reproduction.Variant, base: str):
+    settings = load_config(DualSettings, config_path(f"ablations/{variant.config}"), [f"base={base}"])
+    plain = load_config(DualSettings, config_path(base))
+    assert settings.generator == plain.generator
+    assert settings.encoder2.joint == plain.encoder2.joint
+    if "table5" not in variant.config and not variant.config.endswith(("with-occlusion", "real-wplus")):
+        assert settings != plain
+
+
+def test_the_full_scale_configuration_is_the_paper_s():
+    settings = load_config(DualSettings, config_path("training/dual-encoder-panohead"))
+    for encoder in (settings.encoder1, settings.encoder2):
+        joint = encoder.joint
+        assert (joint.steps, joint.batch, joint.rate, joint.optimiser) == (500_000, 3, 1e-4, "ranger")
+        assert (joint.images.perceptual, joint.images.l2, joint.images.identity) == (0.8, 1.0, 0.5)
+    adversary = settings.adversary
+    assert (adversary.weight, adversary.discriminator_weight, adversary.r1_weight, adversary.r1_interval) == (
+        0.001, 0.5, 10, 16,
+    )  # fmt: skip
+    assert (adversary.width, adversary.stride, adversary.pool, adversary.real) == (64, 1, 1, "z+")
