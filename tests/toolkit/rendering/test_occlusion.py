@@ -12,10 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
+from toolkit import load_generator
 from toolkit.camera import Camera
 from toolkit.errors import CapabilityError, InputError
 from toolkit.interfaces import March
 from toolkit.rendering.occlusion import is_visible, occlusion_mask, seen_points
+from toolkit.rendering.views import around
 from toolkit.testing import spherical_maps
 from toolkit.testing.spherical import BareSphericalGenerator, SphericalGenerator
 
@@ -212,6 +214,21 @@ def test_spherical_masks_agree_with_what_reading_depends_on(spherical: Spherical
     closed = 1 - occlusion_mask(spherical, planes, camera, 96)[0]
     assert float((closed == fine).float().mean()) >= 0.99
     assert 0.05 < float(fine.mean()) < 0.7
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["panohead-mini", "spherical"])
+@pytest.mark.parametrize("yaw", [0.0, 1.1, 2.6])
+def test_masks_agree_with_what_a_much_finer_view_sees(name: str, yaw: float, spherical: SphericalGenerator):
+    generator = spherical if name == "spherical" else load_generator(name)
+    camera = around(generator.spec, torch.tensor([yaw]))
+    z = torch.randn(1, generator.spec.latents.z_dim, generator=torch.Generator().manual_seed(4))
+    with torch.no_grad():
+        planes = generator.planes(generator.mapping(z, generator.spec.front_camera))
+    seen = seen_points(generator, planes, camera, 512)
+    fine = generator.footprint(seen.points, seen.weights) > 0  # type: ignore[attr-defined]
+    visible = occlusion_mask(generator, planes, camera) < 0.5
+    assert float((visible == fine).float().mean()) >= 0.99
 
 
 def read_entries(generator: SphericalGenerator, planes: Tensor, camera: Camera, resolution: int) -> Tensor:
