@@ -7,7 +7,8 @@ from toolkit.bench.inversions import CellError, Contender
 from toolkit.bench.protocol import BenchProtocol, open_protocol, open_protocols, protocol_names
 from toolkit.bench.report import as_tables, write_report
 from toolkit.bench.results import read_results
-from toolkit.bench.runner import BenchRequest, run_bench, run_suite
+from toolkit.bench.runner import run_bench, run_suite
+from toolkit.bench.work import BenchRequest
 
 __all__ = [
     "BenchProtocol",

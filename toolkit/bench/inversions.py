@@ -62,11 +62,15 @@ class HeadSource(Protocol):
 class Inversions:
     """The inversions below a run's folder and the record of how each went."""
 
-    def __init__(self, folder: Path, generator: Generator, seed: int, retry_failed: bool = False) -> None:
+    def __init__(
+        self, folder: Path, generator: Generator, seed: int, retry_failed: bool = False, writes: bool = True
+    ) -> None:
+        """Open the folder (`writes`: see `Store`)."""
         self._folder, self.generator, self._seed, self._retry = folder, generator, seed, retry_failed
         self.frames = Frames(folder.parent / "frames")
-        self._store = Store(folder / "inversions.jsonl")
+        self.store = Store(folder / "inversions.jsonl", writes)
         self._warm: set[str] = set()
+        self._last: tuple[str, InvertedHead] | None = None
 
     def get(self, contender: Contender, item: Item) -> Inversion:
         """The inversion of an item: from the disk, or made now.
@@ -76,7 +80,7 @@ class Inversions:
             OutputError: The folder cannot be written.
         """
         key = self.key(contender, item)
-        known = self._store.get(key)
+        known = self.store.get(key)
         if known is not None and known["error"] is not None and not self._retry:
             raise CellError("invert", known["error"])
         if known is not None and known["error"] is None:
@@ -88,11 +92,14 @@ class Inversions:
         """The head that a method makes of an item, or made elsewhere; raises as `get` does."""
         if isinstance(contender.method, HeadSource):
             return contender.method.head(item)
-        return InvertedHead(self.get(contender, item), self.generator)
+        key = self.key(contender, item)
+        if self._last is None or self._last[0] != key:
+            self._last = (key, InvertedHead(self.get(contender, item), self.generator))
+        return self._last[1]
 
     def record(self, contender: Contender, item: Item) -> Record | None:
         """How the inversion of an item went: seconds, peak memory, whether the method was warm."""
-        return self._store.get(self.key(contender, item))
+        return self.store.get(self.key(contender, item))
 
     def key(self, contender: Contender, item: Item) -> str:
         """Identity of an inversion: method, its settings, generator, picture, camera, seed (not the picture's name)."""
@@ -119,10 +126,10 @@ class Inversions:
                 raise
             except Exception as error:  # whatever a method raises costs its own cell only
                 message = f"{type(error).__name__}: {error}".splitlines()[0]
-                self._store.append(key, {**facts, "error": message})
+                self.store.append(key, {**facts, "error": message})
                 raise CellError("invert", message) from error
         self._warm.add(contender.name)
-        self._store.append(key, {**facts, "error": None, "seconds": effort.seconds, "peak_memory": effort.peak_mib})
+        self.store.append(key, {**facts, "error": None, "seconds": effort.seconds, "peak_memory": effort.peak_mib})
         return Inversion.load(self._folder / name)
 
 

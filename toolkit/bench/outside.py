@@ -77,9 +77,7 @@ class OutsideHead:
         return Views(torch.cat([self._view(label) for label in cameras.label]))
 
     def _view(self, label: Tensor) -> Tensor:
-        name, miss = min(
-            ((name, _degrees(label, other)) for name, other in self._renders), key=lambda each: each[1]
-        )
+        name, miss = min(((name, _degrees(label, other)) for name, other in self._renders), key=lambda each: each[1])
         if miss > TOLERANCE:
             yaw = math.degrees(float(Camera.from_label(label[None]).angles().yaw[0]))
             raise CellError("invert", f"no render within {TOLERANCE:g} degrees of the camera at yaw {yaw:.1f}")

@@ -47,7 +47,8 @@ def duration(seconds: float) -> str:
     return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
 
 
-def sentence(left: dict[str, float], cells: int) -> str:
-    """The forecast in one line."""
+def sentence(left: dict[str, float], cells: int, width: int = 1) -> str:
+    """The forecast in one line, for `width` cells at once."""
+    left = {method: seconds / width for method, seconds in left.items()}
     parts = ", ".join(f"{method} {duration(seconds)}" for method, seconds in left.items())
     return f"{cells} cells to do, about {duration(sum(left.values()))}: {parts}"

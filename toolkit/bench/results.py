@@ -22,7 +22,7 @@ from toolkit.metrics.images import COMPARED_AT
 from toolkit.rendering.views import device_of
 
 if TYPE_CHECKING:
-    from toolkit.bench.runner import BenchRequest, Task
+    from toolkit.bench.work import BenchRequest, Task
     from toolkit.interfaces import Generator
 
 FORMAT, SCHEMA_VERSION = "toolkit-bench", 2

@@ -1,93 +1,36 @@
-"""Running a comparison: every method on every cell of every protocol, each result kept as soon as it is known."""
+"""Running a comparison: protocols on data, every method on every cell, results and report written at the end."""
 
 from __future__ import annotations
 
-import hashlib
 import json
-import time
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from toolkit.bench.data import effective_limit, open_data
 from toolkit.bench.features import distribution_names
 from toolkit.bench.fid360 import Fid360
 from toolkit.bench.gallery import complete_frames
 from toolkit.bench.gt360 import GroundTruth360
-from toolkit.bench.inversions import CellError, Contender, Inversions
+from toolkit.bench.inversions import Contender, Inversions
 from toolkit.bench.multiview import MultiView
 from toolkit.bench.outside import wanted_renders
-from toolkit.bench.plan import Rates, sentence
-from toolkit.bench.protocol import BenchProtocol
 from toolkit.bench.reconstruction import Reconstruction
 from toolkit.bench.results import part_of, write_results
-from toolkit.bench.rows import Cell, Frame
+from toolkit.bench.rows import Frame
+from toolkit.bench.schedule import Engine, LocalEngine, Progress, Say, Schedule
 from toolkit.bench.scoring import OpenMetrics, open_metrics
 from toolkit.bench.speed import Speed
-from toolkit.bench.store import Record, Store, key_of
+from toolkit.bench.store import Record, Store
+from toolkit.bench.work import BenchRequest, Task, Work
 from toolkit.data import ImageFolder
-from toolkit.errors import InputError, Interrupted, OutputError
+from toolkit.errors import InputError
 from toolkit.files import atomic_write, check_folder_place
-from toolkit.training.stop_signals import StopSignals
 
 if TYPE_CHECKING:
     from toolkit.interfaces import Generator
 
 CELLS_FILE, WANTED_FILE = "cells.jsonl", "wanted.json"
-
-
-class Task(Protocol):
-    """A protocol at work: its cells, what is measured in one, and the rows over all."""
-
-    cells: list[Cell]
-    metrics: OpenMetrics
-
-    def measure(self, contender: Contender, cell: Cell, inversions: Inversions, generator: Generator) -> list[Record]:
-        """Work on one cell; raises CellError where that fails."""
-        ...
-
-    def holds(self, record: Record) -> bool:
-        """Whether a record needs no repetition: all was read, and the files that it refers to are still there."""
-        ...
-
-    def rows(self, frame: Frame, records: dict[str, list[Record]]) -> tuple[list[Record], list[Record]]:
-        """Rows and curves from the records of each method's cells."""
-        ...
-
-
-class Progress(Protocol):
-    """Hears how the run goes on."""
-
-    def note(self, text: str) -> None:
-        """Something begins that takes a while, or is worth knowing."""
-        ...
-
-    def step(self, method: str, done: int, total: int, cell: str, error: str | None) -> None:
-        """A method's cell is done (or was before); `done` and `total` are the method's."""
-        ...
-
-
-@dataclass(frozen=True)
-class BenchRequest:
-    """What is to be compared, on what, how."""
-
-    protocol: BenchProtocol
-    data: str
-    out: Path
-    limit: int | None = None
-    backend: str = "auto"
-    domain: str = "wild"
-    retry_failed: bool = False
-    broken_methods: dict[str, str] = field(default_factory=dict)
-    """Methods that were asked for and could not be built, with the reason: listed, not run."""
-    command: str = ""
-    """How to get these results again, for the report."""
-
-    @property
-    def data_name(self) -> str:
-        """What results call the data set: its folder's name, or its own and the domain."""
-        return Path(self.data).resolve().stem if Path(self.data).exists() else f"{self.data}-{self.domain}"
 
 
 def run_bench(
@@ -102,6 +45,7 @@ def run_suite(
     generator: Generator,
     contenders: Sequence[Contender],
     progress: Progress | None = None,
+    engine: Engine | None = None,
 ) -> dict[str, Any]:
     """Run, or go on with, a comparison by several protocols and write results, tables and report into its folder.
 
@@ -112,6 +56,7 @@ def run_suite(
         generator: What all methods invert into.
         contenders: The methods.
         progress: Hears of every cell.
+        engine: Where cells are worked on; None: in this process.
 
     Returns:
         What results.json holds.
@@ -124,9 +69,9 @@ def run_suite(
     first = requests[0]
     check_folder_place(first.out)
     say = progress.note if progress is not None else lambda text: None
-    works, left_out = _open_works(requests, generator, say)
+    works, left_out = open_works(requests, generator, say)
     _write_wanted(first.out, works)
-    records = _run_all(works, contenders, progress, say)
+    records = Schedule(works, contenders, progress, say).run(engine or LocalEngine())
     parts = []
     for work in works:
         mine = records[work.protocol.title]
@@ -137,60 +82,20 @@ def run_suite(
     return write_results(first, generator, parts, heads, left_out)
 
 
-@dataclass(frozen=True)
-class Work:
-    """A protocol of this run with everything that it needs."""
+def open_works(
+    requests: Sequence[BenchRequest], generator: Generator, say: Say, writes: bool = True
+) -> tuple[list[Work], list[Record]]:
+    """The protocols that can be run, and why the others cannot; a single one that cannot is an error.
 
-    request: BenchRequest
-    generator: Generator
-    task: Task
-    data: ImageFolder
-    store: Store
-    inversions: Inversions
+    Args:
+        requests: One per protocol.
+        generator: What methods invert into.
+        say: Hears of what takes a while.
+        writes: Whether this process writes records down (a worker leaves that to the one that asked it).
 
-    @property
-    def protocol(self) -> BenchProtocol:
-        """What is measured."""
-        return self.request.protocol
-
-    def key(self, contender: Contender, cell: Cell) -> str:
-        """Identity of a piece of work, over everything that decides its result but the pictures' pixels."""
-        protocol, task = self.protocol, self.task
-        count = len(task.cells) if protocol.kind == "fid360" else 0  # yaws follow from the number of pictures
-        seen = [[self.data.names[index], self.data.labels[index].tolist()] for index in cell.uses]
-        pictures = hashlib.sha256(json.dumps(seen).encode()).hexdigest()
-        return key_of(contender.identity, self.generator.spec.fingerprint, protocol.title, protocol.digest,
-                      sorted(task.metrics.samples), cell.id, pictures, count)  # fmt: skip
-
-    def known(self, contender: Contender, cell: Cell) -> Record | None:
-        """The record of a cell, unless it has to be made again.
-
-        Failures are repeated where asked to, and always where only reading failed.
-        """
-        found = self.store.get(self.key(contender, cell))
-        if found is None or found["error"] is None:
-            return found if found is not None and self.task.holds(found) else None
-        return None if self.request.retry_failed or found["stage"] == "read" else found
-
-    def make(self, contender: Contender, cell: Cell) -> Record:
-        """Work on a cell and write its record down."""
-        facts: Record = {"protocol": self.protocol.title, "method": contender.name, "item": cell.id}
-        started = time.perf_counter()
-        try:
-            scores = self.task.measure(contender, cell, self.inversions, self.generator)
-            facts |= {"error": None, "scores": scores}
-        except OutputError:
-            raise
-        except CellError as error:
-            facts |= {"error": str(error), "stage": error.stage}
-        except Exception as error:  # rendering a strange inversion may raise anything: it costs this cell
-            facts |= {"error": f"{type(error).__name__}: {error}".splitlines()[0], "stage": "score"}
-        facts["took"] = round(time.perf_counter() - started, 3)
-        return self.store.append(self.key(contender, cell), facts)
-
-
-def _open_works(requests: Sequence[BenchRequest], generator: Generator, say: Any) -> tuple[list[Work], list[Record]]:
-    """The protocols that can be run, and why the others cannot; a single one that cannot is an error."""
+    Raises:
+        InputError: The data can serve none of the protocols.
+    """
     first, spec = requests[0], generator.spec
     possible: list[tuple[BenchRequest, OpenMetrics]] = []
     left_out: list[Record] = []
@@ -212,11 +117,11 @@ def _open_works(requests: Sequence[BenchRequest], generator: Generator, say: Any
     if not Path(first.data).exists():
         say(f"pictures of {first.data} (those that are not there yet are made; kept for the next time)")
     data = open_data(first.data, views, spec, first.limit, first.domain)
-    store, shared, works = Store(first.out / CELLS_FILE), dict[int, Inversions](), []
+    store, shared, works = Store(first.out / CELLS_FILE, writes), dict[int, Inversions](), []
     for request, metrics in possible:
         seed = request.protocol.seed
         if seed not in shared:
-            shared[seed] = Inversions(first.out / "inversions", generator, seed, first.retry_failed)
+            shared[seed] = Inversions(first.out / "inversions", generator, seed, first.retry_failed, writes)
         try:
             task = _open_task(request, data, metrics, generator)
             works.append(Work(request, generator, task, data, store, shared[seed]))
@@ -245,66 +150,3 @@ def _open_task(request: BenchRequest, data: ImageFolder, metrics: OpenMetrics, g
     if protocol.kind == "speed":
         return Speed(data, metrics, limit, protocol)
     return Fid360(data, metrics, limit, protocol, features, generator)
-
-
-_Job = tuple[Work, Contender, Cell]
-
-
-def _run_all(
-    works: Sequence[Work], contenders: Sequence[Contender], progress: Progress | None, say: Any
-) -> dict[str, dict[str, list[Record]]]:
-    """Records by protocol and method, in the cells' order."""
-    found: dict[tuple[str, str, str], Record] = {}
-    total = sum(len(work.task.cells) for work in works)
-    rates, done = Rates(works[0].store), dict.fromkeys((contender.name for contender in contenders), 0)
-
-    def settle(job: _Job, record: Record) -> None:
-        work, contender, cell = job
-        found[work.protocol.title, contender.name, cell.id] = record
-        done[contender.name] += 1
-        if progress is not None:
-            progress.step(contender.name, done[contender.name], total, cell.id, record["error"])
-
-    with StopSignals() as stop:
-
-        def work_on(jobs: list[_Job]) -> None:
-            for job in jobs:
-                work, contender, cell = job
-                record = work.make(contender, cell)
-                rates.add((contender.name, work.protocol.title), record["took"])
-                settle(job, record)
-                if stop.received is not None:
-                    raise Interrupted(
-                        f"interrupted after {sum(done.values())} of {total * len(contenders)} cells; "
-                        "the same command goes on from there",
-                        stop.received,
-                    )
-
-        pending = []
-        for job in _jobs(works, contenders):
-            known = job[0].known(job[1], job[2])
-            if known is None:
-                pending.append(job)
-            else:
-                settle(job, known)
-        starters = [job for job in pending if not rates.seconds((job[1].name, job[0].protocol.title))]
-        starters = list({(job[1].name, job[0].protocol.title): job for job in reversed(starters)}.values())[::-1]
-        if starters:
-            say("the first picture of every method: after it the time that the rest takes is known")
-        work_on(starters)
-        rest = [job for job in pending if job not in starters]
-        if rest:
-            say(sentence(rates.forecast((job[1].name, job[0].protocol.title) for job in rest), len(rest)))
-        work_on(rest)
-    return {
-        work.protocol.title: {
-            contender.name: [found[work.protocol.title, contender.name, cell.id] for cell in work.task.cells]
-            for contender in contenders
-        }
-        for work in works
-    }
-
-
-def _jobs(works: Sequence[Work], contenders: Sequence[Contender]) -> Iterator[_Job]:
-    """All cells, method by method and protocol by protocol."""
-    return ((work, contender, cell) for contender in contenders for work in works for cell in work.task.cells)

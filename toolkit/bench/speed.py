@@ -71,7 +71,7 @@ class Speed:
                 sayings += [Saying(f"seconds@{name}", value, 1, 0) for name, value in sorted(stages.items())]
             head.input_view()  # the first look may copy a tuned generator
             with measured(device_of(generator)) as effort:
-                head.input_view()
+                head.render(item.camera)
             sayings.append(Saying(f"seconds@{RENDER}", effort.seconds, 1, 0))
         return [saying.as_json() for saying in sayings]
 

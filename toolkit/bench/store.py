@@ -22,14 +22,20 @@ class Store:
     A last line that was torn by a kill is dropped when the store is opened; damage elsewhere is an error.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, writes: bool = True) -> None:
         """Open a store, or start one with its first record.
+
+        Args:
+            path: The file.
+            writes: Otherwise what is appended stays in `added`, and another process writes it down.
 
         Raises:
             InputError: The file holds something else.
         """
-        self.path = path
+        self.path, self._writes = path, writes
         self._records: dict[str, Record] = {}
+        self.added: list[tuple[str, Record]] = []
+        """What was appended and not written, since somebody emptied this list."""
         if path.exists():
             self._read()
 
@@ -52,14 +58,20 @@ class Store:
             OutputError: The file cannot be written.
         """
         line = json.dumps({"key": key, **plain(record)}, ensure_ascii=False, allow_nan=False)
+        if self._writes:
+            self._write(line)
+        self._records[key] = json.loads(line)
+        if not self._writes:
+            self.added.append((key, self._records[key]))
+        return self._records[key]
+
+    def _write(self, line: str) -> None:
         with disk_errors_named(self.path):
             self.path.parent.mkdir(parents=True, exist_ok=True)
             with open(self.path, "ab") as file:
                 file.write(line.encode() + b"\n")
                 file.flush()
                 os.fsync(file.fileno())
-        self._records[key] = json.loads(line)
-        return self._records[key]
 
     def _read(self) -> None:
         data = self.path.read_bytes()
@@ -70,7 +82,7 @@ class Store:
                 self._records[record["key"]] = record
             except (ValueError, KeyError, TypeError) as error:
                 raise InputError(f"{self.path} is damaged in line {number}; remove that line or the file") from error
-        if torn:
+        if torn and self._writes:
             with disk_errors_named(self.path), open(self.path, "r+b") as file:
                 file.truncate(len(data) - len(torn))
 

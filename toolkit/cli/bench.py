@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from toolkit.errors import InputError
+
+if TYPE_CHECKING:
+    from toolkit.bench.engines import RunDescription
 
 bench_app = typer.Typer(
     name="bench",
@@ -54,7 +58,11 @@ def bench_command(
     ] = "auto",
     domain: Annotated[str, typer.Option(help="heads360: wild, or clean.")] = "wild",
     retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Repeat what failed before.")] = False,
-    threads: Annotated[int | None, typer.Option(min=1, help="CPU threads.")] = None,
+    engine: Annotated[
+        str, typer.Option(help="local; processes (several at once); ray (a cluster, its address in RAY_ADDRESS).")
+    ] = "local",
+    workers: Annotated[int | None, typer.Option(min=1, help="Processes of the engine; processes: default 2.")] = None,
+    threads: Annotated[int | None, typer.Option(min=1, help="CPU threads (of each process).")] = None,
     device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1, ...")] = "cpu",
     as_json: Annotated[bool, typer.Option("--json", help="Print results.json instead of tables.")] = False,
 ) -> None:
@@ -65,35 +73,43 @@ def bench_command(
     """
     if context.invoked_subcommand is not None:
         return
-    import torch
+    from toolkit.bench import BenchRequest, as_tables, method_names, open_protocols
+    from toolkit.bench.engines import RunDescription
 
-    from toolkit import load_generator
-    from toolkit.bench import BenchRequest, as_tables, method_names, open_contenders, open_protocols, run_suite
-    from toolkit.bench.outside import open_outside
-    from toolkit.cli.bench_progress import BenchProgress
-    from toolkit.inverting import checked_device
-
-    if threads is not None:
-        torch.set_num_threads(threads)
     names = method_names(methods) if methods or not outside else []
-    chosen = open_protocols(protocol, settings or [])
-    model = load_generator(generator, weights, checked_device(device))
-    files = {method: Path(text) for method, text in _pairs("--method-weights", method_weights or []).items()}
-    contenders, broken = open_contenders(names, model, _by_method(options or []), files, preset)
-    contenders += [open_outside(folder, model.spec.image_size, names) for folder in outside or []]
-    if not contenders:
-        raise InputError(f"no method can be run: {'; '.join(broken.values())}")
     command = shlex.join(["toolkit", *sys.argv[1:]])
     requests = [
-        BenchRequest(each, data, out, limit, backend, domain, retry_failed, broken, command) for each in chosen
-    ]  # fmt: skip
-    with BenchProgress([contender.name for contender in contenders]) as progress:
-        results = run_suite(requests, model, contenders, progress)
+        BenchRequest(each, data, out, limit, backend, domain, retry_failed, command=command)
+        for each in open_protocols(protocol, settings or [])
+    ]
+    files = {method: Path(text) for method, text in _pairs("--method-weights", method_weights or []).items()}
+    described = RunDescription(
+        generator, weights, device, threads, tuple(names), tuple(requests), _by_method(options or []), files, preset,
+        tuple(outside or []),
+    )  # fmt: skip
+    results = _run(described, engine, workers)
     typer.echo(json.dumps(results, indent=1, ensure_ascii=False) if as_json else as_tables(results["rows"]))
     mine = _report_losses(results, {request.protocol.title for request in requests}, requests[0].data_name)
     typer.echo(f"report in {out / 'report.html'}", err=True)
     if mine:
         raise typer.Exit(1)
+
+
+def _run(described: RunDescription, engine: str, workers: int | None) -> dict[str, Any]:
+    """Open what is described and run it with a bar per method."""
+    from dataclasses import replace
+
+    from toolkit.bench import run_suite
+    from toolkit.bench.engines import open_engine, open_run
+    from toolkit.cli.bench_progress import BenchProgress
+
+    model, contenders, broken = open_run(described)
+    if not contenders:
+        raise InputError(f"no method can be run: {'; '.join(broken.values())}")
+    runs_on = open_engine(engine, described, workers, os.environ.get("RAY_ADDRESS"))
+    requests = [replace(request, broken_methods=broken) for request in described.requests]
+    with BenchProgress([contender.name for contender in contenders]) as progress:
+        return run_suite(requests, model, contenders, progress, runs_on)
 
 
 @bench_app.command("compare")
@@ -111,13 +127,23 @@ def compare_command(
 
 
 @bench_app.command("report")
-def report_command(folder: Annotated[Path, typer.Argument(help="Folder of a run.")]) -> None:
+def report_command(
+    folder: Annotated[Path, typer.Argument(help="Folder of a run.")],
+    leaderboard: Annotated[Path | None, typer.Option(help="Also write a Markdown page of the tables here.")] = None,
+) -> None:
     """Write tables and report.html again from a run's results.json."""
     from toolkit.bench import read_results, write_report
+    from toolkit.bench.report import as_leaderboard
+    from toolkit.files import atomic_write
 
     if not folder.is_dir():
         raise InputError(f"{folder} is not a folder of a bench run")
-    typer.echo(str(write_report(folder, read_results(folder))))
+    results = read_results(folder)
+    typer.echo(str(write_report(folder, results)))
+    if leaderboard is not None:
+        with atomic_write(leaderboard) as path:
+            path.write_text(as_leaderboard(results), encoding="utf-8")
+        typer.echo(str(leaderboard))
 
 
 def _report_losses(results: dict[str, Any], protocols: set[str], data: str) -> bool:

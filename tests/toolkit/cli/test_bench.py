@@ -79,8 +79,13 @@ def test_a_comparison_writes_results_prints_a_table_and_reports_failures(picture
         (["--methods", "mean", "--option", "mean.steps=1"], ConfigError, "steps"),
         (["--methods", "mean", "--method-weights", "mean"], InputError, "METHOD=FILE"),
         (["--methods", "mean", "--limit", 0], InputError, "--limit must be at least 1"),
+        (["--methods", "mean", "--protocol", ","], ConfigError, "names no protocol"),
+        (["--methods", "mean", "--preset", "fats"], ConfigError, "no method knows --preset fats"),
+        (["--methods", "mean", "--engine", "cloud"], InputError, "--engine must be one of"),
+        (["--methods", "mean", "--results", "nowhere"], InputError, "renders.json"),
         (["--methods", "mean", "--backend", "both"], InputError, "unknown backend"),
         (["--methods", "mean", "--protocol", "gt360"], InputError, "several pictures of each subject"),
+        (["--methods", "mean", "--protocol", "gt360,multiview"], InputError, "no protocol can be run"),
         (["--methods", "mean", "--protocol", "fid360"], InputError, "fid360 has no network"),
     ],
 )
@@ -90,6 +95,35 @@ def test_wrong_usage_is_one_sentence(pictures: Path, arguments: list[object], ki
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
     assert not (pictures.parent / "out" / "results.json").exists()
+
+
+def test_finished_runs_are_reported_again_and_compared(pictures: Path):
+    quick = ["--methods", "mean", "--protocol", "reconstruction", "--backend", "none", "--limit", 1]
+    for name, samples in (("few", 8), ("many", 64)):
+        out = pictures.parent / name
+        run(*usual(pictures), *quick, "--option", f"mean.samples={samples}", "--out", out)
+    (out / "report.html").unlink()
+    page = pictures.parent / "leaderboard.md"
+    result = run("report", out, "--leaderboard", page)
+    assert (out / "report.html").is_file()
+    assert "# Leaderboard" in page.read_text()
+    assert str(page) in result.stdout
+    result = run("compare", pictures.parent / "few", out, "--json")
+    first = json.loads(result.stdout)["comparisons"][0]
+    assert (first["first"], first["second"], first["n"]) == ("mean", "mean", 1)
+    assert "cannot be told" in run("compare", out, out).stdout
+    with pytest.raises(InputError, match="no results of toolkit bench"):
+        run("compare", pictures, out)
+
+
+def test_the_default_is_every_protocol_that_the_data_permits(pictures: Path):
+    result = run(*usual(pictures), "--methods", "mean", "--option", "mean.samples=8", "--backend", "none", "--limit", 1)
+    results = json.loads((pictures.parent / "out" / "results.json").read_text())
+    assert {row["protocol"] for row in results["rows"]} == {"reconstruction", "speed"}
+    assert {entry["protocol"] for entry in results["left_out"]} == {"gt360", "multiview", "fid360"}
+    assert "left out gt360" in result.stderr
+    assert "report.html" in result.stderr
+    assert result.exit_code == 0
 
 
 def test_data_that_is_nothing_is_named(pictures: Path):

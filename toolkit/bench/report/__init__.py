@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from toolkit.bench.report.formats import as_csv, as_latex, as_markdown, as_tables
+from toolkit.bench.report.formats import as_csv, as_latex, as_leaderboard, as_markdown, as_tables
 from toolkit.bench.report.page import build_page
 from toolkit.files import atomic_write
 
-__all__ = ["as_csv", "as_latex", "as_markdown", "as_tables", "build_page", "write_report"]
+__all__ = ["as_csv", "as_latex", "as_leaderboard", "as_markdown", "as_tables", "build_page", "write_report"]
 
 PAGE_FILE = "report.html"
 

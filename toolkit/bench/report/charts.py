@@ -7,8 +7,6 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from toolkit.bench.report.tables import number
-
 WIDTH, HEIGHT = 760, 320
 LEFT, RIGHT, TOP, BOTTOM = 58, 16, 14, 42
 _TICKS = 5
@@ -87,11 +85,11 @@ def time_chart(points: Mapping[str, tuple[int, float, float]], label: str) -> st
         place, name = x.at(10.0**power), f"{10.0**power:g} s"
         parts.append(f'<line class="rule" x1="{place:.1f}" x2="{place:.1f}" y1="{TOP}" y2="{HEIGHT - BOTTOM}"/>')
         parts.append(f'<text x="{place:.1f}" y="{HEIGHT - 14}" text-anchor="middle">{name}</text>')
-    taken: list[tuple[float, float]] = []
+    taken = [(x.at(duration), y.at(value)) for _, duration, value in points.values()]
     for method, (colour, duration, value) in sorted(points.items(), key=lambda each: each[1][1]):
         across, down = x.at(duration), y.at(value)
         side, anchor = (1, "start") if across < WIDTH * 0.72 else (-1, "end")
-        level = _free_level(across + side * 40, down, taken)
+        level = _free_level(across + side * (14 + 3.5 * len(method)), down, 3.5 * len(method), taken)
         parts.append(
             f'<g class="dot m{colour}"><circle cx="{across:.1f}" cy="{down:.1f}" r="5.5"/>'
             f'<text x="{across + side * 10:.1f}" y="{level + 4:.1f}" text-anchor="{anchor}">'
@@ -100,13 +98,15 @@ def time_chart(points: Mapping[str, tuple[int, float, float]], label: str) -> st
     return _svg(parts, label, "chart")
 
 
-def _free_level(across: float, down: float, taken: list[tuple[float, float]]) -> float:
-    """A height for a label near its dot that no earlier label has."""
-    for shift in (0, 15, -15, 30, -30, 45):
+def _free_level(across: float, down: float, half: float, taken: list[tuple[float, float]]) -> float:
+    """A height for a label near its dot, clear of dots and earlier labels where that can be had."""
+    for shift in (0, 13, -13, 24, -24, 36, -36):
         level = down + shift
-        if all(abs(across - x) > 90 or abs(level - y) > 13 for x, y in taken) and TOP < level < HEIGHT - BOTTOM:
+        if all(abs(across - x) > half + 8 or abs(level - y) > 11 for x, y in taken) and TOP < level < HEIGHT - BOTTOM:
             break
-    taken.append((across, level))
+    else:
+        level = down
+    taken += [(across + part * half, level) for part in (-1, 0, 1)]
     return level
 
 
@@ -124,7 +124,7 @@ def _rules(axis: Axis, ticks: Sequence[float]) -> list[str]:
 
 
 def _tick(value: float) -> str:
-    return f"{value:g}" if abs(value) >= 1e-3 or value == 0 else number(value, 2)
+    return f"{value:g}" if abs(value) >= 1e-3 or value == 0 else f"{value:.1e}"
 
 
 def _svg(parts: Sequence[str], label: str, kind: str) -> str:

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from toolkit.bench.report.tables import Column, Row, Table, number, tables_of
+from toolkit.bench.report.tables import Column, Row, Table, glance_of, number, tables_of
 
 ARROWS = {"lower": "↓", "higher": "↑"}
 _LATEX_ARROWS = {"lower": r"$\downarrow$", "higher": r"$\uparrow$"}
@@ -36,16 +36,36 @@ def as_markdown(results: dict[str, Any]) -> str:
     """All tables with intervals, and how they came about."""
     texts = [f"# Benchmark: {results['generator']['name']}\n"]
     for table in tables_of(results["rows"]):
-        lines = [["method", "n", *(_heading(column) for column in table.columns)]]
-        for method in table.methods:
-            cells = [_marked(table, method, column, "**", "_", True) for column in table.columns]
-            lines.append([method, _counts(table, method), *cells])
         run = results["runs"].get(f"{table.protocol} on {table.data}", {})
         about = run.get("settings", {}).get("about", "")
         interval = run.get("interval", "")
-        texts.append(f"## {table.title}\n\n{about}\n\n{_grid(lines)}\n\nBrackets: {interval}.\n")
+        texts.append(f"## {table.title}\n\n{about}\n\n{_full_grid(table)}\n\nBrackets: {interval}.\n")
     texts.append("**Best**, _second_; ↓ lower, ↑ higher is better; n = comparisons used + failed.\n")
     return "\n".join(texts)
+
+
+def as_leaderboard(results: dict[str, Any]) -> str:
+    """A page with the first table, how it was made, and all tables below."""
+    texts = [
+        "# Leaderboard\n",
+        "Made by `make leaderboard`; do not edit. The embedded world compares methods under equal conditions on"
+        " synthetic heads; its numbers say nothing about photographs and stand beside no number of the literature.\n",
+    ]
+    tables = tables_of(results["rows"])
+    for data in dict.fromkeys(table.data for table in tables):
+        glance = glance_of([table for table in tables if table.data == data])
+        if glance is not None:
+            texts.append(f"## {data} (world: {glance.world})\n\n{_full_grid(glance)}\n")
+    for run in list(results["runs"].values())[:1]:
+        generator, machine, made = results["generator"], run["machine"], run["environment"]
+        texts.append(
+            f"Generator {generator['name']} ({generator['fingerprint'][:12]}); {run['pictures']['cells']} heads; "
+            f"{machine['cores']} cores ({machine['processor']}), device {machine['device']}; torch {made['torch']}, "
+            f"{made['threads']} threads, seed {made['seed']}. The command:\n\n    {run['command']}\n"
+        )
+    failed = len({(entry["method"], entry["item"], entry["error"]) for entry in results["failures"]})
+    texts.append(f"Failures: {failed}." + (" They are listed in results.json and report.html.\n" if failed else "\n"))
+    return "\n".join(texts) + "\n" + as_markdown(results).partition("\n")[2].lstrip()
 
 
 def as_latex(results: dict[str, Any]) -> str:
@@ -76,9 +96,19 @@ def as_csv(results: dict[str, Any]) -> str:
     return buffer.getvalue()
 
 
+def _full_grid(table: Table) -> str:
+    """Every column with its interval."""
+    lines = [["method", "n", *(_heading(column) for column in table.columns)]]
+    for method in table.methods:
+        cells = [_marked(table, method, column, "**", "_", True) for column in table.columns]
+        lines.append([method, _counts(table, method), *cells])
+    return _grid(lines)
+
+
 def _heading(column: Column) -> str:
     unit = f" ({column.unit})" if column.unit else ""
-    return f"{column.label}{unit} {ARROWS[column.direction]}"
+    head = f"{column.head}: " if column.head else ""
+    return f"{head}{column.label}{unit} {ARROWS[column.direction]}"
 
 
 def _counts(table: Table, method: str) -> str:
@@ -87,25 +117,25 @@ def _counts(table: Table, method: str) -> str:
 
 
 def _marked(table: Table, method: str, column: Column, best: str, second: str, interval: bool = False) -> str:
-    row = table.cells.get((method, column.label))
+    row = table.cells.get((method, column.key))
     if row is None:
         return ""
-    text = number(row["value"])
+    text = number(row["value"], table.places(column))
     rank = table.ranks(column).get(method)
     wrap = interval  # Markdown marks both sides, a terminal the end
     if rank in (1, 2):
         mark = best if rank == 1 else second
         text = f"{mark}{text}{mark}" if wrap else f"{text}{mark}"
     if interval and row["low"] is not None:
-        text += f" [{number(row['low'])}, {number(row['high'])}]"
+        text += f" [{', '.join(number(row[end], table.places(column)) for end in ('low', 'high'))}]"
     return text
 
 
 def _latex_cell(table: Table, method: str, column: Column) -> str:
-    row = table.cells.get((method, column.label))
+    row = table.cells.get((method, column.key))
     if row is None:
         return ""
-    text = number(row["value"]).replace("-", "$-$", 1) if row["value"] is not None else "--"
+    text = "--" if row["value"] is None else number(row["value"], table.places(column)).replace("-", "$-$", 1)
     return {1: rf"\textbf{{{text}}}", 2: rf"\underline{{{text}}}"}.get(table.ranks(column).get(method, 0), text)
 
 

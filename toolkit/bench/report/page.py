@@ -11,16 +11,10 @@ from typing import Any
 from toolkit.bench.report.paper import paper_html
 from toolkit.bench.report.pictures import Pictures
 from toolkit.bench.report.sections import cases_html, curves_html, escape, gallery_html, table_html, times_html
-from toolkit.bench.report.tables import ASIDE, Column, Table, number, tables_of
+from toolkit.bench.report.tables import ASIDE, Table, glance_of, number, tables_of
 from toolkit.rendering.pixels import GENERATED_BY
 
 COLOURS = 12
-GLANCE = (
-    ("reconstruction", ("lpips", "l2")), ("reconstruction", ("id",)), ("gt360", ("lpips", "l2")),
-    ("gt360", ("l2@occluded",)), ("gt360", ("id",)), ("multiview", ("lpips",)), ("fid360", ("kid", "fid")),
-    ("speed", ("seconds",)),
-)  # fmt: skip
-"""What the first table shows: of each protocol, the first metric that there is of these beginnings."""
 _WORLDS = {
     "embedded": "embedded world: synthetic heads, a miniature generator and small metric networks; these numbers say "
     "nothing about photographs or about PanoHead",
@@ -71,7 +65,8 @@ def _about_data(
     glance = _glance(tables, colours, results)
     if glance:
         found.append((f"glance{tail}", f"At a glance{after}", glance + times_html(rows, seconds, colours)))
-    gallery = gallery_html(pictures, data, methods, _item_numbers(results, data))
+    names = {cell["item"]: cell["subject"] for cell in results["cells"] if cell["data"] == data}
+    gallery = gallery_html(pictures, data, methods, _item_numbers(results, data), names)
     if gallery:
         help_ = "<p>Drag any head, or the slider, to turn all of them together.</p>"
         found.append((f"heads{tail}", f"Heads side by side{after}", help_ + gallery))
@@ -83,7 +78,7 @@ def _about_data(
         curves = [
             point for point in results["curves"]
             if (point["protocol"], point["data"]) == (table.protocol, data)
-            and Column(point["metric"], "", "") and point["metric"] in {column.label for column in table.columns}
+            and point["metric"] in {column.label for column in table.columns}
         ]  # fmt: skip
         name = f"{_anchor(table.protocol)}{tail}{'-' + table.backend if table.backend == 'reference' else ''}"
         found.append((name, f"{table.protocol}{after}", text + curves_html(curves, colours)))
@@ -94,57 +89,24 @@ def _about_data(
 
 
 def _glance(tables: Sequence[Table], colours: Mapping[str, int], results: dict[str, Any]) -> str:
-    """One table with a few columns of each protocol; the metric networks of one backend only."""
-    backend = next((table.backend for table in tables if table.backend), "")
-    mine = [table for table in tables if table.backend in (backend, "")]
-    columns, heads, cells = [], [], {}
-    ties: dict[tuple[str, str], bool] = {}
-    for protocol, starts in GLANCE:
-        for table in (table for table in mine if table.protocol == protocol):
-            column = _first(table, starts)
-            if column is None:
-                continue
-            label = f"{column.label}\u200b{protocol}"  # unique, and looks like the metric's name
-            columns.append(Column(label, column.direction, column.unit))
-            heads.append(protocol)
-            cells |= {(method, label): row for (method, name), row in table.cells.items() if name == column.label}
-            ties |= {(method, label): tied for (method, name), tied in _ties(results, table).items()
-                     if name == column.label}  # fmt: skip
-    if not columns:
+    table = glance_of(tables)
+    if table is None:
         return ""
-    methods = tuple(name for name in colours if any((name, column.label) in cells for column in columns))
-    table = Table("", mine[0].data, mine[0].world, backend, tuple(columns), methods, cells)
-    shown = table_html(table, colours, ties, heads)
-    for protocol, _ in GLANCE:
-        shown = shown.replace(f"\u200b{protocol}", "")
-    return (
-        shown
-        + '<p class="small"><b>Best</b>, <u>second</u>; ≈ cannot be told from the best by the paired bootstrap.</p>'
-    )
-
-
-def _first(table: Table, starts: Sequence[str]) -> Column | None:
-    for start in starts:
-        for column in table.columns:
-            name = column.label if "@" in start else column.label.partition("@")[0]
-            if name == start or ("@" not in start and name.startswith((f"{start}-", f"{start}_"))):
-                return column
-    return None
+    note = "<b>Best</b>, <u>second</u>; ≈ not to be told from the best (paired bootstrap). Click a heading to sort."
+    return f'{table_html(table, colours, _ties(results, table))}<p class="small">{note}</p>'
 
 
 def _ties(results: dict[str, Any], table: Table) -> dict[tuple[str, str], bool]:
-    """Methods whose paired difference from the best cannot be told from 0, by (method, label)."""
-    best = {
-        column.label: next((method for method, rank in table.ranks(column).items() if rank == 1), None)
-        for column in table.columns
-    }
+    """Methods whose paired difference from the best cannot be told from 0, by (method, column's key)."""
     found = {}
-    for entry in results["comparisons"]:
-        if (entry["protocol"], entry["data"]) != (table.protocol, table.data) or entry["metric"] not in best:
-            continue
-        if best[entry["metric"]] in (entry["first"], entry["second"]):
-            other = entry["second"] if best[entry["metric"]] == entry["first"] else entry["first"]
-            found[other, entry["metric"]] = entry["low"] <= 0 <= entry["high"]
+    for column in table.columns:
+        best = next((method for method, rank in table.ranks(column).items() if rank == 1), None)
+        for entry in results["comparisons"]:
+            pair = (entry["first"], entry["second"])
+            origin = (entry["protocol"], entry["data"], entry["metric"])
+            if origin == (column.head or table.protocol, table.data, column.label) and best in pair:
+                other = pair[1] if pair[0] == best else pair[0]
+                found[other, column.key] = entry["low"] <= 0 <= entry["high"]
     return found
 
 

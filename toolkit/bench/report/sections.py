@@ -20,38 +20,36 @@ def escape(text: object) -> str:
     return html.escape(str(text))
 
 
-def table_html(table: Table, colours: Colours, ties: Mapping[tuple[str, str], bool], heads: Sequence[str] = ()) -> str:
+def table_html(table: Table, colours: Colours, ties: Mapping[tuple[str, str], bool]) -> str:
     """A sortable table; below each number its interval on the column's scale.
 
     Args:
         table: What to show.
         colours: Colour number by method.
-        ties: Whether a method cannot be told from the best, by (method, label).
-        heads: A word above each column; empty: none.
+        ties: Whether a method cannot be told from the best, by (method, column's key).
     """
-    words = list(heads) or [""] * len(table.columns)
     line = '<tr><th scope="col" data-sort="text">method</th>'
-    for column, word in zip(table.columns, words, strict=True):
-        above = f"<small>{escape(word)}</small>" if word else ""
+    for column in table.columns:
+        above = f"<small>{escape(column.head)}</small>" if column.head else ""
         name, _, part = column.label.partition("@")
-        label = f"{escape(name)}<i>{escape(part)}</i>" if part else escape(name)
+        below = f"<i>{escape(part)}</i>" if part else ""
         better = "ascending" if column.direction == "lower" else "descending"
         unit = f" <small>{escape(column.unit)}</small>" if column.unit else ""
         line += (
             f'<th scope="col" data-sort="{better}" title="{escape(column.direction)} is better">'
-            f"{above}<span>{label} {ARROWS[column.direction]}{unit}</span></th>"
+            f"{above}<span>{escape(name)} {ARROWS[column.direction]}{unit}</span>{below}</th>"
         )
     line += '<th scope="col" data-sort="descending" title="comparisons used, and failed">n</th></tr>'
-    scales = {column.label: _scale(table, column) for column in table.columns}
-    ranks = {column.label: table.ranks(column) for column in table.columns}
+    scales = {column.key: _scale(table, column) for column in table.columns}
+    ranks = {column.key: table.ranks(column) for column in table.columns}
     body = ""
     for method in table.methods:
         swatch = f'<b class="swatch m{colours[method]}"></b>' if method in colours else ""
         body += f'<tr{" class=aside" if method in ASIDE else ""}><th scope="row">{swatch}{escape(method)}</th>'
         for column in table.columns:
-            row = table.cells.get((method, column.label))
-            tied = ties.get((method, column.label), False)
-            body += _cell(row, ranks[column.label].get(method, 0), scales[column.label], tied)
+            row = table.cells.get((method, column.key))
+            tied = ties.get((method, column.key), False)
+            body += _cell(row, ranks[column.key].get(method, 0), scales[column.key], tied, table.places(column))
         used, failed = table.counts(method)
         lost = f'<em class="lost">+{failed}</em>' if failed else ""
         body += f'<td data-v="{used}" class="n">{used}{lost}</td></tr>'
@@ -62,17 +60,17 @@ def _scale(table: Table, column: Column) -> tuple[float, float]:
     ends = [
         end
         for method in table.methods
-        if (row := table.cells.get((method, column.label)))
+        if (row := table.cells.get((method, column.key)))
         for end in (row["value"], row["low"], row["high"])
         if end is not None
     ]
     return (min(ends), max(ends)) if ends else (0.0, 0.0)
 
 
-def _cell(row: Row | None, rank: int, scale: tuple[float, float], tied: bool) -> str:
+def _cell(row: Row | None, rank: int, scale: tuple[float, float], tied: bool, places: int | None) -> str:
     if row is None or row["value"] is None:
         return '<td class="none" title="no comparison could be made">–</td>' if row else "<td></td>"
-    value = {1: "<b>{}</b>", 2: "<u>{}</u>"}.get(rank, "{}").format(number(row["value"]))
+    value = {1: "<b>{}</b>", 2: "<u>{}</u>"}.get(rank, "{}").format(number(row["value"], places))
     note = f"{row['value']:.6g}, {row['n']} used, {row['failed']} failed"
     track = ""
     if row["low"] is not None and scale[1] > scale[0]:
@@ -113,7 +111,8 @@ def curves_html(curves: Sequence[Row], colours: Colours) -> str:
 def times_html(table_rows: Sequence[Row], seconds: Mapping[str, float], colours: Colours) -> str:
     """Charts of quality against seconds per inversion, one shown at a time."""
     figures = {}
-    for key in dict.fromkeys((row["protocol"], row["metric"]) for row in table_rows):
+    keys = dict.fromkeys((row["protocol"], row["metric"]) for row in table_rows)
+    for key in sorted(keys, key=lambda key: (key[0] != "gt360", "@" in key[1])):
         if key[1].partition("@")[0] in ("seconds", "peak_memory"):
             continue
         rows = [row for row in table_rows if (row["protocol"], row["metric"]) == key and row["value"] is not None]
@@ -150,8 +149,22 @@ def legend_html(colours: Colours) -> str:
     return f'<div class="legend">{chips}</div>'
 
 
-def gallery_html(pictures: Pictures, data: str, methods: Sequence[str], numbers: Mapping[tuple[str, str], str]) -> str:
-    """Heads side by side: the truth and every method, seen from the input, from the side and from behind."""
+def gallery_html(
+    pictures: Pictures,
+    data: str,
+    methods: Sequence[str],
+    numbers: Mapping[tuple[str, str], str],
+    names: Mapping[str, str],
+) -> str:
+    """Heads side by side: the truth and every method, seen from the input, from the side and from behind.
+
+    Args:
+        pictures: Where pictures come from.
+        data: Name of the data set.
+        methods: From left to right.
+        numbers: What to write below a head, by (method, item).
+        names: What to call an item.
+    """
     sections = []
     for item in pictures.shown(data):
         columns = []
@@ -165,7 +178,7 @@ def gallery_html(pictures: Pictures, data: str, methods: Sequence[str], numbers:
             )  # fmt: skip
         start = pictures.yaw(data, item)
         sections.append(
-            f'<section class="heads turning" data-yaw="{start:g}"><h3>{escape(item)}</h3>'
+            f'<section class="heads turning" data-yaw="{start:g}"><h3>{escape(names.get(item, item))}</h3>'
             f'<label class="turn">turn <input type="range" min="-180" max="180" step="10" value="0"></label>'
             f'<div class="scroll"><div class="strip">{"".join(columns)}</div></div></section>'
         )

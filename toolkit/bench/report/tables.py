@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -21,6 +22,13 @@ class Column:
     direction: str
     """'lower' or 'higher' is better."""
     unit: str
+    head: str = ""
+    """Protocol, where a table holds several."""
+
+    @property
+    def key(self) -> str:
+        """What a table finds the column's cells by."""
+        return f"{self.head}:{self.label}" if self.head else self.label
 
     @property
     def is_part(self) -> bool:
@@ -40,7 +48,7 @@ class Table:
     columns: tuple[Column, ...]
     methods: tuple[str, ...]
     cells: dict[tuple[str, str], Row]
-    """Rows of results by (method, label)."""
+    """Rows of results by (method, column's key)."""
 
     @property
     def title(self) -> str:
@@ -53,7 +61,7 @@ class Table:
         known = [
             (row["value"], method)
             for method in self.methods
-            if method not in ASIDE and (row := self.cells.get((method, column.label))) and row["value"] is not None
+            if method not in ASIDE and (row := self.cells.get((method, column.key))) and row["value"] is not None
         ]
         levels = sorted({value for value, _ in known}, reverse=column.direction == "higher")[:2]
         if len(known) < 2:
@@ -63,9 +71,20 @@ class Table:
     def counts(self, method: str) -> tuple[int, int]:
         """The most comparisons that entered a metric of the whole picture, and the most that failed."""
         rows = [row for column in self.columns if not column.is_part
-                if (row := self.cells.get((method, column.label)))]  # fmt: skip
+                if (row := self.cells.get((method, column.key)))]  # fmt: skip
         rows = rows or [row for (name, _), row in self.cells.items() if name == method]
         return max((row["n"] for row in rows), default=0), max((row["failed"] for row in rows), default=0)
+
+    def places(self, column: Column) -> int | None:
+        """Decimals that suit all numbers of a column; None where they are too unlike for one choice."""
+        sizes = sorted(
+            abs(row["value"])
+            for method in self.methods
+            if (row := self.cells.get((method, column.key))) and row["value"]
+        )
+        if not sizes or sizes[-1] > 300 * sizes[0]:
+            return None
+        return min(max(2 - math.floor(math.log10(sizes[len(sizes) // 2])), 0), 5)
 
     def narrowed(self, columns: Iterable[Column]) -> Table:
         """The same table with some of its columns."""
@@ -89,6 +108,42 @@ def tables_of(rows: Sequence[Row]) -> list[Table]:
     return found
 
 
+GLANCE = (
+    ("reconstruction", ("lpips", "l2")), ("reconstruction", ("id",)), ("gt360", ("lpips", "l2")),
+    ("gt360", ("l2@occluded",)), ("gt360", ("id",)), ("multiview", ("lpips",)), ("fid360", ("kid", "fid")),
+    ("speed", ("seconds",)),
+)  # fmt: skip
+"""The columns of the first table: of each protocol, the first metric that there is of these beginnings."""
+
+
+def glance_of(tables: Sequence[Table]) -> Table | None:
+    """A few columns of each protocol on one data set in one table; the metric networks of one backend only."""
+    backend = next((table.backend for table in tables if table.backend), "")
+    mine = [table for table in tables if table.backend in (backend, "")]
+    columns: list[Column] = []
+    cells: dict[tuple[str, str], Row] = {}
+    for protocol, starts in GLANCE:
+        for table in (table for table in mine if table.protocol == protocol):
+            found = _first(table, starts)
+            if found is not None:
+                column = Column(found.label, found.direction, found.unit, protocol)
+                columns.append(column)
+                cells |= {(method, column.key): row for (method, key), row in table.cells.items() if key == found.key}
+    methods = tuple(dict.fromkeys(method for table in mine for method in table.methods if method not in ASIDE))
+    if not columns:
+        return None
+    return Table("all protocols", mine[0].data, mine[0].world, backend, tuple(columns), methods, cells)
+
+
+def _first(table: Table, starts: Sequence[str]) -> Column | None:
+    for start in starts:
+        for column in table.columns:
+            name = column.label if "@" in start else column.label.partition("@")[0]
+            if name == start or ("@" not in start and name.startswith((f"{start}-", f"{start}_"))):
+                return column
+    return None
+
+
 def backend_of(row: Row) -> str:
     """'reference', 'embedded', or empty where no network is involved."""
     return row["backend"] if row["backend"] in ("reference", "embedded") else ""
@@ -100,22 +155,12 @@ def _in_order(columns: list[Column]) -> tuple[Column, ...]:
     return tuple(sorted(columns, key=lambda column: names.index(column.label.partition("@")[0])))
 
 
-def number(value: float | None, digits: int = 3) -> str:
-    """A number with about so many significant digits; '-' where there is none."""
+def number(value: float | None, places: int | None = None) -> str:
+    """A number with so many decimals, or about three significant digits; '-' where there is none."""
     if value is None:
         return "-"
-    if value == 0:
-        return "0"
-    size = abs(value)
-    if size >= 10 ** (digits - 1):
-        return f"{value:.0f}"
-    if size < 1e-4:
+    if places is None and value and abs(value) < 1e-4:
         return f"{value:.1e}"
-    places = digits - 1
-    while size < 1 and places < digits + 2:
-        size *= 10
-        places += 1
-    while size >= 10:
-        size /= 10
-        places -= 1
-    return f"{value:.{max(places, 0)}f}"
+    if places is None:
+        places = 2 if not value else min(max(2 - math.floor(math.log10(abs(value))), 0), 5)
+    return f"{value:.{places}f}"

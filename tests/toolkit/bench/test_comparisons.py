@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+import copy
+import math
+
+import numpy as np
+import pytest
+
+from toolkit.bench.compare import as_text, compare_runs
+from toolkit.bench.comparisons import compare_all, paired_difference, value_tables
+from toolkit.bench.rows import Cell, Frame
+from toolkit.errors import InputError
+from toolkit.metrics import L2
+
+FRAME = Frame("reconstruction", "embedded", "heads", 0)
+ITEMS = [f"item {index}" for index in range(40)]
+HARD = {item: float(value) for item, value in zip(ITEMS, np.random.default_rng(0).uniform(0, 10, 40), strict=True)}
+
+
+def test_pairing_tells_what_the_spread_over_pictures_hides():
+    better = {item: value - 0.1 + 0.02 * math.sin(index) for index, (item, value) in enumerate(HARD.items())}
+    found = paired_difference(better, HARD, {item: item for item in ITEMS}, 0)
+    assert found is not None
+    assert found["difference"] == pytest.approx(-0.1, abs=0.01)
+    assert found["low"] < found["difference"] < found["high"] < 0
+    assert found["n"] == 40
+    assert paired_difference({"a": 1.0}, {"b": 1.0}, {}, 0) is None
+
+
+def test_a_methods_difference_from_itself_is_nothing():
+    found = paired_difference(HARD, HARD, {}, 0)
+    assert found == {"difference": 0.0, "low": 0.0, "high": 0.0, "n": 40}
+
+
+def record(item: str, value: float | None) -> dict[str, object]:
+    score = {"metric": "l2", "value": value, "used": 1, "failed": 0}
+    return {"item": item, "error": None, "scores": [score]}
+
+
+def test_every_two_methods_are_compared_on_what_both_did():
+    records = {
+        "a": [record("1", 1.0), record("2", 2.0), record("3", None)],
+        "b": [record("1", 2.0), record("2", 4.0), record("3", 9.0)],
+        "c": [{"item": "1", "error": "crashed", "stage": "invert"}],
+    }
+    tables = value_tables(FRAME, records, {"l2": L2()})
+    assert [(table["method"], table["values"]) for table in tables] == [
+        ("a", {"1": 1.0, "2": 2.0}),
+        ("b", {"1": 2.0, "2": 4.0, "3": 9.0}),
+    ]
+    (pair,) = compare_all(FRAME, [Cell(item, item) for item in "123"], tables)
+    assert (pair["first"], pair["second"], pair["difference"], pair["n"]) == ("a", "b", -1.5, 2)
+
+
+def results(offset: float) -> dict[str, object]:
+    origin = {"protocol": "reconstruction", "data": "heads"}
+    row = {**origin, "method": "m", "metric": "l2", "value": 1.0, "low": 1.0, "high": 1.0, "n": 40, "failed": 0}
+    row |= {"direction": "lower", "unit": "", "backend": "none", "world": "embedded"}
+    return {
+        "runs": {"reconstruction on heads": {**origin, "settings": {"digest": "1", "seed": 0}, "image_size": 128}},
+        "rows": [row],
+        "cells": [{**origin, "item": item, "subject": item} for item in ITEMS],
+        "values": [{**origin, "method": "m", "metric": "l2",
+                    "values": {item: value + offset for item, value in HARD.items()}}],
+    }  # fmt: skip
+
+
+def test_two_runs_are_compared_picture_by_picture():
+    found = compare_runs(results(0.0), results(0.5))
+    (entry,) = found["comparisons"]
+    assert entry["difference"] == pytest.approx(-0.5)
+    assert "first" in as_text(found).splitlines()[-1].split()[-1]
+    assert "cannot be told" in as_text(compare_runs(results(0.0), results(0.0)))
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda other: other["runs"]["reconstruction on heads"]["settings"].update(digest="2"), "protocols differ"),
+        (lambda other: other["runs"]["reconstruction on heads"].update(image_size=512), "128 and 512 px"),
+        (lambda other: other["rows"][0].update(world="full"), "another world"),
+        (lambda other: other["rows"][0].update(backend="reference"), "another backend"),
+        (lambda other: other["cells"].clear(), "no picture in common"),
+        (lambda other: other.update(runs={}), "nothing that may be compared"),
+    ],
+)
+def test_apples_are_not_compared_with_oranges(change, words: str):
+    other = copy.deepcopy(results(0.5))
+    change(other)
+    with pytest.raises(InputError, match=words):
+        compare_runs(results(0.0), other)

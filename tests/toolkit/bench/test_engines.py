@@ -1,0 +1,158 @@
+"""Workers in other processes: the same results as in one, also when a worker is killed."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from toolkit.bench import BenchProtocol, BenchRequest, Contender, run_suite
+from toolkit.bench.engines import RunDescription, open_engine, shards_of
+from toolkit.bench.runner import open_works
+from toolkit.bench.schedule import Job, LocalEngine
+from toolkit.bench.store import Store
+from toolkit.errors import InputError, MissingDependencyError
+from toolkit.testing.spherical import SphericalGenerator
+
+Make = Callable[..., Contender]
+MakeProtocol = Callable[..., BenchProtocol]
+
+
+@pytest.fixture
+def requests(heads_folder: Path, tmp_path: Path, protocol: MakeProtocol) -> list[BenchRequest]:
+    return [
+        BenchRequest(protocol(kind, "l2", input_yaws=(0.0,)), str(heads_folder), tmp_path, 2)
+        for kind in ("reconstruction", "gt360")
+    ]
+
+
+def test_a_shard_is_all_that_a_method_does_with_a_picture(
+    spherical: SphericalGenerator, requests: list[BenchRequest], contender: Make
+):
+    works, _ = open_works(requests, spherical, lambda text: None)
+    methods = [contender("a"), contender("b")]
+    jobs = [Job(work, method, cell) for method in methods for work in works for cell in work.task.cells]
+    shards = shards_of(jobs)
+    assert [len(shard) for shard in shards] == [2, 2, 2, 2]
+    assert all(
+        len({job.cell.id for job in shard}) == len({job.contender.name for job in shard}) == 1 for shard in shards
+    )
+
+
+def test_a_store_that_does_not_write_hands_over_what_it_was_given(tmp_path: Path):
+    Store(tmp_path / "cells.jsonl").append("a", {"value": 1.0})
+    before = (tmp_path / "cells.jsonl").read_bytes()
+    store = Store(tmp_path / "cells.jsonl", writes=False)
+    store.append("b", {"value": 2.0})
+    assert (store.get("a"), store.added) == ({"key": "a", "value": 1.0}, [("b", {"key": "b", "value": 2.0})])
+    assert (tmp_path / "cells.jsonl").read_bytes() == before
+
+
+class Elsewhere(LocalEngine):
+    """Stands for any engine: other order, and one worker that never comes back."""
+
+    def run(self, jobs: Any) -> Iterator[Any]:
+        for job in reversed(jobs):
+            if job.contender.name == "lost":
+                facts = job.work.facts(job.contender, job.cell, error="the worker died", stage="worker")
+                yield job, job.work.keep(job.contender, job.cell, facts)
+            else:
+                yield from super().run([job])
+
+
+def test_a_lost_worker_costs_its_cells_and_the_order_changes_nothing(
+    spherical: SphericalGenerator, requests: list[BenchRequest], tmp_path: Path, contender: Make
+):
+    results = run_suite(requests, spherical, [contender("m", None), contender("lost")], engine=Elsewhere())
+    assert {(entry["method"], entry["stage"]) for entry in results["failures"]} == {("lost", "worker")}
+    moved = [BenchRequest(each.protocol, each.data, tmp_path / "again", 2) for each in requests]
+    again = run_suite(moved, spherical, [contender("m", None)])
+    assert [row for row in results["rows"] if row["method"] == "m"] == again["rows"]
+
+
+def test_unknown_engines_and_a_missing_ray_are_one_sentence(monkeypatch: pytest.MonkeyPatch):
+    described = RunDescription("spherical", None, "cpu", None, ("mean",), ())
+    assert described.for_workers().threads == 1
+    with pytest.raises(InputError, match="local, processes, ray"):
+        open_engine("cloud", described)
+    monkeypatch.setitem(sys.modules, "ray", None)
+    with pytest.raises(MissingDependencyError, match="toolkit\\[ray\\]"):
+        open_engine("ray", described)
+
+
+def bench(folder: Path, out: str, *arguments: str) -> list[str]:
+    fixed = (
+        "--methods mean --option mean.samples=16 --protocol reconstruction,gt360 --backend none --limit 3 --threads 1"
+    )
+    places = ["--data", str(folder), "--out", str(folder.parent / out)]
+    return [sys.executable, "-m", "toolkit.cli.main", "bench", *fixed.split(), *places, *arguments]
+
+
+@pytest.fixture
+def copied(heads_folder: Path, tmp_path: Path) -> Path:
+    """The heads in a folder of this test's own."""
+    import shutil
+
+    return shutil.copytree(heads_folder, tmp_path / "heads")
+
+
+def rows_of(folder: Path) -> Any:
+    import json
+
+    return json.loads((folder / "results.json").read_text())["rows"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("engine", ["processes", "ray"])
+def test_an_engine_gives_the_results_of_one_process(copied: Path, engine: str):
+    if engine == "ray":
+        pytest.importorskip("ray", reason="ray is not installed")
+    quiet = {**os.environ, "RAY_DISABLE_IMPORT_WARNING": "1"}
+    subprocess.run(bench(copied, "one"), check=True, capture_output=True, timeout=600, env=quiet)
+    running = subprocess.Popen(
+        bench(copied, "many", "--engine", engine, "--workers", "2"), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        env=quiet,
+    )  # fmt: skip
+    killed = kill_a_worker(running, "spawn_main" if engine == "processes" else "ray::run_shard")
+    _, complaints = running.communicate(timeout=600)
+    assert running.returncode == 0, complaints.decode()
+    assert killed
+    assert rows_of(copied.parent / "many") == rows_of(copied.parent / "one")
+
+
+def kill_a_worker(running: subprocess.Popen[bytes], sign: str) -> bool:
+    """Kill the first worker that appears among the children of a run."""
+    import time
+
+    for _ in range(6000):
+        if running.poll() is not None:
+            return False
+        for child in descendants(running.pid):
+            try:
+                command = Path(f"/proc/{child}/cmdline").read_bytes().decode(errors="replace")
+            except OSError:
+                continue
+            if sign in command:
+                os.kill(child, signal.SIGKILL)
+                return True
+        time.sleep(0.05)
+    return False
+
+
+def descendants(process: int) -> list[int]:
+    found, todo = [], [process]
+    while todo:
+        parent = todo.pop()
+        try:
+            children = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
+        except OSError:
+            continue
+        found += map(int, children)
+        todo += map(int, children)
+    return found

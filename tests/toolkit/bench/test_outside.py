@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+
+from toolkit.bench import BenchProtocol, BenchRequest, Contender, run_suite
+from toolkit.bench.outside import open_outside
+from toolkit.camera import Camera
+from toolkit.data import ImageFolder
+from toolkit.errors import InputError
+from toolkit.rendering.pixels import to_pixels, write_png
+from toolkit.testing.spherical import SphericalGenerator
+
+Make = Callable[..., Contender]
+MakeProtocol = Callable[..., BenchProtocol]
+
+
+def test_renders_from_elsewhere_score_as_the_method_that_made_them(
+    spherical: SphericalGenerator, heads_folder: Path, tmp_path: Path, contender: Make, protocol: MakeProtocol
+):
+    requests = [
+        BenchRequest(protocol(kind, "l2", "mask_iou", input_yaws=(0.0,)), str(heads_folder), tmp_path / "out", 2)
+        for kind in ("reconstruction", "gt360")
+    ]
+    drawn = contender("drawn", 0)
+    run_suite(requests, spherical, [drawn])
+    wanted = json.loads((tmp_path / "out" / "wanted.json").read_text())["renders"]
+    assert len(wanted) == 2 * 4
+    item = ImageFolder(heads_folder)[0]
+    inversion = drawn.method.invert(item.image[None], item.camera, spherical)
+    renders = []
+    for number, (name, label) in enumerate(wanted[:-1]):  # the last one was forgotten
+        image = inversion.render(spherical, Camera.from_label(label)).image
+        write_png(tmp_path / "theirs" / f"{number}.png", to_pixels(image)[0])
+        renders.append([name, f"{number}.png", label])
+    (tmp_path / "theirs" / "renders.json").write_text(json.dumps({"method": "goha", "renders": renders}))
+    theirs = open_outside(tmp_path / "theirs", spherical.spec.image_size)
+    results = run_suite(requests, spherical, [drawn, theirs])
+    rows = {(row["method"], row["protocol"], row["metric"]): row for row in results["rows"]}
+    assert rows["goha", "reconstruction", "l2"]["value"] == pytest.approx(
+        rows["drawn", "reconstruction", "l2"]["value"], rel=0.02
+    )
+    assert rows["goha", "reconstruction", "l2"]["n"] == 2
+    assert ("goha", "gt360", "mask_iou") not in rows  # nobody told its masks
+    (failure,) = results["failures"]
+    assert (failure["method"], failure["protocol"]) == ("goha", "gt360")
+    assert "no render within 0.5 degrees" in failure["error"]
+
+
+LABEL = Camera.orbit().label[0].tolist()
+
+
+@pytest.mark.parametrize(
+    ("document", "words"),
+    [
+        ({}, "method"),
+        ({"method": "x", "renders": []}, "at least one render"),
+        ({"method": "taken", "renders": [["a", "a.png", LABEL]]}, "not compared otherwise"),
+        ({"method": "x", "renders": [["a", "../a.png", LABEL]]}, "outside the folder"),
+        ({"method": "x", "renders": [["a", "a.png", LABEL[:-1]]]}, "25"),
+        ({"method": "x", "renders": [["a", "a.png"]]}, "no list of renders"),
+    ],
+)
+def test_a_list_that_is_none_is_refused_in_a_sentence(tmp_path: Path, document: object, words: str):
+    (tmp_path / "renders.json").write_text(json.dumps(document))
+    with pytest.raises(InputError, match=words):
+        open_outside(tmp_path, 64, ["taken"])
+
+
+def test_a_missing_list_is_named(tmp_path: Path):
+    with pytest.raises(InputError, match=r"renders\.json"):
+        open_outside(tmp_path, 64)
+
+
+def test_a_picture_that_is_missing_costs_its_cell(tmp_path: Path, heads_folder: Path):
+    item = ImageFolder(heads_folder)[0]
+    document = {"method": "x", "renders": [[item.id, "gone.png", item.camera.label[0].tolist()]]}
+    (tmp_path / "renders.json").write_text(json.dumps(document))
+    head = open_outside(tmp_path, 64).method.head(item)
+    with pytest.raises(Exception, match=r"gone\.png cannot be read"):
+        head.views(Camera(torch.cat([item.camera.label])))

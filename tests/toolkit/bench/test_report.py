@@ -1,0 +1,257 @@
+"""Tables and page from a made-up document: what is best, what shares a table, what a browser shows."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+import shutil
+import xml.etree.ElementTree as ElementTree
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from toolkit.bench.comparisons import compare_all
+from toolkit.bench.frames import Frames
+from toolkit.bench.report import as_csv, as_latex, as_leaderboard, as_markdown, as_tables, build_page, write_report
+from toolkit.bench.report.charts import nice_range, time_chart, yaw_chart
+from toolkit.bench.report.paper import is_comparable, paper_html, read_paper
+from toolkit.bench.report.tables import number, tables_of
+from toolkit.bench.rows import Cell, Frame
+
+METHODS = ("near & dear", "far", "mean")
+ITEMS = ("00000/front.png", "00001/front.png")
+YAWS = (0.0, 90.0, 180.0, -90.0)
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
+
+
+def row(method: str, metric: str, value: float | None, **others: Any) -> dict[str, Any]:
+    spread = {"low": None, "high": None} if value is None else {"low": value * 0.9, "high": value * 1.1}
+    usual = {"protocol": "gt360", "data": "heads", "world": "embedded", "backend": "none", "unit": "", "n": 8}
+    return {**usual, "method": method, "metric": metric, "value": value, **spread, "failed": 0, "direction": "lower",
+            **others}  # fmt: skip
+
+
+def document(folder: Path) -> dict[str, Any]:
+    """Results of three methods on two heads by two protocols."""
+    rows, values, curves = [], [], []
+    for place, method in enumerate(METHODS):
+        level = 0.01 * (place + 1)
+        rows += [
+            row(method, "l2", level),
+            row(method, "l2@occluded", level * 2),
+            row(method, "psnr", 20.0 - place, direction="higher", unit="dB"),
+            row(method, "lpips-e", level * 10, backend="embedded", failed=place),
+            row(method, "seconds", 10.0 ** (1 - place), protocol="speed", unit="s"),
+        ]
+        curves += [{**row(method, "l2", level * (1 + abs(yaw) / 180)), "input_yaw": 0.0, "yaw": yaw} for yaw in YAWS]
+        spread = {ITEMS[0]: level * 0.9, ITEMS[1]: level * 1.1}
+        values.append({"protocol": "gt360", "data": "heads", "method": method, "metric": "l2", "values": spread})
+    frames, heads = Frames(folder / "frames"), []
+    for item in ITEMS:
+        for place, method in enumerate((None, *METHODS)):
+            key = f"{item[:5]}-{place}"
+            shades = torch.arange(4).float().reshape(4, 1, 1, 1) / 3 * 2 - 1  # white from behind, black at -90
+            frames.write(key, YAWS, shades.expand(4, 3, 16, 16))
+            yaw = {"yaw": 0.0} if method is None else {}
+            heads.append({"data": "heads", "item": item, "method": method, "frames": key, **yaw})
+    cells = [Cell(item, item[:5]) for item in ITEMS]
+    run = {
+        "settings": {"about": "What <it> does.", "seed": 0, "digest": "1"},
+        "pictures": {"cells": 2},
+        "interval": "bootstrap",
+        "compared_at": "256 px",
+        "methods": {},
+        "environment": {"torch": "2", "threads": 1, "seed": 0},
+        "machine": {"cores": 2, "processor": "any", "device": "cpu"},
+        "command": "toolkit bench --methods all",
+    }
+    return {
+        "generator": {"name": "mini", "fingerprint": "0123456789abcdef", "world": "embedded", "licence": "free"},
+        "runs": {f"{name} on heads": {"protocol": name, "data": "heads", **run} for name in ("gt360", "speed")},
+        "rows": rows,
+        "curves": curves,
+        "values": values,
+        "comparisons": compare_all(Frame("gt360", "embedded", "heads", 0), cells, values),
+        "cells": [{"protocol": "gt360", "data": "heads", "item": cell.id, "subject": cell.subject} for cell in cells],
+        "failures": [{"protocol": "gt360", "data": "heads", "method": "far", "item": ITEMS[0], "stage": "invert",
+                      "error": "RuntimeError: <script>alert(1)</script>"}],
+        "unavailable": [{"protocol": "gt360", "data": "heads", "metric": "ms_ssim", "reason": "too small"}],
+        "left_out": [{"protocol": "fid360", "data": "heads", "reason": "no network"}],
+        "heads": heads,
+    }  # fmt: skip
+
+
+def test_numbers_of_two_worlds_or_backends_share_no_table():
+    rows = [
+        row("m", "l2", 1.0),
+        row("m", "lpips-e", 1.0, backend="embedded"),
+        row("m", "lpips_alex", 1.0, backend="reference"),
+        row("m", "l2", 1.0, world="full"),
+        row("m", "l2", 1.0, data="others"),
+    ]
+    found = {(table.world, table.data, table.backend): [c.label for c in table.columns] for table in tables_of(rows)}
+    assert found == {
+        ("embedded", "heads", "embedded"): ["l2", "lpips-e"],
+        ("embedded", "heads", "reference"): ["lpips_alex"],
+        ("full", "heads", ""): ["l2"],
+        ("embedded", "others", ""): ["l2"],
+    }
+
+
+def test_the_best_and_the_second_follow_the_direction_and_the_floor_is_never_best():
+    rows = [row("floor", "psnr", 99.0, direction="higher")]
+    rows += [row(name, "psnr", value, direction="higher") for name, value in (("a", 1.0), ("b", 3.0), ("c", 3.0))]
+    rows += [row("d", "psnr", 2.0, direction="higher"), row("e", "psnr", None, direction="higher")]
+    (table,) = tables_of(rows)
+    assert table.ranks(table.columns[0]) == {"b": 1, "c": 1, "d": 2}
+    assert tables_of([row("only", "l2", 1.0)])[0].ranks(table.columns[0]) == {}
+
+
+@pytest.mark.parametrize(
+    ("value", "places", "text"),
+    [(None, None, "-"), (0.0, None, "0.00"), (0.0123456, None, "0.0123"), (1234.5, None, "1234"),
+     (2e-5, None, "2.0e-05"), (0.5, 4, "0.5000"), (-0.0123, None, "-0.0123")],
+)  # fmt: skip
+def test_numbers_are_short(value: float | None, places: int | None, text: str):
+    assert number(value, places) == text
+
+
+def test_text_tables_mark_best_and_second_and_count(tmp_path: Path):
+    results = document(tmp_path)
+    printed = as_tables(results["rows"])
+    line = next(line for line in printed.splitlines() if line.startswith("| near & dear"))
+    assert [cell.strip() for cell in line.split("|")][2:-1] == ["8", "0.0100*", "20.0*", "0.100*"]
+    assert "| 8+2 |" in printed  # mean failed twice on lpips-e
+    assert "1 more columns" in printed
+    markdown = as_markdown(results)
+    assert "**0.0100** [0.0090, 0.0110]" in markdown
+    assert "_0.0200_ [0.0180, 0.0220]" in markdown
+    assert "What <it> does." in markdown
+
+
+def test_latex_is_booktabs_and_escaped(tmp_path: Path):
+    latex = as_latex(document(tmp_path))
+    assert latex.count(r"\toprule") == latex.count(r"\bottomrule") == 2
+    assert r"near \& dear & 8 & \textbf{0.0100}" in latex
+    assert r"\underline{0.0200}" in latex
+    body = re.sub(r"\\&", "", latex.split(r"\begin{tabular}")[1])
+    assert len({line.count("&") for line in body.splitlines() if line.endswith(r"\\")}) == 1
+
+
+def test_csv_has_every_row(tmp_path: Path):
+    results = document(tmp_path)
+    lines = list(csv.DictReader(io.StringIO(as_csv(results))))
+    assert len(lines) == len(results["rows"])
+    assert float(lines[0]["value"]) == results["rows"][0]["value"]
+
+
+def test_the_leaderboard_says_how_it_was_made(tmp_path: Path):
+    page = as_leaderboard(document(tmp_path))
+    assert "    toolkit bench --methods all" in page
+    assert "gt360: l2@occluded" in page
+    assert "Failures: 1." in page
+
+
+def test_charts_are_well_formed_and_keep_within_their_axes():
+    chart = yaw_chart({0: [(-90.0, 1.0), (0.0, 2.0), (180.0, 3.0)], 3: [(0.0, 2.5)]}, "l2 < 3")
+    root = ElementTree.fromstring(chart.replace("hidden=", "data-hidden="))
+    places = [float(dot.get("cx", "nan")) for dot in root.iter("circle")]
+    assert len(places) == 5  # 180 degrees stands at both ends
+    assert min(places) >= 58
+    assert max(places) <= 744
+    ElementTree.fromstring(time_chart({"a & b": (0, 0.01, 1.0), "c": (1, 100.0, 1.0)}, "l2"))
+    assert nice_range([0.011, 0.049])[2] == [0.01, 0.02, 0.03, 0.04, 0.05]
+    assert nice_range([2.0])[0] <= 2.0 <= nice_range([2.0])[1]
+
+
+def test_printed_numbers_are_comparable_only_with_the_same_data_and_networks(tmp_path: Path):
+    paper = read_paper()
+    assert [len(table.rows) for table in paper.tables] == [7, 7, 7, 4, 5, 3]
+    assert all(len(values) == len(table.columns) for table in paper.tables for values in table.rows.values())
+    assert "not comparable with this run" in paper_html(document(tmp_path))
+    same = {"rows": [row("m", "lpips_alex", 0.1, protocol="reconstruction", data="ffhq_lpff", world="full",
+                         backend="reference")]}  # fmt: skip
+    assert is_comparable(paper.tables[0], paper, same)
+    same["rows"][0]["world"] = "embedded"
+    assert not is_comparable(paper.tables[0], paper, same)
+
+
+def test_the_page_holds_everything_and_nothing_from_outside(tmp_path: Path):
+    page = build_page(document(tmp_path), tmp_path / "frames")
+    assert "<script>alert(1)</script>" not in page
+    assert "&lt;script&gt;alert(1)" in page
+    assert not re.search(r"""(src|href)=["']?(?!#|data:)\w""", re.sub(r"<script>.*?</script>", "", page, flags=re.S))
+    assert "@@" not in page
+    for words in (
+        "At a glance",
+        "Heads side by side",
+        "Best and worst",
+        "Failures",
+        "How to reproduce",
+        "near &amp; dear",
+    ):
+        assert words in page
+
+
+@pytest.fixture
+def open_page(tmp_path: Path) -> Iterator[Callable[..., Any]]:
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    program = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if program is None:
+        pytest.skip("there is no Chromium on this machine")
+    path = write_report(tmp_path, document(tmp_path))
+    with playwright.sync_playwright() as started:
+        browser = started.chromium.launch(executable_path=program, args=FLAGS, timeout=120_000)
+
+        def make(width: int) -> Any:
+            page = browser.new_context(offline=True, viewport={"width": width, "height": 800}).new_page()
+            page.set_default_timeout(60_000)
+            page.complaints = []
+            page.on("console", lambda message: message.type == "error" and page.complaints.append(message.text))
+            page.on("pageerror", lambda error: page.complaints.append(str(error)))
+            page.goto(path.as_uri())
+            return page
+
+        yield make
+        browser.close()
+
+
+@pytest.mark.browser
+def test_a_browser_sorts_turns_and_chooses(open_page: Callable[..., Any]):
+    page = open_page(1280)
+    first = "document.querySelector('#gt360 tbody tr th').textContent"
+    assert page.evaluate(first) == "near & dear"
+    head = page.locator("#gt360 thead th").nth(1)
+    head.click()
+    head.click()
+    assert page.evaluate(first) == "mean"
+    assert head.get_attribute("aria-sort") == "descending"
+    image = page.locator(".turning .head").nth(1).locator("img").first
+    before = image.get_attribute("src")
+    page.locator(".turning input").first.evaluate(
+        "each => { each.value = 90; each.dispatchEvent(new Event('input')); }"
+    )
+    assert before != image.get_attribute("src")
+    box = image.bounding_box()
+    page.mouse.move(box["x"] + 10, box["y"] + 10)
+    page.mouse.down()
+    page.mouse.move(box["x"] - 65, box["y"] + 10, steps=4)
+    page.mouse.up()
+    assert image.get_attribute("src") == before
+    page.locator("#glance select").select_option("gt360: psnr ↑")
+    shown = page.evaluate("[...document.querySelectorAll('#glance .option')].filter(e => !e.hidden).length")
+    assert shown == 1
+    assert page.complaints == []
+
+
+@pytest.mark.browser
+def test_on_a_telephone_only_tables_scroll_sideways(open_page: Callable[..., Any]):
+    page = open_page(390)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    assert page.evaluate("document.querySelector('#gt360 .scroll').scrollWidth") > 390
+    assert page.complaints == []

@@ -1,0 +1,174 @@
+"""Several protocols in one run: what they share, what is left out, and what a kill costs."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import shutil
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from toolkit.bench import BenchProtocol, BenchRequest, Contender, run_suite
+from toolkit.bench.plan import duration
+from toolkit.errors import InputError
+from toolkit.registry import Registry
+from toolkit.testing.spherical import SphericalGenerator
+
+Make = Callable[..., Contender]
+MakeProtocol = Callable[..., BenchProtocol]
+
+
+class Heard:
+    """What a run says."""
+
+    def __init__(self) -> None:
+        self.notes: list[str] = []
+        self.steps: list[tuple[str, int, int]] = []
+
+    def note(self, text: str) -> None:
+        self.notes.append(text)
+
+    def step(self, method: str, done: int, total: int, cell: str, error: str | None) -> None:
+        self.steps.append((method, done, total))
+
+
+@pytest.fixture
+def requests(registry: Registry, heads_folder: Path, protocol: MakeProtocol) -> Callable[..., list[BenchRequest]]:
+    """All five protocols on the heads, the front in, the turned views as targets."""
+    front = {"input_yaws": (0.0,), "yaw_tolerance": 20.0}
+    protocols = [
+        protocol("reconstruction", "l2", **front),
+        protocol("gt360", "l2", "mask_iou", **front),
+        protocol("multiview", "ssim", "stripes-e", target_yaws=(-90.0, 90.0), **front),
+        protocol("fid360", "stripes-e", random_sides=2, **front),
+        protocol("speed", "seconds", "peak_memory", **front),
+    ]
+
+    def make(out: Path, data: Path = heads_folder, limit: int | None = None) -> list[BenchRequest]:
+        return [BenchRequest(each, str(data), out, limit) for each in protocols]
+
+    return make
+
+
+def test_all_protocols_share_one_inversion_per_picture(
+    spherical: SphericalGenerator, requests: Callable[..., list[BenchRequest]], tmp_path: Path, contender: Make
+):
+    method, heard = contender("m", 0), Heard()
+    results = run_suite(requests(tmp_path), spherical, [method], heard)
+    assert method.method.calls == 3
+    rows = {(row["protocol"], row["metric"]): row for row in results["rows"] if row["method"] == "m"}
+    assert rows["reconstruction", "l2"]["n"] == 3
+    assert rows["gt360", "l2"]["n"] == 12
+    assert rows["multiview", "ssim@yaw_90"]["n"] == rows["multiview", "stripes-e@yaw_90"]["n"] == 6
+    assert rows["multiview", "stripes-e@yaw_90"]["low"] is None
+    assert rows["fid360", "stripes-e"]["n"] == 3
+    assert rows["speed", "seconds"]["n"] == 2  # the first is not warm
+    assert rows["speed", "seconds@render"]["value"] > 0
+    assert heard.steps[-1] == ("m", 15, 15)
+    assert any("cells to do, about" in note for note in heard.notes)
+    assert {head["method"] for head in results["heads"]} == {"m", None}
+    for name in ("report.html", "table.md", "table.tex", "table.csv", "wanted.json"):
+        assert (tmp_path / name).stat().st_size > 0
+
+
+def test_a_larger_limit_keeps_what_is_known(
+    spherical: SphericalGenerator, requests: Callable[..., list[BenchRequest]], tmp_path: Path, contender: Make
+):
+    small = requests(tmp_path / "a", limit=2)[:2]
+    run_suite(small, spherical, [contender("m", None)])
+    more = contender("m", None)
+    grown = run_suite(requests(tmp_path / "a")[:2], spherical, [more])
+    assert more.method.calls == 1
+    assert grown["rows"] == run_suite(requests(tmp_path / "b")[:2], spherical, [contender("m", None)])["rows"]
+
+
+def test_order_and_company_change_no_number(
+    spherical: SphericalGenerator, requests: Callable[..., list[BenchRequest]], tmp_path: Path, contender: Make
+):
+    wanted = requests(tmp_path / "a")[:2]
+    first = run_suite(wanted, spherical, [contender("x", None), contender("y", None)])
+    other = run_suite(requests(tmp_path / "b")[1::-1], spherical, [contender("y", None)])
+    mine = {(row["protocol"], row["metric"]): row for row in first["rows"] if row["method"] == "y"}
+    assert {(row["protocol"], row["metric"]): row for row in other["rows"]} == mine
+
+
+def test_what_the_data_does_not_permit_is_left_out_with_its_reason(
+    spherical: SphericalGenerator,
+    requests: Callable[..., list[BenchRequest]],
+    heads_folder: Path,
+    tmp_path: Path,
+    contender: Make,
+):
+    data = shutil.copytree(heads_folder, tmp_path / "data")
+    (data / "subjects.json").unlink()
+    results = run_suite(requests(tmp_path / "out", data, 2), spherical, [contender("m", 0)])
+    left = {entry["protocol"]: entry["reason"] for entry in results["left_out"]}
+    assert left.keys() == {"gt360", "multiview"}
+    assert "subjects.json" in left["gt360"]
+    assert {row["protocol"] for row in results["rows"]} == {"reconstruction", "fid360", "speed"}
+    with pytest.raises(InputError, match="no protocol can be run"):
+        run_suite(requests(tmp_path / "out", data, 2)[1:3], spherical, [contender("m", 0)])
+
+
+def test_an_unreadable_target_costs_itself_only_and_is_tried_again(
+    spherical: SphericalGenerator,
+    requests: Callable[..., list[BenchRequest]],
+    heads_folder: Path,
+    tmp_path: Path,
+    contender: Make,
+):
+    data = shutil.copytree(heads_folder, tmp_path / "data")
+    (data / "00001" / "yaw_180.png").write_bytes(b"no picture")
+    wanted = requests(tmp_path / "out", data)[1:2]
+    results = run_suite(wanted, spherical, [contender("m", 0)])
+    (failure,) = results["failures"]
+    assert (failure["item"], failure["target"], failure["stage"]) == ("00001/yaw_0.png", "00001/yaw_180.png", "read")
+    row = next(row for row in results["rows"] if row["metric"] == "l2")
+    assert (row["n"], row["failed"]) == (11, 1)
+    shutil.copy(heads_folder / "00001" / "yaw_180.png", data / "00001" / "yaw_180.png")
+    again = contender("m", 0)
+    mended = run_suite(wanted, spherical, [again])
+    assert mended["failures"] == []
+    assert again.method.calls == 0
+
+
+def test_a_run_killed_at_random_instants_ends_with_the_same_results(
+    spherical: SphericalGenerator, requests: Callable[..., list[BenchRequest]], tmp_path: Path, contender: Make
+):
+    """Real processes, killed by the kernel; each is given a little more time than the one before."""
+
+    def run(out: Path) -> dict[str, Any]:
+        return run_suite(requests(out)[:4], spherical, [contender("x", None), contender("y", 0)])
+
+    whole = run(tmp_path / "whole")
+    instants, kills, patience = random.Random(0), 0, 0.02
+    while not (tmp_path / "killed" / "results.json").exists():
+        child = os.fork()
+        if child == 0:
+            try:
+                run(tmp_path / "killed")
+            finally:
+                os._exit(0)
+        time.sleep(instants.uniform(0, patience))
+        os.kill(child, signal.SIGKILL)
+        kills += os.WIFSIGNALED(os.waitpid(child, 0)[1])
+        patience *= 1.25
+    killed = run(tmp_path / "killed")
+    assert kills >= 5
+    for document in (whole, killed):
+        for entry in document["runs"].values():
+            entry.pop("command")
+    assert killed == whole
+    lines = (tmp_path / "killed" / "cells.jsonl").read_text().splitlines()
+    keys = [json.loads(line)["key"] for line in lines]
+    assert len(keys) == len(set(keys)) == 2 * (3 + 3 + 3 + 3)  # nothing was done twice
+
+
+def test_durations_are_said_in_words():
+    assert [duration(seconds) for seconds in (12.3, 89, 200, 4000)] == ["12 s", "89 s", "3 min", "1 h 7 min"]

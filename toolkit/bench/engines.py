@@ -1,0 +1,257 @@
+"""Working on many cells at once: processes of this machine, or a Ray cluster with a shared folder.
+
+A shard is what one method has to do with one input picture, in all protocols, so that its inversion is made once. A
+worker opens the run by itself from a plain description and returns records; the process that runs the bench writes them
+down. Numbers do not depend on who computed them, as long as thread counts are the same.
+"""
+
+from __future__ import annotations
+
+import functools
+import multiprocessing
+import signal
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from toolkit.bench.contenders import open_contenders
+from toolkit.bench.inversions import Contender
+from toolkit.bench.outside import open_outside
+from toolkit.bench.schedule import Engine, Job, LocalEngine
+from toolkit.bench.store import Record
+from toolkit.bench.work import BenchRequest, Work
+from toolkit.devices import checked_device
+from toolkit.errors import InputError, MissingDependencyError
+
+if TYPE_CHECKING:
+    from toolkit.interfaces import Generator
+
+ATTEMPTS = 3
+"""How often a shard is tried when its worker dies; after that its cells have failed."""
+ENGINES = ("local", "processes", "ray")
+
+Shard = list[Job]
+Outcome = tuple[list[Record], list[tuple[str, Record]]]
+"""Records of a shard's cells, and of the inversions made for them."""
+
+
+@dataclass(frozen=True)
+class RunDescription:
+    """Everything that opens a run, here and in a worker."""
+
+    generator: str
+    weights: Path | None
+    device: str
+    threads: int | None
+    """CPU threads of each process; None: torch's choice, one in a worker."""
+    methods: tuple[str, ...]
+    requests: tuple[BenchRequest, ...]
+    options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    method_weights: Mapping[str, Path] = field(default_factory=dict)
+    preset: str | None = None
+    outside: tuple[Path, ...] = ()
+
+    def for_workers(self) -> RunDescription:
+        """The same for a process in another folder, which shares its machine with others."""
+        requests = tuple(
+            replace(each, data=_absolute(each.data), out=each.out.absolute()) for each in self.requests
+        )  # fmt: skip
+        files = {method: path.absolute() for method, path in self.method_weights.items()}
+        weights = None if self.weights is None else self.weights.absolute()
+        outside = tuple(folder.absolute() for folder in self.outside)
+        return replace(
+            self, requests=requests, method_weights=files, weights=weights, outside=outside, threads=self.threads or 1
+        )
+
+
+def open_run(described: RunDescription) -> tuple[Generator, list[Contender], dict[str, str]]:
+    """The generator, the contenders, and the methods that could not be built with their reasons.
+
+    Raises:
+        ToolkitError: A part that everything depends on cannot be opened.
+    """
+    from toolkit import load_generator
+
+    if described.threads is not None:
+        torch.set_num_threads(described.threads)
+    generator = load_generator(described.generator, described.weights, checked_device(described.device))
+    contenders, broken = open_contenders(
+        described.methods, generator, described.options, described.method_weights, described.preset
+    )
+    size = generator.spec.image_size
+    contenders += [open_outside(folder, size, described.methods) for folder in described.outside]
+    return generator, contenders, broken
+
+
+def _absolute(data: str) -> str:
+    return str(Path(data).absolute()) if Path(data).exists() else data
+
+
+def open_engine(
+    name: str, description: RunDescription, workers: int | None = None, address: str | None = None
+) -> Engine:
+    """Make an engine by its name: local, processes or ray.
+
+    Raises:
+        InputError: Another name.
+        MissingDependencyError: Ray is not installed.
+    """
+    if name == "local":
+        return LocalEngine()
+    if name == "processes":
+        return ProcessEngine(description.for_workers(), workers or 2)
+    if name == "ray":
+        return RayEngine(description.for_workers(), workers, address)
+    raise InputError(f"--engine must be one of {', '.join(ENGINES)}, got {name!r}")
+
+
+def shards_of(jobs: Sequence[Job]) -> list[Shard]:
+    """Group jobs by method and input picture, in their order."""
+    found: dict[tuple[str, int], Shard] = defaultdict(list)
+    for job in jobs:
+        found[job.contender.name, job.cell.uses[0]].append(job)
+    return list(found.values())
+
+
+def run_shard(description: RunDescription, method: str, cells: Sequence[tuple[str, str]]) -> Outcome:
+    """What a worker does: measure cells (protocol, item) of one method."""
+    contenders, works = _opened(_Key(description))
+    contender = contenders[method]
+    records = []
+    for protocol, item in cells:
+        work = works[protocol]
+        cell = next(cell for cell in work.task.cells if cell.id == item)
+        records.append(work.measure(contender, cell))
+    made: list[tuple[str, Record]] = []
+    for inversions in {id(work.inversions): work.inversions for work in works.values()}.values():
+        made += inversions.store.added
+        inversions.store.added.clear()
+    return records, made
+
+
+class _Key:
+    """A description as a cache key: pickled copies of one are equal."""
+
+    def __init__(self, description: RunDescription) -> None:
+        self.description = description
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Key) and other.description == self.description
+
+    def __hash__(self) -> int:
+        return hash((self.description.generator, self.description.methods))
+
+
+@functools.lru_cache(maxsize=1)
+def _opened(key: _Key) -> tuple[dict[str, Contender], dict[str, Work]]:
+    """Open a run once per worker."""
+    from toolkit.bench.runner import open_works
+
+    generator, contenders, _ = open_run(key.description)
+    works, _ = open_works(key.description.requests, generator, lambda text: None, writes=False)
+    return {each.name: each for each in contenders}, {work.protocol.title: work for work in works}
+
+
+def _settle(shard: Shard, outcome: Outcome | Exception) -> Iterator[tuple[Job, Record]]:
+    """Write a shard's records down; an error of the worker is every cell's failure."""
+    if isinstance(outcome, Exception):
+        message = f"{type(outcome).__name__}: {outcome}".splitlines()[0]
+        for job in shard:
+            facts = job.work.facts(job.contender, job.cell, error=f"the worker died: {message}", stage="worker")
+            yield job, job.work.keep(job.contender, job.cell, facts)
+        return
+    records, made = outcome
+    for key, record in made:
+        shard[0].work.inversions.store.append(key, record)
+    for job, record in zip(shard, records, strict=True):
+        yield job, job.work.keep(job.contender, job.cell, record)
+
+
+def _arguments(shard: Shard) -> tuple[str, list[tuple[str, str]]]:
+    return shard[0].contender.name, [(job.work.protocol.title, job.cell.id) for job in shard]
+
+
+class ProcessEngine:
+    """Worker processes on this machine."""
+
+    def __init__(self, description: RunDescription, workers: int) -> None:
+        """Prepare; processes start with the first work."""
+        self._description, self.width = description, workers
+
+    def run(self, jobs: Sequence[Job]) -> Iterator[tuple[Job, Record]]:
+        """Work on jobs; shards whose worker died are tried again, alone among suspects."""
+        waiting, tries = shards_of(jobs), defaultdict(int)
+        while waiting:
+            lost: list[Shard] = []
+            pool = ProcessPoolExecutor(
+                self.width,
+                multiprocessing.get_context("spawn"),
+                initializer=signal.signal,  # Ctrl-C reaches a whole process group; the parent decides
+                initargs=(signal.SIGINT, signal.SIG_IGN),
+            )
+            try:
+                running = {pool.submit(run_shard, self._description, *_arguments(shard)): shard for shard in waiting}
+                for future in _as_done(running):
+                    shard = running[future]
+                    try:
+                        outcome: Outcome | Exception = future.result()
+                    except BrokenProcessPool as error:
+                        tries[id(shard)] += 1
+                        if tries[id(shard)] < ATTEMPTS:
+                            lost.append(shard)
+                            continue
+                        outcome = error
+                    except Exception as error:  # what a worker cannot even begin with
+                        outcome = error
+                    yield from _settle(shard, outcome)
+            finally:
+                pool.shutdown(wait=False, cancel_futures=True)
+            waiting = lost
+
+
+def _as_done(running: Mapping[Future[Outcome], Shard]) -> Iterator[Future[Outcome]]:
+    left = set(running)
+    while left:
+        done, left = wait(left, return_when=FIRST_COMPLETED)
+        yield from done
+
+
+class RayEngine:
+    """Tasks of a Ray cluster, whose machines see the run's folder and data under the same paths."""
+
+    def __init__(self, description: RunDescription, workers: int | None, address: str | None) -> None:
+        """Join a cluster, or start one on this machine.
+
+        Raises:
+            MissingDependencyError: Ray is not installed.
+        """
+        try:
+            import ray
+        except ImportError as error:
+            raise MissingDependencyError("ray", "--engine ray", "ray") from error
+        self._ray, self._description = ray, description
+        if not ray.is_initialized():
+            local: dict[str, Any] = {"num_cpus": workers, "include_dashboard": False, "_node_ip_address": "127.0.0.1"}
+            ray.init(address=address, log_to_driver=False, **({} if address else local))
+        self.width = max(1, int(ray.cluster_resources().get("CPU", 1)))
+
+    def run(self, jobs: Sequence[Job]) -> Iterator[tuple[Job, Record]]:
+        """Work on jobs; Ray starts a task again when its worker dies."""
+        gpus = 1 if self._description.device.startswith("cuda") else 0
+        task: Callable[..., Any] = self._ray.remote(num_cpus=1, num_gpus=gpus, max_retries=ATTEMPTS - 1)(run_shard)
+        described = self._ray.put(self._description)
+        running = {task.remote(described, *_arguments(shard)): shard for shard in shards_of(jobs)}  # type: ignore[attr-defined]  # ray's decorator
+        while running:
+            done, _ = self._ray.wait(list(running), num_returns=1)
+            shard = running.pop(done[0])
+            try:
+                outcome: Outcome | Exception = self._ray.get(done[0])
+            except Exception as error:  # the worker died too often, or could not begin
+                outcome = error
+            yield from _settle(shard, outcome)
