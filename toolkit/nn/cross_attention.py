@@ -28,6 +28,19 @@ class CrossAttention(nn.Module):
         self.linear2 = nn.Linear(_WIDENING * width, width)
         self.dropout = nn.Dropout(dropout)
 
+    @torch.no_grad()
+    def begin_at(self, level: float, leak: float = 0.05) -> None:
+        """Start a training where the result is nearly `level`, whatever the tokens.
+
+        The small network's hidden layer is wide enough to hold x and -x, so that it can undo all but a `leak` of what
+        it is added to; the smaller part of its first, random weights that stays keeps its units apart.
+        """
+        eye = torch.eye(self.linear2.out_features, device=self.linear2.weight.device)
+        self.linear1.weight.mul_(leak).add_(torch.cat([eye, -eye]))
+        self.linear2.weight.mul_(leak).add_((1 - leak) * torch.cat([-eye, eye], dim=1))
+        self.linear1.bias.zero_()
+        self.linear2.bias.fill_(level)
+
     def forward(self, query: Tensor, tokens: Tensor) -> Tensor:
         """Queries [B, M, C] look at tokens [B, N, C]: [B, M, C]."""
         attended, _ = self.multihead_attn(query, tokens, tokens, need_weights=False)

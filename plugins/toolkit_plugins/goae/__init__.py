@@ -16,3 +16,17 @@ def register_architectures(register: Register) -> None:
     here = "toolkit_plugins.goae.architecture"
     register("goae_encoder", f"{here}:EncoderArchitecture", summary="GOAE's image to W+ encoder", interface=1)
     register("goae_afa", f"{here}:AlignmentArchitecture", summary="GOAE's adaptive feature alignment", interface=1)
+
+
+@hookimpl
+def register_methods(register: Register) -> None:
+    """Offer `goae`."""
+    here = "toolkit_plugins.goae.method:open_goae"
+    register("goae", here, summary="GOAE: W+, aligned features, planes mixed by visibility", interface=1, headline=True)
+
+
+@hookimpl
+def register_trainables(register: Register) -> None:
+    """Offer the training of both networks."""
+    here = "toolkit_plugins.goae.training:make_job"
+    register("goae", here, summary="GOAE for any generator whose synthesis resumes", interface=1)

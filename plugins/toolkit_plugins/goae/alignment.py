@@ -101,20 +101,10 @@ class FeatureAlignment(nn.Module):
         self.cross_att_gamma = CrossAttention(channels, heads, dropout)
         self.cross_att_beta = CrossAttention(channels, heads, dropout)
 
-    @torch.no_grad()
-    def begin_still(self, leak: float = 0.05) -> None:
-        """Start a training where almost nothing is changed: gamma near 1, beta near 0, for whatever tokens.
-
-        The last network's hidden layer is wide enough to hold x and -x, so that it can undo all but a `leak` of what
-        it is added to.
-        """
-        eye = torch.eye(self.settings.channels)
-        for attention, level in ((self.cross_att_gamma, 1.0), (self.cross_att_beta, 0.0)):
-            first, last = attention.linear1, attention.linear2
-            first.weight.mul_(0.1).add_(torch.cat([eye, -eye]).to(first.weight))
-            last.weight.mul_(0.1).add_((1 - leak) * torch.cat([-eye, eye], dim=1).to(last.weight))
-            first.bias.zero_()
-            last.bias.fill_(level)
+    def begin_still(self) -> None:
+        """Start a training where almost nothing is changed: gamma near 1, beta near 0, for whatever tokens."""
+        self.cross_att_gamma.begin_at(1.0)
+        self.cross_att_beta.begin_at(0.0)
 
     def forward(self, image: Tensor, reconstruction: Tensor, features: Tensor) -> Aligned:
         """Align features to an image.

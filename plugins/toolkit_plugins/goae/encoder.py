@@ -85,6 +85,12 @@ class GoaeEncoder(nn.Module):
         self.mapper_coarse_to_mid_spatial = _rectified(tokens[2], 2 * tokens[2], tokens[1])
         self.mapper_mid_to_fine_spatial = _rectified(tokens[1], 2 * tokens[1], tokens[0])
 
+    def begin_still(self) -> None:
+        """Start a training where offsets are nearly nothing, so that no level disturbs what is learnt when it joins."""
+        for module in self.children():
+            if isinstance(module, CrossAttention):
+                module.begin_at(0.0, leak=0.02)
+
     def forward(self, image: Tensor) -> Codes:
         """Encode an image [B, 3, S, S] in [-1, 1], S the settings' (256).
 
