@@ -39,14 +39,15 @@ def start_ranks(world: int, *command: str, extra: Mapping[str, str] | None = Non
     ]  # fmt: skip
 
 
-def finish(processes: list[subprocess.Popen[str]], seconds: float = 90) -> list[tuple[int, str, str]]:
+def finish(processes: list[subprocess.Popen[str]], seconds: float = 300) -> list[tuple[int, str, str]]:
     """(exit code, stdout, stderr) of each; none is left behind."""
     try:
         return [(*_output(process, seconds),) for process in processes]
     finally:
         for process in processes:
-            process.kill()
-            process.wait()
+            if process.poll() is None:
+                process.kill()
+                process.communicate()  # closes its pipes
 
 
 def _output(process: subprocess.Popen[str], seconds: float) -> tuple[int, str, str]:
