@@ -11,7 +11,7 @@ from PIL import Image
 import toolkit.inverting as inverting
 import toolkit.presentation as presentation
 from toolkit.camera import Camera
-from toolkit.errors import ConfigError, InputError, OutputError
+from toolkit.errors import CapabilityError, ConfigError, InputError, OutputError, WeightsError
 from toolkit.interfaces import Generator
 from toolkit.inversion import Inversion
 from toolkit.inverting import PhotoOptions, Products, invert_photos, result_folders
@@ -176,3 +176,42 @@ def test_settings_are_yaml_scalars() -> None:
     assert parse_settings(["steps=5", "lr=0.1", "noise_buffers=true", "preset=fast"]) == {
         "steps": 5, "lr": 0.1, "noise_buffers": True, "preset": "fast",
     }  # fmt: skip
+
+
+def refusing(*refusals: Exception | None):
+    """A `load_method` whose first method, second method, ... raises that (None: gives its name)."""
+    answers = dict(zip(inverting.DEFAULT_METHODS, refusals, strict=False))
+
+    def load(name: str, *_: object, **__: object) -> str:
+        answer = answers.get(name)
+        if answer is not None:
+            raise answer
+        return name
+
+    return load
+
+
+@pytest.mark.parametrize(("refusal", "options", "chosen"), [
+    (None, {}, "dual-encoder"),
+    (WeightsError("none ship"), {}, "wplus"),
+    (CapabilityError("no planes as images"), {}, "wplus"),
+    (ConfigError("unknown option 'preset'"), {"preset": "fast"}, "wplus"),
+])  # fmt: skip
+def test_the_default_method_is_the_first_that_can_be_built(
+    monkeypatch: pytest.MonkeyPatch, spherical: SphericalGenerator, refusal: Exception | None,
+    options: dict[str, str], chosen: str,
+) -> None:  # fmt: skip
+    monkeypatch.setattr(inverting, "load_method", refusing(refusal))
+    assert inverting.default_method(spherical, None, options)[0] == chosen
+
+
+@pytest.mark.parametrize(("refusal", "weights"), [
+    (WeightsError("damaged"), Path("mine.safetensors")),
+    (ConfigError("unknown option 'stps'"), None),
+])  # fmt: skip
+def test_what_the_user_gave_is_never_passed_over_for_another_method(
+    monkeypatch: pytest.MonkeyPatch, spherical: SphericalGenerator, refusal: Exception, weights: Path | None
+) -> None:
+    monkeypatch.setattr(inverting, "load_method", refusing(refusal))
+    with pytest.raises(type(refusal)):
+        inverting.default_method(spherical, weights, {"stps": 3})

@@ -58,7 +58,7 @@ def test_visible_places_come_from_encoder_1_and_occluded_ones_from_encoder_2(
         opened(spherical, dual_file, {}).invert(picture, CAMERA, spherical) for opened in (open_encoder1, open_encoder2)
     )
     assert not torch.equal(first.planes, second.planes)
-    joined = inverted(spherical, dual_file, picture, stitcher="hard", keep_planes=True)
+    joined = inverted(spherical, dual_file, picture, stitcher="hard", keep_planes=True, **{"mask.free_space": 0})
     occluded = spherical.expand(occlusion_mask(spherical, first.planes, CAMERA, spherical.spec.image_size)).bool()
     assert torch.equal(joined.planes, torch.where(occluded, second.planes, first.planes))
     assert torch.equal(joined.extra["visible_planes"], first.planes)
@@ -87,7 +87,7 @@ def test_styles_come_from_the_chosen_encoder(spherical: SphericalGenerator, dual
 def test_mask_options_arrive(spherical: SphericalGenerator, dual_file: Path, picture: Tensor):
     plain, free = (
         inverted(spherical, dual_file, picture, keep_planes=True, **options).extra["occlusion"]
-        for options in ({}, {"mask.free_space": 4, "mask.resolution": 32})
+        for options in ({"mask.free_space": 0}, {"mask": {"free_space": 4}})
     )
     assert float(free.sum()) < float(plain.sum())
     with pytest.raises(ConfigError, match=r"mask\.free_spaces"):

@@ -62,7 +62,7 @@ class AdversarySettings(Config):
     truncation: Annotated[float, Field(gt=0, le=1)] = 1.0
     resolution: Annotated[int, Field(ge=8)] | None = None
     """Images: side of the ray grid."""
-    mask: MaskSettings = MaskSettings()
+    mask: MaskSettings = MaskSettings(free_space=0)
 
 
 class DualSettings(EncodingSettings):
