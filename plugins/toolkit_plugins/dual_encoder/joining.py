@@ -37,8 +37,8 @@ class MaskSettings(Config):
     free_space: Annotated[int, Field(ge=0)] = 4
     """Places per pixel between the camera and the surface that count as seen, too.
 
-    Between heads of the miniature (benchmarks/occlusion_masks.py), 4 bring the input view 0.1 to 0.3 dB nearer to encoder
-    1's, cost the opposite view 0.01 dB against encoder 2's, and no time. The paper has none.
+    Between heads of the miniature (benchmarks/occlusion_masks.py), 4 bring the input view 0.1 to 0.3 dB nearer to
+    encoder 1's, cost the opposite view 0.01 dB against encoder 2's, and no time. The paper has none.
     """
     shell: Annotated[float, Field(ge=0)] = 0.0
     """World units by which the surface is thickened to both sides."""
