@@ -92,7 +92,8 @@ def main() -> None:
 
 def ablation(out: Path, table: int, seeds: int, limit: int, weights: dict[str, Path], settings: Sequence[str]) -> str:
     """Train and compare the rows of one of the paper's tables; what was found, as text."""
-    text, first_seed = f"\n## The paper's Table {table}\n\n", {}
+    text = f"\n## The paper's Table {table}\n\n"
+    by_seed: dict[int, dict[str, dict[str, Any]]] = {}
     text += "| variant | seed | " + " | ".join(f"{metric} ({protocol})" for protocol, metric in SCORES) + " |\n"
     text += "| --- " * (2 + len(SCORES)) + "|\n"
     for variant in TABLES[table]:
@@ -105,13 +106,12 @@ def ablation(out: Path, table: int, seeds: int, limit: int, weights: dict[str, P
             file = run / "training" / WEIGHTS
             _bench(run / "bench", variant.trainable, "reconstruction,fid360", limit, [f"{variant.trainable}={file}"])
             results = _joined(run / "bench")
-            if seed == 0:
-                first_seed[variant.key] = results
+            by_seed.setdefault(seed, {})[variant.key] = results
             numbers = [Results(results).number(*score, variant.trainable) for score in SCORES]
             told = " | ".join(str(number or "not measured") for number in numbers)
             text += f"| {variant.key} | {seed} | {told} |\n"
-    if table == 3:
-        text += "\n" + as_markdown(judge_discriminators(first_seed))
+    for seed, results in by_seed.items() if table == 3 else ():
+        text += f"\nSeed {seed}:\n\n" + as_markdown(judge_discriminators(results))
     return text
 
 

@@ -43,6 +43,8 @@ def test_stages_train_their_own_networks_only(spherical: SphericalGenerator, pho
     assert {"encoder2/joint/adversarial", "discriminator/discriminator", "discriminator/r1"} <= set(logged[0])
     assert "discriminator/r1" not in logged[1]
     assert all(parameter.requires_grad is False for parameter in spherical.parameters())
+    early, late = job.sheet(2), job.sheet(4)
+    assert late.shape == (early.shape[0], 3 * early.shape[1], 3)
 
 
 @pytest.mark.parametrize(("start", "same"), [("encoder1", True), ("itself", False)])

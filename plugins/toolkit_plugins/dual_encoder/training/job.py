@@ -143,9 +143,13 @@ class DualJob(EncodingJob):
         return super().evaluate(step)
 
     def sheet(self, step: int) -> np.ndarray:
-        """Pictures of what is shown at a step."""
-        self._shown = self._learnt(step)
-        return super().sheet(step)
+        """Pictures of what has learnt at a step: the encoder, or both and the stitched heads side by side."""
+        learnt = self._learnt(step)
+        sheets = []
+        for shown in dict.fromkeys([*((name,) for name in learnt), learnt]):
+            self._shown = shown
+            sheets.append(super().sheet(step))
+        return np.concatenate(sheets, axis=1)
 
     def _learnt(self, step: int) -> tuple[str, ...]:
         """Which encoders have begun to learn after so many steps; given ones count."""
