@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import math
+import tempfile
 import time
 from pathlib import Path
 
@@ -21,11 +22,14 @@ from PIL import Image
 from torch import Tensor
 
 from toolkit.camera import Camera
+from toolkit.configuration import config_path, load_config
 from toolkit.files import atomic_write
 from toolkit.interfaces import ProceduralHeads
 from toolkit_plugins.panohead.training.evaluation import view
-from toolkit_plugins.panohead.training.job import MiniJob, make_job
+from toolkit_plugins.panohead.training.job import CONFIG, MiniJob
 from toolkit_plugins.panohead.training.objective import patch_losses, ray_losses, total
+from toolkit_plugins.panohead.training.rays import prepare_rays
+from toolkit_plugins.panohead.training.settings import MiniSettings
 
 YAWS = (5, 30, 180)
 BOXES = {"eyes": (0, 1), "mouth": (3, 4)}
@@ -41,8 +45,13 @@ def main() -> None:
     parser.add_argument("--sheet", type=Path, help="picture: truth above, fitted below")
     arguments = parser.parse_args()
     heads = arguments.heads
+    folder = Path(tempfile.mkdtemp(prefix="gate-"))
     overrides = [f"heads.heads={heads}", f"batch={heads}", f"patch_heads={heads}", "evaluation_heads=1"]
-    job = make_job(None, overrides, "cpu")
+    # far more rays than a training has of each head: this one sees few heads, often
+    overrides += ["heads.rays_per_camera=2000", "heads.patches=12", f"heads.folder={folder}"]
+    settings = load_config(MiniSettings, config_path(CONFIG), overrides)
+    prepare_rays(settings.ray_plan(), folder, workers=1, shard=heads)
+    job = MiniJob(settings)
     began = time.process_time()
     planes = fit(job, heads, arguments.steps, arguments.rate)
     seconds = time.process_time() - began
@@ -59,7 +68,6 @@ def fit(job: MiniJob, heads: int, steps: int, rate: float) -> Tensor:
     ws = neutral_ws(job, heads)
     planes = torch.zeros(heads, *generator.spec.planes_shape).normal_(std=0.1).requires_grad_(True)
     networks = [*generator.decoder.parameters(), *generator.superresolution.parameters()]
-    networks += [] if generator.torgb is None else list(generator.torgb.parameters())
     optimiser = torch.optim.Adam([planes, *networks], lr=rate, betas=(0.9, 0.99))
     random = np.random.default_rng(0)
     for step in range(steps):

@@ -82,8 +82,6 @@ class MiniJob(TrainingJob):
             assert isinstance(last, Dense)  # for the type checker: nn.Sequential hides it
             assert last.bias is not None
             last.bias[0] = FOG / generator.decoder.density_scale
-            if generator.torgb is not None:
-                generator.torgb.bias.fill_(1.0)
             for name, parameter in generator.backbone.synthesis.named_parameters():
                 if name.endswith("torgb.weight"):
                     parameter.mul_(0.3)  # the mean head comes first, differences grow into it
