@@ -10,8 +10,8 @@ from __future__ import annotations
 import functools
 import multiprocessing
 import signal
-from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import defaultdict, deque
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field, replace
@@ -30,7 +30,7 @@ from toolkit.devices import checked_device
 from toolkit.errors import InputError, MissingDependencyError
 
 if TYPE_CHECKING:
-    from toolkit.interfaces import Generator
+    from toolkit.interfaces import Generator as HeadGenerator
 
 ATTEMPTS = 3
 """How often a shard is tried when its worker dies; after that its cells have failed."""
@@ -70,7 +70,7 @@ class RunDescription:
         )
 
 
-def open_run(described: RunDescription) -> tuple[Generator, list[Contender], dict[str, str]]:
+def open_run(described: RunDescription) -> tuple[HeadGenerator, list[Contender], dict[str, str]]:
     """The generator, the contenders, and the methods that could not be built with their reasons.
 
     Raises:
@@ -185,41 +185,57 @@ class ProcessEngine:
         self._description, self.width = description, workers
 
     def run(self, jobs: Sequence[Job]) -> Iterator[tuple[Job, Record]]:
-        """Work on jobs; shards whose worker died are tried again, alone among suspects."""
-        waiting, tries = shards_of(jobs), defaultdict(int)
+        """Work on jobs; what was in hand when a worker died is tried again, each shard alone."""
+        waiting = deque(shards_of(jobs))
         while waiting:
-            lost: list[Shard] = []
-            pool = ProcessPoolExecutor(
-                self.width,
-                multiprocessing.get_context("spawn"),
-                initializer=signal.signal,  # Ctrl-C reaches a whole process group; the parent decides
-                initargs=(signal.SIGINT, signal.SIG_IGN),
-            )
+            for shard in (yield from self._until_death(waiting)):
+                yield from _settle(shard, self._alone(shard))
+
+    def _until_death(self, waiting: deque[Shard]) -> Generator[tuple[Job, Record], None, list[Shard]]:
+        """Work on what waits until nothing is left or a worker dies; returns what was in hand then."""
+        running: dict[Future[Outcome], Shard] = {}
+        with self._pool(self.width) as pool:
             try:
-                running = {pool.submit(run_shard, self._description, *_arguments(shard)): shard for shard in waiting}
-                for future in _as_done(running):
-                    shard = running[future]
-                    try:
-                        outcome: Outcome | Exception = future.result()
-                    except BrokenProcessPool as error:
-                        tries[id(shard)] += 1
-                        if tries[id(shard)] < ATTEMPTS:
-                            lost.append(shard)
-                            continue
-                        outcome = error
-                    except Exception as error:  # what a worker cannot even begin with
-                        outcome = error
-                    yield from _settle(shard, outcome)
-            finally:
-                pool.shutdown(wait=False, cancel_futures=True)
-            waiting = lost
+                while waiting or running:
+                    while waiting and len(running) < self.width:
+                        shard = waiting.popleft()
+                        running[pool.submit(run_shard, self._description, *_arguments(shard))] = shard
+                    for future in wait(running, return_when=FIRST_COMPLETED).done:
+                        shard = running.pop(future)
+                        outcome = _outcome(future)
+                        if isinstance(outcome, BrokenProcessPool):
+                            return [shard, *running.values()]
+                        yield from _settle(shard, outcome)
+            except BrokenProcessPool:  # submitting to a pool that has just died
+                return [shard, *running.values()]
+            except GeneratorExit:  # interrupted: what is in hand is finished and kept
+                for future, shard in running.items():
+                    deque(_settle(shard, _outcome(future)), maxlen=0)
+                raise
+        return []
+
+    def _alone(self, shard: Shard) -> Outcome | Exception:
+        """Work on one shard in a worker of its own, again if that dies."""
+        outcome: Outcome | Exception = BrokenProcessPool("a worker process ended abruptly")
+        for _ in range(ATTEMPTS - 1):
+            with self._pool(1) as pool:
+                outcome = _outcome(pool.submit(run_shard, self._description, *_arguments(shard)))
+            if not isinstance(outcome, BrokenProcessPool):
+                break
+        return outcome
+
+    @staticmethod
+    def _pool(width: int) -> ProcessPoolExecutor:
+        """Spawned processes that leave Ctrl-C, which reaches a whole process group, to this one."""
+        context = multiprocessing.get_context("spawn")  # forked threads of torch may hang
+        return ProcessPoolExecutor(width, context, signal.signal, (signal.SIGINT, signal.SIG_IGN))
 
 
-def _as_done(running: Mapping[Future[Outcome], Shard]) -> Iterator[Future[Outcome]]:
-    left = set(running)
-    while left:
-        done, left = wait(left, return_when=FIRST_COMPLETED)
-        yield from done
+def _outcome(future: Future[Outcome]) -> Outcome | Exception:
+    try:
+        return future.result()
+    except Exception as error:  # a worker that died, or could not even begin
+        return error
 
 
 class RayEngine:

@@ -237,6 +237,7 @@ def test_a_browser_sorts_turns_and_chooses(open_page: Callable[..., Any]):
         "each => { each.value = 90; each.dispatchEvent(new Event('input')); }"
     )
     assert before != image.get_attribute("src")
+    image.scroll_into_view_if_needed()
     box = image.bounding_box()
     page.mouse.move(box["x"] + 10, box["y"] + 10)
     page.mouse.down()
