@@ -32,7 +32,8 @@ class Window(NamedTuple):
         """The cameras [B, 25] that see only this part."""
         if self.side == 1:
             return Camera(label)
-        scale = label.new_tensor([1 / self.side, 1, 1 / self.side, 1 / self.side, 1, 1 / self.side, 1, 1, 1])
+        larger = 1 / self.side
+        scale = label.new_tensor([larger, larger, larger, 1, larger, larger, 1, 1, 1])
         shift = label.new_zeros(9)
         shift[2], shift[5] = self.left / self.side, self.top / self.side
         return Camera(torch.cat([label[:, :16], label[:, 16:] * scale - shift], dim=1))
