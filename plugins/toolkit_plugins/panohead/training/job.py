@@ -197,8 +197,9 @@ class MiniJob(TrainingJob):
         if patch is not None:
             some, samples, every = len(patch.image), self.settings.patch_samples, self.settings.frame_every
             frame = float(every) if step % every == 0 else 0.0
+            joint = step >= self.settings.joint_from * self.steps
             losses |= patch_losses(
-                self.generator, planes[:some], ws[:some], patch, self.settings.losses, samples, source, frame
+                self.generator, planes[:some], ws[:some], patch, self.settings.losses, samples, source, frame, joint
             )
         self.optimiser.zero_grad(set_to_none=True)
         total(losses).backward()

@@ -89,13 +89,16 @@ def patch_losses(
     samples: tuple[int, int],
     source: torch.Generator,
     frame: float = 1.0,
+    joint: bool = True,
 ) -> dict[str, Tensor]:
     """Losses of patches rendered as at test time (no depth known), raw and super-resolved, weighted.
 
-    `frame` multiplies the loss of an empty picture's frame, which is not rendered where it is 0.
+    `frame` multiplies the loss of an empty picture's frame, which is not rendered where it is 0; without `joint`,
+    gradients reach super-resolution only.
     """
     settings = replace(generator.march_settings, count=samples[0], importance=samples[1])
-    raw, image, opacity = patch_render(generator, planes, ws, patch, settings, Draws(generator=source))
+    ws = ws if joint else ws.detach()
+    raw, image, opacity = patch_render(generator, planes, ws, patch, settings, Draws(generator=source), joint)
     side = patch.places.shape[1]
     small = F.avg_pool2d(patch.image, image.shape[-1] // side)
     covered = F.avg_pool2d(patch.mask, image.shape[-1] // side)
@@ -125,14 +128,21 @@ class PatchRender(NamedTuple):
 
 
 def patch_render(
-    generator: PanoHead, planes: Tensor, ws: Tensor, patch: PatchBatch, settings: MarchSettings, draws: Draws
+    generator: PanoHead,
+    planes: Tensor,
+    ws: Tensor,
+    patch: PatchBatch,
+    settings: MarchSettings,
+    draws: Draws,
+    through_rays: bool = True,
 ) -> PatchRender:
-    """Render patches without knowing depth, as whole pictures are."""
+    """Render patches without knowing depth, as whole pictures are; gradients may stop at super-resolution."""
     volumes = generator.volumes(planes)
-    marched = march(
-        lambda points: generator.decoder(generator.read(volumes, points)),
-        patch.rays, settings, draws=draws, keep=generator.keeps,
-    )  # fmt: skip
+    with torch.set_grad_enabled(through_rays and torch.is_grad_enabled()):
+        marched = march(
+            lambda points: generator.decoder(generator.read(volumes, points)),
+            patch.rays, settings, draws=draws, keep=generator.keeps,
+        )  # fmt: skip
     assert marched.features is not None  # for the type checker: this field has features
     side = patch.places.shape[1]
     opacity = marched.opacity.unflatten(1, (side, side))[:, None]

@@ -89,7 +89,10 @@ class MiniSettings(Config):
     face_share: Annotated[float, Field(ge=0, le=1)] = 0.0
     """Share of these rays that is taken from the face boxes of frontal cameras."""
     patches_from: Annotated[float, Field(ge=0, le=1)] = 0.25
-    """Share of the steps after which patches through super-resolution join in."""
+    """Share of the steps after which super-resolution learns, from patches."""
+    joint_from: Annotated[float, Field(ge=0, le=1)] = 0.75
+    """Share of the steps after which patches teach everything else as well: untrained super-resolution would undo what
+    rays have taught."""
     patch_heads: Count = 2
     """Heads of the batch that a patch is taken of."""
     patch_side: Count = 16
