@@ -145,7 +145,7 @@ class MultiView:
                     for side in ("real", "made")
                 ]
                 used = min((len(features) for side in sides for features in side.values()), default=0)
-                value = distance_of(self.metrics, name, *sides) if used > 1 else None
-                rows.append(make_row(frame, method, f"{name}@{group}", self.metrics.samples[name], value=value,
+                distance = distance_of(self.metrics, name, *sides) if used > 1 else None
+                rows.append(make_row(frame, method, f"{name}@{group}", self.metrics.samples[name], value=distance,
                                      low=None, high=None, n=used, failed=expected[group] - used))  # fmt: skip
         return rows
