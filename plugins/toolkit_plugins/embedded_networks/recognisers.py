@@ -86,7 +86,8 @@ class MarginSoftmax(nn.Module):
     def __init__(self, size: int, classes: int, margin: float = 0.3, scale: float = 20.0) -> None:
         """Take the embedding's length, the number of heads, the added angle in radians and the logits' scale."""
         super().__init__()
-        self.centres = nn.Parameter(torch.randn(classes, size))
+        # short vectors turn quickly: only the direction of a centre counts
+        self.centres = nn.Parameter(0.05 * torch.randn(classes, size))
         self.margin, self.scale = margin, scale
 
     def forward(self, embedding: Tensor, heads: Tensor, share: float = 1.0) -> Tensor:
@@ -97,7 +98,20 @@ class MarginSoftmax(nn.Module):
             heads: Their heads' numbers [B].
             share: Share of the margin that is applied.
         """
-        cosines = (embedding @ F.normalize(self.centres, dim=1).T).clamp(-1 + 1e-6, 1 - 1e-6)
-        own = torch.nn.functional.one_hot(heads, len(self.centres)).bool()
+        return self.judged(embedding @ F.normalize(self.centres, dim=1).T, heads, share)
+
+    def among_pairs(self, embedding: Tensor, share: float = 1.0) -> Tensor:
+        """The same with each other's faces as centres: rows 2 k and 2 k + 1 of unit vectors [B, size] are of one head.
+
+        Centres need many visits to each head until they say anything; pairs teach from the first step.
+        """
+        first, second = embedding[::2], embedding[1::2]
+        cosines, own = first @ second.T, torch.arange(len(first), device=embedding.device)
+        return (self.judged(cosines, own, share) + self.judged(cosines.T, own, share)) / 2
+
+    def judged(self, cosines: Tensor, own: Tensor, share: float) -> Tensor:
+        """Cross entropy of cosines [B, C] whose right columns are `own` [B]."""
+        right = F.one_hot(own, cosines.shape[1]).bool()
+        cosines = cosines.clamp(-1 + 1e-6, 1 - 1e-6)
         harder = torch.cos(cosines.arccos() + share * self.margin)
-        return F.cross_entropy(self.scale * torch.where(own, harder, cosines), heads)
+        return F.cross_entropy(self.scale * torch.where(right, harder, cosines), own)

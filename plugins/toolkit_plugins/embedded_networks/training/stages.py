@@ -95,10 +95,11 @@ class RecogniserStage(Stage):
         return {"images": worn_faces(images, source), "heads": heads}
 
     def losses(self, batch: Mapping[str, Tensor], step: int) -> dict[str, Tensor]:
-        """The margin softmax."""
+        """The margin softmax over all heads, and over the batch."""
         share = min(1.0, 2 * step / self.settings.steps)
         classes = self.trained["classes"]
-        return {"classes": classes(self.network.embed(batch["images"]), batch["heads"], share)}
+        embedding = self.network.embed(batch["images"])
+        return {"classes": classes(embedding, batch["heads"], share), "pairs": classes.among_pairs(embedding, share)}
 
 
 class PerceptionStage(Stage):
