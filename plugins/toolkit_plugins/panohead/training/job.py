@@ -27,9 +27,10 @@ from toolkit.nn.dense import Dense
 from toolkit.registry import default_registry
 from toolkit.rendering.rays import rays_through
 from toolkit.training.averaging import WeightAverage
+from toolkit.training.distribution import average_gradients, own_rows, rank_and_world
 from toolkit.training.job import TrainingJob
 from toolkit_plugins.panohead.generator import PanoHead
-from toolkit_plugins.panohead.loading import build, save
+from toolkit_plugins.panohead.loading import build, load, save
 from toolkit_plugins.panohead.training.evaluation import HeldOut, sheet_of
 from toolkit_plugins.panohead.training.objective import (
     PatchBatch,
@@ -71,6 +72,8 @@ class MiniJob(TrainingJob):
         points = tuple((float(x), float(y), float(z)) for x, y, z in mean_face)
         torch.manual_seed(settings.seed)
         self.generator = self._started(build(settings.generator_config(self.heads.latent_dim, points)))
+        if settings.start is not None:
+            self.generator.load_state_dict(load(Path(settings.start).expanduser()).state_dict())
         self.average = WeightAverage(self.generator)
         self.optimiser = self._optimiser()
         self.held_out = HeldOut(self.heads, settings.evaluation_heads, settings.network.image_size, folder)
@@ -127,8 +130,11 @@ class MiniJob(TrainingJob):
 
     def batch(self, step: int) -> tuple[Tensor, RayBatch, PatchBatch | None]:
         """Latents [B, z], single rays, and (later in the run) a patch of each head."""
+        rank, world = rank_and_world()
+        count = self.settings.batch * world
         random = np.random.Generator(np.random.PCG64(np.random.SeedSequence([self.seed, step, 11])))
-        heads = random.choice(len(self.rays), self.settings.batch, replace=len(self.rays) < self.settings.batch)
+        heads = random.choice(len(self.rays), count, replace=len(self.rays) < count)[own_rows(self.settings.batch)]
+        random = random.spawn(world)[rank]
         rays = self.ray_batch(heads, random)
         late = step >= self.settings.patches_from * self.steps
         patch = self.patch_batch(heads[: self.settings.patch_heads], random) if late else None
@@ -138,8 +144,8 @@ class MiniJob(TrainingJob):
         """Random rays of some heads [B], by their numbers."""
         data = self.rays
         _, cameras, rays, _ = data.places.shape
-        picks = random.integers(cameras * rays, size=(len(heads), self.settings.rays))
-        picks = torch.from_numpy(self._more_of_the_face(heads, picks, random))
+        chosen = random.integers(cameras * rays, size=(len(heads), self.settings.rays))
+        picks = torch.from_numpy(self._more_of_the_face(heads, chosen, random))
         owner, camera = torch.from_numpy(heads)[:, None], picks // rays
         places = data.places[owner, camera, picks % rays]
         labels = data.cameras[owner, camera].flatten(0, 1)
@@ -187,7 +193,8 @@ class MiniJob(TrainingJob):
     def training_step(self, batch: tuple[Tensor, RayBatch, PatchBatch | None], step: int) -> Mapping[str, float]:
         """One step of Adam on all losses of the batch."""
         latents, rays, patch = batch
-        source = torch.Generator(device=self.device).manual_seed(self.seed * 1_000_003 + step)
+        rank, world = rank_and_world()
+        source = torch.Generator(device=self.device).manual_seed(self.seed * 1_000_003 + step * world + rank)
         rate = self.learning_rate(step)
         for group in self.optimiser.param_groups:
             group["lr"] = rate * group["factor"]
@@ -203,6 +210,7 @@ class MiniJob(TrainingJob):
             )
         self.optimiser.zero_grad(set_to_none=True)
         total(losses).backward()
+        average_gradients(self.generator.parameters())
         self.optimiser.step()
         self.average.update(self.generator, min(self.settings.optimiser.average, (step + 1) / (step + 10)))
         return {name: float(loss.detach()) for name, loss in losses.items()}

@@ -84,6 +84,8 @@ class MiniSettings(Config):
     seed: Annotated[int, Field(ge=0)] = 0
     steps: Count = 13000
     batch: Count = 4
+    start: str | None = None
+    """Weights to begin at, of the same networks."""
     rays: Count = 512
     """Single rays per head and step."""
     face_share: Annotated[float, Field(ge=0, le=1)] = 0.0
