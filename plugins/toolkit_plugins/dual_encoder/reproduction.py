@@ -87,7 +87,7 @@ def main() -> None:
         text += ablation(out, table, arguments.seeds, arguments.limit, weights, arguments.settings)
     with atomic_write(out / "claims.md") as path:
         path.write_text(text, encoding="utf-8")
-    print(text)
+    print(text, file=sys.stdout)
 
 
 def ablation(out: Path, table: int, seeds: int, limit: int, weights: dict[str, Path], settings: Sequence[str]) -> str:
@@ -150,7 +150,7 @@ def _toolkit(*arguments: str, allowed: Sequence[int] = (0,)) -> None:
     print("toolkit " + " ".join(arguments), file=sys.stderr, flush=True)
     code = subprocess.run(call, stdout=subprocess.DEVNULL, check=False).returncode
     if code not in allowed:
-        sys.exit(code)
+        raise SystemExit(code)
 
 
 def _joined(*folders: Path) -> dict[str, Any]:
