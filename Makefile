@@ -53,10 +53,14 @@ types: $(VENV)/.installed
 
 # The shipped weights, made again one after the other; a target that was stopped goes on where it was.
 RUNS := $(OUT)/training
-MADE := $(foreach name,panohead-mini embedded-networks psp e4e triplanenet goae dual-encoder,$(RUNS)/$(name)/weights.safetensors)
+MADE := $(foreach name,panohead-mini panohead-mini-longer embedded-networks psp e4e triplanenet goae dual-encoder,$(RUNS)/$(name)/weights.safetensors)
 
 weights: $(MADE)
 	@echo "== made: $(MADE)"
+
+$(RUNS)/panohead-mini-longer/weights.safetensors: $(RUNS)/panohead-mini/weights.safetensors
+	$(BIN)/torchrun --nproc-per-node 2 -m toolkit.cli.main train panohead-mini --config training/panohead-mini-longer \
+		--set start=$< --resume --threads 1 --out $(RUNS)/panohead-mini-longer
 
 # the encoders learn with the generator that ships, not with the one just made
 $(RUNS)/e4e/weights.safetensors $(RUNS)/triplanenet/weights.safetensors: private START = psp
