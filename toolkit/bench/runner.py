@@ -110,6 +110,9 @@ def open_works(
         try:
             if request.protocol.kind == "fid360":
                 distribution_names(metrics)  # before pictures are made
+            if not metrics.samples:
+                why = "; ".join(dict.fromkeys(metrics.unavailable.values())) or "none is installed for this backend"
+                raise InputError(f"{request.protocol.title} has no metric that can be computed ({why})")
             possible.append((request, metrics))
         except InputError as error:
             leave(request, error)

@@ -45,7 +45,7 @@ def document(folder: Path) -> dict[str, Any]:
             row(method, "l2", level),
             row(method, "l2@occluded", level * 2),
             row(method, "psnr", 20.0 - place, direction="higher", unit="dB"),
-            row(method, "lpips-e", level * 10, backend="embedded", failed=place),
+            row(method, "lpips-e", level * 10, backend="embedded", n=8 - place, failed=place),
             row(method, "seconds", 10.0 ** (1 - place), protocol="speed", unit="s"),
         ]
         curves += [{**row(method, "l2", level * (1 + abs(yaw) / 180)), "input_yaw": 0.0, "yaw": yaw} for yaw in YAWS]
@@ -126,7 +126,7 @@ def test_text_tables_mark_best_and_second_and_count(tmp_path: Path):
     printed = as_tables(results["rows"])
     line = next(line for line in printed.splitlines() if line.startswith("| near & dear"))
     assert [cell.strip() for cell in line.split("|")][2:-1] == ["8", "0.0100*", "20.0*", "0.100*"]
-    assert "| 8+2 |" in printed  # mean failed twice on lpips-e
+    assert "0.300 (n=6)" in printed  # mean failed twice on lpips-e, and on nothing else
     assert "1 more columns" in printed
     markdown = as_markdown(results)
     assert "**0.0100** [0.0090, 0.0110]" in markdown

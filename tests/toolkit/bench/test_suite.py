@@ -116,6 +116,17 @@ def test_what_the_data_does_not_permit_is_left_out_with_its_reason(
         run_suite(requests(tmp_path / "out", data, 2)[1:3], spherical, [contender("m", 0)])
 
 
+def test_a_protocol_without_a_metric_is_left_out(
+    spherical: SphericalGenerator, heads_folder: Path, tmp_path: Path, contender: Make, protocol: MakeProtocol
+):
+    wanted = [
+        BenchRequest(protocol(kind, *metrics), str(heads_folder), tmp_path, 1)
+        for kind, metrics in (("reconstruction", ["l2"]), ("multiview", ["lpips_alex"]))
+    ]
+    (left,) = run_suite(wanted, spherical, [contender("m", 0)])["left_out"]
+    assert left["reason"].startswith("multiview has no metric that can be computed")
+
+
 def test_an_unreadable_target_costs_itself_only_and_is_tried_again(
     spherical: SphericalGenerator,
     requests: Callable[..., list[BenchRequest]],

@@ -126,6 +126,9 @@ def _marked(table: Table, method: str, column: Column, best: str, second: str, i
     if rank in (1, 2):
         mark = best if rank == 1 else second
         text = f"{mark}{text}{mark}" if wrap else f"{text}{mark}"
+    fewer = table.fewer(method, column)
+    if fewer is not None:
+        text += f" (n={fewer})"
     if interval and row["low"] is not None:
         text += f" [{', '.join(number(row[end], table.places(column)) for end in ('low', 'high'))}]"
     return text

@@ -49,7 +49,14 @@ def table_html(table: Table, colours: Colours, ties: Mapping[tuple[str, str], bo
         for column in table.columns:
             row = table.cells.get((method, column.key))
             tied = ties.get((method, column.key), False)
-            body += _cell(row, ranks[column.key].get(method, 0), scales[column.key], tied, table.places(column))
+            body += _cell(
+                row,
+                ranks[column.key].get(method, 0),
+                scales[column.key],
+                tied,
+                table.places(column),
+                table.fewer(method, column),
+            )
         used, failed = table.counts(method)
         lost = f'<em class="lost">+{failed}</em>' if failed else ""
         body += f'<td data-v="{used}" class="n">{used}{lost}</td></tr>'
@@ -67,7 +74,9 @@ def _scale(table: Table, column: Column) -> tuple[float, float]:
     return (min(ends), max(ends)) if ends else (0.0, 0.0)
 
 
-def _cell(row: Row | None, rank: int, scale: tuple[float, float], tied: bool, places: int | None) -> str:
+def _cell(
+    row: Row | None, rank: int, scale: tuple[float, float], tied: bool, places: int | None, fewer: int | None
+) -> str:
     if row is None or row["value"] is None:
         return '<td class="none" title="no comparison could be made">–</td>' if row else "<td></td>"
     value = {1: "<b>{}</b>", 2: "<u>{}</u>"}.get(rank, "{}").format(number(row["value"], places))
@@ -84,7 +93,8 @@ def _cell(row: Row | None, rank: int, scale: tuple[float, float], tied: bool, pl
     mark = (
         '<span class="tie" title="cannot be told from the best: the interval of the paired difference holds 0">≈</span>'
     )
-    return f'<td data-v="{row["value"]!r}" title="{note}">{mark if tied else ""}{value}{track}</td>'
+    less = "" if fewer is None else f" <small>n={fewer}</small>"
+    return f'<td data-v="{row["value"]!r}" title="{note}">{mark if tied else ""}{value}{less}{track}</td>'
 
 
 def curves_html(curves: Sequence[Row], colours: Colours) -> str:

@@ -69,11 +69,17 @@ class Table:
         return {method: levels.index(value) + 1 for value, method in known if value in levels}
 
     def counts(self, method: str) -> tuple[int, int]:
-        """The most comparisons that entered a metric of the whole picture, and the most that failed."""
+        """The most comparisons that entered a metric of the whole picture, and how many failed under every metric."""
         rows = [row for column in self.columns if not column.is_part
                 if (row := self.cells.get((method, column.key)))]  # fmt: skip
         rows = rows or [row for (name, _), row in self.cells.items() if name == method]
-        return max((row["n"] for row in rows), default=0), max((row["failed"] for row in rows), default=0)
+        return max((row["n"] for row in rows), default=0), min((row["failed"] for row in rows), default=0)
+
+    def fewer(self, method: str, column: Column) -> int | None:
+        """How many comparisons entered a number of the whole picture, where they are fewer than the method's most."""
+        row = self.cells.get((method, column.key))
+        used = row["n"] if row else 0
+        return used if row and not column.is_part and not column.head and used < self.counts(method)[0] else None
 
     def places(self, column: Column) -> int | None:
         """Decimals that suit all numbers of a column; None where they are too unlike for one choice."""
@@ -150,9 +156,13 @@ def backend_of(row: Row) -> str:
 
 
 def _in_order(columns: list[Column]) -> tuple[Column, ...]:
-    """A metric's regions directly after it."""
+    """A metric's regions directly after it; yaws rising."""
     names = list(dict.fromkeys(column.label.partition("@")[0] for column in columns))
-    return tuple(sorted(columns, key=lambda column: names.index(column.label.partition("@")[0])))
+
+    def place(column: Column) -> tuple[int, str]:
+        return names.index(column.label.partition("@")[0]), column.label if "@yaw_" in column.label else ""
+
+    return tuple(sorted(columns, key=place))
 
 
 def number(value: float | None, places: int | None = None) -> str:
