@@ -17,6 +17,8 @@ from toolkit.data.transforms import resize
 
 LARGEST_SIDE = 128
 """Larger pictures are reduced to this side."""
+FEATURE_SCALE = 0.25
+"""Deviation of a feature: near 1, KID's cubic kernel hears nothing but the farthest pairs, and its floor is noise."""
 _FLOOR = 0.1
 """Mean square below which maps are not scaled up to unit length: flat places would become noise."""
 
@@ -101,7 +103,7 @@ class PlainPerception(PerceptualNetwork):
 class DensePerception(PerceptualNetwork):
     """For scores: every layer also sees the reduced picture and the one before it; means halve the side."""
 
-    name = "embedded-e"
+    name = "embedded-pooled"
     widths = (24, 32, 56, 72, 96)
     feature_mean: Tensor
     feature_spread: Tensor
@@ -136,8 +138,8 @@ class DensePerception(PerceptualNetwork):
         return found
 
     def features(self, images: Tensor) -> Tensor:
-        """Features [B, size] of pictures [B, 3, H, W] in [-1, 1]: means over places, each of variance about 1."""
-        return (self.pooled(images) - self.feature_mean) / self.feature_spread
+        """Features [B, size] of pictures [B, 3, H, W] in [-1, 1]: means over places, each of deviation about 1/4."""
+        return (self.pooled(images) - self.feature_mean) / self.feature_spread * FEATURE_SCALE
 
     def pooled(self, images: Tensor) -> Tensor:
         """Means over places [B, size] of all layers but the stem."""

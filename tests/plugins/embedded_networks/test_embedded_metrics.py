@@ -90,11 +90,11 @@ def test_distances_of_sets_grow_with_blur_and_merge_across_processes(name: str, 
         assert first.compute().value == pytest.approx(whole.compute().value, rel=1e-3, abs=1e-4)
         values.append(whole.compute().value)
     assert values == sorted(values)
-    assert values[2] > values[0] + 0.01
+    assert values[2] > values[0] + 0.002
 
 
-def test_features_are_few_and_of_variance_one(held_out: Pictures):
+def test_features_are_few_and_of_the_scale_that_kid_needs(held_out: Pictures):
     extractor = opened("fid-e").extractor
     features = extractor.features(as_images(held_out.views.flatten(0, 1)))
     assert features.shape[1] == extractor.size <= 256
-    assert 0.3 < float(features.std(0).median()) < 3
+    assert 0.08 < float(features.std(0).median()) < 0.75
