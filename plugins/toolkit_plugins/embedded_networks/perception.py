@@ -105,6 +105,8 @@ class DensePerception(PerceptualNetwork):
 
     name = "embedded-pooled"
     widths = (24, 32, 56, 72, 96)
+    size = sum(widths[1:])
+    """Length of a feature vector."""
     feature_mean: Tensor
     feature_spread: Tensor
 
@@ -118,11 +120,6 @@ class DensePerception(PerceptualNetwork):
         for inputs, outputs in pairwise(self.widths):
             self.mixers.append(nn.Conv2d(inputs + 3, outputs, 3, padding=1))
             self.spreaders.append(nn.Conv2d(outputs, outputs, 3, padding=1, groups=8))
-
-    @property
-    def size(self) -> int:
-        """Length of a feature vector."""
-        return sum(self.widths[1:])
 
     def maps(self, image: Tensor) -> list[Tensor]:
         """Raw maps of all layers."""

@@ -19,9 +19,8 @@ _BATCH = 24
 def scene_of(pictures: Pictures, heads: int = _SCENES) -> Scene:
     """Clean views of unrelated held-out heads: every fourth is an original, its partner is the other head."""
     originals = torch.arange(0, len(pictures), 4)[:heads]
-    return Scene(*(as_images(part) for part in (
-        pictures.views[originals, 0], pictures.views[originals + 1, 0], pictures.views[originals, -1],
-    )))  # fmt: skip
+    views = pictures.views
+    return Scene(as_images(views[originals, 0]), as_images(views[originals + 1, 0]), as_images(views[originals, -1]))
 
 
 @torch.no_grad()

@@ -98,6 +98,7 @@ class RecogniserStage(Stage):
         """The margin softmax over all heads, and over the batch."""
         share = min(1.0, 2 * step / self.settings.steps)
         classes = self.trained["classes"]
+        assert isinstance(classes, MarginSoftmax)  # for the type checker: a ModuleDict hides it
         embedding = self.network.embed(batch["images"])
         return {"classes": classes(embedding, batch["heads"], share), "pairs": classes.among_pairs(embedding, share)}
 
