@@ -86,7 +86,7 @@ def test_a_comparison_writes_results_prints_a_table_and_reports_failures(picture
         (["--methods", "mean", "--backend", "both"], InputError, "unknown backend"),
         (["--methods", "mean", "--protocol", "gt360"], InputError, "several pictures of each subject"),
         (["--methods", "mean", "--protocol", "gt360,multiview"], InputError, "no protocol can be run"),
-        (["--methods", "mean", "--protocol", "fid360"], InputError, "fid360 has no network"),
+        (["--methods", "mean", "--protocol", "fid360", "--backend", "none"], InputError, "fid360 has no network"),
     ],
 )
 def test_wrong_usage_is_one_sentence(pictures: Path, arguments: list[object], kind: type[ToolkitError], message: str):
