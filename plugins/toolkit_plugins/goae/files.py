@@ -33,7 +33,9 @@ def build_goae(file: EncoderFile, device: torch.device | str = "cpu") -> GoaeRec
         WeightsError: They do not fit.
     """
     sizes = dict(file.config[ENCODER])
-    swin = {key: tuple(value) if isinstance(value, list) else value for key, value in sizes.pop("swin").items()}
+    swin: dict[str, Any] = {
+        key: tuple(value) if isinstance(value, list) else value for key, value in sizes.pop("swin").items()
+    }
     encoder = GoaeEncoder(EncoderSettings(SwinSettings(**swin), **sizes))
     alignment = FeatureAlignment(AlignmentSettings(**file.config[ALIGNMENT]))
     file.load_into(encoder, ENCODER)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from torch import Tensor
 from torch.nn import Module
@@ -58,7 +58,7 @@ class PspJob(EncodingJob):
         return [self._stage("codes", settings.codes), self._stage("images", settings.images)]
 
     def _stage(self, name: str, settings: StageSettings) -> Stage:
-        network: GradualStyleEncoder = self.network
+        network = cast(GradualStyleEncoder, self.network)
         side = network.config.image_size
 
         def losses(batch: Any, local: int) -> Mapping[str, Tensor]:
@@ -77,7 +77,7 @@ class PspJob(EncodingJob):
 
     def sizes(self) -> Mapping[str, Any]:
         """The encoder's."""
-        return {ENCODER: dataclasses.asdict(self.network.config)}
+        return {ENCODER: dataclasses.asdict(cast(GradualStyleEncoder, self.network).config)}
 
 
 def make_job(config: Path | None, overrides: Sequence[str], device: str) -> PspJob:
