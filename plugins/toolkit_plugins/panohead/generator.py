@@ -125,9 +125,7 @@ class PanoHead(PanoHeadCapabilities):
         )
         assert marched.features is not None  # for the type checker: this field has features
         opacity = marched.opacity.reshape(batch, 1, side, side)
-        features = marched.features.unflatten(2, (side, side))
-        if self.config.decoder_activation == "sigmoid":
-            features = 2 * features - 1
+        features = self.centred(marched.features.unflatten(2, (side, side)))
         styles = ws if ws_bcg is None else _repeated(ws_bcg, batch, "ws_bcg")
         features = self._with_background(features, opacity, styles, self.noise(noise, source))
         raw = features[:, :3] if self.torgb is None else self.torgb(features, ws[:, -1].to(features.dtype))

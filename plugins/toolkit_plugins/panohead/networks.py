@@ -125,6 +125,10 @@ class PanoHeadNetworks(nn.Module):
             return shared[0].unflatten(1, (batch, count)).transpose(0, 1)
         return trigrid.read_trigrid(volumes, points)
 
+    def centred(self, features: Tensor) -> Tensor:
+        """Blended features as colours and super-resolution take them: a sigmoid's 0..1 become -1..1."""
+        return 2 * features - 1 if self.config.decoder_activation == "sigmoid" else features
+
     def keeps(self, points: Tensor) -> Tensor:
         """Whether the renderer sees world points [..., 3]: the crop along x and z (y is free)."""
         assert self.config.crop_margin is not None  # only asked for where there is a crop

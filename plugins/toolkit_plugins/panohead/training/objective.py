@@ -70,7 +70,7 @@ def ray_losses(
         features = features + (1 - seen.opacity)[:, None] * behind
     if config.white_back:
         features = features + (1 - seen.opacity)[:, None]
-    features = _scaled(generator, features)
+    features = generator.centred(features)
     colours = raw_colours(generator, features[..., None], ws)[..., 0].transpose(1, 2)
     return {
         "colour": weights.colour * (colours - rays.colours).abs().mean(),
@@ -147,7 +147,7 @@ def patch_render(
     side = patch.places.shape[1]
     opacity = marched.opacity.unflatten(1, (side, side))[:, None]
     behind = _background_at(generator, ws, patch.places.flatten(1, 2))
-    features = _scaled(generator, marched.features.unflatten(2, (side, side)))
+    features = generator.centred(marched.features.unflatten(2, (side, side)))
     if behind is not None:
         features = features + (1 - opacity) * behind.unflatten(2, (side, side))
     raw = raw_colours(generator, features, ws)
@@ -164,17 +164,12 @@ def blank_frame_error(generator: PanoHead, ws: Tensor, width: int) -> Tensor:
     if background is None:
         empty = 1.0 if config.white_back else 0.0
         background = ws.new_full((len(ws), config.feature_channels, config.raw_size, config.raw_size), empty)
-        background = _scaled(generator, background)
+        background = generator.centred(background)
     image = enlarged(generator, raw_colours(generator, background, ws), background, ws)
     wrong = (image - 1).abs()
     border = torch.ones_like(wrong[:1, :1])
     border[..., width:-width, width:-width] = 0
     return (wrong * border).sum() / (3 * len(ws) * border.sum())
-
-
-def _scaled(generator: PanoHead, features: Tensor) -> Tensor:
-    """Features as the renderer passes them on: a sigmoid's 0..1 become -1..1."""
-    return 2 * features - 1 if generator.config.decoder_activation == "sigmoid" else features
 
 
 def raw_colours(generator: PanoHead, features: Tensor, ws: Tensor) -> Tensor:
