@@ -65,12 +65,10 @@ def ray_losses(
         Rays(rays.origins, rays.directions), rays.depths, depths, is_free, step,
     )  # fmt: skip
     behind = _background_at(generator, ws, rays.places)
-    features = seen.features
+    features = seen.features + (1 - seen.opacity)[:, None] if config.white_back else seen.features
+    features = generator.centred(features)
     if behind is not None:
         features = features + (1 - seen.opacity)[:, None] * behind
-    if config.white_back:
-        features = features + (1 - seen.opacity)[:, None]
-    features = generator.centred(features)
     colours = raw_colours(generator, features[..., None], ws)[..., 0].transpose(1, 2)
     return {
         "colour": weights.colour * (colours - rays.colours).abs().mean(),
