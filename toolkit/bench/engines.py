@@ -11,7 +11,7 @@ import functools
 import multiprocessing
 import signal
 from collections import defaultdict, deque
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field, replace
@@ -260,9 +260,9 @@ class RayEngine:
     def run(self, jobs: Sequence[Job]) -> Iterator[tuple[Job, Record]]:
         """Work on jobs; Ray starts a task again when its worker dies."""
         gpus = 1 if self._description.device.startswith("cuda") else 0
-        task: Callable[..., Any] = self._ray.remote(num_cpus=1, num_gpus=gpus, max_retries=ATTEMPTS - 1)(run_shard)
+        task: Any = self._ray.remote(num_cpus=1, num_gpus=gpus, max_retries=ATTEMPTS - 1)(run_shard)
         described = self._ray.put(self._description)
-        running = {task.remote(described, *_arguments(shard)): shard for shard in shards_of(jobs)}  # type: ignore[attr-defined]  # ray's decorator
+        running = {task.remote(described, *_arguments(shard)): shard for shard in shards_of(jobs)}
         while running:
             done, _ = self._ray.wait(list(running), num_returns=1)
             shard = running.pop(done[0])
