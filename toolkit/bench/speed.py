@@ -6,13 +6,12 @@ import math
 from typing import TYPE_CHECKING
 
 from toolkit.bench.heads import InvertedHead
-from toolkit.bench.inputs import read_item, single_cells
+from toolkit.bench.inputs import read_item
 from toolkit.bench.inversions import Contender, Inversions
-from toolkit.bench.protocol import BenchProtocol
-from toolkit.bench.rows import Cell, Frame, paired_rows
+from toolkit.bench.pictures import PictureCells
+from toolkit.bench.rows import Cell
 from toolkit.bench.scoring import OpenMetrics, Saying
 from toolkit.bench.store import Record
-from toolkit.data import ImageFolder
 from toolkit.metrics.effort import measured
 from toolkit.rendering.views import device_of
 
@@ -43,17 +42,8 @@ def effort_scores(metrics: OpenMetrics, record: Record | None) -> list[Saying]:
     return sayings
 
 
-class Speed:
+class Speed(PictureCells):
     """Cells are pictures; inversions are those of the other protocols, timed when they were made."""
-
-    def __init__(self, data: ImageFolder, metrics: OpenMetrics, limit: int | None, protocol: BenchProtocol) -> None:
-        """Find the pictures.
-
-        Raises:
-            InputError: No subject has a picture from where the protocol looks.
-        """
-        self._data, self.metrics = data, metrics
-        self.cells = single_cells(data, protocol, limit)
 
     def measure(self, contender: Contender, cell: Cell, inversions: Inversions, generator: Generator) -> list[Record]:
         """Times of one method on one picture.
@@ -61,7 +51,7 @@ class Speed:
         Raises:
             CellError: The picture cannot be read or the method fails.
         """
-        item = read_item(self._data, cell.uses[0])
+        item = read_item(self.data, cell.uses[0])
         head = inversions.head(contender, item)
         record = inversions.record(contender, item)
         sayings = effort_scores(self.metrics, record)
@@ -74,12 +64,3 @@ class Speed:
                 head.render(item.camera)
             sayings.append(Saying(f"seconds@{RENDER}", effort.seconds, 1, 0))
         return [saying.as_json() for saying in sayings]
-
-    def holds(self, record: Record) -> bool:
-        """Records of this protocol refer to no files."""
-        return True
-
-    def rows(self, frame: Frame, records: dict[str, list[Record]]) -> tuple[list[Record], list[Record]]:
-        """Rows of all methods; no curves."""
-        found = [paired_rows(frame, method, self.cells, each, self.metrics.samples) for method, each in records.items()]
-        return [row for rows in found for row in rows], []

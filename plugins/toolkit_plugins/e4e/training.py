@@ -15,7 +15,6 @@ from pydantic import Field
 from torch import Tensor
 from torch.nn import Module
 from torch.nn.init import zeros_
-from torch.optim import Optimizer
 
 from toolkit.camera import Camera
 from toolkit.configuration import config_path, load_config
@@ -24,7 +23,6 @@ from toolkit.interfaces import Code, Generator
 from toolkit.nn.style_encoder import StyleEncoderConfig, fit_image
 from toolkit.training.encoding import (
     EncodingBatch,
-    EncodingJob,
     EncodingSettings,
     Stage,
     StageSettings,
@@ -32,7 +30,7 @@ from toolkit.training.encoding import (
     code_losses,
     encoder_inputs,
 )
-from toolkit.training.encoding.latent_game import LatentGame, LatentGameSettings
+from toolkit.training.encoding.latent_game import LatentGameJob, LatentGameSettings
 from toolkit_plugins.e4e.encoder import STAGE_LENGTH, ProgressiveEncoder, stage_at, stage_starts
 from toolkit_plugins.e4e.method import ENCODER, KIND
 from toolkit_plugins.e4e.objective import DELTA_WEIGHT, delta_size
@@ -57,7 +55,7 @@ class E4eSettings(EncodingSettings):
     latents: LatentGameSettings = LatentGameSettings()
 
 
-class E4eJob(EncodingJob):
+class E4eJob(LatentGameJob):
     """The training of one encoder, and of its discriminator."""
 
     kind = KIND
@@ -65,9 +63,8 @@ class E4eJob(EncodingJob):
     network: ProgressiveEncoder
 
     def __init__(self, settings: E4eSettings, device: str = "cpu", generator: Generator | None = None) -> None:
-        """Add the discriminator (see `EncodingJob`)."""
-        super().__init__(settings, device, generator)
-        self.game = LatentGame(settings.latents, self.generator)
+        """Add when deltas join (see `EncodingJob`)."""
+        super().__init__(settings, settings.latents, device, generator)
         self.starts = stage_starts(self.network.config.styles, settings.progressive_start, settings.progressive_every)
 
     def build(self) -> ProgressiveEncoder:
@@ -116,32 +113,11 @@ class E4eJob(EncodingJob):
         )
         if stage and self.settings.delta_weight:
             losses["delta"] = self.settings.delta_weight * delta_size(ws, stage)
-        if self.settings.latents.weight:
-            losses["adversarial"] = self.game.term(ws, stage)
-        return losses
+        return {**losses, **self.game_term(ws, stage)}
 
     def _play(self, batch: EncodingBatch, local: int) -> Mapping[str, float]:
-        if not self.settings.latents.weight:
-            return {}
         stage, image = stage_at(local, self.starts), encoder_inputs(batch, self.network.config.image_size)
-        return self.game.play(lambda: self._encoded(image, stage), local, stage)
-
-    def modules(self) -> Mapping[str, Module]:
-        """The encoder and the discriminator."""
-        return {**super().modules(), "discriminator": self.game.discriminator}
-
-    def optimisers(self) -> Mapping[str, Optimizer]:
-        """The encoder's and the discriminator's."""
-        return {**super().optimisers(), "discriminator": self.game.optimiser}
-
-    def state(self) -> Mapping[str, Any]:
-        """The base's, and the pools."""
-        return {**super().state(), "game": self.game.state()}
-
-    def load_state(self, state: Mapping[str, Any]) -> None:
-        """Take back what `state` gave."""
-        super().load_state(state)
-        self.game.load_state(state["game"])
+        return self.play(lambda: self._encoded(image, stage), local, stage)
 
     def encode(self, network: ProgressiveEncoder, image: Tensor, camera: Camera) -> Code:
         """Codes with all deltas, and their planes."""

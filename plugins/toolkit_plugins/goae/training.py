@@ -17,7 +17,6 @@ import torch
 from pydantic import Field
 from torch import Tensor
 from torch.nn import Module
-from torch.optim import Optimizer
 
 from toolkit.camera import Camera
 from toolkit.configuration import Config, config_path, load_config
@@ -26,7 +25,6 @@ from toolkit.interfaces import Code, Generator
 from toolkit.nn.swin_v2 import SwinSettings
 from toolkit.training.encoding import (
     EncodingBatch,
-    EncodingJob,
     EncodingSettings,
     Reconstruction,
     Stage,
@@ -35,7 +33,7 @@ from toolkit.training.encoding import (
     encoder_inputs,
     reconstructed,
 )
-from toolkit.training.encoding.latent_game import LatentGame, LatentGameSettings
+from toolkit.training.encoding.latent_game import LatentGameJob, LatentGameSettings
 from toolkit_plugins.goae.alignment import FeatureAlignment
 from toolkit_plugins.goae.encoder import LEVELS, GoaeEncoder
 from toolkit_plugins.goae.files import ALIGNMENT, ENCODER, KIND, goae_sizes
@@ -83,7 +81,7 @@ class GoaeSettings(EncodingSettings):
     latents: LatentGameSettings = LatentGameSettings()
 
 
-class GoaeJob(EncodingJob):
+class GoaeJob(LatentGameJob):
     """The training of both networks, and of the code's discriminator."""
 
     kind = KIND
@@ -91,9 +89,8 @@ class GoaeJob(EncodingJob):
     network: GoaeReconstruction
 
     def __init__(self, settings: GoaeSettings, device: str = "cpu", generator: Generator | None = None) -> None:
-        """Add the discriminator (see `EncodingJob`)."""
-        super().__init__(settings, device, generator)
-        self.game = LatentGame(settings.latents, self.generator)
+        """Lay out both networks and the discriminator (see `EncodingJob`)."""
+        super().__init__(settings, settings.latents, device, generator)
 
     def build(self) -> GoaeReconstruction:
         """Both networks; the code's offsets and the alignment begin by changing next to nothing."""
@@ -143,18 +140,14 @@ class GoaeJob(EncodingJob):
         self.network.encoder.stage = self._level(local)
         losses, ws = code_losses(self, self.settings.images, self.network.codes, batch, self._side, local)
         self.network.encoder.stage = len(LEVELS)
-        if self.settings.latents.weight:
-            losses["adversarial"] = self.game.term(ws)
-        return losses
+        return {**losses, **self.game_term(ws)}
 
     def _level(self, local: int) -> int:
         return sum(local > start for start in self.settings.levels)
 
     def _play(self, batch: EncodingBatch, local: int) -> Mapping[str, float]:
-        if not self.settings.latents.weight:
-            return {}
         image = encoder_inputs(batch, self._side)
-        return self.game.play(lambda: self.network.codes(image), local)
+        return self.play(lambda: self.network.codes(image), local)
 
     def _alignment_losses(self, batch: EncodingBatch, local: int) -> Mapping[str, Tensor]:
         target, label, _ = reconstructed(batch, pairs=self.settings.alignment.reconstruct_pairs)
@@ -164,23 +157,6 @@ class GoaeJob(EncodingJob):
         planes = self.network.aligned(first, target, self.generator)
         found = Reconstruction(planes, first.ws, target, label, batch.window)
         return found.losses(self, self.settings.alignment, local, "smooth_l1")
-
-    def modules(self) -> Mapping[str, Module]:
-        """Both networks and the discriminator."""
-        return {**super().modules(), "discriminator": self.game.discriminator}
-
-    def optimisers(self) -> Mapping[str, Optimizer]:
-        """The networks' and the discriminator's."""
-        return {**super().optimisers(), "discriminator": self.game.optimiser}
-
-    def state(self) -> Mapping[str, Any]:
-        """The base's, and the discriminator's memory."""
-        return {**super().state(), "game": self.game.state()}
-
-    def load_state(self, state: Mapping[str, Any]) -> None:
-        """Take back what `state` gave."""
-        super().load_state(state)
-        self.game.load_state(state["game"])
 
     def encode(self, network: Any, image: Tensor, camera: Camera) -> Code:
         """Codes and mixed planes: what GOAE is scored on."""

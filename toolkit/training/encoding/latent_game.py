@@ -8,7 +8,8 @@ from typing import Annotated, Any
 import torch
 from pydantic import Field
 from torch import Tensor
-from torch.optim import Adam
+from torch.nn import Module
+from torch.optim import Adam, Optimizer
 
 from toolkit.configuration import Config
 from toolkit.interfaces import Generator
@@ -17,7 +18,8 @@ from toolkit.losses.adversarial import discriminator_loss, r1_penalty
 from toolkit.losses.latents import POOL_SIZE, LatentPool, latent_realism
 from toolkit.nn.latent_discriminator import LatentDiscriminator
 from toolkit.training.distribution import average_gradients
-from toolkit.training.encoding.settings import Count, Rate, Weight
+from toolkit.training.encoding.job import EncodingJob
+from toolkit.training.encoding.settings import Count, EncodingSettings, Rate, Weight
 
 
 class LatentGameSettings(Config):
@@ -89,3 +91,43 @@ class LatentGame:
         average_gradients(self.discriminator.parameters())
         self.optimiser.step()
         self.optimiser.zero_grad(set_to_none=True)
+
+
+class LatentGameJob(EncodingJob):
+    """An encoder's training with the game beside it; stages call `game_term` and, before their steps, `play`."""
+
+    def __init__(
+        self,
+        settings: EncodingSettings,
+        latents: LatentGameSettings,
+        device: str = "cpu",
+        generator: Generator | None = None,
+    ) -> None:
+        """Add the discriminator (see `EncodingJob`)."""
+        super().__init__(settings, device, generator)
+        self.game = LatentGame(latents, self.generator)
+
+    def game_term(self, ws: Tensor, stage: int | None = None) -> dict[str, Tensor]:
+        """The encoder's loss as `adversarial`; nothing where the game is off."""
+        return {"adversarial": self.game.term(ws, stage)} if self.game.settings.weight else {}
+
+    def play(self, encode: Callable[[], Tensor], step: int, stage: int | None = None) -> dict[str, float]:
+        """One step of the discriminator (see `LatentGame.play`); nothing where the game is off."""
+        return self.game.play(encode, step, stage) if self.game.settings.weight else {}
+
+    def modules(self) -> Mapping[str, Module]:
+        """The network and the discriminator, which stays in the checkpoints."""
+        return {**super().modules(), "discriminator": self.game.discriminator}
+
+    def optimisers(self) -> Mapping[str, Optimizer]:
+        """The stages' and the discriminator's."""
+        return {**super().optimisers(), "discriminator": self.game.optimiser}
+
+    def state(self) -> Mapping[str, Any]:
+        """The base's, and the discriminator's memory."""
+        return {**super().state(), "game": self.game.state()}
+
+    def load_state(self, state: Mapping[str, Any]) -> None:
+        """Take back what `state` gave."""
+        super().load_state(state)
+        self.game.load_state(state["game"])

@@ -1,0 +1,34 @@
+"""What protocols share whose cells are single pictures."""
+
+from __future__ import annotations
+
+from toolkit.bench.inputs import single_cells
+from toolkit.bench.protocol import BenchProtocol
+from toolkit.bench.rows import Cell, Frame, paired_rows
+from toolkit.bench.scoring import OpenMetrics
+from toolkit.bench.store import Record
+from toolkit.data import ImageFolder
+
+
+class PictureCells:
+    """One cell per picture, one row per method and metric; a protocol adds `measure`."""
+
+    cells: list[Cell]
+
+    def __init__(self, data: ImageFolder, metrics: OpenMetrics, limit: int | None, protocol: BenchProtocol) -> None:
+        """Find the pictures.
+
+        Raises:
+            InputError: No subject has a picture from where the protocol looks.
+        """
+        self.data, self.metrics = data, metrics
+        self.cells = single_cells(data, protocol, limit)
+
+    def holds(self, record: Record) -> bool:
+        """Records of these protocols refer to no files."""
+        return True
+
+    def rows(self, frame: Frame, records: dict[str, list[Record]]) -> tuple[list[Record], list[Record]]:
+        """Rows of all methods; no curves."""
+        found = [paired_rows(frame, method, self.cells, each, self.metrics.samples) for method, each in records.items()]
+        return [row for rows in found for row in rows], []
