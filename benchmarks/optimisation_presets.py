@@ -1,8 +1,10 @@
 """Compare presets of `wplus` and `pti` on multi-view heads: how views seen and unseen come out, and how long it takes.
 
 Usage:
+    python benchmarks/optimisation_presets.py
+    python benchmarks/optimisation_presets.py --try wplus:fast --try pti:default:view_weight=0.5 --sheet sheet.png
     toolkit data make heads360 heads --subjects 4 --split val --seed 7 --views front,right_60,right_90,back --size 128
-    python benchmarks/optimisation_presets.py heads --try wplus:fast --try pti:default:view_weight=0.5 --sheet sheet.png
+    python benchmarks/optimisation_presets.py heads --input front --try wplus:fast
 
 Each subject is inverted from its view named --input; the others only judge. L2 and PSNR are of images in [-1, 1].
 """
@@ -19,27 +21,31 @@ from PIL import Image
 from torch import Tensor
 
 import toolkit
+from toolkit.bench.data import open_data
 from toolkit.data.folder import ImageFolder
 from toolkit.interfaces import Generator, Item
 from toolkit.losses.reconstruction import l2
 from toolkit.settings import parse_settings
 
+DEFAULT_TRIALS = ("wplus:fast", "pti:fast")
+
 
 def main() -> None:
     """Run the presets and print a table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("data", type=Path, help="multi-view data set with subjects.json")
+    parser.add_argument("data", nargs="?", default="heads360", help="multi-view data set with subjects.json")
     parser.add_argument("--generator", default=toolkit.DEFAULT_GENERATOR)
     parser.add_argument("--weights", type=Path)
-    parser.add_argument("--input", default="front", help="view that is inverted")
+    parser.add_argument("--input", default="yaw_0", help="view that is inverted")
     parser.add_argument("--subjects", type=int, default=4)
-    parser.add_argument("--try", dest="trials", action="append", required=True, help="METHOD[:PRESET[:key=value ...]]")
+    parser.add_argument("--try", dest="trials", action="append", help="METHOD[:PRESET[:key=value ...]]")
     parser.add_argument("--sheet", type=Path, help="write a picture: a row per trial and subject, a column per view")
     arguments = parser.parse_args()
     generator = toolkit.load_generator(arguments.generator, arguments.weights)
-    heads = subjects(ImageFolder(arguments.data, size=generator.spec.image_size), arguments.input, arguments.subjects)
+    data = open_data(arguments.data, (), generator.spec, arguments.subjects)
+    heads = subjects(data, arguments.input, arguments.subjects)
     rows = [row_of([item.image for item in views]) for views in heads]
-    for trial in arguments.trials:
+    for trial in arguments.trials or DEFAULT_TRIALS:
         rows += run_trial(trial, generator, heads)
     if arguments.sheet:
         Image.fromarray(np.concatenate(rows)).save(arguments.sheet)

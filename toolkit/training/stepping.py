@@ -17,13 +17,14 @@ from __future__ import annotations
 
 import contextlib
 import functools
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Annotated, Any, Literal
 
 import torch
 from pydantic import Field
 from torch import Tensor
 from torch.nn import Module, Parameter
+from torch.nn.modules.batchnorm import _BatchNorm
 from torch.optim import Optimizer
 from torch.utils.checkpoint import checkpoint
 
@@ -66,7 +67,7 @@ class Stepper:
         Args:
             network: Changed in place; its state's keys stay.
             blocks: Those of its modules whose activations are worth computing twice: called with tensors, and
-                without side effects but batch statistics in eval mode.
+                without side effects but batch norm's statistics, which move once.
         """
         if self.settings.checkpoint_activations:
             for block in blocks:
@@ -162,4 +163,25 @@ def _part(node: Any, index: int, parts: int) -> Any:
 def _checkpointed(forward: Callable[..., Any], block: Module, *inputs: Any, **options: Any) -> Any:
     if not torch.is_grad_enabled():
         return forward(block, *inputs, **options)
-    return checkpoint(forward, block, *inputs, use_reentrant=False, **options)
+    again = functools.partial(_twice, block)
+    return checkpoint(forward, block, *inputs, use_reentrant=False, context_fn=again, **options)
+
+
+def _twice(block: Module) -> tuple[contextlib.AbstractContextManager[Any], contextlib.AbstractContextManager[Any]]:
+    """What surrounds the first computation, and the second."""
+    return contextlib.nullcontext(), _kept_statistics(block)
+
+
+@contextlib.contextmanager
+def _kept_statistics(block: Module) -> Iterator[None]:
+    """Batch norms normalise as before, and leave their running statistics alone."""
+    norms = [part for part in block.modules() if isinstance(part, _BatchNorm) and part.training]
+    before = [(norm, norm.momentum, norm.num_batches_tracked) for norm in norms]
+    for norm, _, count in before:
+        norm.momentum = 0.0
+        norm.num_batches_tracked = None if count is None else count.clone()
+    try:
+        yield
+    finally:
+        for norm, momentum, count in before:
+            norm.momentum, norm.num_batches_tracked = momentum, count

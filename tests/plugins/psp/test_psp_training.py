@@ -57,6 +57,18 @@ def test_both_stages_are_logged_and_drawn(photo_folder, spherical, tmp_path):
     assert list((run.out / "sheets").glob("*.png"))
 
 
+def test_checkpointed_activations_change_no_weight(photo_folder, spherical, tmp_path):
+    plain = train(make(photo_folder, spherical), tmp_path / "plain").weights
+    job = make(photo_folder, spherical, "engine.checkpoint_activations=true")
+    calls = []
+    job.network.body[0].res_layer.register_forward_pre_hook(lambda *_: calls.append(torch.is_grad_enabled()))
+    twice = train(job, tmp_path / "twice").weights
+    assert sum(calls) == 2 * job.steps
+    first, second = read_encoder(plain).tensors, read_encoder(twice).tensors
+    assert first.keys() == second.keys()
+    assert all(torch.equal(first[name], second[name]) for name in first)
+
+
 def test_resuming_gives_what_never_stopping_gives(photo_folder, spherical, tmp_path):
     straight = train(make(photo_folder, spherical), tmp_path / "straight")
     train(make(photo_folder, spherical), tmp_path / "halves", max_steps=3)

@@ -24,6 +24,9 @@ from toolkit.encoders.files import EncoderFile, read_encoder, write_encoder
 from toolkit.errors import ConfigError
 from toolkit.interfaces import Code, Generator
 from toolkit.latents import latent_statistics
+from toolkit.nn.irse import ResidualUnit
+from toolkit.nn.plane_unet import UpBlock
+from toolkit.nn.swin_v2 import SwinBlock
 from toolkit.training.averaging import WeightAverage
 from toolkit.training.encoding.batches import BatchMaker, EncodingBatch, photo_rows
 from toolkit.training.encoding.held_out import HeldOut
@@ -36,6 +39,8 @@ from toolkit.training.ranger import make_ranger
 from toolkit.training.stepping import Stepper
 
 LICENCE = "Apache-2.0"
+BIG_BLOCKS = (ResidualUnit, UpBlock, SwinBlock)
+"""Whose activations `engine.checkpoint_activations` computes twice."""
 _ADAM_BETAS = (0.9, 0.99)
 
 
@@ -85,7 +90,7 @@ class EncodingJob(TrainingJob):
         self.network = self.build().to(self.device)
         if settings.start is not None:
             self.begin_from(read_encoder(Path(settings.start).expanduser()))
-        self.stepper.prepare(self.network)
+        self.stepper.prepare(self.network, [part for part in self.network.modules() if isinstance(part, BIG_BLOCKS)])
         self.average = WeightAverage(self.network)
         stages = tuple(stage for stage in self.plan() if stage.settings.steps)
         if not stages:
