@@ -18,6 +18,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from toolkit.data import layout
 from toolkit.files import atomic_write
 from toolkit_plugins.dual_encoder.claims import Results, as_markdown, judge, judge_discriminators
 
@@ -27,6 +28,7 @@ SCORES = (("reconstruction", "lpips-e"), ("reconstruction", "id-e"), ("fid360", 
 NETWORKS = {"psp": None, "triplanenet": "psp", "dual-encoder": "triplanenet"}
 """What is trained where nothing ships, and what it begins at."""
 WEIGHTS = "weights.safetensors"
+HEADS, WORKERS = "heads360", 2
 
 
 class Variant(NamedTuple):
@@ -75,12 +77,12 @@ def main() -> None:
     out: Path = arguments.out
     out.mkdir(parents=True, exist_ok=True)
     weights = _weights(out, arguments.train, arguments.settings)
-    names = ",".join(METHODS)
-    for folder, protocols, limit in (
-        ("views", "reconstruction,fid360", arguments.limit),
-        ("truth", "gt360,speed", arguments.truth_limit),
+    names, fronts = ",".join(METHODS), _fronts(out, arguments.limit)
+    for folder, protocols, data, limit in (
+        ("views", "reconstruction,fid360", fronts, arguments.limit),
+        ("truth", "gt360,speed", HEADS, arguments.truth_limit),
     ):
-        _bench(out / folder, names, protocols, limit, [f"{name}={file}" for name, file in weights.items()])
+        _bench(out / folder, names, protocols, data, limit, [f"{name}={file}" for name, file in weights.items()])
     found = _joined(out / "views", out / "truth")
     text = "# The dual encoder's claims, measured\n\n" + as_markdown(judge(found))
     for table in arguments.tables:
@@ -104,7 +106,8 @@ def ablation(out: Path, table: int, seeds: int, limit: int, weights: dict[str, P
                 run / "training", variant.trainable, [f"seed={seed}", *start, *settings], f"ablations/{variant.config}"
             )
             file = run / "training" / WEIGHTS
-            _bench(run / "bench", variant.trainable, "reconstruction,fid360", limit, [f"{variant.trainable}={file}"])
+            made = [f"{variant.trainable}={file}"]
+            _bench(run / "bench", variant.trainable, "reconstruction,fid360", _fronts(out, limit), limit, made)
             results = _joined(run / "bench")
             by_seed.setdefault(seed, {})[variant.key] = results
             numbers = [Results(results).number(*score, variant.trainable) for score in SCORES]
@@ -136,10 +139,22 @@ def _train(folder: Path, name: str, settings: Sequence[str], config: str | None 
     _toolkit("train", name, *chosen, *options, "--resume", "--out", str(folder))
 
 
-def _bench(folder: Path, methods: str, protocols: str, limit: int, weights: Sequence[str]) -> None:
+def _fronts(out: Path, count: int) -> str:
+    """A folder with the frontal view of wild heads, which is all that an inversion and FID look at."""
+    folder = out / f"{HEADS}-{count}"
+    if not (folder / layout.LABELS_FILE).is_file():
+        _toolkit(
+            "data", "make", HEADS, str(folder), "--subjects", str(count), "--split", "test", "--domain", "wild",
+            "--views", "yaw_0", "--workers", str(WORKERS),
+        )  # fmt: skip
+    return str(folder)
+
+
+def _bench(folder: Path, methods: str, protocols: str, data: str, limit: int, weights: Sequence[str]) -> None:
     files = [part for each in weights for part in ("--method-weights", each)]
     _toolkit(
-        "bench", "--methods", methods, "--protocol", protocols, "--limit", str(limit), *files, "--out", str(folder),
+        "bench", "--methods", methods, "--protocol", protocols, "--data", data, "--limit", str(limit), *files,
+        "--engine", "processes", "--workers", str(WORKERS), "--threads", "1", "--out", str(folder),
         allowed=(0, 1),
     )  # fmt: skip
 

@@ -20,9 +20,10 @@ def calls(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[tuple[str, ..
 
     def pretend(*arguments: str, **_: Any) -> None:
         made.append(arguments)
-        out = Path(arguments[arguments.index("--out") + 1])
+        out = Path(arguments[3] if arguments[0] == "data" else arguments[arguments.index("--out") + 1])
         out.mkdir(parents=True, exist_ok=True)
         (out / "weights.safetensors").touch()
+        (out / "dataset.json").touch()
         (out / "results.json").write_text(json.dumps({"rows": []}))
 
     monkeypatch.setattr(reproduction, "_toolkit", pretend)
@@ -41,8 +42,8 @@ def test_networks_are_trained_in_order_then_compared(
     text = run(monkeypatch, tmp_path, "--train", "--limit", "3")
     assert [call[:2] for call in calls[:3]] == [("train", name) for name in ("psp", "triplanenet", "dual-encoder")]
     assert f"start={tmp_path / 'training' / 'psp' / 'weights.safetensors'}" in calls[1]
-    assert [call[0] for call in calls[3:]] == ["bench", "bench"]
-    assert "encoder1,encoder2,dual-encoder,psp,triplanenet,goae" in calls[3]
+    assert [call[0] for call in calls[3:]] == ["data", "bench", "bench"]
+    assert "encoder1,encoder2,dual-encoder,psp,triplanenet,goae" in calls[4]
     assert text.count("not measured") >= 6
     done = len(calls)
     run(monkeypatch, tmp_path, "--train", "--limit", "3")
