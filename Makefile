@@ -33,7 +33,7 @@ demo: $(VENV)/.installed
 
 leaderboard: $(VENV)/.installed
 	@echo "== leaderboard: every method on $(HEADS) heads (resumable; an hour or two on two cores)"
-	@$(BENCH) --limit $(HEADS) --preset $(PRESET) --out $(OUT)/leaderboard || test -f $(OUT)/leaderboard/results.json
+	@$(BENCH) --protocol reconstruction,gt360,fid360,speed --limit $(HEADS) --preset $(PRESET) --out $(OUT)/leaderboard || test -f $(OUT)/leaderboard/results.json
 	$(BIN)/toolkit bench report $(OUT)/leaderboard --leaderboard docs/leaderboard.md
 
 test: $(VENV)/.installed

@@ -16,35 +16,35 @@ from toolkit.inverting import Outcome, Progress, invert_photos
 from toolkit.registry import default_registry
 
 GENERATOR = "panohead-mini"
-METHODS = ("wplus", "pti")
+ENCODER, OPTIMISER = "dual-encoder", "pti"
 _FACE_SEED, _FACE_VIEW = 7, "left_30"
 
 
 def run_demo(out: Path, preset: str, progress: Callable[[int], AbstractContextManager[Progress]]) -> list[Outcome]:
     """Invert the astronaut and one heads360 wild face seen from three quarters, below `out`.
 
-    Both by W+ optimisation; the photograph, far from anything that the generator has seen, by pivotal tuning too.
+    Both by the dual encoder; the photograph, far from anything that it has seen, by pivotal tuning too.
 
     Args:
         out: Folder of the results.
-        preset: Preset of the methods.
+        preset: Preset of the tuning.
         progress: Makes a listener for a number of photos.
 
     Raises:
-        ToolkitError: The output cannot be written, the preset is unknown, or the embedded weights are missing.
+        ToolkitError: The output cannot be written, the preset is unknown, or embedded weights are missing.
     """
     check_folder_place(out)
+    options: dict[str, dict[str, str]] = {OPTIMISER: {"preset": preset}, ENCODER: {}}
     generator = load_generator(GENERATOR)
-    for method in METHODS:
-        load_method(method, generator, preset=preset)  # refuses now what it would refuse after the faces are made
+    for method, chosen in options.items():
+        load_method(method, generator, **chosen)  # refuses now what it would refuse after the faces are made
     photos = [write_astronaut(out / "photos" / "astronaut.png"), *make_faces(out / "heads360")]
     outcomes = []
-    for method, chosen in zip(METHODS, (photos, photos[:1]), strict=True):
-        with progress(len(chosen)) as listener:
+    for method, some in ((ENCODER, photos), (OPTIMISER, photos[:1])):
+        with progress(len(some)) as listener:
             outcomes += invert_photos(
-                chosen, out / method, method=method, generator=GENERATOR, progress=listener,
-                options={"preset": preset},
-            )  # fmt: skip
+                some, out / method, method=method, generator=GENERATOR, progress=listener, options=options[method]
+            )
     return outcomes
 
 

@@ -1,0 +1,62 @@
+"""The encoders on board: small enough, made for the generator on board, and far better than the average head."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+import toolkit
+from toolkit.data.folder import ImageFolder
+from toolkit.encoders import find_encoder, read_encoder
+from toolkit.interfaces import Generator, Item, MakeRequest
+from toolkit.losses.reconstruction import l2
+from toolkit.registry import default_registry
+
+MEBIBYTE = 2**20
+SIZES = {"psp": 6, "e4e": 6, "triplanenet": 6, "goae": 6, "dual-encoder": 10}
+METHODS = ("psp", "e4e", "triplanenet", "goae", "encoder1", "encoder2", "dual-encoder")
+
+
+@pytest.fixture(scope="module")
+def mini() -> Generator:
+    return toolkit.load_generator("panohead-mini")
+
+
+@pytest.fixture(scope="module")
+def faces(tmp_path_factory: pytest.TempPathFactory) -> list[Item]:
+    folder = tmp_path_factory.mktemp("faces") / "heads"
+    default_registry().load("dataset", "heads360").make(MakeRequest(folder, 3, "test", 5, "wild", ("front",), 128))
+    data = ImageFolder(folder, size=128)
+    return [data[index] for index in range(len(data))]
+
+
+@pytest.mark.parametrize("kind", SIZES)
+def test_files_are_small_and_belong_to_the_generator(kind: str, mini: Generator) -> None:
+    file: Path = find_encoder(None, f"toolkit_plugins.{kind.replace('-', '_')}", kind, mini.spec)
+    assert file.stat().st_size < SIZES[kind] * MEBIBYTE
+    opened = read_encoder(file, kind)
+    opened.check_generator(mini.spec)
+    assert opened.about["licence"] == "Apache-2.0"
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_every_encoder_beats_the_average_head(name: str, mini: Generator, faces: list[Item]) -> None:
+    def error(method: str) -> float:
+        opened = toolkit.load_method(method, mini, **({"samples": 200} if method == "mean" else {}))
+        views = [opened.invert(face.image[None], face.camera, mini).render(mini, face.camera) for face in faces]
+        return sum(float(l2(view.image, face.image[None])) for view, face in zip(views, faces, strict=True))
+
+    assert error(name) < 0.6 * error("mean")
+
+
+def test_what_is_hidden_comes_from_encoder_2_alone(mini: Generator, faces: list[Item]) -> None:
+    codes = {
+        name: toolkit.load_method(name, mini).invert(faces[0].image[None], faces[0].camera, mini).planes
+        for name in ("encoder1", "encoder2", "dual-encoder")
+    }
+    one, two, both = codes["encoder1"], codes["encoder2"], codes["dual-encoder"]
+    assert torch.isclose(both, two, atol=1e-5).float().mean() > 0.2
+    assert torch.isclose(both, one, atol=1e-5).float().mean() > 0.05
+    assert not torch.allclose(one, two)
