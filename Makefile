@@ -33,7 +33,10 @@ demo: $(VENV)/.installed
 
 leaderboard: $(VENV)/.installed
 	@echo "== leaderboard: every method on $(HEADS) heads (resumable; an hour or two on two cores)"
-	@$(BENCH) --protocol reconstruction,gt360,fid360,speed --limit $(HEADS) --preset $(PRESET) --out $(OUT)/leaderboard || test -f $(OUT)/leaderboard/results.json
+	$(BIN)/toolkit data make heads360 $(OUT)/heads360-wild --subjects $(HEADS) --split test --domain wild \
+		--views yaw_0,yaw_60,yaw_120,yaw_180,yaw_-120,yaw_-60 --workers 2
+	@$(BENCH) --data $(OUT)/heads360-wild --protocol reconstruction,gt360,fid360,speed --limit $(HEADS) --preset $(PRESET) \
+		--out $(OUT)/leaderboard || test -f $(OUT)/leaderboard/results.json
 	$(BIN)/toolkit bench report $(OUT)/leaderboard --leaderboard docs/leaderboard.md
 
 test: $(VENV)/.installed
