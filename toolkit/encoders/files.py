@@ -15,7 +15,7 @@ from torch.nn import Module
 from toolkit.errors import WeightsError
 from toolkit.interfaces import GeneratorSpec
 from toolkit.weights.official import load_strictly
-from toolkit.weights.tensors import half, read_tensors, single, write_tensors
+from toolkit.weights.tensors import half, read_metadata, read_tensors, single, write_tensors
 
 CENTRE = "centre"
 """Name of the average ws [num_ws, w_dim] that codes are offsets from."""
@@ -140,7 +140,7 @@ def find_encoder(weights: Path | None, package: str, kind: str, spec: GeneratorS
     if weights is not None:
         return weights
     shipped = Path(str(resources.files(package))) / "weights" / f"{kind}.safetensors"
-    if spec.world != "embedded" or not shipped.is_file():
+    if not shipped.is_file() or read_metadata(shipped).get("generator", {}).get("name") != spec.name:
         raise WeightsError(
             f"method {kind!r} has no weights of its own for generator {spec.name!r}: train it with "
             f"'toolkit train {kind} --set generator={spec.name}' and name the file with --method-weights"
