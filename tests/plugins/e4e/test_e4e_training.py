@@ -66,13 +66,3 @@ def test_it_starts_from_a_psp_whose_first_style_becomes_w(photo_folder, spherica
     job = make(photo_folder, spherical, f"start={path}")
     codes = job.network.eval()(torch.rand(1, 3, 32, 32))
     torch.testing.assert_close(codes, codes[:, :1].expand_as(codes))
-
-
-@pytest.mark.slow
-def test_two_hundred_steps_bring_the_losses_down(photo_folder, spherical, tmp_path):
-    job = make(photo_folder, spherical, "cadence.log_every=10", "progressive_start=30", codes=100, images=100)
-    run = train(job, tmp_path / "run")
-    lines = [json.loads(line).get("losses", {}) for line in (run.out / "metrics.jsonl").read_text().splitlines()]
-    for name in ("codes/codes", "images/l2"):
-        seen = [line[name] for line in lines if name in line]
-        assert seen[-1] < seen[0], name

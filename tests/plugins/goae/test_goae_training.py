@@ -85,13 +85,3 @@ def test_cross_attention_can_begin_at_a_level(level: float):
 def test_a_generator_that_cannot_resume_is_refused(photo_folder, bare):
     with pytest.raises(CapabilityError, match="resume"):
         make(photo_folder, bare)
-
-
-@pytest.mark.slow
-def test_two_hundred_steps_bring_the_losses_down(photo_folder, spherical, tmp_path):
-    job = make(photo_folder, spherical, "cadence.log_every=10", codes=80, images=60, alignment=60)
-    run = train(job, tmp_path / "run")
-    lines = [json.loads(line).get("losses", {}) for line in (run.out / "metrics.jsonl").read_text().splitlines()]
-    for name in ("codes/codes", "images/l2"):
-        seen = [line[name] for line in lines if name in line]
-        assert seen[-1] < seen[0], name

@@ -85,13 +85,3 @@ def test_smaller_views_than_the_generators_own(photo_folder, spherical, tmp_path
 def test_a_generator_without_plane_images_is_refused(photo_folder, bare):
     with pytest.raises(CapabilityError, match="as images"):
         make(photo_folder, bare)
-
-
-@pytest.mark.slow
-def test_two_hundred_steps_bring_the_losses_down(photo_folder, spherical, tmp_path):
-    job = make(photo_folder, spherical, "cadence.log_every=10", images=100, planes=100)
-    run = train(job, tmp_path / "run")
-    lines = [json.loads(line).get("losses", {}) for line in (run.out / "metrics.jsonl").read_text().splitlines()]
-    for name in ("images/l2", "planes/l2"):
-        seen = [line[name] for line in lines if name in line]
-        assert seen[-1] < seen[0], name

@@ -1,0 +1,49 @@
+"""Two hundred steps of each encoder's own training, at the sizes that ship: the losses fall."""
+
+from __future__ import annotations
+
+import importlib
+import json
+from pathlib import Path
+
+import pytest
+
+from toolkit.interfaces import MakeRequest
+from toolkit.registry import default_registry
+from toolkit.training import train
+
+STEPS = {
+    "psp": {"codes": 150, "images": 50},
+    "e4e": {"codes": 130, "images": 70},
+    "triplanenet": {"codes": 120, "images": 40, "planes": 40},
+    "goae": {"codes": 120, "images": 40, "alignment": 40},
+}
+WINDOW = 3
+"""Lines of ten steps that are averaged at both ends."""
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("photos") / "heads"
+    default_registry().load("dataset", "heads360").make(MakeRequest(folder, 12, "train", 3, "wild", ("front",), 128))
+    return folder
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", STEPS)
+def test_two_hundred_steps_bring_the_losses_down(
+    kind: str, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TOOLKIT_CACHE", str(tmp_path / "cache"))
+    settings = [
+        f"photos.sources=['{photos}']", "photos.held_out_subjects=2", "pairs.count=160", "samples=500",
+        "cadence.log_every=10", "cadence.sheet_every=1000", "cadence.evaluate_every=1000",
+    ]  # fmt: skip
+    settings += [f"{stage}.steps={count}" for stage, count in STEPS[kind].items()]
+    job = importlib.import_module(f"toolkit_plugins.{kind}.training").make_job(None, settings, "cpu")
+    before = job.evaluate(0)["psnr"]
+    run = train(job, tmp_path / "run")
+    lines = [json.loads(line) for line in (run.out / "metrics.jsonl").read_text().splitlines()]
+    codes = [line["losses"]["codes/codes"] for line in lines if "codes/codes" in line.get("losses", {})]
+    assert sum(codes[-WINDOW:]) < 0.9 * sum(codes[:WINDOW])
+    assert job.evaluate(200)["psnr"] > before + 1
