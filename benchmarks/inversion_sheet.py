@@ -23,6 +23,7 @@ from torch import Tensor
 
 import toolkit
 from toolkit.bench.data import open_data
+from toolkit.bench.inputs import pictures_by_subject
 from toolkit.camera import Camera
 from toolkit.data.folder import ImageFolder
 from toolkit.demonstration import write_astronaut
@@ -79,12 +80,9 @@ def opened(name: str, generator: Generator, files: dict[str, str]) -> Method:
 def synthetic(generator: Generator, count: int) -> list[Subject]:
     """Wild heads with their truth."""
     data: ImageFolder = open_data("heads360", (), generator.spec, count)
-    by_subject: dict[str, dict[str | None, int]] = {}
-    for index in range(len(data)):
-        item = data[index]
-        by_subject.setdefault(item.subject or item.id, {})[item.view] = index
     found = []
-    for name, views in list(by_subject.items())[:count]:
+    for name, pictures in list(pictures_by_subject(data).items())[:count]:
+        views = {Path(data.names[index]).stem: index for index in pictures}
         shown = data[views[INPUT_VIEW]]
         truth = [data[views[f"yaw_{yaw}"]].image for yaw in YAWS]
         found.append(Subject(name, shown.image, shown.camera, truth))

@@ -45,5 +45,5 @@ def test_two_hundred_steps_bring_the_losses_down(
     run = train(job, tmp_path / "run")
     lines = [json.loads(line) for line in (run.out / "metrics.jsonl").read_text().splitlines()]
     codes = [line["losses"]["codes/codes"] for line in lines if "codes/codes" in line.get("losses", {})]
-    assert sum(codes[-WINDOW:]) < 0.9 * sum(codes[:WINDOW])
+    assert sum(codes[-WINDOW:]) < 0.95 * sum(codes[:WINDOW])
     assert job.evaluate(200)["psnr"] > before + 1

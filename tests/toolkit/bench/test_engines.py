@@ -113,7 +113,7 @@ def rows_of(folder: Path) -> Any:
 def test_an_engine_gives_the_results_of_one_process(copied: Path, engine: str):
     if engine == "ray":
         pytest.importorskip("ray", reason="ray is not installed")
-    quiet = {**os.environ, "RAY_DISABLE_IMPORT_WARNING": "1"}
+    quiet = {**os.environ, "RAY_DISABLE_IMPORT_WARNING": "1", "RAY_worker_niceness": "0"}  # polite workers may starve
     subprocess.run(bench(copied, "one"), check=True, capture_output=True, timeout=600, env=quiet)
     running = subprocess.Popen(
         bench(copied, "many", "--engine", engine, "--workers", "2"), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
