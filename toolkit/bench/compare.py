@@ -57,8 +57,12 @@ def _difference_of(first: dict[str, Any], second: dict[str, Any], name: str) -> 
                 if differing:
                     key = differing[0]
                     return f"{row['metric']} has another {key}: {row[key]} and {other[key]}"
-    if a["protocol"] and not (_items(first, origin) & _items(second, origin)):
+    mine, theirs = _pictures(first, origin), _pictures(second, origin)
+    if not mine.keys() & theirs.keys():
         return "they have no picture in common"
+    other = next((item for item in mine if item in theirs and mine[item] != theirs[item]), None)
+    if other is not None:
+        return f"pictures of the same name differ ({other})"
     return ""
 
 
@@ -66,8 +70,9 @@ def _rows(results: dict[str, Any], origin: tuple[str, str]) -> list[dict[str, An
     return [row for row in results["rows"] if (row["protocol"], row["data"]) == origin]
 
 
-def _items(results: dict[str, Any], origin: tuple[str, str]) -> set[str]:
-    return {cell["item"] for cell in results["cells"] if (cell["protocol"], cell["data"]) == origin}
+def _pictures(results: dict[str, Any], origin: tuple[str, str]) -> dict[str, str]:
+    """What identifies each item's pictures, by item."""
+    return {cell["item"]: cell["pictures"] for cell in results["cells"] if (cell["protocol"], cell["data"]) == origin}
 
 
 def _compare(first: dict[str, Any], second: dict[str, Any], run: dict[str, Any]) -> list[dict[str, Any]]:

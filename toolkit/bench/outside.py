@@ -120,7 +120,7 @@ def wanted_renders(works: Any) -> list[list[Any]]:
     wanted: dict[tuple[str, tuple[float, ...]], None] = {}
     for work in works:
         for cell in work.task.cells:
-            views = [work.data.labels[index].tolist() for index in cell.uses]
+            views = [work.digests.data.labels[index].tolist() for index in cell.uses]
             if work.protocol.kind == "fid360":
                 views.append(work.task.camera_of(cell).label[0].tolist())
             for label in views:

@@ -14,7 +14,7 @@ from toolkit.bench.comparisons import compare_all, value_tables
 from toolkit.bench.inversions import Contender
 from toolkit.bench.machine import machine
 from toolkit.bench.rows import Frame
-from toolkit.bench.store import Record, plain
+from toolkit.bench.store import Record, key_of, plain
 from toolkit.errors import InputError
 from toolkit.files import atomic_write
 from toolkit.inversion import run_provenance
@@ -22,10 +22,10 @@ from toolkit.metrics.images import COMPARED_AT
 from toolkit.rendering.views import device_of
 
 if TYPE_CHECKING:
-    from toolkit.bench.work import BenchRequest, Task
+    from toolkit.bench.work import BenchRequest, Digests, Task
     from toolkit.interfaces import Generator
 
-FORMAT, SCHEMA_VERSION = "toolkit-bench", 2
+FORMAT, SCHEMA_VERSION = "toolkit-bench", 3
 RESULTS_FILE = "results.json"
 INTERVALS = {
     "paired": "bootstrap 95 % of the mean, whole subjects drawn with replacement, 1000 times",
@@ -44,7 +44,7 @@ def part_of(
     generator: Generator,
     contenders: Sequence[Contender],
     records: dict[str, list[Record]],
-    pictures: int,
+    digests: Digests,
 ) -> dict[str, Any]:
     """What one protocol found: a results document of its own, without generator and heads."""
     protocol, origin = request.protocol, {"protocol": frame.protocol, "data": frame.data}
@@ -56,7 +56,7 @@ def part_of(
     }
     run = {
         "settings": {**protocol.model_dump(mode="json"), "name": protocol.title, "digest": protocol.digest},
-        "pictures": {"source": request.data, "domain": request.domain, "pictures": pictures,
+        "pictures": {"source": request.data, "domain": request.domain, "pictures": len(digests.data),
                      "cells": len(task.cells)},
         "compared_at": f"{COMPARED_AT} px at most, bilinear, antialiased; smaller pictures as they are",
         "image_size": generator.spec.image_size,
@@ -73,7 +73,15 @@ def part_of(
         "curves": curves,
         "values": values,
         "comparisons": compare_all(frame, task.cells, values),
-        "cells": [{**origin, "item": cell.id, "subject": cell.subject} for cell in task.cells],
+        "cells": [
+            {
+                **origin,
+                "item": cell.id,
+                "subject": cell.subject,
+                "pictures": key_of([digests[one] for one in cell.uses]),
+            }
+            for cell in task.cells
+        ],
         "failures": [{**origin, **failure} for failure in _failures(request, records)],
         "unavailable": [
             {**origin, "metric": name, "reason": reason} for name, reason in task.metrics.unavailable.items()

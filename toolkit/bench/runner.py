@@ -22,7 +22,7 @@ from toolkit.bench.schedule import Engine, LocalEngine, Progress, Say, Schedule
 from toolkit.bench.scoring import OpenMetrics, open_metrics
 from toolkit.bench.speed import Speed
 from toolkit.bench.store import Record, Store
-from toolkit.bench.work import BenchRequest, Task, Work
+from toolkit.bench.work import BenchRequest, Digests, Task, Work
 from toolkit.data import ImageFolder
 from toolkit.errors import InputError
 from toolkit.files import atomic_write, check_folder_place
@@ -77,8 +77,10 @@ def run_suite(
         mine = records[work.protocol.title]
         frame = Frame(work.protocol.title, generator.spec.world, first.data_name, work.protocol.seed)
         say(f"numbers of {work.protocol.title}")
-        parts.append(part_of(frame, work.request, work.task, generator, contenders, mine, len(work.data)))
-    heads = complete_frames([(work.task.cells, work.data, work.inversions) for work in works], contenders, parts, say)
+        parts.append(part_of(frame, work.request, work.task, generator, contenders, mine, work.digests))
+    heads = complete_frames(
+        [(work.task.cells, work.digests.data, work.inversions) for work in works], contenders, parts, say
+    )
     return write_results(first, generator, parts, heads, left_out)
 
 
@@ -120,14 +122,15 @@ def open_works(
     if not Path(first.data).exists():
         say(f"pictures of {first.data} (those that are not there yet are made; kept for the next time)")
     data = open_data(first.data, views, spec, first.limit, first.domain)
-    store, shared, works = Store(first.out / CELLS_FILE, writes), dict[int, Inversions](), []
+    store, digests = Store(first.out / CELLS_FILE, writes), Digests(data)
+    shared, works = dict[int, Inversions](), []
     for request, metrics in possible:
         seed = request.protocol.seed
         if seed not in shared:
             shared[seed] = Inversions(first.out / "inversions", generator, seed, first.retry_failed, writes)
         try:
             task = _open_task(request, data, metrics, generator)
-            works.append(Work(request, generator, task, data, store, shared[seed]))
+            works.append(Work(request, generator, task, digests, store, shared[seed]))
         except InputError as error:
             leave(request, error)
     if not works:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -62,6 +60,20 @@ class BenchRequest:
         return Path(self.data).resolve().stem if Path(self.data).exists() else f"{self.data}-{self.domain}"
 
 
+class Digests(dict[int, str]):
+    """What the files of each item are, by index; each is read once (see `ImageFolder.digest`)."""
+
+    def __init__(self, data: ImageFolder) -> None:
+        """Read nothing yet."""
+        super().__init__()
+        self.data = data
+
+    def __missing__(self, index: int) -> str:
+        """Read an item's files."""
+        found = self[index] = self.data.digest(index)
+        return found
+
+
 @dataclass(frozen=True, eq=False)
 class Work:
     """A protocol of this run with everything that it needs."""
@@ -69,7 +81,7 @@ class Work:
     request: BenchRequest
     generator: Generator
     task: Task
-    data: ImageFolder
+    digests: Digests
     store: Store
     inversions: Inversions
 
@@ -79,11 +91,10 @@ class Work:
         return self.request.protocol
 
     def key(self, contender: Contender, cell: Cell) -> str:
-        """Identity of a piece of work, over everything that decides its result but the pictures' pixels."""
+        """Identity of a piece of work, over everything that decides its result, the pictures' files included."""
         protocol, task = self.protocol, self.task
         count = len(task.cells) if protocol.kind == "fid360" else 0  # yaws follow from the number of pictures
-        seen = [[self.data.names[index], self.data.labels[index].tolist()] for index in cell.uses]
-        pictures = hashlib.sha256(json.dumps(seen).encode()).hexdigest()
+        pictures = [self.digests[index] for index in cell.uses]
         return key_of(contender.identity, self.generator.spec.fingerprint, protocol.title, protocol.digest,
                       sorted(task.metrics.samples), cell.id, pictures, count)  # fmt: skip
 

@@ -11,6 +11,8 @@ subjects.json           optional, {"00000/front.png": {"subject": "00000", "view
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -100,6 +102,19 @@ class ImageFolder:
         )
         check_sizes(item)
         return item if self.size is None else resize_item(item, self.size)
+
+    def digest(self, index: int) -> str:
+        """A sha256 over the picture's file and label, and its mask's and depth's files; missing ones count as such."""
+        name = self.names[index]
+        found = hashlib.sha256(json.dumps([name, self.labels[index].tolist()]).encode())
+        for names in ((name,), (layout.mask_name(name),), layout.depth_names(name)):
+            file = next((file for each in names if (file := self._files.find(each)) is not None), None)
+            try:
+                content = b"" if file is None else self._store.read(file)
+            except InputError:
+                content = b""
+            found.update(hashlib.sha256(content).digest())
+        return found.hexdigest()
 
     @property
     def cameras(self) -> Camera:

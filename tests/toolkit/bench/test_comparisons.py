@@ -59,7 +59,7 @@ def results(offset: float) -> dict[str, object]:
     return {
         "runs": {"reconstruction on heads": {**origin, "settings": {"digest": "1", "seed": 0}, "image_size": 128}},
         "rows": [row],
-        "cells": [{**origin, "item": item, "subject": item} for item in ITEMS],
+        "cells": [{**origin, "item": item, "subject": item, "pictures": item} for item in ITEMS],
         "values": [{**origin, "method": "m", "metric": "l2",
                     "values": {item: value + offset for item, value in HARD.items()}}],
     }  # fmt: skip
@@ -81,6 +81,7 @@ def test_two_runs_are_compared_picture_by_picture():
         (lambda other: other["rows"][0].update(world="full"), "another world"),
         (lambda other: other["rows"][0].update(backend="reference"), "another backend"),
         (lambda other: other["cells"].clear(), "no picture in common"),
+        (lambda other: other["cells"][1].update(pictures="replaced"), "of the same name differ"),
         (lambda other: other.update(runs={}), "nothing that may be compared"),
     ],
 )

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from toolkit.bench import BenchProtocol, BenchRequest, Contender, run_suite
+from toolkit.bench.compare import compare_runs
 from toolkit.bench.plan import duration
 from toolkit.errors import InputError
 from toolkit.registry import Registry
@@ -86,6 +87,29 @@ def test_a_larger_limit_keeps_what_is_known(
     grown = run_suite(requests(tmp_path / "a")[:2], spherical, [more])
     assert more.method.calls == 1
     assert grown["rows"] == run_suite(requests(tmp_path / "b")[:2], spherical, [contender("m", None)])["rows"]
+
+
+def test_a_replaced_picture_is_measured_anew(
+    spherical: SphericalGenerator,
+    requests: Callable[..., list[BenchRequest]],
+    heads_folder: Path,
+    tmp_path: Path,
+    contender: Make,
+):
+    data = shutil.copytree(heads_folder, tmp_path / "data")
+    wanted = requests(tmp_path / "out", data)[:2]
+    before = run_suite(wanted, spherical, [contender("m", 0)])
+    shutil.copy(data / "00002" / "yaw_180.png", data / "00001" / "yaw_180.png")
+    again = run_suite(wanted, spherical, [contender("m", 0)])
+    changed = {
+        (old["protocol"], item)
+        for old, new in zip(before["values"], again["values"], strict=True)
+        for item in old["values"]
+        if old["values"][item] != new["values"][item]
+    }
+    assert changed == {("gt360", "00001/yaw_0.png")}
+    with pytest.raises(InputError, match="pictures of the same name differ"):
+        compare_runs({**before, "runs": {name: run for name, run in before["runs"].items() if "gt360" in name}}, again)
 
 
 def test_order_and_company_change_no_number(
