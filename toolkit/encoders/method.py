@@ -16,6 +16,7 @@ from toolkit.camera import Camera
 from toolkit.configuration import Config
 from toolkit.encoders.files import EncoderFile
 from toolkit.errors import ConfigError, InputError
+from toolkit.files import file_sha256
 from toolkit.interfaces import Generator
 from toolkit.inversion import Inversion, device_of, identity_of, run_provenance
 from toolkit.registry import unknown_name
@@ -69,6 +70,8 @@ class EncoderMethod:
             file: Where the weights come from, for the record.
         """
         self.name, self.options, self.file = name, options, file
+        self.fingerprint = "" if file is None else file_sha256(file.path)
+        """Of the weights: what a benchmark tells two checkpoints of one method by, shipped ones included."""
 
     def encode(self, image: Tensor, camera: Camera, generator: Generator, laps: Laps) -> Encoded:
         """Encode an image [1, 3, S, S] in [-1, 1], timing the stages; gradients are off."""
