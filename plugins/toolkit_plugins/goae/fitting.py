@@ -7,6 +7,7 @@ import torch
 from toolkit.errors import CapabilityError
 from toolkit.interfaces import Generator, ResumableSynthesis
 from toolkit.nn.swin_v2 import SwinSettings
+from toolkit.rendering.views import device_of
 from toolkit_plugins.goae.alignment import AlignmentSettings
 from toolkit_plugins.goae.encoder import EncoderSettings
 
@@ -50,9 +51,9 @@ def fit_alignment(generator: Generator, size: int = FEATURE_SIZE, width: int = 6
             f"feature alignment needs a generator whose synthesis can be resumed; {generator.spec.name!r}'s cannot"
         )
     latents = generator.spec.latents
-    device = generator.spec.front_camera.label.device
     with torch.no_grad():
-        features, _ = generator.features(torch.zeros(1, latents.num_ws, latents.w_dim, device=device), size)
+        ws = torch.zeros(1, latents.num_ws, latents.w_dim, device=device_of(generator))
+        features, _ = generator.features(ws, size)
     channels = features.shape[1]
     return AlignmentSettings(channels, width, _dividing_heads(channels))
 

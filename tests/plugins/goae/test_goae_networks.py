@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
+import toolkit
 from toolkit.camera import Camera
 from toolkit.errors import CapabilityError, ConfigError, InputError, WeightsError
 from toolkit.nn.swin_v2 import SwinSettings
@@ -159,6 +160,13 @@ def test_sizes_come_from_the_generator(spherical: SphericalGenerator, bare: Bare
     assert planes.shape == (1, *spherical.spec.planes_shape)
     with pytest.raises(CapabilityError, match="'spherical-bare'"):
         fit_alignment(bare, 6)
+
+
+def test_the_alignment_is_sized_on_the_generators_device():
+    generator = toolkit.load_generator("panohead-mini")
+    fitted = fit_alignment(generator)
+    assert generator.spec.front_camera.label.device.type == "cpu"  # a spec stays there
+    assert fit_alignment(generator.to("meta")) == fitted
 
 
 def test_the_mix_keeps_all_but_the_first_plane():
