@@ -58,6 +58,10 @@ class HeadSource(Protocol):
         """The renders of an item; raises CellError where there are none."""
         ...
 
+    def record(self, item: Item) -> Record | None:
+        """What was told about how an item's were made, in the words of `Inversions.record`."""
+        ...
+
 
 class Inversions:
     """The inversions below a run's folder and the record of how each went."""
@@ -99,6 +103,8 @@ class Inversions:
 
     def record(self, contender: Contender, item: Item) -> Record | None:
         """How the inversion of an item went: seconds, peak memory, whether the method was warm."""
+        if isinstance(contender.method, HeadSource):
+            return contender.method.record(item)
         return self.store.get(self.key(contender, item))
 
     def key(self, contender: Contender, item: Item) -> str:

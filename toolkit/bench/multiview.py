@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections import defaultdict
+from collections import Counter, defaultdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -42,10 +42,13 @@ class MultiView:
         self._extractors = extractors_of(metrics)
         subjects = pictures_by_subject(data)
         self.cells: list[Cell] = []
+        self._absent: Counter[str] = Counter()
+        """Targets that no picture is near enough to, by group; they count as failed."""
         for index in input_pictures(data, protocol, limit) if subjects else []:
             subject = data.subjects[index]
             if subject is not None:
-                targets = self._targets(subjects[subject], index)
+                targets, absent = self._targets(subjects[subject], index)
+                self._absent.update(absent)
                 if targets:
                     self.cells.append(Cell(data.names[index], subject, len(targets), (index, *targets)))
         if not self.cells:
@@ -95,7 +98,8 @@ class MultiView:
         for method, each in records.items():
             paired = [{**record, "scores": [s for s in record.get("scores") or [] if s["metric"]]} for record in each]
             samples = {name: self.metrics.samples[name] for name in self._paired}
-            rows += paired_rows(frame, method, self.cells, paired, samples, self._asked) if samples else []
+            found = paired_rows(frame, method, self.cells, paired, samples, self._asked) if samples else []
+            rows += [{**row, "failed": row["failed"] + self._missing(row["metric"])} for row in found]
             rows += self._distances(frame, method, each)
         return rows, []
 
@@ -103,17 +107,27 @@ class MultiView:
     def _paired(self) -> list[str]:
         return [name for name in self.metrics.samples if name not in self.metrics.taking("distribution")]
 
-    def _targets(self, pictures: list[int], start: int) -> list[int]:
+    def _targets(self, pictures: list[int], start: int) -> tuple[list[int], list[str]]:
+        """Pictures to compare with, and the groups of the asked yaws that have none."""
         others = [index for index in pictures if index != start]
-        found = [
-            nearest(others, self._yaws, yaw, self._protocol.yaw_tolerance) for yaw in self._protocol.target_yaws
-        ] if others else []  # fmt: skip
-        return list(dict.fromkeys(index for index in found if index is not None))
+        found: dict[int, None] = {}
+        absent = []
+        for yaw in self._protocol.target_yaws:
+            index = nearest(others, self._yaws, yaw, self._protocol.yaw_tolerance) if others else None
+            if index is None:
+                absent.append(_group_of(yaw))
+            else:
+                found[index] = None
+        return list(found), absent
+
+    def _missing(self, label: str) -> int:
+        """How many targets that a label speaks of have no picture."""
+        group = label.partition("@")[2]
+        return self._absent[group] if group else self._absent.total()
 
     def _group(self, index: int) -> str:
         """Name of the pool that a target belongs to: the asked yaw that is nearest, without its sign."""
-        asked = min(self._protocol.target_yaws, key=lambda yaw: turn(self._yaws[index], yaw))
-        return f"yaw_{abs(asked):g}"
+        return _group_of(min(self._protocol.target_yaws, key=lambda yaw: turn(self._yaws[index], yaw)))
 
     def _asked(self, cell: Cell, label: str) -> int:
         """How many of a cell's targets a label speaks of."""
@@ -132,7 +146,7 @@ class MultiView:
                     tensors, _ = read_tensors(self._folder / saying["features"])
                     for key, value in tensors.items():
                         parts[saying["group"]][key].append(value)
-        expected: dict[str, int] = defaultdict(int)
+        expected: Counter[str] = Counter()
         for cell in self.cells:
             for index in cell.uses[1:]:
                 expected[self._group(index)] += 1
@@ -147,5 +161,10 @@ class MultiView:
                 used = min((len(features) for side in sides for features in side.values()), default=0)
                 distance = distance_of(self.metrics, name, *sides) if used > 1 else None
                 rows.append(make_row(frame, method, f"{name}@{group}", self.metrics.samples[name], value=distance,
-                                     low=None, high=None, n=used, failed=expected[group] - used))  # fmt: skip
+                                     low=None, high=None, n=used,
+                                     failed=expected[group] - used + self._absent[group]))  # fmt: skip
         return rows
+
+
+def _group_of(yaw: float) -> str:
+    return f"yaw_{abs(yaw):g}"

@@ -9,7 +9,8 @@ A folder with pictures and `renders.json`:
 ```
 
 Each entry of `renders` names the input picture (as the data set does), the render (relative to the folder) and the
-camera that it shows. Which renders are wanted is written into a run's folder as `wanted.json`, in the same form.
+camera that it shows. `seconds`, which may be left out, says what an inversion took there, by input picture. Which
+renders are wanted is written into a run's folder as `wanted.json`, in the same form.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from __future__ import annotations
 import json
 import math
 from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from torch import Tensor
 
 from toolkit.bench.heads import Views
 from toolkit.bench.inversions import CellError, Contender
+from toolkit.bench.store import Record, key_of
 from toolkit.camera import Camera, rotation_distance
 from toolkit.data import resize
 from toolkit.data.pictures import decode_image
@@ -44,8 +46,14 @@ Entry = tuple[str, Tensor]
 class OutsideHeads:
     """Stands in the place of a method, and shows what it was given."""
 
-    def __init__(self, folder: Path, renders: dict[str, list[Entry]], size: int) -> None:
-        self._folder, self._renders, self._size = folder, renders, size
+    def __init__(
+        self, folder: Path, renders: dict[str, list[Entry]], size: int, seconds: Mapping[str, float] | None = None
+    ) -> None:
+        self._folder, self._renders, self._size, self._seconds = folder, renders, size, seconds or {}
+
+    def record(self, item: Item) -> Record | None:
+        """What the inversion of an input picture took, if that was told; counted as warm."""
+        return {"seconds": self._seconds[item.id], "warm": True} if item.id in self._seconds else None
 
     def head(self, item: Item) -> OutsideHead:
         """The renders of an input picture.
@@ -108,11 +116,16 @@ def open_outside(folder: Path, size: int, taken: Collection[str] = ()) -> Conten
             if Path(file).is_absolute() or ".." in Path(file).parts:
                 raise InputError(f"{path}: the render {file!r} lies outside the folder")
             renders[str(source)].append((str(file), Camera.from_label([label]).label[0]))
+        seconds = {str(source): float(value) for source, value in dict(document.get("seconds", {})).items()}
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(f"{path} is no list of renders: {error}") from error
     if not renders or name in taken or not name:
         raise InputError(f"{path} must name a method that is not compared otherwise, and at least one render")
-    return Contender(name, OutsideHeads(folder, dict(renders), size), {"renders": folder.name}, file_sha256(path))
+    if not all(0 < value < math.inf for value in seconds.values()):
+        raise InputError(f"{path}: `seconds` must be positive numbers")
+    files = sorted({file for entries in renders.values() for file, _ in entries})
+    digest = key_of(file_sha256(path), [_digest(folder / file) for file in files])
+    return Contender(name, OutsideHeads(folder, dict(renders), size, seconds), {"renders": folder.name}, digest)
 
 
 def wanted_renders(works: Any) -> list[list[Any]]:
@@ -126,6 +139,14 @@ def wanted_renders(works: Any) -> list[list[Any]]:
             for label in views:
                 wanted[cell.id, tuple(round(entry, 6) for entry in label)] = None
     return [[item, list(label)] for item, label in wanted]
+
+
+def _digest(file: Path) -> str:
+    """sha256 of a render; empty where it is missing, which costs its cell later."""
+    try:
+        return file_sha256(file)
+    except OSError:
+        return ""
 
 
 def _degrees(first: Tensor, second: Tensor) -> float:

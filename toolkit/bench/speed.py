@@ -27,12 +27,15 @@ _SUMS = ("total",)
 def effort_scores(metrics: OpenMetrics, record: Record | None) -> list[Saying]:
     """What the record of an inversion says about its cost.
 
-    Seconds count only for a warm method: the first inversion of a process includes what is done once.
+    Seconds count only for a warm method: the first inversion of a process includes what is done once. Of renders made
+    elsewhere only what was told is said.
     """
     facts = record or {}
     sayings = []
     for name in metrics.taking("number"):
-        value = facts.get(name)
+        if name not in facts:
+            continue
+        value = facts[name]
         if value is None:
             sayings.append(Saying(name, math.nan, 0, 1))
         elif name != "seconds" or facts["warm"]:

@@ -26,6 +26,10 @@ def test_renders_from_elsewhere_score_as_the_method_that_made_them(
         BenchRequest(protocol(kind, "l2", "mask_iou", input_yaws=(0.0,)), str(heads_folder), tmp_path / "out", 2)
         for kind in ("reconstruction", "gt360")
     ]
+    requests.append(
+        BenchRequest(protocol("speed", "seconds", "peak_memory", input_yaws=(0.0,)), str(heads_folder),
+                     tmp_path / "out", 2)
+    )  # fmt: skip
     drawn = contender("drawn", 0)
     run_suite(requests, spherical, [drawn])
     wanted = json.loads((tmp_path / "out" / "wanted.json").read_text())["renders"]
@@ -37,7 +41,8 @@ def test_renders_from_elsewhere_score_as_the_method_that_made_them(
         image = inversion.render(spherical, Camera.from_label(label)).image
         write_png(tmp_path / "theirs" / f"{number}.png", to_pixels(image)[0])
         renders.append([name, f"{number}.png", label])
-    (tmp_path / "theirs" / "renders.json").write_text(json.dumps({"method": "goha", "renders": renders}))
+    document = {"method": "goha", "renders": renders, "seconds": {wanted[0][0]: 0.21}}
+    (tmp_path / "theirs" / "renders.json").write_text(json.dumps(document))
     theirs = open_outside(tmp_path / "theirs", spherical.spec.image_size)
     results = run_suite(requests, spherical, [drawn, theirs])
     rows = {(row["method"], row["protocol"], row["metric"]): row for row in results["rows"]}
@@ -46,6 +51,9 @@ def test_renders_from_elsewhere_score_as_the_method_that_made_them(
     )
     assert rows["goha", "reconstruction", "l2"]["n"] == 2
     assert ("goha", "gt360", "mask_iou") not in rows  # nobody told its masks
+    speed = rows["goha", "speed", "seconds"]
+    assert (speed["value"], speed["n"], speed["failed"]) == (0.21, 1, 0)
+    assert ("goha", "speed", "peak_memory") not in rows
     (failure,) = results["failures"]
     assert (failure["method"], failure["protocol"]) == ("goha", "gt360")
     assert "no render within 0.5 degrees" in failure["error"]
@@ -63,12 +71,23 @@ LABEL = Camera.orbit().label[0].tolist()
         ({"method": "x", "renders": [["a", "../a.png", LABEL]]}, "outside the folder"),
         ({"method": "x", "renders": [["a", "a.png", LABEL[:-1]]]}, "25"),
         ({"method": "x", "renders": [["a", "a.png"]]}, "no list of renders"),
+        ({"method": "x", "renders": [["a", "a.png", LABEL]], "seconds": {"a": 0}}, "positive"),
+        ({"method": "x", "renders": [["a", "a.png", LABEL]], "seconds": 3}, "no list of renders"),
     ],
 )
 def test_a_list_that_is_none_is_refused_in_a_sentence(tmp_path: Path, document: object, words: str):
     (tmp_path / "renders.json").write_text(json.dumps(document))
     with pytest.raises(InputError, match=words):
         open_outside(tmp_path, 64, ["taken"])
+
+
+def test_a_replaced_render_is_another_contender(tmp_path: Path):
+    (tmp_path / "renders.json").write_text(json.dumps({"method": "x", "renders": [["a", "a.png", LABEL]]}))
+    found = [open_outside(tmp_path, 64).identity]
+    for content in (b"one", b"two", b"one"):
+        (tmp_path / "a.png").write_bytes(content)
+        found.append(open_outside(tmp_path, 64).identity)
+    assert found[1] == found[3] and len({str(each) for each in found}) == 3
 
 
 def test_a_missing_list_is_named(tmp_path: Path):

@@ -140,6 +140,20 @@ def test_what_the_data_does_not_permit_is_left_out_with_its_reason(
         run_suite(requests(tmp_path / "out", data, 2)[1:3], spherical, [contender("m", 0)])
 
 
+def test_asked_yaws_without_a_picture_count_as_failed(
+    spherical: SphericalGenerator, requests: Callable[..., list[BenchRequest]], heads_folder: Path, tmp_path: Path,
+    contender: Make,
+):  # fmt: skip
+    data = shutil.copytree(heads_folder, tmp_path / "data")
+    listed = json.loads((data / "dataset.json").read_text())["labels"]
+    gone = ("00001/yaw_90.png", "00002/yaw_90.png", "00002/yaw_-90.png")
+    (data / "dataset.json").write_text(json.dumps({"labels": [each for each in listed if each[0] not in gone]}))
+    results = run_suite(requests(tmp_path / "out", data)[2:3], spherical, [contender("m", 0)])
+    for metric in ("ssim@yaw_90", "stripes-e@yaw_90"):
+        row = next(row for row in results["rows"] if row["metric"] == metric)
+        assert (row["n"], row["failed"]) == (3, 3)
+
+
 def test_a_protocol_without_a_metric_is_left_out(
     spherical: SphericalGenerator, heads_folder: Path, tmp_path: Path, contender: Make, protocol: MakeProtocol
 ):
