@@ -27,7 +27,9 @@ SCORES = (("reconstruction", "lpips-e"), ("reconstruction", "id-e"), ("fid360", 
 """LPIPS, ID and FID, as the paper's ablations give them."""
 NETWORKS = {"psp": None, "triplanenet": "psp", "dual-encoder": "triplanenet"}
 """What is trained where nothing ships, and what it begins at."""
-WEIGHTS = "weights.safetensors"
+STARTS = {3: "dual-encoder", 5: "triplanenet"}
+"""Whose networks a table's trainings begin at; Table 4's rows encode into unlike spaces and begin at random."""
+WEIGHTS, RESULTS = "weights.safetensors", "results.json"
 HEADS, WORKERS = "heads360", 2
 
 
@@ -60,7 +62,7 @@ TABLES = {
         Variant("table5-dual", "dual-encoder", "dual"),
     ),
 }
-"""The paper's ablations, by number."""
+"""The paper's ablations, by number. Of Table 5 only the last is trained: its file holds the other two."""
 
 
 def main() -> None:
@@ -96,33 +98,41 @@ def ablation(out: Path, table: int, seeds: int, limit: int, weights: dict[str, P
     """Train and compare the rows of one of the paper's tables; what was found, as text."""
     text = f"\n## The paper's Table {table}\n\n"
     by_seed: dict[int, dict[str, dict[str, Any]]] = {}
+    start = [f"start={weights.get(STARTS[table]) or _shipped(STARTS[table])}"] if table in STARTS else []
     text += "| variant | seed | " + " | ".join(f"{metric} ({protocol})" for protocol, metric in SCORES) + " |\n"
     text += "| --- " * (2 + len(SCORES)) + "|\n"
-    for variant in TABLES[table]:
+    for trained, rows in _trainings(table).items():
         for seed in range(seeds):
-            run = out / f"table{table}" / f"{variant.config}-{seed}"
-            start = [f"start={weights['dual-encoder']}"] if table == 3 and "dual-encoder" in weights else []
+            run = out / f"table{table}" / f"{trained.config}-{seed}"
             _train(
-                run / "training", variant.trainable, [f"seed={seed}", *start, *settings], f"ablations/{variant.config}"
+                run / "training", trained.trainable, [f"seed={seed}", *start, *settings], f"ablations/{trained.config}"
             )
-            file = run / "training" / WEIGHTS
-            made = [f"{variant.trainable}={file}"]
-            _bench(run / "bench", variant.trainable, "reconstruction,fid360", _fronts(out, limit), limit, made)
+            names = [row.trainable for row in rows]
+            made = [f"{name}={run / 'training' / WEIGHTS}" for name in names]
+            _bench(run / "bench", ",".join(names), "reconstruction,fid360", _fronts(out, limit), limit, made)
             results = _joined(run / "bench")
-            by_seed.setdefault(seed, {})[variant.key] = results
-            numbers = [Results(results).number(*score, variant.trainable) for score in SCORES]
-            told = " | ".join(str(number or "not measured") for number in numbers)
-            text += f"| {variant.key} | {seed} | {told} |\n"
-    for seed, results in by_seed.items() if table == 3 else ():
-        text += f"\nSeed {seed}:\n\n" + as_markdown(judge_discriminators(results))
+            for row in rows:
+                by_seed.setdefault(seed, {})[row.key] = results
+                numbers = [Results(results).number(*score, row.trainable) for score in SCORES]
+                told = " | ".join(str(number or "not measured") for number in numbers)
+                text += f"| {row.key} | {seed} | {told} |\n"
+    for seed, found in by_seed.items() if table in (3, 5) else ():
+        findings = judge_discriminators(found) if table == 3 else judge(found["dual"])
+        text += f"\nSeed {seed}:\n\n" + as_markdown(findings)
     return text
+
+
+def _trainings(table: int) -> dict[Variant, tuple[Variant, ...]]:
+    """What is trained for a table, and the rows that each file is measured as."""
+    rows = TABLES[table]
+    return {rows[-1]: rows} if table == 5 else {row: (row,) for row in rows}
 
 
 def _weights(out: Path, train: bool, settings: Sequence[str]) -> dict[str, Path]:
     """Checkpoints by method: of what ships none are named, all others are trained."""
-    shipped = importlib.resources.files("toolkit_plugins.dual_encoder") / "weights" / "dual-encoder.safetensors"
+    shipped = _shipped("dual-encoder")
     if not train and shipped.is_file():
-        return {"dual-encoder": Path(str(shipped))}
+        return {"dual-encoder": shipped}
     made: dict[str, Path] = {}
     for name, start in NETWORKS.items():
         begin = [] if start is None else [f"start={made[start]}"]
@@ -131,12 +141,18 @@ def _weights(out: Path, train: bool, settings: Sequence[str]) -> dict[str, Path]
     return made | dict.fromkeys(("encoder1", "encoder2"), made["dual-encoder"])
 
 
+def _shipped(name: str) -> Path:
+    """Where a method's weights lie if they ship."""
+    plugin = importlib.resources.files(f"toolkit_plugins.{name.replace('-', '_')}")
+    return Path(str(plugin / "weights" / f"{name}.safetensors"))
+
+
 def _train(folder: Path, name: str, settings: Sequence[str], config: str | None = None) -> None:
     if (folder / WEIGHTS).is_file():
         return
     chosen = [] if config is None else ["--config", config]
     options = [part for each in settings for part in ("--set", each)]
-    _toolkit("train", name, *chosen, *options, "--resume", "--out", str(folder))
+    _toolkit("train", name, *chosen, *options, "--resume", "--threads", "1", "--out", str(folder))
 
 
 def _fronts(out: Path, count: int) -> str:
@@ -152,6 +168,7 @@ def _fronts(out: Path, count: int) -> str:
 
 def _bench(folder: Path, methods: str, protocols: str, data: str, limit: int, weights: Sequence[str]) -> None:
     files = [part for each in weights for part in ("--method-weights", each)]
+    (folder / RESULTS).unlink(missing_ok=True)  # a crash's exit code is 1, too: it must not pass on an old one
     _toolkit(
         "bench", "--methods", methods, "--protocol", protocols, "--data", data, "--limit", str(limit), *files,
         "--engine", "processes", "--workers", str(WORKERS), "--threads", "1", "--out", str(folder),
@@ -170,7 +187,7 @@ def _toolkit(*arguments: str, allowed: Sequence[int] = (0,)) -> None:
 
 def _joined(*folders: Path) -> dict[str, Any]:
     """Rows and comparisons of several runs."""
-    runs = [json.loads((folder / "results.json").read_text(encoding="utf-8")) for folder in folders]
+    runs = [json.loads((folder / RESULTS).read_text(encoding="utf-8")) for folder in folders]
     return {name: [entry for run in runs for entry in run.get(name, [])] for name in ("rows", "comparisons")}
 
 

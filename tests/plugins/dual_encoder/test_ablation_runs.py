@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from tiny_training import TINY, write_photos
+from tiny_training import STAGE, TINY, write_photos
 from typer.testing import CliRunner
 
 from toolkit import load_generator
@@ -29,6 +29,7 @@ def test_an_ablation_runs_and_goes_on(
     small = [each for each in TINY if not each.startswith("generator=")]
     settings = [
         *small,
+        *(f"encoder1.first.{each}" for each in STAGE),
         f"photos.sources=[{pictures}]",
         "pairs.count=4",
         "pairs.resolution=16",

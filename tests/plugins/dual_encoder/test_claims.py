@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from toolkit_plugins.dual_encoder.claims import as_markdown, judge, judge_discriminators
+from toolkit.bench import fid360
+from toolkit_plugins.dual_encoder.claims import DRAWS, FLOOR, as_markdown, judge, judge_discriminators
 
 
 def row(protocol: str, metric: str, method: str, value: float, spread: float = 0.01) -> dict[str, Any]:
@@ -53,14 +54,31 @@ def test_pairs_decide_where_there_are_pairs():
 def test_discriminators_are_compared_across_runs():
     runs = {
         name: {
-            "rows": [row("fid360", "fid-e", "encoder2", value, 1.0), row("reconstruction", "lpips-e", "encoder2", 0.1)]
+            "rows": [
+                row("fid360", "fid-e", "encoder2", fid, 1.0),
+                row("reconstruction", "lpips-e", "encoder2", lpips),
+                row("reconstruction", "id-e", "encoder2", identity),
+            ]
         }
-        for name, value in (("occlusion", 60.0), ("images", 70.0), ("planes", 60.5))
-    }
-    assert [finding.verdict for finding in judge_discriminators(runs)] == ["holds", "undecided", "undecided"]
-    assert [finding.verdict for finding in judge_discriminators({})] == ["not measured"] * 3
+        for name, fid, lpips, identity in (
+            ("occlusion", 60.0, 0.10, 0.8), ("images", 70.0, 0.13, 0.8), ("planes", 60.5, 0.10, 0.7),
+        )
+    }  # fmt: skip
+    assert [finding.verdict for finding in judge_discriminators(runs)] == [
+        "holds", "holds", "does not hold", "undecided", "undecided",
+    ]  # fmt: skip
+    assert [finding.verdict for finding in judge_discriminators({})] == ["not measured"] * 5
 
 
 def test_findings_make_a_table():
     text = as_markdown(judge(results((89.5, 65.4, 64.0), (0.10, 0.102, 0.14))))
-    assert text.count("\n") == 8 and "| holds |" in text
+    assert text.count("\n") == 10 and "| holds |" in text
+    assert text.endswith(f"\n\n{DRAWS}\n")
+
+
+def test_the_floor_is_told_beside_distances_all_around():
+    found = results((89.5, 65.4, 64.0), (0.10, 0.102, 0.14))
+    found["rows"].append(row("fid360", "fid-e", fid360.FLOOR, 50.0, 2.0))
+    told = [finding.numbers for finding in judge(found)]
+    assert all(f"{FLOOR} 50 [48, 52]" in numbers for numbers in (told[1], told[3]))
+    assert FLOOR not in told[0] + told[4]

@@ -59,7 +59,49 @@ def test_every_row_of_an_ablation_is_trained_with_every_seed(
         f"ablations/{variant.config}" for variant in reproduction.TABLES[3]
     }
     assert all(any(part.startswith("start=") for part in call) for call in trained)
+    assert all(call[call.index("--threads") + 1] == "1" for call in trained)
     assert "| occlusion | 1 |" in text and "4. Judging planes beats judging images" in text
+
+
+def test_each_seed_s_claims_are_judged_from_one_training(
+    calls: list[tuple[str, ...]], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
+    text = run(monkeypatch, tmp_path, "--tables", "5", "--seeds", "2")
+    trained = [call for call in calls if call[0] == "train"]
+    assert [call[1] for call in trained] == ["dual-encoder"] * 2
+    (start,) = {part.removeprefix("start=") for call in trained for part in call if part.startswith("start=")}
+    assert Path(start).name == "triplanenet.safetensors" and Path(start).is_file()
+    for seed in range(2):
+        file = tmp_path / "table5" / f"table5-dual-{seed}" / "training" / "weights.safetensors"
+        assert any(
+            {f"{name}={file}" for name in ("encoder1", "encoder2", "dual-encoder")} <= set(call) for call in calls
+        )
+        assert f"| encoder 2 | {seed} |" in text
+        claims = text.partition(f"Seed {seed}:")[2].partition("Seed")[0]
+        assert claims.count("| 1. ") == claims.count("| 2. ") == 1 and claims.count("| 3. ") == 3
+
+
+def test_table_4_begins_at_random_and_its_rows_take_equal_steps(
+    calls: list[tuple[str, ...]], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
+    run(monkeypatch, tmp_path, "--tables", "4")
+    trained = [call for call in calls if call[0] == "train"]
+    assert len(trained) == 5 and not any(part.startswith("start=") for call in trained for part in call)
+    stages = [
+        load_config(DualSettings, config_path(f"ablations/{variant.config}")).encoder1
+        for variant in reproduction.TABLES[4]
+    ]
+    assert len({(each.codes.steps, each.first.steps, each.joint.steps) for each in stages}) == 1
+    assert all(each.first.steps and each.first.photos == each.joint.photos for each in stages)
+
+
+def test_a_crashed_bench_passes_on_no_old_results(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    monkeypatch.setattr(reproduction, "_toolkit", lambda *arguments, **_: None)
+    (tmp_path / "views").mkdir()
+    (tmp_path / "views" / "results.json").write_text('{"rows": []}')
+    monkeypatch.setattr(sys, "argv", ["reproduction", "--out", str(tmp_path)])
+    with pytest.raises(FileNotFoundError):
+        reproduction.main()
 
 
 @pytest.mark.parametrize("variant", [each for table in reproduction.TABLES.values() for each in table])
