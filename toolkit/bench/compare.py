@@ -60,9 +60,9 @@ def _difference_of(first: dict[str, Any], second: dict[str, Any], name: str) -> 
     mine, theirs = _pictures(first, origin), _pictures(second, origin)
     if not mine.keys() & theirs.keys():
         return "they have no picture in common"
-    other = next((item for item in mine if item in theirs and mine[item] != theirs[item]), None)
-    if other is not None:
-        return f"pictures of the same name differ ({other})"
+    changed = [item for item in mine if item in theirs and mine[item] != theirs[item]]
+    if changed:
+        return f"pictures of the same name differ ({changed[0]})"
     return ""
 
 
