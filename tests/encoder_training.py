@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import importlib
 from pathlib import Path
+from typing import Any
+
+from toolkit.configuration import load_config
+from toolkit.interfaces import Generator
 
 TRUNK = "{image_size: 32, width: 8, units: [1, 1, 1, 1], block_width: 8}"
 REFINER = "{width: 8, units: [1, 1, 1, 1], head_width: 8}"
+SWIN = (
+    "{image_size: 32, width: 8, depths: [1, 1, 1, 1], heads: [1, 1, 1, 1], window: 4, pretrained_windows: [4, 4, 2, 1]}"
+)
 STAGE = "optimiser=adam", "rate=0.003", "batch=4", "images={perceptual: 0.1}"
 
 
@@ -23,3 +31,41 @@ def overrides(folder: Path, **steps: int) -> list[str]:
     if "codes" in steps:
         found += ["codes.photos=0", "codes.codes=1", "codes.reconstruct_pairs=false"]
     return found
+
+
+CLASSES = {
+    "psp": ("psp.training", "PspJob", "PspSettings"),
+    "e4e": ("e4e.training", "E4eJob", "E4eSettings"),
+    "triplanenet": ("triplanenet.training", "TriPlaneNetJob", "TwoStageSettings"),
+    "goae": ("goae.training", "GoaeJob", "GoaeSettings"),
+    "dual-encoder": ("dual_encoder.training.job", "DualJob", "DualSettings"),
+}
+"""Every encoder's training, below `toolkit_plugins`."""
+STAGES = {
+    "psp": ("codes", "images"),
+    "e4e": ("codes", "images"),
+    "triplanenet": ("codes", "images", "planes"),
+    "goae": ("codes", "images", "alignment"),
+    "dual-encoder": ("encoder1.joint", "encoder2.joint"),
+}
+_SIZES = {
+    "psp": (f"network={TRUNK}",),
+    "e4e": (f"network={TRUNK}", "progressive_start=1", "progressive_every=1"),
+    "triplanenet": (f"network={TRUNK}", f"refiner={REFINER}", "view_resolution=8"),
+    "goae": (
+        f"swin={SWIN}", "alignment_width=8", "mask_resolution=16", "view_resolution=8", "levels=[0, 0, 1]", "dropout=0",
+    ),
+    "dual-encoder": (
+        f"network={TRUNK}", f"refiner={REFINER}", "view_resolution=8", "adversary.width=4",
+        "adversary.mask.resolution=12", "evaluation_mask.resolution=12",
+        "encoder1.joint.images.identity=0", "encoder2.joint.images.identity=0",
+    ),
+}  # fmt: skip
+
+
+def tiny_job(kind: str, folder: Path, generator: Generator, *more: str, steps: int = 1) -> Any:
+    """A training of any encoder, with so many steps in each of its stages."""
+    settings = [*overrides(folder, **dict.fromkeys(STAGES[kind], steps)), *_SIZES[kind], *more]
+    module, job, model = CLASSES[kind]
+    found = importlib.import_module(f"toolkit_plugins.{module}")
+    return getattr(found, job)(load_config(getattr(found, model), None, settings), "cpu", generator)

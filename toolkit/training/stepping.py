@@ -45,7 +45,8 @@ class EngineSettings(Config):
     checkpoint_activations: bool = False
     """Compute the activations of big blocks again in the backward pass instead of keeping them."""
     compile: bool = False
-    """Compile the networks (torch.compile); needs a C++ compiler on a CPU."""
+    """Compile the networks that learn (torch.compile), but for discriminators and checkpointed blocks; needs a C++
+    compiler on a CPU."""
     workers: Annotated[int, Field(ge=0)] = 0
     """Processes that make batches ahead; 0 makes them between the steps."""
 
@@ -61,20 +62,25 @@ class Stepper:
         # the usual 2**16 is itself infinite in fp16, so that any loss that is computed there would cost the first step
         self._scaler = torch.amp.GradScaler(self._device, init_scale=2.0**15, enabled=fp16)
 
-    def prepare(self, network: Module, blocks: Iterable[Module] = ()) -> None:
-        """Compile a network, and checkpoint the activations of some of its blocks, where the settings ask for it.
+    def prepare(self, *networks: Module, blocks: Iterable[Module] = ()) -> None:
+        """Compile networks, and checkpoint the activations of some of their blocks, where the settings ask for it.
 
         Args:
-            network: Changed in place; its state's keys stay.
+            networks: Those that steps call themselves (calls of a part pass its owner by). Changed in place; the keys
+                of their state stay.
             blocks: Those of its modules whose activations are worth computing twice: called with tensors, and
                 without side effects but batch norm's statistics, which move once.
         """
         if self.settings.checkpoint_activations:
+            checkpointed: Callable[..., Any] = _checkpointed
+            if self.settings.compile:  # traced, a block would count its batches twice and stop the backward pass
+                checkpointed = torch.compiler.disable(_checkpointed)
             for block in blocks:
                 # a partial, not a closure: a deep copy (an average) then calls the copied block
-                block.forward = functools.partial(_checkpointed, type(block).forward, block)
+                block.forward = functools.partial(checkpointed, type(block).forward, block)
         if self.settings.compile:
-            network.compile()
+            for network in networks:
+                network.compile()
 
     def autocast(self) -> contextlib.AbstractContextManager[Any]:
         """The context of a forward pass in the chosen precision."""

@@ -90,7 +90,9 @@ class EncodingJob(TrainingJob):
         self.network = self.build().to(self.device)
         if settings.start is not None:
             self.begin_from(read_encoder(Path(settings.start).expanduser()))
-        self.stepper.prepare(self.network, [part for part in self.network.modules() if isinstance(part, BIG_BLOCKS)])
+        self.stepper.prepare(
+            *self._called(), blocks=[part for part in self.network.modules() if isinstance(part, BIG_BLOCKS)]
+        )
         self.average = WeightAverage(self.network)
         stages = tuple(stage for stage in self.plan() if stage.settings.steps)
         if not stages:
@@ -206,6 +208,11 @@ class EncodingJob(TrainingJob):
         write_encoder(
             path, self.kind, self.parts(self.average.module), self.centre, self.sizes(), self.generator.spec, about
         )
+
+    def _called(self) -> list[Module]:
+        """The parts of the network that stages call; no discriminator, whose R1 needs second derivatives."""
+        own = set(self.network.modules())
+        return [part for part in self.parts(self.network).values() if part in own]
 
     def _open_data(self) -> None:
         settings, spec = self.settings, self.generator.spec
