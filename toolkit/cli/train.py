@@ -33,7 +33,7 @@ def train_command(
     device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1, ...")] = "cpu",
     dry_run: Annotated[
         bool,
-        typer.Option("--dry-run", help="Build everything, take one step, say what the whole would cost; no folder."),
+        typer.Option("--dry-run", help="Build everything, take a few steps, say what the whole would cost; no folder."),
     ] = False,
     tensorboard: Annotated[
         bool, typer.Option("--tensorboard", help="Write event files for TensorBoard, too (an extra).")

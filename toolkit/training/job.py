@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -12,6 +13,18 @@ if TYPE_CHECKING:
     import numpy as np
     from torch.nn import Module
     from torch.optim import Optimizer
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """Steps of a training that cost alike, wherever in their stage they are."""
+
+    stage: str
+    kind: str
+    """What sets them apart within the stage; empty: nothing does."""
+    steps: int
+    example: int
+    """One of them, none of which costs more."""
 
 
 class TrainingJob(Protocol):
@@ -62,6 +75,10 @@ class TrainingJob(Protocol):
     def batch_maker(self) -> Callable[[int], Any] | None:
         """A picklable twin of `batch` for worker processes, without the networks; None: there is none."""
         return None
+
+    def stretches(self) -> Sequence[Stretch]:
+        """All steps, by what they cost, stage after stage; none: they cost alike."""
+        return ()
 
     def export(self, path: Path) -> None:
         """Write the weights file that ships (safetensors)."""

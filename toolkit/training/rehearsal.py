@@ -1,11 +1,12 @@
-"""What a training will cost, from one step of it at its full size."""
+"""What a training will cost, from one step of every kind that it has, at its full size."""
 
 from __future__ import annotations
 
+import itertools
 import math
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -14,7 +15,7 @@ from torch.nn import Module
 
 from toolkit.errors import TrainingError
 from toolkit.training.distribution import broadcast_weights
-from toolkit.training.job import TrainingJob
+from toolkit.training.job import Stretch, TrainingJob
 
 _QUICK = 5.0
 """Seconds below which the first step, which warms caches up, is not the one that is timed."""
@@ -30,31 +31,45 @@ class Rehearsal:
     parameters: Mapping[str, tuple[int, int]]
     """All and trained parameters of each network."""
     losses: Mapping[str, float]
-    """Of the first step."""
+    """Of the first step, of each stretch where there are some."""
     memory: int | None
     """Peak bytes: on CUDA what was allocated there, else this process's own; None where the system does not tell."""
     device: str
     """cpu or the CUDA device that `memory` speaks of."""
     seconds: float
-    """One step, its batch included."""
+    """One step, its batch included; a mean over all steps where there are stretches."""
+    stretches: Sequence[tuple[Stretch, float]] = ()
+    """Each with the seconds of one of its steps; none: all steps cost alike."""
 
     def lines(self) -> list[str]:
         """The outcome for a person to read."""
-        width = max(len(name) for name in [*self.parameters, "seconds per step"])
         rows = {
             name: f"{count:,} parameters, {trained:,} of them trained"
             for name, (count, trained) in self.parameters.items()
         }
         rows["losses"] = ", ".join(f"{name} {value:.4g}" for name, value in self.losses.items())
         rows["peak memory"] = "unknown" if self.memory is None else f"{self.memory / 1e9:.2f} GB ({self.device})"
-        rows["seconds per step"] = f"{self.seconds:.3g}"
-        total = timedelta(seconds=round(self.seconds * self.steps))
-        rows["projected total"] = f"{total} for {self.steps} steps like this one; pictures and evaluations come on top"
+        rows |= dict(self._stages())
+        rows["seconds per step"] = f"{self.seconds:.3g}" + (" on average" if self.stretches else "")
+        total, like = _duration(self.seconds * self.steps), "" if self.stretches else " like this one"
+        rows["projected total"] = f"{total} for {self.steps} steps{like}; pictures and evaluations come on top"
+        width = max(len(name) for name in rows)
         return [f"{self.name}: nothing was written", *(f"  {name:<{width}}  {text}" for name, text in rows.items())]
+
+    def _stages(self) -> Iterator[tuple[str, str]]:
+        for stage, found in itertools.groupby(self.stretches, lambda pair: pair[0].stage):
+            parts = list(found)
+            steps = sum(part.steps for part, _ in parts)
+            total = sum(part.steps * seconds for part, seconds in parts)
+            kinds = ", ".join(f"{part.kind} {seconds:.3g}" for part, seconds in parts if part.kind)
+            each = f"{total / steps:.3g} seconds per step" + (f" ({kinds})" if kinds else "")
+            yield f"stage {stage}", f"{each}, {_duration(total)} for {steps} steps"
 
 
 def rehearse(job: TrainingJob) -> Rehearsal:
-    """Take the first step of a job, a second one to be timed where that is quick, and keep nothing.
+    """Take two steps of every stretch of a job, the second to be timed, and keep nothing.
+
+    A job without stretches takes its first step, and the second where that is quick.
 
     Raises:
         TrainingError: A loss is NaN or infinite.
@@ -62,15 +77,28 @@ def rehearse(job: TrainingJob) -> Rehearsal:
     torch.manual_seed(job.seed)
     modules = job.modules()
     broadcast_weights(modules.values())
-    losses, seconds = _timed_step(job, 0)
-    for name, value in losses.items():
-        if not math.isfinite(value):
-            raise TrainingError(f"the loss {name!r} is {value} in the first step")
-    if seconds < _QUICK and job.steps > 1:
-        _, seconds = _timed_step(job, 1)
+    losses: dict[str, float] = {}
+    timed: list[tuple[Stretch, float]] = []
+    for stretch in job.stretches():
+        losses |= _checked_step(job, stretch.example, "when its stage is rehearsed")[0]
+        timed.append((stretch, _timed_step(job, stretch.example)[1]))
+    if timed:
+        seconds = sum(stretch.steps * each for stretch, each in timed) / job.steps
+    else:
+        losses, seconds = _checked_step(job, 0, "in the first step")
+        if seconds < _QUICK and job.steps > 1:
+            _, seconds = _timed_step(job, 1)
     parameters = {name: _parameters(module) for name, module in modules.items()}
     memory, device = _peak_memory(modules)
-    return Rehearsal(job.name, job.steps, parameters, losses, memory, device, seconds)
+    return Rehearsal(job.name, job.steps, parameters, losses, memory, device, seconds, timed)
+
+
+def _checked_step(job: TrainingJob, step: int, when: str) -> tuple[dict[str, float], float]:
+    losses, seconds = _timed_step(job, step)
+    for name, value in losses.items():
+        if not math.isfinite(value):
+            raise TrainingError(f"the loss {name!r} is {value} {when}")
+    return losses, seconds
 
 
 def _timed_step(job: TrainingJob, step: int) -> tuple[dict[str, float], float]:
@@ -78,6 +106,10 @@ def _timed_step(job: TrainingJob, step: int) -> tuple[dict[str, float], float]:
     losses = job.training_step(job.batch(step), step)
     values = {name: float(value) for name, value in losses.items()}  # waits for a GPU, too
     return values, time.perf_counter() - began
+
+
+def _duration(seconds: float) -> timedelta:
+    return timedelta(seconds=round(seconds))
 
 
 def _parameters(module: Module) -> tuple[int, int]:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
-from collections.abc import Mapping
+import time
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
@@ -8,7 +9,7 @@ import torch
 from toy_training import ToyConfig, ToyJob
 
 from toolkit.errors import TrainingError
-from toolkit.training import Rehearsal, rehearse
+from toolkit.training import Rehearsal, Stretch, rehearse
 
 
 class Counted(ToyJob):
@@ -53,6 +54,51 @@ def test_the_lines_give_the_projected_total() -> None:
         "  peak memory       1.50 GB (cpu)",
         "  seconds per step  0.5",
         "  projected total   1:00:00 for 7200 steps like this one; pictures and evaluations come on top",
+    ]
+
+
+class Staged(Counted):
+    """A toy with a quick stage of forty steps and a slow one of twenty, in which every other step is quick."""
+
+    def stretches(self) -> Sequence[Stretch]:
+        return [Stretch("one", "", 40, 39), Stretch("two", "window 1", 10, 58), Stretch("two", "window 0.5", 10, 59)]
+
+    def training_step(self, batch: Any, step: int) -> Mapping[str, float]:
+        time.sleep(0.1 if step == 58 else 0)
+        return {
+            f"{'one' if step < 40 else 'two'}/{name}": value
+            for name, value in super().training_step(batch, step).items()
+        }
+
+
+def test_every_stretch_is_warmed_up_and_timed() -> None:
+    job = Staged(ToyConfig(steps=60))
+    outcome = rehearse(job)
+    assert job.taken == [39, 39, 58, 58, 59, 59]
+    assert outcome.losses.keys() == {"one/total", "one/every_third", "two/total"}
+    (first, quick), (_, slow), (_, other) = outcome.stretches
+    assert first.stage == "one" and slow >= 0.1 > max(quick, other)
+    assert outcome.seconds == pytest.approx((40 * quick + 10 * slow + 10 * other) / 60)
+
+
+def test_a_later_stage_that_diverges_is_said_so() -> None:
+    with pytest.raises(TrainingError, match=r"'two/total' is nan when its stage is rehearsed"):
+        rehearse(Staged(ToyConfig(steps=60, nan_step=58)))
+
+
+def test_the_lines_give_every_stage_and_the_sum() -> None:
+    stretches = [
+        (Stretch("codes", "", 3600, 3599), 0.1),
+        (Stretch("images", "window 1", 900, 5398), 2.0),
+        (Stretch("images", "window 0.5", 900, 5399), 1.0),
+    ]
+    outcome = Rehearsal("psp", 5400, {"network": (10, 10)}, {"codes/codes": 1.0}, None, "cpu", 3060 / 5400, stretches)
+    assert outcome.lines()[3:] == [
+        "  peak memory       unknown",
+        "  stage codes       0.1 seconds per step, 0:06:00 for 3600 steps",
+        "  stage images      1.5 seconds per step (window 1 2, window 0.5 1), 0:45:00 for 1800 steps",
+        "  seconds per step  0.567 on average",
+        "  projected total   0:51:00 for 5400 steps; pictures and evaluations come on top",
     ]
 
 

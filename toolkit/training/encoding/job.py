@@ -6,6 +6,7 @@ image becomes a code (`encode`) and what its file holds (`parts`, `sizes`).
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -34,7 +35,7 @@ from toolkit.training.encoding.images import ImageLosses
 from toolkit.training.encoding.pairs import Pairs, kept_pairs
 from toolkit.training.encoding.photos import Photos, open_photos
 from toolkit.training.encoding.settings import EncodingSettings, StageSettings
-from toolkit.training.job import TrainingJob
+from toolkit.training.job import Stretch, TrainingJob
 from toolkit.training.ranger import make_ranger
 from toolkit.training.stepping import Stepper
 
@@ -166,6 +167,16 @@ class EncodingJob(TrainingJob):
         """What workers make batches with; None where the generator makes pairs for every step."""
         return self.batches if self.batches.generator is None else None
 
+    def stretches(self) -> Sequence[Stretch]:
+        """The stages, cut by the part of the picture that a step looks at and whether it looks at the mirrored view."""
+        stages = [stage.settings for stage in self.stages]
+        firsts = itertools.accumulate((stage.steps for stage in stages), initial=0)
+        return [
+            Stretch(stage.name, kind, steps, first + last)
+            for stage, first in zip(self.stages, firsts, strict=False)
+            for kind, steps, last in kinds_of_steps(stage.settings)
+        ]
+
     def training_step(self, batch: EncodingBatch, step: int) -> Mapping[str, float]:
         """One step of the stage's optimiser."""
         number, local = self.batches.place(step)
@@ -240,6 +251,25 @@ def rate_at(stage: StageSettings, local: int) -> float:
     warm = min(1.0, (local + 1) / max(1, stage.warmup))
     fade = 0.5 + 0.5 * math.cos(math.pi * local / stage.steps) if stage.schedule == "cosine" else 1.0
     return stage.rate * warm * fade
+
+
+def kinds_of_steps(stage: StageSettings) -> list[tuple[str, int, int]]:
+    """What sets a stage's steps apart (empty: nothing), how many are so, and the last, when all parts have joined."""
+    period = math.lcm(len(stage.windows), stage.mirror_every if stage.mirror else 1)
+    found: dict[tuple[float, bool], list[range]] = {}
+    for local in range(min(period, stage.steps)):
+        mirrored = stage.mirror > 0 and local % stage.mirror_every == 0
+        found.setdefault((stage.windows[local % len(stage.windows)], mirrored), []).append(
+            range(local, stage.steps, period)
+        )
+    return [
+        (_kind(*kind) if len(found) > 1 else "", sum(map(len, steps)), max(each[-1] for each in steps))
+        for kind, steps in found.items()
+    ]
+
+
+def _kind(side: float, mirrored: bool) -> str:
+    return f"window {side:g}" + (" and mirrored" if mirrored else "")
 
 
 def on_device(batch: EncodingBatch, device: torch.device) -> EncodingBatch:
