@@ -50,7 +50,7 @@ def register_metrics(register: Register) -> None:
 
 @hookspec
 def register_datasets(register: Register) -> None:
-    """Register data sets: factory(path: Path) -> Dataset; the factory's owner may also offer Makeable."""
+    """Register data sets: factory(path: Path, size: int | None = None) -> Dataset; its owner may offer Makeable."""
 
 
 @hookspec

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 
 from toolkit.bench.store import key_of
 from toolkit.data import ImageFolder, layout
+from toolkit.data.sources import find_maker, find_source, open_source
 from toolkit.errors import InputError
-from toolkit.interfaces import Makeable, MakeRequest
+from toolkit.interfaces import MakeRequest
 
 if TYPE_CHECKING:
     from toolkit.interfaces import GeneratorSpec
@@ -30,20 +31,20 @@ def open_data(
     """Open pictures at the generator's image size.
 
     Args:
-        source: A data set folder or zip, or the name of a data set that can make itself (`heads360`).
+        source: A data set folder or zip, READER:PATH, or the name of a data set that can make itself (`heads360`).
         views: Views that the protocols want; others than the usual ones get a folder of their own.
         spec: The generator's.
         limit: Subjects wanted.
         domain: Of a procedural data set.
 
     Raises:
-        InputError: Neither a folder nor such a data set, or a limit below 1.
+        InputError: Neither a folder nor such a data set, an unknown reader, or a limit below 1.
     """
     if limit is not None and limit < 1:
         raise InputError(f"--limit must be at least 1, got {limit}")
-    if Path(source).exists():
-        return ImageFolder(source, size=spec.image_size)
-    factory = _maker(source)
+    if find_source(source) is not None:
+        return open_source(source, spec.image_size)
+    factory = find_maker(source, "--data")
     subjects = effective_limit(source, limit) or DEFAULT_LIMIT
     folder = made_folder(source, list(views), domain, subjects, spec.image_size)
     if not (folder / layout.LABELS_FILE).is_file():
@@ -55,7 +56,13 @@ def open_data(
 
 def effective_limit(source: str, limit: int | None) -> int | None:
     """The limit where one is given; procedural data, which has no end, gets one of its own."""
-    return limit if limit is not None or Path(source).exists() else DEFAULT_LIMIT
+    return limit if limit is not None or find_source(source) is not None else DEFAULT_LIMIT
+
+
+def data_name(source: str, domain: str) -> str:
+    """What results call the data set: its folder's or zip's name, or its own and the domain."""
+    found = find_source(source)
+    return f"{source}-{domain}" if found is None else found.path.resolve().stem
 
 
 def made_folder(source: str, views: Sequence[str], domain: str, subjects: int, size: int) -> Path:
@@ -92,16 +99,3 @@ def _shows(folder: Path, views: Sequence[str]) -> bool:
 
 def _unusual(views: Iterable[str]) -> bool:
     return not set(views) <= set(VIEWS)
-
-
-def _maker(source: str) -> Makeable:
-    from toolkit.registry import default_registry
-
-    registry = default_registry()
-    if ("dataset", source) not in registry.registrations:
-        known = ", ".join(entry.name for entry in registry.of_kind("dataset")) or "none"
-        raise InputError(f"--data {source!r} is neither a folder nor a data set (installed: {known})")
-    factory = registry.load("dataset", source)
-    if not isinstance(factory, Makeable):
-        raise InputError(f"the data set {source!r} is read from files: give its folder")
-    return factory

@@ -26,6 +26,7 @@ from toolkit.bench.outside import open_outside
 from toolkit.bench.schedule import Engine, Job, LocalEngine
 from toolkit.bench.store import Record
 from toolkit.bench.work import BenchRequest, Work
+from toolkit.data.sources import absolute_source
 from toolkit.devices import checked_device
 from toolkit.errors import InputError, MissingDependencyError
 
@@ -60,7 +61,7 @@ class RunDescription:
     def for_workers(self) -> RunDescription:
         """The same for a process in another folder, which shares its machine with others."""
         requests = tuple(
-            replace(each, data=_absolute(each.data), out=each.out.absolute()) for each in self.requests
+            replace(each, data=absolute_source(each.data), out=each.out.absolute()) for each in self.requests
         )  # fmt: skip
         files = {method: path.absolute() for method, path in self.method_weights.items()}
         weights = None if self.weights is None else self.weights.absolute()
@@ -87,10 +88,6 @@ def open_run(described: RunDescription) -> tuple[HeadGenerator, list[Contender],
     size = generator.spec.image_size
     contenders += [open_outside(folder, size, described.methods) for folder in described.outside]
     return generator, contenders, broken
-
-
-def _absolute(data: str) -> str:
-    return str(Path(data).absolute()) if Path(data).exists() else data
 
 
 def open_engine(

@@ -28,7 +28,7 @@ bench_app = typer.Typer(
 def bench_command(
     context: typer.Context,
     methods: Annotated[str, typer.Option(help="Comma-separated methods; all = every headline method.")] = "",
-    data: Annotated[str, typer.Option(help="A data set folder or zip, or heads360 (made once).")] = "heads360",
+    data: Annotated[str, typer.Option(help="Data folder or zip, READER:PATH, or heads360 (made once).")] = "heads360",
     protocol: Annotated[
         str, typer.Option(help="Comma-separated protocols or YAML files; all = every one that the data permits.")
     ] = "all",

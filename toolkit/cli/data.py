@@ -100,13 +100,14 @@ def prepare_command(
 
 @data_app.command("check")
 def check_command(
-    folder: Annotated[Path, typer.Argument(help="Data set folder or zip with dataset.json.")],
+    source: Annotated[str, typer.Argument(help="Folder or zip with dataset.json, or READER:PATH (lpff:lpff.zip).")],
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
 ) -> None:
     """Read every file of a data set and name every fault; exit code 1 if there are any."""
     from toolkit.data import check_folder
+    from toolkit.data.sources import open_source_store
 
-    report = check_folder(folder, _show_progress if _on_terminal() else None)
+    report = check_folder(open_source_store(source), _show_progress if _on_terminal() else None)
     typer.echo(json.dumps(_as_document(report), indent=2) if as_json else _as_text(report))
     if report.faults:
         raise typer.Exit(1)

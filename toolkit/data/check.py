@@ -41,17 +41,20 @@ class FolderReport:
         self.faults.append(Fault(name, str(problem).removeprefix(f"{name}: ")))
 
 
-def check_folder(path: str | os.PathLike[str], progress: Callable[[int, int], None] | None = None) -> FolderReport:
+def check_folder(
+    path: str | os.PathLike[str] | Store, progress: Callable[[int, int], None] | None = None
+) -> FolderReport:
     """Read every file of a data set folder or zip and list what is wrong.
 
     Args:
-        path: The folder or zip.
+        path: The folder or zip, or a store that shows another layout as one.
         progress: Called with (items done, items in all).
 
     Raises:
         InputError: There is no data set at `path`, or nothing in it can be addressed at all.
     """
-    store, report = open_store(path), FolderReport()
+    store = open_store(path) if isinstance(path, (str, os.PathLike)) else path
+    report = FolderReport()
     files = store.names()
     index = NameIndex(files)
     images = {name for name in files if layout.is_image(name)}

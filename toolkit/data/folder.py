@@ -11,10 +11,12 @@ subjects.json           optional, {"00000/front.png": {"subject": "00000", "view
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import json
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -32,9 +34,11 @@ from toolkit.data.labels import (
     parse_subjects,
 )
 from toolkit.data.store import Store, open_store, safe_name
-from toolkit.data.transforms import resize_item
+from toolkit.data.transforms import composite, resize_item
 from toolkit.errors import InputError
 from toolkit.interfaces import Item
+
+_WHITE = (1.0, 1.0, 1.0)
 
 
 class ImageFolder:
@@ -58,7 +62,7 @@ class ImageFolder:
         Raises:
             InputError: The data set is missing, malformed, empty, or a label is no camera (named).
         """
-        self.size = size
+        self.size, self._white = size, False
         self._store = open_store(path) if isinstance(path, (str, os.PathLike)) else path
         self.path = self._store.path
         names = self._store.names()
@@ -101,12 +105,24 @@ class ImageFolder:
             depth=self._read_if_there(layout.depth_names(name), pictures.decode_depth),
         )
         check_sizes(item)
+        if self._white and item.mask is not None:
+            item = replace(item, image=composite(item.image, item.mask, _WHITE))
         return item if self.size is None else resize_item(item, self.size)
 
+    def on_white(self) -> ImageFolder:
+        """The same items, heads on white wherever there is a mask; the masks stay."""
+        white = copy.copy(self)
+        white._white = True
+        return white
+
     def digest(self, index: int) -> str:
-        """A sha256 over the picture's file and label, and its mask's and depth's files; missing ones count as such."""
+        """A sha256 over the picture's file and label, and its mask's and depth's files; missing ones count as such.
+
+        It is another one where heads are put on white.
+        """
         name = self.names[index]
-        found = hashlib.sha256(json.dumps([name, self.labels[index].tolist()]).encode())
+        facts = [name, self.labels[index].tolist(), *(["on white"] if self._white else [])]
+        found = hashlib.sha256(json.dumps(facts).encode())
         for names in ((name,), (layout.mask_name(name),), layout.depth_names(name)):
             file = next((file for each in names if (file := self._files.find(each)) is not None), None)
             try:

@@ -10,6 +10,7 @@ rejects.json      {photo: reason}
 
 from __future__ import annotations
 
+import itertools
 import json
 import multiprocessing
 import os
@@ -63,15 +64,20 @@ def find_photographs(source: Path) -> Gathered:
         return Gathered([Photograph(source, source.stem)], {})
     if not source.is_dir():
         raise InputError(f"there are no photos at {source}")
-    taken: dict[str, int] = {}
-    found = []
+    found: dict[str, Photograph] = {}
     for file in sorted(source.rglob("*")):
         place = file.relative_to(source)
         if file.suffix.lower() in layout.IMAGE_SUFFIXES and not any(part.startswith(".") for part in place.parts):
             stem = place.with_suffix("").as_posix()
-            taken[stem] = taken.get(stem, 0) + 1
-            found.append(Photograph(file, stem if taken[stem] == 1 else f"{stem}-{taken[stem]}"))
-    return Gathered(found, {})
+            name = next(name for name in _numbered(stem) if name not in found)
+            found[name] = Photograph(file, name)
+    return Gathered(list(found.values()), {})
+
+
+def _numbered(stem: str) -> Iterator[str]:
+    """The stem, stem-2, stem-3 ..."""
+    yield stem
+    yield from (f"{stem}-{number}" for number in itertools.count(2))
 
 
 def prepare_folder(

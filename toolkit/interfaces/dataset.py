@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from toolkit.camera import Camera
+    from toolkit.data.store import Store
 
 INTERFACE_VERSION = 1
 
@@ -92,6 +93,18 @@ class Preparable(Protocol):
 
     def photographs(self, source: Path, scratch: Path) -> Gathered:
         """Find the photos of a source; what must be unpacked goes into `scratch` and is found there the next time."""
+        ...
+
+
+@runtime_checkable
+class Readable(Protocol):
+    """Capability of a data set plugin: it reads a layout of its own, and shows its files as the house's."""
+
+    label_file: str
+    """The file of labels by which its layout is known; a message about a folder that has it names the data set."""
+
+    def store(self, path: Path) -> Store:
+        """The files at `path`, named as in `toolkit.data.layout`; labels and pictures may have faults."""
         ...
 
 

@@ -11,7 +11,7 @@ _LAYOUTS = "toolkit_plugins.face_datasets.layouts"
 @hookimpl
 def register_datasets(register: Register) -> None:
     """Offer the readers, and MEAD's raw videos to `toolkit data prepare`."""
-    register("ffhq", f"{_LAYOUTS}:open_faces", summary="FFHQ as EG3D or PanoHead crop it (folder or zip)", interface=1)
-    register("lpff", f"{_LAYOUTS}:open_faces", summary="LPFF, alone or with FFHQ (folder or zip)", interface=1)
-    register("celeba-hq", f"{_LAYOUTS}:open_faces", summary="CelebA-HQ crops with labels (folder or zip)", interface=1)
+    register("ffhq", f"{_LAYOUTS}:Faces", summary="FFHQ as EG3D or PanoHead crop it (folder or zip)", interface=1)
+    register("lpff", f"{_LAYOUTS}:Lpff", summary="LPFF, alone or with FFHQ (folder or zip)", interface=1)
+    register("celeba-hq", f"{_LAYOUTS}:Faces", summary="CelebA-HQ crops with labels (folder or zip)", interface=1)
     register("mead", "toolkit_plugins.face_datasets.mead:Mead", summary="MEAD: seven views of actors", interface=1)

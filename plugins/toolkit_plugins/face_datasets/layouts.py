@@ -26,7 +26,7 @@ MASKS_ENDING = "_seg"
 
 
 def open_faces(path: str | os.PathLike[str], size: int | None = None) -> ImageFolder:
-    """Open a folder or zip of labelled face crops.
+    """Open a folder or zip of labelled face crops; heads are put on white where masks stand beside them.
 
     Args:
         path: The folder or zip.
@@ -35,7 +35,30 @@ def open_faces(path: str | os.PathLike[str], size: int | None = None) -> ImageFo
     Raises:
         InputError: The data set is missing, has no labels, or one of them is no camera (named).
     """
-    return ImageFolder(FaceStore(open_store(path)), size)
+    store = FaceStore(open_store(path))
+    faces = ImageFolder(store, size)
+    return faces.on_white() if store.masked else faces
+
+
+class Faces:
+    """The registered data sets: calling one opens it, `store` shows its files, faults included."""
+
+    label_file = "label.json"
+
+    def __new__(cls, path: str | os.PathLike[str], size: int | None = None) -> ImageFolder:  # type: ignore[misc]  # a factory by contract
+        """Open a folder or zip (see `open_faces`)."""
+        return open_faces(path, size)
+
+    @staticmethod
+    def store(path: Path) -> FaceStore:
+        """The files of a folder or zip (see `FaceStore`)."""
+        return FaceStore(open_store(path))
+
+
+class Lpff(Faces):
+    """The same, known by LPFF's labels."""
+
+    label_file = "camera_parameters.json"
 
 
 class FaceStore:
@@ -53,6 +76,11 @@ class FaceStore:
         self._pictures = {_stem(name): name for name in names if layout.is_image(name)}
         self._labels = self._standard_labels(names)
         self._masks, self._mask_names = _masks_beside(store.path, self._pictures.values())
+
+    @property
+    def masked(self) -> bool:
+        """Whether masks of its pictures stand beside the data set."""
+        return bool(self._mask_names)
 
     def names(self) -> list[str]:
         """All file names, sorted; the labels under their standard name."""

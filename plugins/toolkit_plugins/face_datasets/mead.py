@@ -44,7 +44,7 @@ class Clip:
 class Mead:
     """The registered data set: calling it opens a prepared folder, `photographs` knows the raw videos."""
 
-    def __new__(cls, path: str | os.PathLike[str]) -> ImageFolder:  # type: ignore[misc]  # a factory by contract
+    def __new__(cls, path: str | os.PathLike[str], size: int | None = None) -> ImageFolder:  # type: ignore[misc]  # a factory by contract
         """Open what `toolkit data prepare mead` made.
 
         Raises:
@@ -53,7 +53,7 @@ class Mead:
         place = Path(path)
         if place.is_dir() and not (place / layout.SUBJECTS_FILE).is_file():
             raise InputError(f"{place} holds no prepared frames; make them: toolkit data prepare mead {place} OUT")
-        return ImageFolder(place)
+        return ImageFolder(place, size)
 
     @staticmethod
     def photographs(source: Path, scratch: Path) -> Gathered:

@@ -2,51 +2,17 @@
 
 from __future__ import annotations
 
-import io
-import json
 import pickle
-import zipfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from face_layouts import as_json, lpff, numbers, picture, write
 
-from toolkit.camera import Camera
 from toolkit.errors import InputError
 from toolkit_plugins.face_datasets.layouts import open_faces
-
-YAWS = (0.0, 0.5)
-
-
-def numbers(yaw: float) -> list[float]:
-    return Camera.orbit(yaw).label[0].tolist()
-
-
-def picture(grey: int, ending: str = "png", mode: str = "RGB") -> bytes:
-    buffer = io.BytesIO()
-    colour: Any = (grey, grey, grey) if mode == "RGB" else grey
-    Image.new(mode, (8, 8), colour).save(buffer, "JPEG" if ending == "jpg" else "PNG")
-    return buffer.getvalue()
-
-
-def write(place: Path, files: dict[str, bytes]) -> Path:
-    """A folder, or a zip where the name says so, stored as the published ones are."""
-    if place.suffix == ".zip":
-        with zipfile.ZipFile(place, "w", zipfile.ZIP_STORED) as archive:
-            for name, data in files.items():
-                archive.writestr(name, data)
-        return place
-    for name, data in files.items():
-        (place / name).parent.mkdir(parents=True, exist_ok=True)
-        (place / name).write_bytes(data)
-    return place
-
-
-def as_json(document: Any) -> bytes:
-    return json.dumps(document).encode()
 
 
 @pytest.mark.parametrize("place", ["ffhq", "ffhq.zip"])
@@ -73,6 +39,9 @@ def test_panohead_form_with_text_labels_renamed_files_and_soft_masks_in_a_zip_be
     assert [item.id for item in faces] == ["00000/img0.jpg", "00000/img1.jpg"]
     assert faces[0].mask is not None and faces[0].mask.unique().tolist() == pytest.approx([128 / 255])
     assert faces[1].mask is None
+    on_white = -1 + 2 * (100 / 255 * 128 / 255 + 1 - 128 / 255)
+    assert float(faces[0].image.mean()) == pytest.approx(on_white, abs=0.01)
+    assert float(faces[1].image.mean()) == pytest.approx(-1 + 200 / 255, abs=0.01)
     rotation = faces[1].camera.label[0, :16].reshape(4, 4)[:3, :3].double()
     torch.testing.assert_close(rotation @ rotation.T, torch.eye(3).double(), rtol=0, atol=1e-6)
 
@@ -84,9 +53,7 @@ def test_goae_form_names_png_where_files_are_jpg(tmp_path: Path) -> None:
 
 
 def test_lpff_form_is_a_mapping_of_ids_without_ending(tmp_path: Path) -> None:
-    files = {"camera_parameters.json": as_json({f"id.{i}": numbers(yaw) for i, yaw in enumerate(YAWS)})}
-    files |= {f"id.{i}.png": picture(i) for i in range(2)}
-    faces = open_faces(write(tmp_path / "lpff", files), size=4)
+    faces = open_faces(lpff(tmp_path / "lpff"), size=4)
     assert [item.id for item in faces] == ["id.0.png", "id.1.png"] and faces[0].image.shape == (3, 4, 4)
 
 

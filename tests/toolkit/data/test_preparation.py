@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image
 
 from toolkit.camera import Camera
@@ -128,6 +130,21 @@ def test_names_that_collide_get_a_number(tmp_path: Path) -> None:
     assert [one.name for one in find_photographs(tmp_path / "a.png").photographs] == ["a"]
     with pytest.raises(InputError, match="no photos at"):
         find_photographs(tmp_path / "gone")
+
+
+@given(st.sets(st.from_regex(r"a(-[23]){0,2}\.(png|jpg|JPG|webp)", fullmatch=True), min_size=1))
+def test_no_two_photos_share_a_name(tmp_path_factory: pytest.TempPathFactory, names: set[str]) -> None:
+    folder = tmp_path_factory.mktemp("photos")
+    for name in names:
+        (folder / name).touch()
+    found = find_photographs(folder).photographs
+    assert {one.path.name for one in found} == names and len({one.name for one in found}) == len(names)
+
+
+def test_a_number_that_is_taken_is_passed_over(tmp_path: Path) -> None:
+    for name in ("a-2.png", "a.jpg", "a.png"):
+        (tmp_path / name).touch()
+    assert [one.name for one in find_photographs(tmp_path).photographs] == ["a-2", "a", "a-3"]
 
 
 @pytest.mark.slow

@@ -11,16 +11,16 @@ import torch
 from torch import Tensor
 
 from toolkit.camera import Camera
-from toolkit.data import ImageFolder, composite, layout, resize
+from toolkit.data import ImageFolder, layout, resize
+from toolkit.data.sources import find_maker, find_source, open_source
 from toolkit.errors import InputError
-from toolkit.interfaces import Item, Makeable, MakeRequest
+from toolkit.interfaces import MakeRequest
 from toolkit.training.distribution import main_process_first
 from toolkit.training.encoding.settings import PhotoSettings
 
 CACHE_VARIABLE = "TOOLKIT_CACHE"
 HELD_BYTES = 2**31
 """Sets up to this size are read once and kept."""
-_WHITE = (1.0, 1.0, 1.0)
 
 
 class Photos(NamedTuple):
@@ -33,7 +33,7 @@ class Photos(NamedTuple):
 
 
 class PhotoSet:
-    """Pictures 0 ... N - 1, and mirrored N ... 2 N - 1; picklable."""
+    """Pictures 0 ... N - 1, and mirrored N ... 2 N - 1, heads with masks on white; picklable."""
 
     def __init__(self, folders: Sequence[ImageFolder], size: int, indices: Sequence[int] | None = None) -> None:
         """Join folders.
@@ -43,7 +43,7 @@ class PhotoSet:
             size: Side to bring all pictures to.
             indices: Which of all pictures to take; None: all.
         """
-        self.folders, self.size = tuple(folders), size
+        self.folders, self.size = tuple(folder.on_white() for folder in folders), size
         places = [(number, index) for number, folder in enumerate(folders) for index in range(len(folder))]
         self.places = places if indices is None else [places[index] for index in indices]
         self.labels = torch.stack([folders[number].labels[index] for number, index in self.places])
@@ -73,12 +73,8 @@ class PhotoSet:
 
     def _read(self, index: int) -> Tensor:
         number, place = self.places[index]
-        item = self.folders[number][place]
-        return ((resize(_on_white(item), self.size).clamp(-1, 1) + 1) * 127.5).round().byte()
-
-
-def _on_white(item: Item) -> Tensor:
-    return item.image if item.mask is None else composite(item.image, item.mask, _WHITE)
+        image = self.folders[number][place].image
+        return ((resize(image, self.size).clamp(-1, 1) + 1) * 127.5).round().byte()
 
 
 def open_photos(settings: PhotoSettings, size: int) -> tuple[PhotoSet, PhotoSet]:
@@ -89,13 +85,14 @@ def open_photos(settings: PhotoSettings, size: int) -> tuple[PhotoSet, PhotoSet]
         size: Side of the pictures.
 
     Raises:
-        InputError: A source is neither a folder nor a data set that can make itself, or too small to hold out from.
+        InputError: A source is neither a folder nor a data set that can make itself, its reader is unknown, or there
+            are too few subjects to hold out from.
     """
     folders = [_open(source, settings, size, "train", settings.subjects) for source in settings.sources]
     if settings.held_out:
         held = [_open(source, settings, size, "val", settings.held_out_subjects) for source in settings.held_out]
         return PhotoSet(folders, size), PhotoSet(held, size)
-    if len(settings.sources) == 1 and not Path(settings.sources[0]).expanduser().exists():
+    if len(settings.sources) == 1 and find_source(settings.sources[0]) is None:
         held = [_open(settings.sources[0], settings, size, "val", settings.held_out_subjects)]
         return PhotoSet(folders, size), PhotoSet(held, size)
     return _split(folders, size, settings.held_out_subjects)
@@ -115,16 +112,9 @@ def _split(folders: Sequence[ImageFolder], size: int, subjects: int) -> tuple[Ph
 
 
 def _open(source: str, settings: PhotoSettings, size: int, split: str, subjects: int) -> ImageFolder:
-    place = Path(source).expanduser()
-    if place.exists():
-        return ImageFolder(place)
-    from toolkit.registry import default_registry
-
-    registry = default_registry()
-    known = [entry.name for entry in registry.of_kind("dataset")]
-    maker = registry.load("dataset", source) if source in known else None
-    if not isinstance(maker, Makeable):
-        raise InputError(f"photos.sources: {source!r} is neither a folder nor a data set that makes itself")
+    if find_source(source) is not None:
+        return open_source(source)
+    maker = find_maker(source, "photos.sources")
     folder = made_folder(source, settings, size, split, subjects)
     with main_process_first():
         if not (folder / layout.LABELS_FILE).is_file():

@@ -20,9 +20,9 @@ class PhotoSettings(Config):
     """Pictures without known codes: data set folders or zips, or one that makes itself."""
 
     sources: tuple[str, ...] = ("heads360",)
-    """Folders or zips with dataset.json, all used together; or the name of a data set that can make itself."""
+    """PATH (with dataset.json) or READER:PATH (lpff:lpff.zip), all used together; or a data set that makes itself."""
     held_out: tuple[str, ...] = ()
-    """Folders for evaluation; empty: made from the validation split, or the last subjects of the sources."""
+    """The same for evaluation; empty: made from the validation split, or the last subjects of the sources."""
     held_out_subjects: Count = 8
     domain: str = "wild"
     """The following describe what is made, once, below the user's cache."""
