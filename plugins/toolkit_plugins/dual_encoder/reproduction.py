@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import importlib.resources
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -22,7 +23,8 @@ from toolkit.data import layout
 from toolkit.files import atomic_write
 from toolkit_plugins.dual_encoder.claims import Results, as_markdown, judge, judge_discriminators
 
-METHODS = ("encoder1", "encoder2", "dual-encoder", "psp", "triplanenet", "goae")
+METHODS = ("encoder1", "encoder2", "dual-encoder")
+"""Whom the claims are about; the leaderboard has all others."""
 SCORES = (("reconstruction", "lpips-e"), ("reconstruction", "id-e"), ("fid360", "fid-e"))
 """LPIPS, ID and FID, as the paper's ablations give them."""
 NETWORKS = {"psp": None, "triplanenet": "psp", "dual-encoder": "triplanenet"}
@@ -109,6 +111,7 @@ def ablation(out: Path, table: int, seeds: int, limit: int, weights: dict[str, P
             )
             names = [row.trainable for row in rows]
             made = [f"{name}={run / 'training' / WEIGHTS}" for name in names]
+            _share_random_heads(out / "views", run / "bench")
             _bench(run / "bench", ",".join(names), "reconstruction,fid360", _fronts(out, limit), limit, made)
             results = _joined(run / "bench")
             for row in rows:
@@ -174,6 +177,15 @@ def _bench(folder: Path, methods: str, protocols: str, data: str, limit: int, we
         "--engine", "processes", "--workers", str(WORKERS), "--threads", "1", "--out", str(folder),
         allowed=(0, 1),
     )  # fmt: skip
+
+
+def _share_random_heads(known: Path, bench: Path) -> None:
+    """Give a run the features of random heads that another one of as many pictures has made: the same for all."""
+    (bench / "features").mkdir(parents=True, exist_ok=True)
+    for file in (known / "features").glob("random-*"):
+        if not (bench / "features" / file.name).exists():
+            with atomic_write(bench / "features" / file.name) as path:
+                shutil.copy(file, path)
 
 
 def _toolkit(*arguments: str, allowed: Sequence[int] = (0,)) -> None:
