@@ -24,6 +24,7 @@ from toolkit.bench.speed import Speed
 from toolkit.bench.store import Record, Store
 from toolkit.bench.work import BenchRequest, Digests, Task, Work
 from toolkit.data import ImageFolder
+from toolkit.data.sources import find_source
 from toolkit.errors import InputError
 from toolkit.files import atomic_write, check_folder_place
 
@@ -119,7 +120,7 @@ def open_works(
         except InputError as error:
             leave(request, error)
     views = [view for request, _ in possible for view in request.protocol.views]
-    if not Path(first.data).exists():
+    if find_source(first.data) is None:
         say(f"pictures of {first.data} (those that are not there yet are made; kept for the next time)")
     data = open_data(first.data, views, spec, first.limit, first.domain)
     store, digests = Store(first.out / CELLS_FILE, writes), Digests(data)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from toolkit.bench.data import data_name
 from toolkit.bench.inversions import CellError, Contender, Inversions
 from toolkit.bench.protocol import BenchProtocol
 from toolkit.bench.rows import Cell, Frame
@@ -57,7 +58,7 @@ class BenchRequest:
     @property
     def data_name(self) -> str:
         """What results call the data set: its folder's name, or its own and the domain."""
-        return Path(self.data).resolve().stem if Path(self.data).exists() else f"{self.data}-{self.domain}"
+        return data_name(self.data, self.domain)
 
 
 class Digests(dict[int, str]):
