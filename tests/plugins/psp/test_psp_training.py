@@ -17,6 +17,7 @@ from toolkit.errors import ConfigError, InputError, TrainingError, WeightsError
 from toolkit.testing import conformance
 from toolkit.testing.spherical import SphericalGenerator
 from toolkit.training import train
+from toolkit.weights.tensors import write_tensors
 from toolkit_plugins.psp.method import open_psp
 from toolkit_plugins.psp.training import PspJob, PspSettings
 
@@ -87,6 +88,18 @@ def test_a_start_takes_over_weights_and_centre(trained, photo_folder, spherical)
     stored = read_encoder(trained).part("psp_encoder")
     own = job.network.state_dict()
     assert all(torch.equal(own[key], value) for key, value in stored.items() if key in own)
+
+
+def test_a_trunk_starts_from_a_recogniser(photo_folder, spherical, tmp_path):
+    trunk = make(photo_folder, spherical).network.state_dict()
+    recogniser = {key: value + 1 for key, value in trunk.items() if key.startswith(("input_layer.", "body."))}
+    write_tensors(tmp_path / "recogniser.safetensors", recogniser, {})
+    started = make(photo_folder, spherical, f"recogniser={tmp_path / 'recogniser.safetensors'}")
+    found = started.network.state_dict()
+    assert all(torch.equal(found[key], value) for key, value in recogniser.items())
+    assert torch.equal(found["styles.0.linear.weight"], trunk["styles.0.linear.weight"])
+    with pytest.raises(WeightsError, match="nowhere"):
+        make(photo_folder, spherical, f"recogniser={tmp_path / 'nowhere.safetensors'}")
 
 
 def test_weights_of_another_generator_are_refused_unless_wanted(trained, bare):

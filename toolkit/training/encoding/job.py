@@ -25,7 +25,7 @@ from toolkit.encoders.files import EncoderFile, read_encoder, write_encoder
 from toolkit.errors import ConfigError
 from toolkit.interfaces import Code, Generator
 from toolkit.latents import latent_statistics
-from toolkit.nn.irse import ResidualUnit
+from toolkit.nn.irse import ResidualTrunk, ResidualUnit, warm_start
 from toolkit.nn.plane_unet import UpBlock
 from toolkit.nn.swin_v2 import SwinBlock
 from toolkit.training.averaging import WeightAverage
@@ -38,6 +38,7 @@ from toolkit.training.encoding.settings import EncodingSettings, StageSettings
 from toolkit.training.job import Stretch, TrainingJob
 from toolkit.training.ranger import make_ranger
 from toolkit.training.stepping import Stepper
+from toolkit.weights.tensors import read_tensors
 
 LICENCE = "Apache-2.0"
 BIG_BLOCKS = (ResidualUnit, UpBlock, SwinBlock)
@@ -89,6 +90,8 @@ class EncodingJob(TrainingJob):
         self.stepper = Stepper(settings.engine, device)
         torch.manual_seed(settings.seed)
         self.network = self.build().to(self.device)
+        if settings.recogniser is not None:
+            start_trunks(self.network, Path(settings.recogniser).expanduser())
         if settings.start is not None:
             self.begin_from(read_encoder(Path(settings.start).expanduser()))
         self.stepper.prepare(
@@ -244,6 +247,21 @@ class EncodingJob(TrainingJob):
             generator=self.generator if wanted and kept is None else None,
         )
         self.held_out = HeldOut(held_out, self.generator, self.image_losses.perceptual, self.device)
+
+
+def start_trunks(network: Module, path: Path) -> None:
+    """Start every IR-SE trunk of a network from a face recogniser.
+
+    Raises:
+        ConfigError: The network has no such trunk, or the recogniser's weights do not fit.
+        WeightsError: The file is missing or damaged.
+    """
+    trunks = [module for module in network.modules() if isinstance(module, ResidualTrunk)]
+    if not trunks:
+        raise ConfigError("recogniser: this network has no IR-SE trunk to start")
+    tensors, _ = read_tensors(path)
+    for trunk in trunks:
+        warm_start(trunk, tensors)
 
 
 def rate_at(stage: StageSettings, local: int) -> float:

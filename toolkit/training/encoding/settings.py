@@ -116,6 +116,9 @@ class EncodingSettings(Config):
     seed: Annotated[int, Field(ge=0)] = 0
     generator: str = "panohead-mini"
     generator_weights: str | None = None
+    recogniser: str | None = None
+    """A face recogniser's state dict (safetensors, e.g. `ir_se50.safetensors`) that all IR-SE trunks begin at, as
+    published; None: at random."""
     start: str | None = None
     """A trained encoder to begin from: those of its networks that this training has, too."""
     average: Annotated[float, Field(ge=0, lt=1)] = 0.0
