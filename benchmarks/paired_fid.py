@@ -74,8 +74,9 @@ def read_side(text: str) -> Side:
 
 
 def read_draws(run: Path) -> list[Tensor]:
-    """The features of a run's random heads, [N, size] each."""
-    return [features_in(file) for file in sorted((run / "features").glob("random-*"))]
+    """The features of a run's random heads, [N, size] each; those of a run with a smaller limit are left out."""
+    found = [features_in(file) for file in sorted((run / "features").glob("random-*"))]
+    return [draw for draw in found if len(draw) == max(map(len, found))]
 
 
 def features_in(file: Path) -> Tensor:
