@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -70,8 +71,11 @@ class EncoderMethod:
             file: Where the weights come from, for the record.
         """
         self.name, self.options, self.file = name, options, file
-        self.fingerprint = "" if file is None else file_sha256(file.path)
-        """Of the weights: what a benchmark tells two checkpoints of one method by, shipped ones included."""
+
+    @functools.cached_property
+    def fingerprint(self) -> str:
+        """Of the weights' file: what a benchmark tells two checkpoints of one method by, shipped ones included."""
+        return "" if self.file is None else file_sha256(self.file.path)
 
     def encode(self, image: Tensor, camera: Camera, generator: Generator, laps: Laps) -> Encoded:
         """Encode an image [1, 3, S, S] in [-1, 1], timing the stages; gradients are off."""
