@@ -1,8 +1,9 @@
 """Working on many cells at once: processes of this machine, or a Ray cluster with a shared folder.
 
-A shard is what one method has to do with one input picture, in all protocols, so that its inversion is made once. A
-worker opens the run by itself from a plain description and returns records; the process that runs the bench writes them
-down. Numbers do not depend on who computed them, as long as thread counts are the same.
+A shard is what one method has to do with one input picture, in all protocols, so that its inversion is made once; a
+piece of groundwork is a shard of its own. A worker opens the run by itself from a plain description and returns
+records; the process that runs the bench writes them down. Numbers do not depend on who computed them, as long as thread
+counts are the same.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import functools
 import multiprocessing
 import signal
 from collections import defaultdict, deque
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Hashable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field, replace
@@ -22,8 +23,9 @@ import torch
 
 from toolkit.bench.contenders import open_contenders
 from toolkit.bench.inversions import Contender
+from toolkit.bench.jobs import Address, Job, job_at
 from toolkit.bench.outside import open_outside
-from toolkit.bench.schedule import Engine, Job, LocalEngine
+from toolkit.bench.schedule import Engine, LocalEngine
 from toolkit.bench.store import Record
 from toolkit.bench.work import BenchRequest, Work
 from toolkit.data.sources import absolute_source
@@ -34,12 +36,12 @@ if TYPE_CHECKING:
     from toolkit.interfaces import Generator as HeadGenerator
 
 ATTEMPTS = 3
-"""How often a shard is tried when its worker dies; after that its cells have failed."""
+"""How often a shard is tried when its worker dies; after that it has failed."""
 ENGINES = ("local", "processes", "ray")
 
 Shard = list[Job]
 Outcome = tuple[list[Record], list[tuple[str, Record]]]
-"""Records of a shard's cells, and of the inversions made for them."""
+"""Records of a shard's jobs, and of the inversions made for them."""
 
 
 @dataclass(frozen=True)
@@ -109,22 +111,17 @@ def open_engine(
 
 
 def shards_of(jobs: Sequence[Job]) -> list[Shard]:
-    """Group jobs by method and input picture, in their order."""
-    found: dict[tuple[str, int], Shard] = defaultdict(list)
+    """Group jobs by what they share, in their order."""
+    found: dict[Hashable, Shard] = defaultdict(list)
     for job in jobs:
-        found[job.contender.name, job.cell.uses[0]].append(job)
+        found[job.shard].append(job)
     return list(found.values())
 
 
-def run_shard(description: RunDescription, method: str, cells: Sequence[tuple[str, str]]) -> Outcome:
-    """What a worker does: measure cells (protocol, item) of one method."""
+def run_shard(description: RunDescription, addresses: Sequence[Address]) -> Outcome:
+    """What a worker does: the jobs of a shard."""
     contenders, works = _opened(_Key(description))
-    contender = contenders[method]
-    records = []
-    for protocol, item in cells:
-        work = works[protocol]
-        cell = next(cell for cell in work.task.cells if cell.id == item)
-        records.append(work.measure(contender, cell))
+    records = [job_at(address, works, contenders).measure() for address in addresses]
     made: list[tuple[str, Record]] = []
     for inversions in {id(work.inversions): work.inversions for work in works.values()}.values():
         made += inversions.store.added
@@ -156,22 +153,21 @@ def _opened(key: _Key) -> tuple[dict[str, Contender], dict[str, Work]]:
 
 
 def _settle(shard: Shard, outcome: Outcome | Exception) -> Iterator[tuple[Job, Record]]:
-    """Write a shard's records down; an error of the worker is every cell's failure."""
+    """Write a shard's records down; an error of the worker is every job's failure."""
     if isinstance(outcome, Exception):
         message = f"{type(outcome).__name__}: {outcome}".splitlines()[0]
         for job in shard:
-            facts = job.work.facts(job.contender, job.cell, error=f"the worker died: {message}", stage="worker")
-            yield job, job.work.keep(job.contender, job.cell, facts)
+            yield job, job.keep(job.facts(error=f"the worker died: {message}", stage="worker"))
         return
     records, made = outcome
     for key, record in made:
         shard[0].work.inversions.store.append(key, record)
     for job, record in zip(shard, records, strict=True):
-        yield job, job.work.keep(job.contender, job.cell, record)
+        yield job, job.keep(record)
 
 
-def _arguments(shard: Shard) -> tuple[str, list[tuple[str, str]]]:
-    return shard[0].contender.name, [(job.work.protocol.title, job.cell.id) for job in shard]
+def _addresses(shard: Shard) -> list[Address]:
+    return [job.address for job in shard]
 
 
 class ProcessEngine:
@@ -196,7 +192,7 @@ class ProcessEngine:
                 while waiting or running:
                     while waiting and len(running) < self.width:
                         shard = waiting.popleft()
-                        running[pool.submit(run_shard, self._description, *_arguments(shard))] = shard
+                        running[pool.submit(run_shard, self._description, _addresses(shard))] = shard
                     for future in wait(running, return_when=FIRST_COMPLETED).done:
                         shard = running.pop(future)
                         outcome = _outcome(future)
@@ -216,7 +212,7 @@ class ProcessEngine:
         outcome: Outcome | Exception = BrokenProcessPool("a worker process ended abruptly")
         for _ in range(ATTEMPTS - 1):
             with self._pool(1) as pool:
-                outcome = _outcome(pool.submit(run_shard, self._description, *_arguments(shard)))
+                outcome = _outcome(pool.submit(run_shard, self._description, _addresses(shard)))
             if not isinstance(outcome, BrokenProcessPool):
                 break
         return outcome
@@ -259,7 +255,7 @@ class RayEngine:
         gpus = 1 if self._description.device.startswith("cuda") else 0
         task: Any = self._ray.remote(num_cpus=1, num_gpus=gpus, max_retries=ATTEMPTS - 1)(run_shard)
         described = self._ray.put(self._description)
-        running = {task.remote(described, *_arguments(shard)): shard for shard in shards_of(jobs)}
+        running = {task.remote(described, _addresses(shard)): shard for shard in shards_of(jobs)}
         while running:
             done, _ = self._ray.wait(list(running), num_returns=1)
             shard = running.pop(done[0])

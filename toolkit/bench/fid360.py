@@ -16,13 +16,14 @@ from toolkit.bench.features import distance_of, distribution_names, extractors_o
 from toolkit.bench.inputs import read_item, single_cells
 from toolkit.bench.inversions import Contender, Inversions
 from toolkit.bench.protocol import BenchProtocol
+from toolkit.bench.random_heads import RandomHeads, Side
 from toolkit.bench.rows import Cell, Frame, make_row
 from toolkit.bench.scoring import OpenMetrics
-from toolkit.bench.store import Record, key_of
+from toolkit.bench.store import Record
 from toolkit.camera import Camera
 from toolkit.data import ImageFolder
-from toolkit.errors import InputError, WeightsError
-from toolkit.rendering.views import around, device_of
+from toolkit.errors import InputError
+from toolkit.rendering.views import around
 from toolkit.weights.tensors import read_tensors, write_tensors
 
 if TYPE_CHECKING:
@@ -32,10 +33,7 @@ FLOOR = "floor"
 """The rows of random heads against other random heads."""
 BANDS = {"front": (0.0, 60.0), "side": (60.0, 120.0), "back": (120.0, 180.1)}
 """Ranges of |yaw| in degrees that are also compared alone, as `metric@band`."""
-_BATCH = 4
 _LEVELS = (2.5, 97.5)
-
-_Side = dict[str, Tensor]
 
 
 class Fid360:
@@ -65,7 +63,10 @@ class Fid360:
         self._places = {cell.id: place for place, cell in enumerate(self.cells)}
         self.yaws = spread_yaws(len(self.cells), protocol.seed)
         self._extractors = extractors_of(metrics)
-        self._generator = generator
+        self._spec = generator.spec
+        self.groundwork = RandomHeads(
+            generator, self._extractors, folder, yaws=self.yaws, draws=protocol.random_sides, seed=protocol.seed
+        )
 
     def measure(self, contender: Contender, cell: Cell, inversions: Inversions, generator: Generator) -> list[Record]:
         """Render one inversion from its yaw and keep its features; the numbers come at the end.
@@ -83,15 +84,18 @@ class Fid360:
     def camera_of(self, cell: Cell) -> Camera:
         """The camera that sees a cell's head."""
         place = self._places[cell.id]
-        return around(self._generator.spec, self.yaws[place : place + 1])
+        return around(self._spec, self.yaws[place : place + 1])
 
     def holds(self, record: Record) -> bool:
         """Whether the features that a record refers to are still there."""
         return (self._folder / record["scores"][0]["features"]).is_file()
 
     def rows(self, frame: Frame, records: dict[str, list[Record]]) -> tuple[list[Record], list[Record]]:
-        """Rows of the floor and of all methods, whole and by band; intervals over independent draws of random heads."""
-        sides = [self._random_side(self._generator, number) for number in range(self._protocol.random_sides)]
+        """Rows of the floor and of all methods, whole and by band; intervals over independent draws of random heads.
+
+        Without all random heads there is no number.
+        """
+        sides = self.groundwork.sides() or []
         everything = list(range(len(self.cells)))
         rows = []
         pairs = [(a, b) for index, a in enumerate(sides) for b in sides[index + 1 :]]
@@ -132,13 +136,15 @@ class Fid360:
         self, frame: Frame, method: str, name: str, band: str, values: list[float], used: int, failed: int
     ) -> Record:
         known = [value for value in values if math.isfinite(value)]
+        if not known:
+            used, failed = 0, used + failed
         mean = math.fsum(known) / len(known) if known else None
         low, high = (float(end) for end in np.percentile(known, _LEVELS)) if known else (None, None)
         label = f"{name}@{band}" if band else name
         metric = self.metrics.samples[name]
         return make_row(frame, method, label, metric, value=mean, low=low, high=high, n=used, failed=failed)
 
-    def _inverted(self, records: list[Record]) -> tuple[_Side, list[int]]:
+    def _inverted(self, records: list[Record]) -> tuple[Side, list[int]]:
         places, parts = [], defaultdict(list)
         for record in sorted(records, key=lambda record: self._places[record["item"]]):
             if record["error"] is None:
@@ -148,32 +154,8 @@ class Fid360:
                     parts[name].append(tensors[name])
         return {name: torch.cat(found) for name, found in parts.items()}, places
 
-    def _random_side(self, generator: Generator, number: int) -> _Side:
-        """Features [n, size] by extractor of n random heads, each from its yaw; kept for the next time."""
-        spec, count = generator.spec, len(self.cells)
-        key = key_of("random", spec.fingerprint, count, self._protocol.seed, number, sorted(self._extractors))
-        path = self._folder / f"random-{key}.safetensors"
-        try:
-            return read_tensors(path)[0]
-        except WeightsError:
-            pass  # not there yet, or torn
-        source = torch.Generator().manual_seed(1_000_003 * (self._protocol.seed + 1) + number)
-        z = torch.randn(count, spec.latents.z_dim, generator=source)
-        device, parts = device_of(generator), defaultdict(list)
-        for start in range(0, count, _BATCH):
-            part = slice(start, start + _BATCH)
-            with torch.no_grad():
-                ws = generator.mapping(z[part].to(device), spec.front_camera.to(device), spec.truncation)
-                camera = around(spec, self.yaws[part]).to(device)
-                image = generator.render(generator.planes(ws), ws, camera).image
-            for name, features in features_of(self._extractors, image).items():
-                parts[name].append(features)
-        whole = {name: torch.cat(found) for name, found in parts.items()}
-        write_tensors(path, whole, {"heads": count, "draw": number})
-        return whole
 
-
-def _part(side: _Side, places: list[int]) -> _Side:
+def _part(side: Side, places: list[int]) -> Side:
     return {name: features[places] for name, features in side.items()}
 
 

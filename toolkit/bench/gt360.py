@@ -15,6 +15,7 @@ from toolkit.bench.protocol import BenchProtocol
 from toolkit.bench.rows import Cell, Frame, curve_points, paired_rows
 from toolkit.bench.scoring import Evidence, OpenMetrics, Saying, score
 from toolkit.bench.store import Record, key_of
+from toolkit.bench.work import Groundwork
 from toolkit.camera import Camera
 from toolkit.data import ImageFolder, resize, resize_depth
 from toolkit.errors import InputError
@@ -30,6 +31,8 @@ SMALLEST_PART = 0.04
 
 class GroundTruth360:
     """Cells are (subject, input view); every picture of the subject is compared with."""
+
+    groundwork: Groundwork | None = None
 
     def __init__(self, data: ImageFolder, metrics: OpenMetrics, limit: int | None, protocol: BenchProtocol) -> None:
         """Find each subject's input views.

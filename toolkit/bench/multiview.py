@@ -16,6 +16,7 @@ from toolkit.bench.protocol import BenchProtocol
 from toolkit.bench.rows import Cell, Frame, make_row, paired_rows
 from toolkit.bench.scoring import Evidence, OpenMetrics, Saying, score
 from toolkit.bench.store import Record
+from toolkit.bench.work import Groundwork
 from toolkit.camera import Camera
 from toolkit.data import ImageFolder
 from toolkit.errors import InputError
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 
 class MultiView:
     """Cells are subjects; which side a picture shows is taken from its camera, not from its name."""
+
+    groundwork: Groundwork | None = None
 
     def __init__(
         self, data: ImageFolder, metrics: OpenMetrics, limit: int | None, protocol: BenchProtocol, folder: Path

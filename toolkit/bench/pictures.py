@@ -7,6 +7,7 @@ from toolkit.bench.protocol import BenchProtocol
 from toolkit.bench.rows import Cell, Frame, paired_rows
 from toolkit.bench.scoring import OpenMetrics
 from toolkit.bench.store import Record
+from toolkit.bench.work import Groundwork
 from toolkit.data import ImageFolder
 
 
@@ -14,6 +15,7 @@ class PictureCells:
     """One cell per picture, one row per method and metric; a protocol adds `measure`."""
 
     cells: list[Cell]
+    groundwork: Groundwork | None = None
 
     def __init__(self, data: ImageFolder, metrics: OpenMetrics, limit: int | None, protocol: BenchProtocol) -> None:
         """Find the pictures.

@@ -22,10 +22,11 @@ from toolkit.metrics.images import COMPARED_AT
 from toolkit.rendering.views import device_of
 
 if TYPE_CHECKING:
-    from toolkit.bench.work import BenchRequest, Digests, Task
+    from toolkit.bench.schedule import Found
+    from toolkit.bench.work import BenchRequest, Work
     from toolkit.interfaces import Generator
 
-FORMAT, SCHEMA_VERSION = "toolkit-bench", 3
+FORMAT, SCHEMA_VERSION = "toolkit-bench", 4
 RESULTS_FILE = "results.json"
 INTERVALS = {
     "paired": "bootstrap 95 % of the mean, whole subjects drawn with replacement, 1000 times",
@@ -37,19 +38,12 @@ LISTS = (
 """Parts that are lists of records with `protocol` and `data` (heads: `data` alone)."""
 
 
-def part_of(
-    frame: Frame,
-    request: BenchRequest,
-    task: Task,
-    generator: Generator,
-    contenders: Sequence[Contender],
-    records: dict[str, list[Record]],
-    digests: Digests,
-) -> dict[str, Any]:
+def part_of(frame: Frame, work: Work, contenders: Sequence[Contender], found: Found) -> dict[str, Any]:
     """What one protocol found: a results document of its own, without generator and heads."""
+    request, task, generator, digests = work.request, work.task, work.generator, work.digests
     protocol, origin = request.protocol, {"protocol": frame.protocol, "data": frame.data}
-    rows, curves = task.rows(frame, records)
-    values = value_tables(frame, records, task.metrics.samples)
+    rows, curves = task.rows(frame, found.cells)
+    values = value_tables(frame, found.cells, task.metrics.samples)
     methods = {
         each.name: {"options": dict(each.options), "weights": each.weights, "fingerprint": each.identity[-1]}
         for each in contenders
@@ -82,7 +76,7 @@ def part_of(
             }
             for cell in task.cells
         ],
-        "failures": [{**origin, **failure} for failure in _failures(request, records)],
+        "failures": [{**origin, **failure} for failure in _failures(request, found)],
         "unavailable": [
             {**origin, "metric": name, "reason": reason} for name, reason in task.metrics.unavailable.items()
         ],
@@ -150,10 +144,10 @@ def read_results(folder: Path) -> dict[str, Any]:
     return found
 
 
-def _failures(request: BenchRequest, records: dict[str, list[Record]]) -> list[Record]:
-    failures: list[Record] = []
-    for method, found in records.items():
-        for record in found:
+def _failures(request: BenchRequest, found: Found) -> list[Record]:
+    failures: list[Record] = _groundwork_failure(found.groundwork, request.protocol.title)
+    for method, records in found.cells.items():
+        for record in records:
             facts = {"method": method, "item": record["item"]}
             if record["error"] is not None:
                 failures.append({**facts, "stage": record["stage"], "error": record["error"]})
@@ -164,6 +158,16 @@ def _failures(request: BenchRequest, records: dict[str, list[Record]]) -> list[R
         for method, reason in request.broken_methods.items()
     ]
     return failures
+
+
+def _groundwork_failure(records: Sequence[Record], protocol: str) -> list[Record]:
+    """One sentence, however many pieces failed."""
+    lost = [record for record in records if record["error"] is not None]
+    if not lost:
+        return []
+    why = f"{lost[0]['error']} ({len(lost)} of {len(records)} pieces failed)"
+    error = f"{protocol} has no numbers, because its {lost[0]['groundwork']} could not be made: {why}"
+    return [{"method": None, "item": None, "stage": "groundwork", "error": error}]
 
 
 def _earlier(path: Path, generator: dict[str, Any]) -> dict[str, Any]:

@@ -56,8 +56,8 @@ def run_suite(
         requests: One per protocol; they differ in nothing else.
         generator: What all methods invert into.
         contenders: The methods.
-        progress: Hears of every cell.
-        engine: Where cells are worked on; None: in this process.
+        progress: Hears of every piece of work.
+        engine: Where it is done; None: in this process.
 
     Returns:
         What results.json holds.
@@ -65,20 +65,19 @@ def run_suite(
     Raises:
         InputError: The data can serve none of the protocols, or no metric is available.
         OutputError: The folder cannot be written.
-        Interrupted: A signal came; the cell in hand was finished, everything is kept.
+        Interrupted: A signal came; what was in hand is finished, everything is kept.
     """
     first = requests[0]
     check_folder_place(first.out)
     say = progress.note if progress is not None else lambda text: None
     works, left_out = open_works(requests, generator, say)
     _write_wanted(first.out, works)
-    records = Schedule(works, contenders, progress, say).run(engine or LocalEngine())
+    found = Schedule(works, contenders, progress, say).run(engine or LocalEngine())
     parts = []
     for work in works:
-        mine = records[work.protocol.title]
         frame = Frame(work.protocol.title, generator.spec.world, first.data_name, work.protocol.seed)
         say(f"numbers of {work.protocol.title}")
-        parts.append(part_of(frame, work.request, work.task, generator, contenders, mine, work.digests))
+        parts.append(part_of(frame, work, contenders, found[work.protocol.title]))
     heads = complete_frames(
         [(work.task.cells, work.digests.data, work.inversions) for work in works], contenders, parts, say
     )

@@ -1,23 +1,46 @@
-"""A protocol at work: what is asked for, the cells that it consists of, and how one of them is made."""
+"""A protocol at work: what is asked for, the cells that it consists of, and what they need."""
 
 from __future__ import annotations
 
-import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from toolkit.bench.data import data_name
-from toolkit.bench.inversions import CellError, Contender, Inversions
+from toolkit.bench.inversions import Contender, Inversions
 from toolkit.bench.protocol import BenchProtocol
 from toolkit.bench.rows import Cell, Frame
 from toolkit.bench.scoring import OpenMetrics
-from toolkit.bench.store import Record, Store, key_of
+from toolkit.bench.store import Record, Store
 from toolkit.data import ImageFolder
-from toolkit.errors import OutputError
 
 if TYPE_CHECKING:
     from toolkit.interfaces import Generator
+
+
+class Groundwork(Protocol):
+    """What a protocol needs and no method does, in pieces that can be made anywhere and in any order."""
+
+    name: str
+    """In the plural, as progress, forecasts and failures call it."""
+
+    @property
+    def pieces(self) -> Mapping[str, int]:
+        """How large each piece is, by what it is called."""
+        ...
+
+    def key(self, piece: str) -> str:
+        """Identity of a piece, over everything that decides its result."""
+        ...
+
+    def holds(self, piece: str) -> bool:
+        """Whether a piece is there."""
+        ...
+
+    def make(self, piece: str) -> None:
+        """Make a piece and keep it in the run's folder; whatever it raises costs the protocol's rows."""
+        ...
 
 
 class Task(Protocol):
@@ -25,6 +48,11 @@ class Task(Protocol):
 
     cells: list[Cell]
     metrics: OpenMetrics
+
+    @property
+    def groundwork(self) -> Groundwork | None:
+        """What has to be there before rows can be made; None where cells are enough."""
+        ...
 
     def measure(self, contender: Contender, cell: Cell, inversions: Inversions, generator: Generator) -> list[Record]:
         """Work on one cell; raises CellError where that fails."""
@@ -90,49 +118,3 @@ class Work:
     def protocol(self) -> BenchProtocol:
         """What is measured."""
         return self.request.protocol
-
-    def key(self, contender: Contender, cell: Cell) -> str:
-        """Identity of a piece of work, over everything that decides its result, the pictures' files included."""
-        protocol, task = self.protocol, self.task
-        count = len(task.cells) if protocol.kind == "fid360" else 0  # yaws follow from the number of pictures
-        pictures = [self.digests[index] for index in cell.uses]
-        return key_of(contender.identity, self.generator.spec.fingerprint, protocol.title, protocol.digest,
-                      sorted(task.metrics.samples), cell.id, pictures, count)  # fmt: skip
-
-    def known(self, contender: Contender, cell: Cell) -> Record | None:
-        """The record of a cell, unless it has to be made again.
-
-        Failures are repeated where asked to, and always where only reading failed.
-        """
-        found = self.store.get(self.key(contender, cell))
-        if found is None or found["error"] is None:
-            return found if found is not None and self.task.holds(found) else None
-        return None if self.request.retry_failed or found["stage"] == "read" else found
-
-    def measure(self, contender: Contender, cell: Cell) -> Record:
-        """Work on a cell; its record, not yet written down.
-
-        Raises:
-            OutputError: The run's folder cannot be written.
-        """
-        started = time.perf_counter()
-        try:
-            facts = self.facts(contender, cell, error=None)
-            facts["scores"] = self.task.measure(contender, cell, self.inversions, self.generator)
-        except OutputError:
-            raise
-        except CellError as error:
-            facts = self.facts(contender, cell, error=str(error), stage=error.stage)
-        except Exception as error:  # rendering a strange inversion may raise anything: it costs this cell
-            message = f"{type(error).__name__}: {error}".splitlines()[0]
-            facts = self.facts(contender, cell, error=message, stage="score")
-        facts["took"] = round(time.perf_counter() - started, 3)
-        return facts
-
-    def facts(self, contender: Contender, cell: Cell, **known: str | None) -> Record:
-        """What every record of a cell holds, and what is `known` besides."""
-        return {"protocol": self.protocol.title, "method": contender.name, "item": cell.id, **known}
-
-    def keep(self, contender: Contender, cell: Cell, facts: Record) -> Record:
-        """Write a cell's record down."""
-        return self.store.append(self.key(contender, cell), facts)

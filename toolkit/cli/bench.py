@@ -153,10 +153,12 @@ def _report_losses(results: dict[str, Any], protocols: set[str], data: str) -> b
         return [entry for entry in results[part] if entry["protocol"] in protocols and entry["data"] == data]
 
     failures = dict.fromkeys(
-        (entry["method"], entry.get("target") or entry["item"] or "", entry["error"]) for entry in ours("failures")
+        (entry["method"] or "", entry.get("target") or entry["item"] or "", entry["error"])
+        for entry in ours("failures")
     )
     for method, item, error in failures:
-        typer.echo(f"failed   {method} {item}: {error}".replace(" :", ":"), err=True)
+        who = " ".join(filter(None, (method, item)))
+        typer.echo(f"failed   {who}: {error}" if who else f"failed   {error}", err=True)
     for name, reason in dict.fromkeys((entry["metric"], entry["reason"]) for entry in ours("unavailable")):
         typer.echo(f"left out {name}: {reason}", err=True)
     for entry in ours("left_out"):

@@ -14,10 +14,12 @@ import pytest
 
 from toolkit.bench import BenchProtocol, BenchRequest, Contender, run_suite
 from toolkit.bench.engines import RunDescription, open_engine, shards_of
+from toolkit.bench.jobs import CellJob, GroundworkJob, job_at, jobs_of
 from toolkit.bench.runner import open_works
-from toolkit.bench.schedule import Job, LocalEngine
+from toolkit.bench.schedule import LocalEngine
 from toolkit.bench.store import Store
 from toolkit.errors import InputError, MissingDependencyError
+from toolkit.registry import Registry
 from toolkit.testing.spherical import SphericalGenerator
 
 Make = Callable[..., Contender]
@@ -37,12 +39,28 @@ def test_a_shard_is_all_that_a_method_does_with_a_picture(
 ):
     works, _ = open_works(requests, spherical, lambda text: None)
     methods = [contender("a"), contender("b")]
-    jobs = [Job(work, method, cell) for method in methods for work in works for cell in work.task.cells]
+    jobs = [CellJob(work, method, cell) for method in methods for work in works for cell in work.task.cells]
     shards = shards_of(jobs)
     assert [len(shard) for shard in shards] == [2, 2, 2, 2]
     assert all(
         len({job.cell.id for job in shard}) == len({job.contender.name for job in shard}) == 1 for shard in shards
     )
+
+
+def test_groundwork_is_spread_and_every_job_is_found_by_its_address(
+    registry: Registry, spherical: SphericalGenerator, heads_folder: Path, tmp_path: Path, contender: Make,
+    protocol: MakeProtocol,
+):  # fmt: skip
+    wanted = BenchRequest(protocol("fid360", "stripes-e", random_sides=3), str(heads_folder), tmp_path)
+    works, _ = open_works([wanted], spherical, lambda text: None)
+    method = contender("m")
+    groundwork = jobs_of(works[0])
+    cells = [CellJob(works[0], method, cell) for cell in works[0].task.cells]
+    assert len(groundwork) == 3 and all(isinstance(job, GroundworkJob) for job in groundwork)
+    assert [len(shard) for shard in shards_of([*cells, *groundwork])] == [1] * (12 + 3)
+    for job in (*cells, *groundwork):
+        assert job_at(job.address, {"fid360": works[0]}, {"m": method}) == job
+    assert len({job.key for job in (*cells, *groundwork)}) == 15
 
 
 def test_a_store_that_does_not_write_hands_over_what_it_was_given(tmp_path: Path):
@@ -59,9 +77,8 @@ class Elsewhere(LocalEngine):
 
     def run(self, jobs: Any) -> Iterator[Any]:
         for job in reversed(jobs):
-            if job.contender.name == "lost":
-                facts = job.work.facts(job.contender, job.cell, error="the worker died", stage="worker")
-                yield job, job.work.keep(job.contender, job.cell, facts)
+            if job.owner == "lost":
+                yield job, job.keep(job.facts(error="the worker died", stage="worker"))
             else:
                 yield from super().run([job])
 
@@ -88,7 +105,8 @@ def test_unknown_engines_and_a_missing_ray_are_one_sentence(monkeypatch: pytest.
 
 def bench(folder: Path, out: str, *arguments: str) -> list[str]:
     fixed = (
-        "--methods mean --option mean.samples=16 --protocol reconstruction,gt360 --backend none --limit 3 --threads 1"
+        "--methods mean --option mean.samples=16 --protocol reconstruction,gt360,fid360 --limit 3 --threads 1 "
+        "--set metrics=[l2,fid-e] --backend embedded"
     )
     places = ["--data", str(folder), "--out", str(folder.parent / out)]
     return [sys.executable, "-m", "toolkit.cli.main", "bench", *fixed.split(), *places, *arguments]

@@ -35,8 +35,8 @@ class Heard:
     def note(self, text: str) -> None:
         self.notes.append(text)
 
-    def step(self, method: str, done: int, total: int, cell: str, error: str | None) -> None:
-        self.steps.append((method, done, total))
+    def step(self, name: str, done: int, total: int, item: str, error: str | None) -> None:
+        self.steps.append((name, done, total))
 
 
 @pytest.fixture
@@ -71,8 +71,10 @@ def test_all_protocols_share_one_inversion_per_picture(
     assert rows["fid360", "stripes-e"]["n"] == 3
     assert rows["speed", "seconds"]["n"] == 2  # the first is not warm
     assert rows["speed", "seconds@render"]["value"] > 0
-    assert heard.steps[-1] == ("m", 15, 15)
-    assert any("cells to do, about" in note for note in heard.notes)
+    assert ("m", 15, 15) in heard.steps
+    assert heard.steps[-1] == ("random heads", 2, 2)
+    told = next(note for note in heard.notes if " to do, about" in note)
+    assert told.startswith("10 cells and 1 pieces of groundwork to do") and "random heads" in told
     assert {head["method"] for head in results["heads"]} == {"m", None}
     for name in ("report.html", "table.md", "table.tex", "table.csv", "wanted.json"):
         assert (tmp_path / name).stat().st_size > 0
@@ -216,7 +218,7 @@ def test_a_run_killed_at_random_instants_ends_with_the_same_results(
     assert killed == whole
     lines = (tmp_path / "killed" / "cells.jsonl").read_text().splitlines()
     keys = [json.loads(line)["key"] for line in lines]
-    assert len(keys) == len(set(keys)) == 2 * (3 + 3 + 3 + 3)  # nothing was done twice
+    assert len(keys) == len(set(keys)) == 2 * (3 + 3 + 3 + 3) + 2  # nothing was done twice
 
 
 def test_durations_are_said_in_words():

@@ -133,7 +133,7 @@ def _failures(results: dict[str, Any]) -> str:
     entries = [
         (
             entry["protocol"],
-            entry["method"],
+            entry["method"] or "all",
             entry.get("target") or entry["item"] or "all",
             entry["stage"],
             entry["error"],
