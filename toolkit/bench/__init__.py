@@ -7,7 +7,7 @@ from toolkit.bench.inversions import CellError, Contender
 from toolkit.bench.protocol import BenchProtocol, open_protocol, open_protocols, protocol_names
 from toolkit.bench.report import as_tables, write_report
 from toolkit.bench.results import read_results
-from toolkit.bench.runner import run_bench, run_suite
+from toolkit.bench.runner import rehearse_suite, run_bench, run_suite
 from toolkit.bench.work import BenchRequest
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "open_protocols",
     "protocol_names",
     "read_results",
+    "rehearse_suite",
     "run_bench",
     "run_suite",
     "write_report",

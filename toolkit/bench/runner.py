@@ -15,6 +15,7 @@ from toolkit.bench.gt360 import GroundTruth360
 from toolkit.bench.inversions import Contender, Inversions
 from toolkit.bench.multiview import MultiView
 from toolkit.bench.outside import wanted_renders
+from toolkit.bench.plan import Forecast
 from toolkit.bench.reconstruction import Reconstruction
 from toolkit.bench.results import part_of, write_results
 from toolkit.bench.rows import Frame
@@ -82,6 +83,31 @@ def run_suite(
         [(work.task.cells, work.digests.data, work.inversions) for work in works], contenders, parts, say
     )
     return write_results(first, generator, parts, heads, left_out)
+
+
+def rehearse_suite(
+    requests: Sequence[BenchRequest],
+    generator: Generator,
+    contenders: Sequence[Contender],
+    progress: Progress | None = None,
+    engine: Engine | None = None,
+) -> tuple[Forecast, list[Record]]:
+    """Say what a run would cost (see `run_suite`): by the folder's records, else by the first picture of every method.
+
+    What is worked on is kept for the run; results and report are not written.
+
+    Returns:
+        The forecast, and the protocols that are left out with their reasons.
+
+    Raises:
+        InputError: The data can serve none of the protocols, or no metric is available.
+        OutputError: The folder cannot be written.
+        Interrupted: A signal came; what was in hand is finished, everything is kept.
+    """
+    check_folder_place(requests[0].out)
+    say = progress.note if progress is not None else lambda text: None
+    works, left_out = open_works(requests, generator, say)
+    return Schedule(works, contenders, progress, say).rehearse(engine or LocalEngine()), left_out
 
 
 def open_works(

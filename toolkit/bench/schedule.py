@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import NamedTuple, Protocol
 
 from toolkit.bench.inversions import Contender
 from toolkit.bench.jobs import Address, CellJob, Job, jobs_of
-from toolkit.bench.plan import Rates, sentence
+from toolkit.bench.plan import Forecast, Kind, Rates
 from toolkit.bench.store import Record
 from toolkit.bench.work import Work
 from toolkit.errors import Interrupted
@@ -77,6 +77,7 @@ class Schedule:
             CellJob(works[place], each, by_input[place][index]) for each in contenders for index, place in pairs
         ]
         self._jobs += [job for work in works for job in jobs_of(work)]
+        self._rates = Rates(works[0].store)
         self._found: dict[Address, Record] = {}
         self._totals = Counter(job.owner for job in self._jobs)
         self._done: Counter[str] = Counter()
@@ -87,26 +88,47 @@ class Schedule:
         Raises:
             Interrupted: A signal came; what was in hand is finished and kept.
         """
-        rates, pending = Rates(self._works[0].store), []
+        with StopSignals() as stop:
+            rest, forecast = self._begin(engine, stop)
+            if rest:
+                self._say(forecast.sentence())
+            self._work_on(rest, engine, stop)
+        return {work.protocol.title: self._found_of(work) for work in self._works}
+
+    def rehearse(self, engine: Engine) -> Forecast:
+        """Do one piece of every kind that was never timed, and say how long the rest takes.
+
+        Raises:
+            Interrupted: A signal came; what was in hand is finished and kept.
+        """
+        with StopSignals() as stop:
+            return self._begin(engine, stop)[1]
+
+    def _begin(self, engine: Engine, stop: StopSignals) -> tuple[list[Job], Forecast]:
+        """Find what is known and do the first pieces; the others, and what they take."""
+        pending = []
         for job in self._jobs:
             known = job.known()
             if known is None:
                 pending.append(job)
             else:
                 self._settle(job, known)
-        first = {job.kind: job for job in reversed(pending) if not rates.seconds(job.kind)}
-        starters = [job for job in pending if first.get(job.kind) is job]
-        rest = [job for job in pending if first.get(job.kind) is not job]
-        with StopSignals() as stop:
-            if starters:
+        tried: set[Kind] = set()
+        while starters := self._starters(pending, tried):
+            if not tried:
                 self._say("the first picture of every method: after it the time that the rest takes is known")
-            self._work_on(starters, engine, rates, stop)
-            if rest:
-                cells = sum(isinstance(job, CellJob) for job in rest)
-                left = rates.forecast((job.kind, job.size) for job in rest)
-                self._say(sentence(left, cells, len(rest) - cells, engine.width))
-            self._work_on(rest, engine, rates, stop)
-        return {work.protocol.title: self._found_of(work) for work in self._works}
+            self._work_on(list(starters.values()), engine, stop)
+            pending = [job for job in pending if starters.get(job.kind) is not job]
+            tried |= {kind for kind, job in starters.items() if self._found[job.address].get("stage") != "read"}
+        return pending, self._rates.forecast(((job.kind, job.size) for job in pending), engine.width)
+
+    def _starters(self, pending: Sequence[Job], tried: Collection[Kind]) -> dict[Kind, Job]:
+        """The first job of each kind that was neither timed nor tried."""
+        found: dict[Kind, Job] = {}
+        for job in pending:
+            if job.kind not in found and job.kind not in tried and self._rates.seconds(job.kind) is None:
+                found[job.kind] = job
+        return found
 
     def _found_of(self, work: Work) -> Found:
         title = work.protocol.title
@@ -115,10 +137,9 @@ class Schedule:
         }
         return Found(cells, [self._found[job.address] for job in jobs_of(work)])
 
-    def _work_on(self, jobs: Sequence[Job], engine: Engine, rates: Rates, stop: StopSignals) -> None:
+    def _work_on(self, jobs: Sequence[Job], engine: Engine, stop: StopSignals) -> None:
         for job, record in engine.run(jobs):
-            if record.get("took") is not None:
-                rates.add(job.kind, record["took"], job.size)
+            self._rates.learn(record)
             self._settle(job, record)
             if stop.received is not None:
                 raise Interrupted(

@@ -6,6 +6,8 @@ import json
 import os
 import shlex
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -64,6 +66,10 @@ def bench_command(
     workers: Annotated[int | None, typer.Option(min=1, help="Processes of the engine; processes: default 2.")] = None,
     threads: Annotated[int | None, typer.Option(min=1, help="CPU threads (of each process).")] = None,
     device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1, ...")] = "cpu",
+    dry_run: Annotated[
+        bool,
+        typer.Option("--dry-run", help="Try the first picture of every method, say what the whole would cost."),
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print results.json instead of tables.")] = False,
 ) -> None:
     """Compare methods: report.html, tables, results.json, and every inversion, kept for next time.
@@ -73,7 +79,7 @@ def bench_command(
     """
     if context.invoked_subcommand is not None:
         return
-    from toolkit.bench import BenchRequest, as_tables, method_names, open_protocols
+    from toolkit.bench import BenchRequest, as_tables, method_names, open_protocols, run_suite
     from toolkit.bench.engines import RunDescription
 
     names = method_names(methods) if methods or not outside else []
@@ -87,7 +93,11 @@ def bench_command(
         generator, weights, device, threads, tuple(names), tuple(requests), _by_method(options or []), files, preset,
         tuple(outside or []),
     )  # fmt: skip
-    results = _run(described, engine, workers)
+    if dry_run:
+        _rehearse(described, engine, workers, as_json)
+        return
+    with _opened(described, engine, workers) as parts:
+        results = run_suite(*parts)
     typer.echo(json.dumps(results, indent=1, ensure_ascii=False) if as_json else as_tables(results["rows"]))
     mine = _report_losses(results, {request.protocol.title for request in requests}, requests[0].data_name)
     typer.echo(f"report in {out / 'report.html'}", err=True)
@@ -95,11 +105,11 @@ def bench_command(
         raise typer.Exit(1)
 
 
-def _run(described: RunDescription, engine: str, workers: int | None) -> dict[str, Any]:
-    """Open what is described and run it with a bar per method."""
+@contextmanager
+def _opened(described: RunDescription, engine: str, workers: int | None) -> Iterator[tuple[Any, ...]]:
+    """What `run_suite` takes, with a bar per method."""
     from dataclasses import replace
 
-    from toolkit.bench import run_suite
     from toolkit.bench.engines import open_engine, open_run
     from toolkit.cli.bench_progress import BenchProgress
 
@@ -109,7 +119,20 @@ def _run(described: RunDescription, engine: str, workers: int | None) -> dict[st
     runs_on = open_engine(engine, described, workers, os.environ.get("RAY_ADDRESS"))
     requests = [replace(request, broken_methods=broken) for request in described.requests]
     with BenchProgress([contender.name for contender in contenders]) as progress:
-        return run_suite(requests, model, contenders, progress, runs_on)
+        yield requests, model, contenders, progress, runs_on
+
+
+def _rehearse(described: RunDescription, engine: str, workers: int | None, as_json: bool) -> None:
+    """Print what a run would cost, and what would be missing."""
+    from toolkit.bench import rehearse_suite
+
+    with _opened(described, engine, workers) as parts:
+        forecast, left_out = rehearse_suite(*parts)
+    typer.echo(json.dumps(forecast.as_json(), indent=1) if as_json else "\n".join(forecast.lines()))
+    for method, reason in parts[0][0].broken_methods.items():
+        typer.echo(f"failed   {method}: {reason}", err=True)
+    for entry in left_out:
+        typer.echo(f"left out {entry['protocol']}: {entry['reason']}", err=True)
 
 
 @bench_app.command("compare")

@@ -74,7 +74,7 @@ def test_all_protocols_share_one_inversion_per_picture(
     assert ("m", 15, 15) in heard.steps
     assert heard.steps[-1] == ("random heads", 2, 2)
     told = next(note for note in heard.notes if " to do, about" in note)
-    assert told.startswith("10 cells and 1 pieces of groundwork to do") and "random heads" in told
+    assert told.startswith("11 pieces of work to do") and "random heads" in told
     assert {head["method"] for head in results["heads"]} == {"m", None}
     for name in ("report.html", "table.md", "table.tex", "table.csv", "wanted.json"):
         assert (tmp_path / name).stat().st_size > 0

@@ -126,6 +126,43 @@ def test_the_default_is_every_protocol_that_the_data_permits(pictures: Path):
     assert result.exit_code == 0
 
 
+@pytest.mark.parametrize("broken", [False, True])
+def test_a_dry_run_tells_the_cost_and_wastes_nothing(
+    pictures: Path, photo_folder: Path, tmp_path: Path, broken: bool
+):  # fmt: skip
+    import shutil
+
+    data = shutil.copytree(photo_folder, tmp_path / "photos")
+    if broken:
+        (data / json.loads((data / "dataset.json").read_text())["labels"][0][0]).write_bytes(b"no picture")
+    out = tmp_path / "out"
+    asked = ["--generator", "spherical", "--data", data, "--out", out, "--threads", 1, "--methods", "mean"]
+    asked += ["--option", "mean.samples=8", "--protocol", "reconstruction,multiview,fid360", "--set"]
+    asked += ["metrics=[l2,fid-e]", "--set", "yaw_tolerance=180"]
+    result = run(*asked, "--dry-run")
+    assert result.exit_code == 0, result.output
+    assert result.stdout.startswith("bench: no results were written; the first pictures are kept\n")
+    table = [line.split("  ") for line in result.stdout.splitlines()[2:-1]]
+    told = {tuple(filter(None, map(str.strip, line)))[:3] for line in table}
+    left = "6" if broken else "7"
+    assert told == {("mean", "reconstruction", left), ("mean", "fid360", left), ("random heads", "fid360", "4")}
+    assert "projected total" in result.stdout.splitlines()[-1]
+    assert "left out multiview" in result.stderr
+    known = (out / "cells.jsonl").read_bytes()
+    assert known.count(b"\n") == (5 if broken else 3)
+    assert {path.name for path in out.iterdir()} == {"cells.jsonl", "features", "inversions"}
+    again = json.loads(run(*asked, "--dry-run", "--json").stdout)
+    assert sum(estimate["pieces"] for estimate in again["estimates"]) == 2 * 7 + 4  # unreadable ones are tried again
+    assert again["seconds"] == pytest.approx(sum(estimate["seconds"] for estimate in again["estimates"]))
+    assert (out / "cells.jsonl").read_bytes() == known  # what is known is enough
+    run(*asked)
+    keys = [json.loads(line)["key"] for line in (out / "cells.jsonl").read_text().splitlines()]
+    assert len(keys) == 8 + 8 + 5 + 2 * broken
+    if not broken:
+        assert "nothing is left to do" in run(*asked, "--dry-run").stdout
+        assert len(set(keys)) == len(keys)
+
+
 def test_data_that_is_nothing_is_named(pictures: Path):
     with pytest.raises(InputError, match="neither a folder nor a data set"):
         run(*usual(pictures), "--methods", "mean", "--data", "heads361")
