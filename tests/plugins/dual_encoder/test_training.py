@@ -11,8 +11,10 @@ from torch import nn
 
 from toolkit.encoders import read_encoder
 from toolkit.errors import ConfigError
+from toolkit.interfaces import Code
 from toolkit.testing.spherical import SphericalGenerator
 from toolkit_plugins.dual_encoder.training.job import DualJob, Encoder1Job, Encoder2Job
+from toolkit_plugins.dual_encoder.training.joint import around_losses
 
 
 def weights(module: nn.Module) -> dict[str, torch.Tensor]:
@@ -113,6 +115,28 @@ def test_the_second_stage_learns_from_the_adversary_and_the_first_only_if_asked(
         assert any(each.grad is not None and bool(each.grad.any()) for each in encoder.triplanenet_encoder.parameters())
         reached = any(each.grad is not None and bool(each.grad.any()) for each in encoder.psp_encoder.parameters())
         assert reached is not detach
+
+
+def test_pairs_teach_what_their_pictures_do_not_show(
+    spherical: SphericalGenerator, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("TOOLKIT_CACHE", str(tmp_path))
+    settings = tiny_settings(
+        photos, "pairs.count=4", "pairs.resolution=8", "encoder2.joint.photos=0.5", "encoder2.joint.around=0.5"
+    )
+    job = Encoder2Job(settings, "cpu", spherical)
+    stage, batch = job.settings.encoder2.joint, job.batch(0)
+    assert batch.pairs is not None and batch.turns is not None
+    ws = batch.pairs.ws
+    behind = torch.full((len(ws),), 3.0)
+    right = around_losses(job, stage, Code(ws, spherical.planes(ws)), ws, behind)
+    assert set(right) == {"around_l2", "around_perceptual"} and all(float(loss) == 0 for loss in right.values())
+    planes = spherical.planes(ws.flip(1) + 0.5).requires_grad_()
+    wrong = around_losses(job, stage, Code(ws, planes), ws, behind)
+    assert float(wrong["around_l2"].detach()) > 0
+    wrong["around_l2"].backward()
+    assert planes.grad is not None and bool(planes.grad.any())
+    assert {"encoder2/joint/around_l2", "encoder2/joint/around_perceptual"} <= set(run(job, 1)[0])
 
 
 @pytest.mark.parametrize("overrides", [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -57,6 +58,8 @@ class EncodingBatch(NamedTuple):
     seen: Tensor | None
     """The pairs' pictures as the encoder gets them."""
     window: Window
+    turns: Tensor | None
+    """[P] yaws in radians, anywhere around, to look at the pairs from besides their own cameras."""
 
 
 class BatchMaker:
@@ -117,6 +120,7 @@ class BatchMaker:
             chosen,
             seen,
             _window(stage, local, shared),
+            _turns(pairs, rank, world, shared) if pairs else None,
         )
 
     def _photos(self, stage: int, draw: int, count: int) -> Photos:
@@ -149,6 +153,11 @@ def _window(stage: StageSettings, local: int, source: torch.Generator) -> Window
         return WHOLE
     left, top = (torch.rand(2, generator=source) * (1 - side)).tolist()
     return Window(round(left * 32) / 32, round(top * 32) / 32, side)  # on whole pixels of every usual size
+
+
+def _turns(count: int, rank: int, world: int, source: torch.Generator) -> Tensor:
+    """This process's rows of the yaws of all."""
+    return (torch.rand(world * count, generator=source)[rank * count : (rank + 1) * count] * 2 - 1) * math.pi
 
 
 def _source(seed: int, step: int, purpose: int) -> torch.Generator:

@@ -294,7 +294,8 @@ def on_device(batch: EncodingBatch, device: torch.device) -> EncodingBatch:
     """Move a batch's tensors."""
     photos = None if batch.photos is None else Photos(*(part.to(device) for part in batch.photos))
     pairs = None if batch.pairs is None else Pairs(*(part.to(device) for part in batch.pairs))
-    return EncodingBatch(photos, pairs, None if batch.seen is None else batch.seen.to(device), batch.window)
+    seen, turns = (None if part is None else part.to(device) for part in (batch.seen, batch.turns))
+    return EncodingBatch(photos, pairs, seen, batch.window, turns)
 
 
 def _optimiser(stage: Stage) -> Optimizer:

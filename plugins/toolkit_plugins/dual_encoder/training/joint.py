@@ -12,6 +12,7 @@ from toolkit.camera import Camera
 from toolkit.interfaces import Code, Render
 from toolkit.nn.style_encoder import fit_image
 from toolkit.nn.two_stage import FirstInversion, TriPlaneNetV2
+from toolkit.rendering.views import around
 from toolkit.training.encoding import EncodingBatch, Reconstruction
 from toolkit_plugins.dual_encoder.training.adversary import Adversary
 from toolkit_plugins.dual_encoder.training.settings import JointSettings
@@ -58,12 +59,33 @@ def joint_losses(
             losses |= {f"first_{name}": stage.first * term for name, term in terms.items()}
         final = Reconstruction(code.planes[some], code.ws[some], target[some], label[some], batch.window)
         losses |= final.losses(job, stage, local, "square")
+    if stage.around and batch.turns is not None:
+        last = slice(len(seen) - len(ws_of_pairs), None)
+        losses |= around_losses(job, stage, Code(code.ws[last], code.planes[last]), ws_of_pairs, batch.turns)
     if adversary is not None:
         settings = adversary.settings
         masked = settings.domain == "planes" and settings.occlusion
         occlusion = settings.mask.find(job.generator, first.planes.detach(), camera) if masked else None
         losses["adversarial"] = adversary.loss(code.planes, code.ws, occlusion)
     return losses
+
+
+def around_losses(job: DualJob, stage: JointSettings, found: Code, ws: Tensor, turns: Tensor) -> Mapping[str, Tensor]:
+    """Weighted terms on heads of pairs as they look from elsewhere, where their pictures showed nothing.
+
+    Args:
+        job: Whose generator and image terms are used.
+        stage: Weights, and how reconstructions are rendered.
+        found: What the encoder made of the pairs' pictures.
+        ws: The pairs' own codes [P, num_ws, w_dim].
+        turns: Yaws [P] in radians to look from.
+    """
+    camera = around(job.generator.spec, turns)
+    with torch.no_grad():
+        truth = job.generator.render(job.generator.planes(ws), ws, camera, stage.resolution).image
+    view = job.generator.render(found.planes, found.ws, camera, stage.resolution)
+    terms = job.image_losses.terms(stage.images, view, truth, camera)
+    return {f"around_{name}": stage.around * term for name, term in terms.items()}
 
 
 def joined_rows(batch: EncodingBatch) -> tuple[Tensor, Tensor, Tensor, Tensor]:

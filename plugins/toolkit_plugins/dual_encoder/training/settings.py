@@ -24,6 +24,9 @@ class JointSettings(StageSettings):
     images: ImageWeights = PAPER
     first: Weight = 1.0
     """Weight of the same terms on the first stage's render; keeps the code meaningful."""
+    around: Weight = 0.0
+    """Weight of the same terms on pairs seen from anywhere around, against what the generator itself shows there: what
+    no photo can teach. Ours; the paper has no such term."""
     detach: bool = True
     """Whether the second stage's losses stop at the first stage's planes, as in TriPlaneNet."""
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 import pickle
 from pathlib import Path
 
@@ -104,7 +105,7 @@ def test_a_batch_is_a_function_of_seed_and_step(photos, spherical):
     for step in (5, 1, 0):
         ours, theirs = first(step), pickle.loads(pickle.dumps(second))(step)  # our own pickle, made here
         assert torch.equal(ours.seen, theirs.seen) and torch.equal(ours.pairs.ws, theirs.pairs.ws)
-        assert ours.window == theirs.window
+        assert ours.window == theirs.window and torch.equal(ours.turns, theirs.turns)
         if ours.photos is not None:
             assert torch.equal(ours.photos.image, theirs.photos.image)
     assert first(0).window.side == 1 and first(1).window.side == 0.5
@@ -134,6 +135,21 @@ def test_processes_share_the_photos_of_a_step(photos, spherical):
         assume_place(0, 1)
     assert torch.equal(torch.cat([half.photos.image for half in halves]), made_alone(1).photos.image)
     assert halves[0].window == halves[1].window
+
+
+def test_processes_look_at_pairs_from_yaws_of_their_own_all_around(photos, spherical):
+    made, alone = byte_pairs(maker(photos, spherical)), byte_pairs(maker(photos, spherical))
+    made.stages, alone.stages = (tuple([StageSettings(steps=8, batch=size, photos=0)]) for size in (2, 4))
+    try:
+        halves = []
+        for rank in range(2):
+            assume_place(rank, 2)
+            halves.append(made(1).turns)
+    finally:
+        assume_place(0, 1)
+    assert torch.equal(torch.cat(halves), alone(1).turns)
+    turns = torch.cat([alone(step).turns for step in range(8)])
+    assert float(turns.abs().max()) <= math.pi and float(turns.max()) > 2 and float(turns.min()) < -2
 
 
 def test_pairs_are_what_the_generator_makes_of_their_codes(spherical):
