@@ -16,7 +16,6 @@ import contextlib
 import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import timedelta
 from typing import Any
 
 import torch
@@ -25,10 +24,8 @@ from torch import Tensor
 from torch.nn import Module, Parameter
 
 from toolkit.errors import InputError, TrainingError
+from toolkit.training.joining import join, leave, let_go
 from toolkit.training.packing import pack, unpack
-
-PATIENCE = timedelta(hours=2)
-"""How long processes wait for each other: the others stand still while the first one evaluates or exports."""
 
 _assumed: tuple[int, int] | None = None
 
@@ -80,11 +77,13 @@ def process_group(device: str) -> Iterator[str]:
         device = f"cuda:{os.environ.get('LOCAL_RANK', '0')}"
         torch.cuda.set_device(device)
     with _peers_watched():
-        dist.init_process_group("cpu:gloo,cuda:nccl" if device.startswith("cuda") else "gloo", timeout=PATIENCE)
+        store = join("cpu:gloo,cuda:nccl" if device.startswith("cuda") else "gloo")
+    well = False
     try:
         yield device
+        well = True
     finally:
-        dist.destroy_process_group()
+        leave(store, well=well)
 
 
 @contextlib.contextmanager
@@ -217,6 +216,7 @@ def _peers_watched() -> Iterator[None]:
     try:
         yield
     except RuntimeError as error:  # gloo and nccl raise it, or a kind of it, when a connection breaks
+        let_go(error)
         reason = (str(error).strip().splitlines() or ["no reason given"])[0]
         raise TrainingError(
             f"another process of this training has ended or cannot be reached ({reason}); "
