@@ -82,7 +82,8 @@ def test_a_signal_to_one_process_stops_both_at_one_step_and_resuming_changes_not
 
 @pytest.mark.slow
 def test_torchrun_starts_it(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--master-port", "0", PROGRAM,
+    # standalone: with --master-port 0 torchrun listens somewhere and tells the processes to go to port 0
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", PROGRAM,
                "toy", "--threads", "1", "--out", str(tmp_path / "run"), *HALVES]  # fmt: skip
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
     ended = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300)
