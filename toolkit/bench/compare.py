@@ -29,10 +29,10 @@ def compare_runs(first: dict[str, Any], second: dict[str, Any]) -> dict[str, Any
     refused, found = [], []
     for name in shared:
         reason = _difference_of(first, second, name)
-        if reason:
-            refused.append(f"{name}: {reason}")
-        else:
-            found += _compare(first, second, first["runs"][name])
+        pairs = [] if reason else _compare(first, second, first["runs"][name])
+        if not pairs:
+            refused.append(f"{name}: {reason or 'no method of either has a value per picture'}")
+        found += pairs
     if not found:
         why = "; ".join(refused) or (
             f"the first has {', '.join(first['runs']) or 'nothing'}, "

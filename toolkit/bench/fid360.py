@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,11 +16,13 @@ from torch import Tensor
 from toolkit.bench.features import distance_of, distribution_names, extractors_of, features_of
 from toolkit.bench.inputs import read_item, single_cells
 from toolkit.bench.inversions import Contender, Inversions
+from toolkit.bench.paired_distances import Made, PairedDistances
 from toolkit.bench.protocol import BenchProtocol
 from toolkit.bench.random_heads import RandomHeads, Side
 from toolkit.bench.rows import Cell, Frame, make_row
 from toolkit.bench.scoring import OpenMetrics
 from toolkit.bench.store import Record
+from toolkit.bench.work import Numbers
 from toolkit.camera import Camera
 from toolkit.data import ImageFolder
 from toolkit.errors import InputError
@@ -90,35 +93,52 @@ class Fid360:
         """Whether the features that a record refers to are still there."""
         return (self._folder / record["scores"][0]["features"]).is_file()
 
-    def rows(self, frame: Frame, records: dict[str, list[Record]]) -> tuple[list[Record], list[Record]]:
-        """Rows of the floor and of all methods, whole and by band; intervals over independent draws of random heads.
+    def numbers(self, frame: Frame, records: dict[str, list[Record]]) -> Numbers:
+        """Rows of the floor and of all methods, whole and by band, and every two methods compared.
 
-        Without all random heads there is no number.
+        Intervals of rows are over independent draws of random heads; comparisons are paired (see
+        `toolkit.bench.paired_distances`). Without all random heads there is no number.
         """
-        sides = self.groundwork.sides() or []
-        everything = list(range(len(self.cells)))
+        draws = self.groundwork.sides() or []
+        made = {method: self._made(cells) for method, cells in records.items()}
+        rows = self._floor(frame, draws)
+        for method, found in made.items():
+            rows += self._rows_of(frame, method, found, draws)
+        return Numbers(rows, comparisons=self._comparisons(frame, draws, made) if draws else [])
+
+    def _floor(self, frame: Frame, draws: Sequence[Side]) -> list[Record]:
+        """Rows of random heads against other random heads."""
         rows = []
-        pairs = [(a, b) for index, a in enumerate(sides) for b in sides[index + 1 :]]
-        for band, places in self._bands(everything).items():
+        for band, places in self._bands(range(len(self.cells))).items():
+            parts = [{name: features[places] for name, features in draw.items()} for draw in draws]
             for name in self._names:
-                values = [
-                    distance_of(self.metrics, name, _part(a, places), _part(b, places)) for a, b in pairs
-                ]  # fmt: skip
+                values = [distance_of(self.metrics, name, a, b) for a, b in itertools.combinations(parts, 2)]
                 rows.append(self._row(frame, FLOOR, name, band, values, len(places), 0))
-        for method, cells in records.items():
-            made, used = self._inverted(cells)
-            wanted = self._bands(everything)
-            for band, places in self._bands(used).items():
-                rank = [used.index(place) for place in places]
-                for name in self._names:
-                    values = [
-                        distance_of(self.metrics, name, _part(side, places), _part(made, rank))
-                        for side in sides
-                        if len(places) > 1
-                    ]
-                    rows.append(self._row(frame, method, name, band, values, len(places),
-                                          len(wanted[band]) - len(places)))  # fmt: skip
-        return rows, []
+        return rows
+
+    def _rows_of(self, frame: Frame, method: str, made: Made, draws: Sequence[Side]) -> list[Record]:
+        rows, wanted = [], self._bands(range(len(self.cells)))
+        for band, places in self._bands(made.places).items():
+            parts = [{name: features[places] for name, features in draw.items()} for draw in draws]
+            mine = made.part(places)
+            for name in self._names:
+                values = [distance_of(self.metrics, name, part, mine) for part in parts if len(places) > 1]
+                failed = len(wanted[band]) - len(places)
+                rows.append(self._row(frame, method, name, band, values, len(places), failed))
+        return rows
+
+    def _comparisons(self, frame: Frame, draws: Sequence[Side], made: Mapping[str, Made]) -> list[Record]:
+        subjects, found = [cell.subject for cell in self.cells], []
+        origin = {"protocol": frame.protocol, "data": frame.data}
+        for name in self._names:
+            paired = PairedDistances(self.metrics, name, draws, made, subjects, frame.seed)
+            for band, places in self._bands(range(len(self.cells))).items():
+                for first, second in itertools.combinations(made, 2):
+                    difference = paired.difference(first, second, places)
+                    if difference is not None:
+                        pair = {"metric": _label(name, band), "first": first, "second": second}
+                        found.append({**origin, **pair, **difference})
+        return found
 
     def _bands(self, places: Sequence[int]) -> dict[str, list[int]]:
         """The places within each band of yaw, the whole under the empty name; bands too small to tell are left out."""
@@ -140,11 +160,10 @@ class Fid360:
             used, failed = 0, used + failed
         mean = math.fsum(known) / len(known) if known else None
         low, high = (float(end) for end in np.percentile(known, _LEVELS)) if known else (None, None)
-        label = f"{name}@{band}" if band else name
-        metric = self.metrics.samples[name]
+        metric, label = self.metrics.samples[name], _label(name, band)
         return make_row(frame, method, label, metric, value=mean, low=low, high=high, n=used, failed=failed)
 
-    def _inverted(self, records: list[Record]) -> tuple[Side, list[int]]:
+    def _made(self, records: list[Record]) -> Made:
         places, parts = [], defaultdict(list)
         for record in sorted(records, key=lambda record: self._places[record["item"]]):
             if record["error"] is None:
@@ -152,11 +171,12 @@ class Fid360:
                 places.append(self._places[record["item"]])
                 for name in self._extractors:
                     parts[name].append(tensors[name])
-        return {name: torch.cat(found) for name, found in parts.items()}, places
+        empty = torch.zeros(0, 0)
+        return Made(places, {name: torch.cat(parts[name]) if places else empty for name in self._extractors})
 
 
-def _part(side: Side, places: list[int]) -> Side:
-    return {name: features[places] for name, features in side.items()}
+def _label(name: str, band: str) -> str:
+    return f"{name}@{band}" if band else name
 
 
 def spread_yaws(count: int, seed: int) -> Tensor:

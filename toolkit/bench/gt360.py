@@ -15,7 +15,7 @@ from toolkit.bench.protocol import BenchProtocol
 from toolkit.bench.rows import Cell, Frame, curve_points, paired_rows
 from toolkit.bench.scoring import Evidence, OpenMetrics, Saying, score
 from toolkit.bench.store import Record, key_of
-from toolkit.bench.work import Groundwork
+from toolkit.bench.work import Groundwork, Numbers
 from toolkit.camera import Camera
 from toolkit.data import ImageFolder, resize, resize_depth
 from toolkit.errors import InputError
@@ -78,7 +78,7 @@ class GroundTruth360:
         """Whether all pictures could be read; those that could not are tried again."""
         return not any("error" in saying for saying in record["scores"])
 
-    def rows(self, frame: Frame, records: dict[str, list[Record]]) -> tuple[list[Record], list[Record]]:
+    def numbers(self, frame: Frame, records: dict[str, list[Record]]) -> Numbers:
         """Rows of all methods over all views, and the curves per yaw."""
         samples = self.metrics.samples
         rows = [
@@ -89,7 +89,7 @@ class GroundTruth360:
             for method, each in records.items()
             for point in curve_points(frame, method, self.cells, each, samples)
         ]
-        return rows, curves
+        return Numbers(rows, curves)
 
     def _read(self, indices: list[int], start: int) -> tuple[dict[int, Item], list[Record]]:
         """The pictures to compare with, by index, and a failure of every metric for each that cannot be read."""

@@ -16,7 +16,7 @@ from toolkit.bench.protocol import BenchProtocol
 from toolkit.bench.rows import Cell, Frame, make_row, paired_rows
 from toolkit.bench.scoring import Evidence, OpenMetrics, Saying, score
 from toolkit.bench.store import Record
-from toolkit.bench.work import Groundwork
+from toolkit.bench.work import Groundwork, Numbers
 from toolkit.camera import Camera
 from toolkit.data import ImageFolder
 from toolkit.errors import InputError
@@ -95,7 +95,7 @@ class MultiView:
             for saying in record["scores"]
         )
 
-    def rows(self, frame: Frame, records: dict[str, list[Record]]) -> tuple[list[Record], list[Record]]:
+    def numbers(self, frame: Frame, records: dict[str, list[Record]]) -> Numbers:
         """Rows of all methods; distances of distributions between renders and pictures have no interval."""
         rows = []
         for method, each in records.items():
@@ -104,7 +104,7 @@ class MultiView:
             found = paired_rows(frame, method, self.cells, paired, samples, self._asked) if samples else []
             rows += [{**row, "failed": row["failed"] + self._missing(row["metric"])} for row in found]
             rows += self._distances(frame, method, each)
-        return rows, []
+        return Numbers(rows)
 
     @property
     def _paired(self) -> list[str]:

@@ -7,7 +7,7 @@ from toolkit.bench.protocol import BenchProtocol
 from toolkit.bench.rows import Cell, Frame, paired_rows
 from toolkit.bench.scoring import OpenMetrics
 from toolkit.bench.store import Record
-from toolkit.bench.work import Groundwork
+from toolkit.bench.work import Groundwork, Numbers
 from toolkit.data import ImageFolder
 
 
@@ -30,7 +30,7 @@ class PictureCells:
         """Records of these protocols refer to no files."""
         return True
 
-    def rows(self, frame: Frame, records: dict[str, list[Record]]) -> tuple[list[Record], list[Record]]:
-        """Rows of all methods; no curves."""
+    def numbers(self, frame: Frame, records: dict[str, list[Record]]) -> Numbers:
+        """Rows of all methods."""
         found = [paired_rows(frame, method, self.cells, each, self.metrics.samples) for method, each in records.items()]
-        return [row for rows in found for row in rows], []
+        return Numbers([row for rows in found for row in rows])

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 from toolkit.bench.comparisons import compare_all, value_tables
 from toolkit.bench.inversions import Contender
 from toolkit.bench.machine import machine
+from toolkit.bench.paired_distances import RESAMPLES as HEADS
+from toolkit.bench.rows import RESAMPLES as ITEMS
 from toolkit.bench.rows import Frame
 from toolkit.bench.store import Record, key_of, plain
 from toolkit.errors import InputError
@@ -32,6 +34,12 @@ INTERVALS = {
     "paired": "bootstrap 95 % of the mean, whole subjects drawn with replacement, 1000 times",
     "fid360": "2.5th to 97.5th percentile over independent draws of the random heads",
 }
+PAIRED = {
+    "paired": f"mean difference on the same items; bootstrap 95 %, whole subjects with replacement, {ITEMS} times",
+    "fid360": "difference of the distances on the same items from the same random heads; bootstrap 95 % around it, "
+    f"whole subjects with replacement, {HEADS} times, each time beside the next draw of random heads",
+}
+"""How two methods are compared: below the tables of the report, and in results."""
 LISTS = (
     "rows", "curves", "values", "comparisons", "cells", "failures", "unavailable", "left_out", "heads",
 )  # fmt: skip
@@ -42,8 +50,9 @@ def part_of(frame: Frame, work: Work, contenders: Sequence[Contender], found: Fo
     """What one protocol found: a results document of its own, without generator and heads."""
     request, task, generator, digests = work.request, work.task, work.generator, work.digests
     protocol, origin = request.protocol, {"protocol": frame.protocol, "data": frame.data}
-    rows, curves = task.rows(frame, found.cells)
+    numbers = task.numbers(frame, found.cells)
     values = value_tables(frame, found.cells, task.metrics.samples)
+    interval = "fid360" if protocol.kind == "fid360" else "paired"
     methods = {
         each.name: {"options": dict(each.options), "weights": each.weights, "fingerprint": each.identity[-1]}
         for each in contenders
@@ -54,7 +63,8 @@ def part_of(frame: Frame, work: Work, contenders: Sequence[Contender], found: Fo
                      "cells": len(task.cells)},
         "compared_at": f"{COMPARED_AT} px at most, bilinear, antialiased; smaller pictures as they are",
         "image_size": generator.spec.image_size,
-        "interval": INTERVALS["fid360" if protocol.kind == "fid360" else "paired"],
+        "interval": INTERVALS[interval],
+        "comparison": PAIRED[interval],
         "backend": request.backend,
         "methods": methods,
         "environment": run_provenance(seed=protocol.seed),
@@ -63,10 +73,10 @@ def part_of(frame: Frame, work: Work, contenders: Sequence[Contender], found: Fo
     }  # fmt: skip
     return {
         "runs": {f"{frame.protocol} on {frame.data}": {**origin, **run}},
-        "rows": rows,
-        "curves": curves,
+        "rows": numbers.rows,
+        "curves": list(numbers.curves),
         "values": values,
-        "comparisons": compare_all(frame, task.cells, values),
+        "comparisons": [*compare_all(frame, task.cells, values), *numbers.comparisons],
         "cells": [
             {
                 **origin,

@@ -52,13 +52,13 @@ def mean_interval(values: Sequence[float], groups: Sequence[str], seed: int) -> 
         sums[group][0] += value
         sums[group][1] += 1
     table = np.array([sums[name] for name in names])
-    totals = table[_draws(len(names), seed)].sum(1)
+    totals = table[drawn_groups(len(names), seed)].sum(1)
     low, high = np.percentile(totals[:, 0] / totals[:, 1], _LEVELS)
     return float(low), float(high)
 
 
 @functools.lru_cache(maxsize=16)
-def _draws(count: int, seed: int) -> np.ndarray:
+def drawn_groups(count: int, seed: int) -> np.ndarray:
     """Groups drawn with replacement, [RESAMPLES, count]."""
     return np.random.Generator(np.random.PCG64(seed)).integers(0, count, (RESAMPLES, count))
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from toolkit.bench.data import data_name
 from toolkit.bench.inversions import Contender, Inversions
@@ -17,6 +17,15 @@ from toolkit.data import ImageFolder
 
 if TYPE_CHECKING:
     from toolkit.interfaces import Generator
+
+
+class Numbers(NamedTuple):
+    """What a protocol's records amount to, as results hold it."""
+
+    rows: list[Record]
+    curves: Sequence[Record] = ()
+    comparisons: Sequence[Record] = ()
+    """Of methods, where they do not follow from values per item."""
 
 
 class Groundwork(Protocol):
@@ -62,8 +71,8 @@ class Task(Protocol):
         """Whether a record needs no repetition: all was read, and the files that it refers to are still there."""
         ...
 
-    def rows(self, frame: Frame, records: dict[str, list[Record]]) -> tuple[list[Record], list[Record]]:
-        """Rows and curves from the records of each method's cells."""
+    def numbers(self, frame: Frame, records: dict[str, list[Record]]) -> Numbers:
+        """Rows, curves and comparisons from the records of each method's cells."""
         ...
 
 

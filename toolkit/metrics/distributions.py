@@ -88,13 +88,87 @@ def kernel_distance(first: Tensor, second: Tensor, subset: int = KID_SUBSET, see
 
 
 def _unbiased_mmd(first: Tensor, second: Tensor) -> float:
-    def kernel(x: Tensor, y: Tensor) -> Tensor:
-        return (x @ y.T / x.shape[1] + 1) ** 3
-
     count = len(first)
-    within = sum(float(matrix.sum() - matrix.diagonal().sum()) for matrix in (kernel(first, first),
-                                                                              kernel(second, second)))  # fmt: skip
-    return within / (count * (count - 1)) - 2 * float(kernel(first, second).mean())
+    within = sum(float(matrix.sum() - matrix.diagonal().sum()) for matrix in (_kernel(first, first),
+                                                                              _kernel(second, second)))  # fmt: skip
+    return within / (count * (count - 1)) - 2 * float(_kernel(first, second).mean())
+
+
+def _kernel(x: Tensor, y: Tensor) -> Tensor:
+    return (x @ y.T / x.shape[1] + 1) ** 3
+
+
+def resampled_frechet(first: Tensor, second: Tensor, counts: Tensor) -> Tensor:
+    """`frechet_distance` of `first` [n1, d] from resamples of `second` [n2, d].
+
+    The trace term is the nuclear norm of F S^T, where F^T F is the first covariance and S are the centred samples of
+    the second side that were drawn, weighted; F has at most d rows and is computed once.
+
+    Args:
+        first: Features [n1, d] that stay as they are.
+        second: Features [n2, d].
+        counts: [B, n2], how often each resample holds each sample of `second`; at least two in all.
+
+    Returns:
+        Distances [B], float64.
+
+    Raises:
+        InputError: See `frechet_distance`; or a resample of fewer than two samples.
+    """
+    first, second, counts = _checked_resamples(first, second, counts)
+    centre = second.mean(0)  # a shift of both changes nothing and keeps digits
+    first, second = first - centre, second - centre
+    mean = first.mean(0)
+    rows = (first - mean) / math.sqrt(len(first) - 1)
+    factor = torch.linalg.qr(rows, mode="r")[1] if len(rows) > rows.shape[1] else rows
+    spread, overlaps, squares = rows.square().sum(), factor @ second.T, second.square().sum(1)
+    found = []
+    for weights in counts:
+        drawn = weights > 0
+        weights, total = weights[drawn], weights.sum()
+        offset = weights @ second[drawn] / total
+        other = (weights @ squares[drawn] - total * offset.square().sum()) / (total - 1)
+        part = overlaps[:, drawn]
+        part = (part - (part @ weights / total)[:, None]) * (weights / (total - 1)).sqrt()
+        gram = part.T @ part if part.shape[1] < part.shape[0] else part @ part.T
+        nuclear = torch.linalg.eigvalsh(gram).clamp_min(0).sqrt().sum()
+        found.append((mean - offset).square().sum() + spread + other - 2 * nuclear)
+    return torch.stack(found)
+
+
+def resampled_kernel(first: Tensor, second: Tensor, counts: Tensor) -> Tensor:
+    """KID of `first` [n1, d] from resamples of `second` [n2, d], all samples at once.
+
+    A sample is not compared with its own copies, which would make every resample look further away than it is.
+
+    Args:
+        first: Features [n1, d] that stay as they are.
+        second: Features [n2, d].
+        counts: [B, n2], how often each resample holds each sample of `second`; at least two in all.
+
+    Returns:
+        Distances [B], float64; NaN where a resample holds copies of one sample only.
+
+    Raises:
+        InputError: See `kernel_distance`; or a resample of fewer than two samples.
+    """
+    first, second, counts = _checked_resamples(first, second, counts)
+    own, other, between = _kernel(first, first), _kernel(second, second), _kernel(first, second).mean(0)
+    within = (own.sum() - own.diagonal().sum()) / (len(first) * (len(first) - 1))
+    totals, copies = counts.sum(1), counts.square()
+    pairs = ((counts @ other) * counts).sum(1) - copies @ other.diagonal()
+    return within + pairs / (totals.square() - copies.sum(1)) - 2 * (counts @ between) / totals
+
+
+def _checked_resamples(first: Tensor, second: Tensor, counts: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    first, second = _checked(first), _checked(second)
+    if first.shape[1] != second.shape[1]:
+        raise InputError(f"features of {first.shape[1]} and {second.shape[1]} dimensions cannot be compared")
+    if counts.ndim != 2 or counts.shape[1] != len(second) or bool((counts.sum(1) < 2).any()):
+        raise InputError(
+            f"counts must be [B, {len(second)}] with at least two samples in each row, got {list(counts.shape)}"
+        )
+    return first, second, counts.to(second)
 
 
 def _checked(features: Tensor) -> Tensor:
@@ -140,6 +214,17 @@ class DistributionMetric(StatefulMetric):
         enough = min(len(real), len(made)) >= 2
         return Score(self._distance(real, made) if enough else math.nan, len(made), int(self._states["failed"]))
 
+    def resampled(self, real: Tensor, made: Tensor, counts: Tensor) -> Tensor:
+        """Distances [B] of features `real` [n1, size] from resamples of `made` [n2, size], for intervals.
+
+        Args:
+            real: The side that is compared with.
+            made: The other side.
+            counts: [B, n2], how often each resample holds each sample of `made`; at least two in all.
+        """
+        found = [self._distance(real, made.repeat_interleave(each.long(), 0)) for each in counts]
+        return torch.tensor(found, dtype=torch.float64)
+
     def _distance(self, real: Tensor, made: Tensor) -> float:
         raise NotImplementedError
 
@@ -147,12 +232,20 @@ class DistributionMetric(StatefulMetric):
 class FrechetMetric(DistributionMetric):
     """FID (see `frechet_distance`): comparable only at equal numbers of images, because its bias falls with them."""
 
+    def resampled(self, real: Tensor, made: Tensor, counts: Tensor) -> Tensor:
+        """See `resampled_frechet`."""
+        return resampled_frechet(real, made, counts)
+
     def _distance(self, real: Tensor, made: Tensor) -> float:
         return frechet_distance(real, made)
 
 
 class KernelMetric(DistributionMetric):
     """KID (see `kernel_distance`): unbiased at any number of images."""
+
+    def resampled(self, real: Tensor, made: Tensor, counts: Tensor) -> Tensor:
+        """See `resampled_kernel`."""
+        return resampled_kernel(real, made, counts)
 
     def _distance(self, real: Tensor, made: Tensor) -> float:
         return kernel_distance(real, made)

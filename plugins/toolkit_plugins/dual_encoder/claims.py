@@ -14,8 +14,8 @@ AROUND, INPUT, TRUTH = "fid360", "reconstruction", "gt360"
 FLOOR = "floor"
 """As what `fid360` lists random heads against other random heads: no method can be expected below."""
 DRAWS = (
-    "Intervals of fid360 are over draws of the random heads, not over the heads that are inverted: what other "
-    "pictures would give is not in them."
+    "Intervals of fid360 beside a method are over draws of the random heads, not over the heads that are inverted: "
+    "what other pictures would give is not in them. The paired ones between two methods of a run are over both."
 )
 
 
@@ -73,20 +73,32 @@ class Results:
         mine, theirs = self.number(protocol, metric, method), self.number(protocol, metric, other)
         if mine is None or theirs is None:
             return None
-        for first, second, sign in ((method, other, 1), (other, method, -1)):
-            pair = self._pairs.get((protocol, metric, first, second))
-            if pair is not None:
-                low, high = sorted((sign * pair["low"], sign * pair["high"]))
-                if low <= 0 <= high:
-                    return None
-                return high < 0 if mine.lower_is_better else low > 0
+        paired = self.paired(protocol, metric, method, other)
+        if paired is not None:
+            if paired.low <= 0 <= paired.high:
+                return None
+            return paired.high < 0 if mine.lower_is_better else paired.low > 0
         return True if mine.beats(theirs) else False if theirs.beats(mine) else None
 
+    def paired(self, protocol: str, metric: str, method: str, other: str) -> Number | None:
+        """A method's paired difference from another one, if the run has it."""
+        number = self.number(protocol, metric, method)
+        for first, second, sign in ((method, other, 1), (other, method, -1)):
+            pair = self._pairs.get((protocol, metric, first, second))
+            if pair is not None and number is not None:
+                low, high = sorted((sign * pair["low"], sign * pair["high"]))
+                return Number(sign * pair["difference"], low, high, number.lower_is_better)
+        return None
+
     def told(self, protocol: str, metric: str, methods: Sequence[str]) -> str:
-        """The methods' numbers as text, all around with the floor's."""
-        methods = [*methods, FLOOR] if protocol == AROUND else methods
-        named = ((method, self.number(protocol, metric, method)) for method in methods)
-        return f"{protocol} {metric}: " + ", ".join(f"{method} {number or 'not measured'}" for method, number in named)
+        """The methods' numbers as text; all around with the floor's, and the first method's paired differences."""
+        listed = [*methods, FLOOR] if protocol == AROUND else methods
+        named = ((method, self.number(protocol, metric, method)) for method in listed)
+        text = f"{protocol} {metric}: " + ", ".join(f"{method} {number or 'not measured'}" for method, number in named)
+        if protocol == AROUND:
+            pairs = ((other, self.paired(protocol, metric, methods[0], other)) for other in methods[1:])
+            text += "".join(f", {methods[0]} - {other} {number}" for other, number in pairs if number is not None)
+        return text
 
 
 def judge(results: Mapping[str, Any]) -> list[Finding]:

@@ -47,8 +47,24 @@ def test_pairs_decide_where_there_are_pairs():
     found = results((90, 65, 64), (0.100, 0.101, 0.110))
     assert verdicts(found)[0] == "undecided"
     pair = {"protocol": "reconstruction", "metric": "lpips-e", "first": "encoder2", "second": "encoder1",
-            "low": 0.008, "high": 0.012}  # fmt: skip
+            "difference": 0.01, "low": 0.008, "high": 0.012}  # fmt: skip
     assert verdicts({**found, "comparisons": [pair]})[0] == "holds"
+
+
+def test_all_around_the_same_random_heads_and_pictures_decide():
+    """Draws of random heads move both encoders by more than they differ."""
+    found = results((64.5, 64.1, 64.0), (0.10, 0.10, 0.12))
+    assert verdicts(found)[1] == verdicts(found)[3] == "undecided"
+    pair = {"protocol": "fid360", "metric": "fid-e", "first": "encoder1", "second": "encoder2",
+            "difference": 0.5, "low": 0.3, "high": 0.7}  # fmt: skip
+    decided = {**found, "comparisons": [pair]}
+    assert verdicts(decided)[1] == verdicts(decided)[3] == "holds"
+    assert "encoder2 - encoder1 -0.5 [-0.7, -0.3]" in judge(decided)[1].numbers
+    assert "encoder1 - encoder2 0.5 [0.3, 0.7]" in judge(decided)[3].numbers
+    wide = {**pair, "low": -0.1}
+    assert verdicts({**found, "comparisons": [wide]})[1] == "undecided"
+    turned = {**pair, "low": -0.7, "high": -0.3, "difference": -0.5}
+    assert verdicts({**found, "comparisons": [turned]})[1] == "does not hold"
 
 
 def test_discriminators_are_compared_across_runs():

@@ -82,6 +82,7 @@ def test_two_runs_are_compared_picture_by_picture():
         (lambda other: other["rows"][0].update(backend="reference"), "another backend"),
         (lambda other: other["cells"].clear(), "no picture in common"),
         (lambda other: other["cells"][1].update(pictures="replaced"), "of the same name differ"),
+        (lambda other: other.update(values=[]), "no method of either has a value per picture"),
         (lambda other: other.update(runs={}), "nothing that may be compared"),
     ],
 )

@@ -10,7 +10,13 @@ from torch import Tensor
 
 from toolkit.errors import InputError
 from toolkit.metrics import FrechetMetric, KernelMetric, frechet_distance, kernel_distance
-from toolkit.metrics.distributions import frechet_from_moments, moments
+from toolkit.metrics.distributions import (
+    DistributionMetric,
+    frechet_from_moments,
+    moments,
+    resampled_frechet,
+    resampled_kernel,
+)
 from toolkit.testing import conformance
 
 
@@ -89,3 +95,53 @@ def test_broken_features_are_counted_and_too_few_samples_give_no_number():
         frechet_distance(torch.full((3, 3), math.nan), torch.rand(4, 3))
     with pytest.raises(InputError, match="dimensions"):
         kernel_distance(torch.rand(4, 2), torch.rand(4, 3))
+
+
+def drawn(count: int, resamples: int) -> Tensor:
+    """How often each of `count` samples is drawn, [resamples, count]."""
+    chosen = torch.randint(0, count, (resamples, count), generator=torch.Generator().manual_seed(8))
+    return torch.stack([torch.bincount(each, minlength=count) for each in chosen])
+
+
+@pytest.mark.parametrize(("first", "second", "size"), [(40, 40, 96), (200, 150, 24), (20, 300, 64), (80, 50, 30)])
+def test_resampled_frechet_distances_are_those_of_repeated_samples(first: int, second: int, size: int):
+    a, b = sample(first, size, 9, 4.0), sample(second, size, 10, 4.1)
+    counts = drawn(second, 5)
+    plain = [frechet_distance(a, b.repeat_interleave(each, 0)) for each in counts]
+    assert resampled_frechet(a, b, counts).tolist() == pytest.approx(plain, rel=1e-5)
+    assert float(resampled_frechet(a, b, torch.ones(1, second))) == pytest.approx(frechet_distance(a, b), rel=1e-5)
+
+
+def test_resampled_kernel_distances_compare_no_sample_with_its_copies():
+    a, b = sample(30, 12, 11), sample(20, 12, 12, 0.4)
+    counts = drawn(20, 4)
+    for each, distance in zip(counts, resampled_kernel(a, b, counts).tolist(), strict=True):
+        which = torch.arange(20).repeat_interleave(each)
+        kernel = (b[which] @ b[which].T / 12 + 1) ** 3
+        within = kernel[which[:, None] != which[None]].mean()
+        own = (a @ a.T / 12 + 1) ** 3
+        own_mean = own[~torch.eye(30, dtype=torch.bool)].mean()
+        between = ((a @ b[which].T / 12 + 1) ** 3).mean()
+        assert distance == pytest.approx(float(own_mean + within - 2 * between), rel=1e-9)
+    square = sample(20, 12, 13)
+    assert float(resampled_kernel(square, b, torch.ones(1, 20))) == pytest.approx(kernel_distance(square, b), rel=1e-9)
+    assert resampled_kernel(a, b, torch.eye(20)[:1] * 20).isnan().all()
+
+
+@pytest.mark.parametrize("make", [FrechetMetric, KernelMetric])
+def test_a_metric_s_own_resamples_are_those_of_its_fast_route(make: type[DistributionMetric]):
+    a, b = sample(30, 12, 14), sample(30, 12, 15, 0.4)
+    metric, counts = make(MeanColour(), "own-e", "embedded"), torch.ones(2, 30)
+    assert metric.resampled(a, b, counts).tolist() == pytest.approx(
+        DistributionMetric.resampled(metric, a, b, counts).tolist(), rel=1e-6
+    )
+
+
+@pytest.mark.parametrize("distances", [resampled_frechet, resampled_kernel])
+def test_resamples_that_are_none_are_refused(distances):
+    a = sample(10, 4, 16)
+    for counts in (torch.ones(10), torch.ones(2, 9), torch.eye(10)):
+        with pytest.raises(InputError, match=r"counts must be \[B, 10\]"):
+            distances(a, a, counts)
+    with pytest.raises(InputError, match="dimensions"):
+        distances(a, a[:, :3], torch.ones(1, 10))

@@ -74,7 +74,8 @@ def _about_data(
         run = results["runs"].get(f"{table.protocol} on {data}", {})
         text = f"<p>{escape(run.get('settings', {}).get('about', ''))}</p>"
         text += table_html(table, colours, _ties(results, table))
-        text += f'<p class="small">Bars: {escape(run.get("interval", ""))}.</p>'
+        paired = f" ≈: {run['comparison']}." if "comparison" in run else ""
+        text += f'<p class="small">Bars: {escape(run.get("interval", "") + ".")}{escape(paired)}</p>'
         curves = [
             point for point in results["curves"]
             if (point["protocol"], point["data"]) == (table.protocol, data)
