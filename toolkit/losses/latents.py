@@ -26,10 +26,7 @@ def latent_realism(discriminator: Callable[[Tensor], Tensor], ws: Tensor, stage:
 
 
 class LatentPool:
-    """Remembers earlier w, so that the discriminator does not only see the newest.
-
-    Chance comes from torch's global generator, which checkpoints keep; `kept` is all else that a resumption needs.
-    """
+    """Remembers earlier w, so that the discriminator does not only see the newest; `kept` is all its memory."""
 
     def __init__(self, size: int = POOL_SIZE) -> None:
         """Start empty.
@@ -45,23 +42,27 @@ class LatentPool:
         self.size = size
         self.kept: list[Tensor] = []
 
-    def exchange(self, ws: Tensor) -> Tensor:
+    def exchange(self, ws: Tensor, source: torch.Generator | None = None) -> Tensor:
         """Hand in codes [B, positions, w_dim]; get back w [B, w_dim], half of them earlier ones once it is full.
 
         Of each code one position, drawn at random, takes part.
-        """
-        return torch.stack([self._exchange_one(code[_draw(len(code))]) for code in ws.detach()])
 
-    def _exchange_one(self, w: Tensor) -> Tensor:
+        Args:
+            ws: The codes.
+            source: Where chance comes from (on the CPU); None: torch's global one.
+        """
+        return torch.stack([self._exchange_one(code[_draw(len(code), source)], source) for code in ws.detach()])
+
+    def _exchange_one(self, w: Tensor, source: torch.Generator | None) -> Tensor:
         if len(self.kept) < self.size:
             self.kept.append(w)
             return w
-        if _draw(2):
+        if _draw(2, source):
             return w
-        place = _draw(self.size)
+        place = _draw(self.size, source)
         old, self.kept[place] = self.kept[place], w
         return old
 
 
-def _draw(count: int) -> int:
-    return int(torch.randint(count, ()))
+def _draw(count: int, source: torch.Generator | None) -> int:
+    return int(torch.randint(count, (), generator=source))

@@ -54,6 +54,22 @@ def own_rows(batch: int) -> slice:
     return slice(rank * batch, (rank + 1) * batch)
 
 
+def row_numbers(*blocks: int) -> list[int]:
+    """Numbers of this process's rows in a step's whole batch.
+
+    Args:
+        blocks: Sizes of the stretches of this process's batch (photos, pairs); in the whole batch the first stretches
+            of all processes come first, then the second ones.
+    """
+    rank, world = rank_and_world()
+    numbers: list[int] = []
+    before = 0
+    for rows in blocks:
+        numbers += range(before + rank * rows, before + (rank + 1) * rows)
+        before += world * rows
+    return numbers
+
+
 @contextlib.contextmanager
 def process_group(device: str) -> Iterator[str]:
     """Join the processes that torchrun started, for the time of the block; alone, do nothing.
@@ -201,6 +217,12 @@ def gathered(tensor: Tensor) -> list[Tensor]:
     with _peers_watched():
         dist.all_gather(parts, tensor)
     return parts
+
+
+def gathered_rows(tensor: Tensor, *blocks: int) -> Tensor:
+    """The whole batch [world * B, ...] of which each process has rows [B, ...], in the order of their `row_numbers`."""
+    parts = [part.split(blocks) for part in gathered(tensor.contiguous())]
+    return torch.cat([part for column in zip(*parts, strict=True) for part in column])
 
 
 def _joined() -> bool:

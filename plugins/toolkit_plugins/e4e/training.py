@@ -117,7 +117,7 @@ class E4eJob(LatentGameJob):
 
     def _play(self, batch: EncodingBatch, local: int) -> Mapping[str, float]:
         stage, image = stage_at(local, self.starts), encoder_inputs(batch, self.network.config.image_size)
-        return self.play(lambda: self._encoded(image, stage), local, stage)
+        return self.play(lambda: self._encoded(image, stage), batch.blocks, local, stage)
 
     def encode(self, network: ProgressiveEncoder, image: Tensor, camera: Camera) -> Code:
         """Codes with all deltas, and their planes."""

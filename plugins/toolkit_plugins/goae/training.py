@@ -147,7 +147,7 @@ class GoaeJob(LatentGameJob):
 
     def _play(self, batch: EncodingBatch, local: int) -> Mapping[str, float]:
         image = encoder_inputs(batch, self._side)
-        return self.play(lambda: self.network.codes(image), local)
+        return self.play(lambda: self.network.codes(image), batch.blocks, local)
 
     def _alignment_losses(self, batch: EncodingBatch, local: int) -> Mapping[str, Tensor]:
         target, label, _ = reconstructed(batch, pairs=self.settings.alignment.reconstruct_pairs)

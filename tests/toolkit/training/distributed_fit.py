@@ -15,12 +15,14 @@ from toolkit.training.distribution import (
     broadcast_state,
     broadcast_weights,
     gathered,
+    gathered_rows,
     largest,
     main_process,
     main_process_first,
     own_rows,
     process_group,
     rank_and_world,
+    row_numbers,
 )
 
 BATCH, STEPS = 2, 4
@@ -63,6 +65,8 @@ def main() -> None:
         assert largest([rank, -rank]) == [world - 1, 0]
         assert average_numbers({"a": rank}) == {"a": (world - 1) / 2}
         assert [int(part) for part in gathered(torch.tensor(rank))] == list(range(world))
+        mine = torch.tensor(row_numbers(2, 1))
+        assert gathered_rows(mine, 2, 1).tolist() == list(range(3 * world))
         state = broadcast_state({"a": [torch.arange(3), 1.5], "empty": torch.zeros(0), 4: None} if rank == 0 else None)
         assert state["a"][0].tolist() == [0, 1, 2] and state["a"][1] == 1.5 and state["empty"].shape == (0,)
         network, gradients = fit(BATCH * world)

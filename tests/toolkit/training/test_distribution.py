@@ -12,7 +12,15 @@ from safetensors.torch import load_file
 
 from toolkit.errors import InputError
 from toolkit.training import distribution
-from toolkit.training.distribution import average_gradients, main_process, own_rows, process_group, rank_and_world
+from toolkit.training.distribution import (
+    average_gradients,
+    gathered_rows,
+    main_process,
+    own_rows,
+    process_group,
+    rank_and_world,
+    row_numbers,
+)
 
 PROGRAM = str(Path(__file__).with_name("distributed_fit.py"))
 
@@ -36,6 +44,7 @@ def test_alone_nothing_is_averaged_and_all_rows_are_ones_own() -> None:
     average_gradients([weight])
     assert weight.grad.tolist() == [1.0, 2.0]
     assert rank_and_world() == (0, 1) and main_process() and own_rows(4) == slice(0, 4)
+    assert row_numbers(2, 3) == [0, 1, 2, 3, 4] and torch.equal(gathered_rows(weight, 1, 1), weight)
 
 
 def test_a_numbered_device_for_several_processes_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -48,3 +57,4 @@ def test_a_process_that_makes_batches_knows_whose_they_are(monkeypatch: pytest.M
     monkeypatch.setattr(distribution, "_assumed", None)
     distribution.assume_place(1, 2)
     assert rank_and_world() == (1, 2) and own_rows(3) == slice(3, 6)
+    assert row_numbers(3) == [3, 4, 5] and row_numbers(2, 1) == [2, 3, 5] and row_numbers(0, 2) == [2, 3]

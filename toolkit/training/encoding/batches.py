@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -15,7 +15,8 @@ from toolkit.camera import Camera
 from toolkit.data import EndlessSampler
 from toolkit.data.balance import pose_density, rebalancing_weights
 from toolkit.interfaces import Generator
-from toolkit.training.distribution import rank_and_world
+from toolkit.training.chance import RowChance, row_chance, source_of
+from toolkit.training.distribution import rank_and_world, row_numbers
 from toolkit.training.encoding.disturbance import disturb
 from toolkit.training.encoding.pairs import Pairs, make_pairs, rows
 from toolkit.training.encoding.photos import Photos, PhotoSet
@@ -60,6 +61,12 @@ class EncodingBatch(NamedTuple):
     window: Window
     turns: Tensor | None
     """[P] yaws in radians, anywhere around, to look at the pairs from besides their own cameras."""
+
+    @property
+    def blocks(self) -> tuple[int, int]:
+        """How many photos and pairs there are, as `distribution.row_numbers` takes them."""
+        photos, pairs = (0 if part is None else len(part.label) for part in (self.photos, self.pairs))
+        return photos, pairs
 
 
 class BatchMaker:
@@ -110,11 +117,13 @@ class BatchMaker:
         number, local = self.place(step)
         stage = self.stages[number]
         rank, world = rank_and_world()
-        shared = _source(self.seed, step, 0)
-        own = _source(self.seed, step, 1 + rank)
+        shared = source_of(self.seed, step, 0)
         photos, pairs = photo_rows(stage), stage.batch - photo_rows(stage)
-        chosen = self._pairs(pairs, own) if pairs else None
-        seen = None if chosen is None else disturb(chosen.image, self.pair_settings.disturb, own)
+        chosen = seen = None
+        if pairs:
+            chance = row_chance(row_numbers(pairs), self.seed, step, 1)
+            chosen = self._pairs(chance)
+            seen = disturb(chosen.image, self.pair_settings.disturb, chance)
         return EncodingBatch(
             self._photos(number, local * world + rank, photos) if photos else None,
             chosen,
@@ -129,11 +138,11 @@ class BatchMaker:
         indices = [int(_order(self, stage, place // self.length)[place % self.length]) for place in places]
         return self.photos.rows(indices)
 
-    def _pairs(self, count: int, source: torch.Generator) -> Pairs:
+    def _pairs(self, chance: RowChance) -> Pairs:
         if self.pairs is None:
             assert self.generator is not None  # a job that keeps no pairs hands over its generator
-            return make_pairs(self.generator, self.pair_settings, count, source)
-        return rows(self.pairs, torch.randint(len(self.pairs.ws), (count,), generator=source))
+            return make_pairs(self.generator, self.pair_settings, chance)
+        return rows(self.pairs, chance.below(len(self.pairs.ws)))
 
 
 def photo_rows(stage: StageSettings) -> int:
@@ -158,8 +167,3 @@ def _window(stage: StageSettings, local: int, source: torch.Generator) -> Window
 def _turns(count: int, rank: int, world: int, source: torch.Generator) -> Tensor:
     """This process's rows of the yaws of all."""
     return (torch.rand(world * count, generator=source)[rank * count : (rank + 1) * count] * 2 - 1) * math.pi
-
-
-def _source(seed: int, step: int, purpose: int) -> torch.Generator:
-    words: Any = np.random.SeedSequence([seed, step, purpose]).generate_state(2, np.uint32)
-    return torch.Generator().manual_seed(int(words[0]) << 31 ^ int(words[1]))

@@ -6,34 +6,36 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from toolkit.training.chance import RowChance
 
-def disturb(image: Tensor, strength: float, source: torch.Generator) -> Tensor:
+
+def disturb(image: Tensor, strength: float, chance: RowChance) -> Tensor:
     """Change light, colour, sharpness and noise of pictures, and put things in front of some.
 
     Args:
         image: [B, 3, S, S] in [-1, 1] on white, which stays white but for things in front.
         strength: 0 changes nothing, 1 much.
-        source: Where chance comes from (on the CPU).
+        chance: Of its B rows.
 
     Returns:
         [B, 3, S, S] in [-1, 1].
     """
     if strength == 0:
         return image
-    count, _, height, width = image.shape
+    height, width = image.shape[2:]
     device = image.device
 
     def around(*shape: int, spread: float) -> Tensor:
-        return (torch.randn(count, *shape, generator=source) * spread * strength).to(device)
+        return (chance.normal(*shape) * spread * strength).to(device)
 
     ink = 1 - (image + 1) / 2  # 0 on white paper
     ink = ink * (1 + around(3, 1, 1, spread=0.08)) * (1 + around(1, 1, 1, spread=0.15))
     ink = ink * (1 + _slope(around(2, 1, 1, spread=0.2), height, width))
     ink = ink.clamp(0, 1) ** around(1, 1, 1, spread=0.15).exp()
     changed = 1 - 2 * ink
-    changed = _blurred(changed, strength, source)
-    changed = _hidden(changed, strength, source)
-    noise = torch.randn(changed.shape, generator=source).to(device) * around(1, 1, 1, spread=0.04).abs()
+    changed = _blurred(changed, strength, chance)
+    changed = _hidden(changed, strength, chance)
+    noise = chance.normal(*changed.shape[1:]).to(device) * around(1, 1, 1, spread=0.04).abs()
     return (changed + noise).clamp(-1, 1)
 
 
@@ -44,17 +46,17 @@ def _slope(direction: Tensor, height: int, width: int) -> Tensor:
     return direction[:, :1] * columns + direction[:, 1:] * rows
 
 
-def _blurred(image: Tensor, strength: float, source: torch.Generator) -> Tensor:
+def _blurred(image: Tensor, strength: float, chance: RowChance) -> Tensor:
     """A mixture of each picture and its blurred self."""
     smooth = F.avg_pool2d(F.pad(image, (1, 1, 1, 1), mode="replicate"), 3, stride=1)
-    share = torch.rand(len(image), 1, 1, 1, generator=source).to(image.device) * strength
+    share = chance.uniform(1, 1, 1).to(image.device) * strength
     return image.lerp(smooth, share)
 
 
-def _hidden(image: Tensor, strength: float, source: torch.Generator) -> Tensor:
+def _hidden(image: Tensor, strength: float, chance: RowChance) -> Tensor:
     """An ellipse of one colour over about a third of the pictures, as glasses, hats and hands hide things."""
-    count, _, height, width = image.shape
-    draws = torch.rand(count, 8, 1, 1, generator=source).to(image.device)
+    height, width = image.shape[2:]
+    draws = chance.uniform(8, 1, 1).to(image.device)
     rows = torch.linspace(0, 1, height, device=image.device)[:, None]
     columns = torch.linspace(0, 1, width, device=image.device)[None]
     half_width, half_height = 0.04 + 0.2 * draws[:, 2], 0.03 + 0.12 * draws[:, 3]

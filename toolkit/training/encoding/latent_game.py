@@ -1,8 +1,11 @@
-"""A discriminator of w beside an encoder: it learns to tell encoded w from mapped ones, the encoder to pass."""
+"""A discriminator of w beside an encoder: it learns to tell encoded w from mapped ones, the encoder to pass.
+
+Processes that train together remember the same w: those of the whole batch, exchanged in the order of its rows.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any
 
 import torch
@@ -17,9 +20,13 @@ from toolkit.inversion import device_of
 from toolkit.losses.adversarial import discriminator_loss, r1_penalty
 from toolkit.losses.latents import POOL_SIZE, LatentPool, latent_realism
 from toolkit.nn.latent_discriminator import LatentDiscriminator
-from toolkit.training.distribution import average_gradients
+from toolkit.training.chance import source_of
+from toolkit.training.distribution import average_gradients, gathered_rows, row_numbers
 from toolkit.training.encoding.job import EncodingJob
 from toolkit.training.encoding.settings import Count, EncodingSettings, Rate, Weight
+
+_PURPOSE = 2
+"""Tells its chance from that of a step's batch."""
 
 
 class LatentGameSettings(Config):
@@ -37,28 +44,38 @@ class LatentGameSettings(Config):
 class LatentGame:
     """The discriminator, its optimiser and its memory."""
 
-    def __init__(self, settings: LatentGameSettings, generator: Generator) -> None:
-        """Lay out the discriminator for a generator's w."""
-        self.settings, self.generator = settings, generator
+    def __init__(self, settings: LatentGameSettings, generator: Generator, seed: int) -> None:
+        """Lay out the discriminator for a generator's w.
+
+        Args:
+            settings: Weights and rates.
+            generator: Its mapping makes the real w.
+            seed: Of real w, and of what is remembered.
+        """
+        self.settings, self.generator, self.seed = settings, generator, seed
         device = device_of(generator)
         self.discriminator = LatentDiscriminator(generator.spec.latents.w_dim).to(device)
         self.optimiser = Adam(self.discriminator.parameters(), lr=settings.rate)
         self._pools = (LatentPool(settings.pool), LatentPool(settings.pool)) if settings.pool else None
 
-    def play(self, encode: Callable[[], Tensor], step: int, stage: int | None = None) -> dict[str, float]:
+    def play(
+        self, encode: Callable[[], Tensor], blocks: Sequence[int], step: int, stage: int | None = None
+    ) -> dict[str, float]:
         """One step of the discriminator.
 
         Args:
             encode: Gives the present codes [B, num_ws, w_dim], the average w added; gradients are off.
+            blocks: How many of the B are photos, and how many pairs.
             step: From 0; R1 has its own update on every `r1_every`-th.
             stage: Layers 0 ... stage take part; None: all.
         """
+        source, own = source_of(self.seed, step, _PURPOSE), row_numbers(*blocks)
         with torch.no_grad():
-            codes = encode()
-            fake = self._kept(1, codes if stage is None else codes[:, : stage + 1])
+            codes = gathered_rows(encode(), *blocks)
+            fake = self._kept(1, codes if stage is None else codes[:, : stage + 1], source)[own]
             latents, front = self.generator.spec.latents, self.generator.spec.front_camera
-            z = torch.randn(len(codes), latents.z_dim).to(codes.device)
-            real = self._kept(0, self.generator.mapping(z, front.to(codes.device).expand(len(z))))
+            z = torch.randn(len(codes), latents.z_dim, generator=source).to(codes.device)
+            real = self._kept(0, self.generator.mapping(z, front.to(codes.device).expand(len(z))), source)[own]
         loss = discriminator_loss(self.discriminator(real), self.discriminator(fake))
         self._update(loss)
         logged = {"discriminator": float(loss.detach())}
@@ -82,8 +99,8 @@ class LatentGame:
         for pool, kept in zip(self._pools or (), state.get("pools", ()), strict=False):
             pool.kept = [w.to(device) for w in kept]
 
-    def _kept(self, which: int, codes: Tensor) -> Tensor:
-        return codes[:, 0] if self._pools is None else self._pools[which].exchange(codes)
+    def _kept(self, which: int, codes: Tensor, source: torch.Generator) -> Tensor:
+        return codes[:, 0] if self._pools is None else self._pools[which].exchange(codes, source)
 
     def _update(self, loss: Tensor) -> None:
         self.optimiser.zero_grad(set_to_none=True)
@@ -105,15 +122,17 @@ class LatentGameJob(EncodingJob):
     ) -> None:
         """Add the discriminator (see `EncodingJob`)."""
         super().__init__(settings, device, generator)
-        self.game = LatentGame(latents, self.generator)
+        self.game = LatentGame(latents, self.generator, settings.seed)
 
     def game_term(self, ws: Tensor, stage: int | None = None) -> dict[str, Tensor]:
         """The encoder's loss as `adversarial`; nothing where the game is off."""
         return {"adversarial": self.game.term(ws, stage)} if self.game.settings.weight else {}
 
-    def play(self, encode: Callable[[], Tensor], step: int, stage: int | None = None) -> dict[str, float]:
+    def play(
+        self, encode: Callable[[], Tensor], blocks: Sequence[int], step: int, stage: int | None = None
+    ) -> dict[str, float]:
         """One step of the discriminator (see `LatentGame.play`); nothing where the game is off."""
-        return self.game.play(encode, step, stage) if self.game.settings.weight else {}
+        return self.game.play(encode, blocks, step, stage) if self.game.settings.weight else {}
 
     def modules(self) -> Mapping[str, Module]:
         """The network and the discriminator, which stays in the checkpoints."""

@@ -14,14 +14,17 @@ from torch import Tensor
 
 from toolkit.interfaces import Generator
 from toolkit.inversion import device_of
+from toolkit.latents import latent_statistics, map_styles
 from toolkit.rendering.views import around
+from toolkit.training.chance import RowChance
 from toolkit.training.distribution import main_process_first
 from toolkit.training.encoding.photos import CACHE_VARIABLE
 from toolkit.training.encoding.settings import PairSettings
 from toolkit.weights.tensors import read_tensors, write_tensors
 
 CHUNK = 8
-VERSION = 1
+VERSIONS = {"z": 1, "z+": 1, "w+": 2}
+"""Of how pairs of each space are made."""
 
 
 class Pairs(NamedTuple):
@@ -36,32 +39,27 @@ class Pairs(NamedTuple):
 
 
 @torch.no_grad()
-def draw_codes(generator: Generator, settings: PairSettings, count: int, source: torch.Generator) -> Tensor:
-    """Random codes [count, num_ws, w_dim] of the settings' space, on the generator's device."""
+def draw_codes(generator: Generator, settings: PairSettings, chance: RowChance) -> Tensor:
+    """Random codes [rows, num_ws, w_dim] of the settings' space, on the generator's device."""
     latents, device = generator.spec.latents, device_of(generator)
-    front = generator.spec.front_camera.to(device)
-    styles = latents.num_ws if settings.space == "z+" else 1
-    z = torch.randn(count * styles, latents.z_dim, generator=source).to(device)
-    ws = generator.mapping(z, front.expand(len(z)), settings.truncation)
-    if settings.space == "z+":
-        index = torch.arange(styles, device=device)
-        return ws.unflatten(0, (count, styles))[:, index, index]
+    z = chance.normal(latents.num_ws if settings.space == "z+" else 1, latents.z_dim).to(device)
+    ws = map_styles(generator, z, settings.truncation)
     if settings.space == "w+" and settings.spread:
-        noise = torch.randn(ws.shape, generator=source).to(device)
-        ws = ws + settings.spread * ws[:, 0].std(0, correction=0) * noise
+        deviation = latent_statistics(generator).spread / math.sqrt(latents.w_dim)
+        ws = ws + settings.spread * deviation * chance.normal(*ws.shape[1:]).to(device)
     return ws
 
 
 @torch.no_grad()
-def make_pairs(generator: Generator, settings: PairSettings, count: int, source: torch.Generator) -> Pairs:
-    """Render random codes from random cameras; the same source gives the same pairs."""
-    ws = draw_codes(generator, settings, count, source)
-    turn, lift = torch.rand(2, count, generator=source) * 2 - 1
+def make_pairs(generator: Generator, settings: PairSettings, chance: RowChance) -> Pairs:
+    """Render random codes from random cameras; the same chance gives the same pairs."""
+    ws = draw_codes(generator, settings, chance)
+    turn, lift = chance.uniform() * 2 - 1, chance.uniform() * 2 - 1
     cameras = around(generator.spec, turn * math.radians(settings.yaw), lift * math.radians(settings.pitch)).to(
         ws.device
     )
     images = []
-    for start in range(0, count, CHUNK):
+    for start in range(0, len(ws), CHUNK):
         some = ws[start : start + CHUNK]
         view = generator.render(generator.planes(some), some, cameras[start : start + CHUNK], settings.resolution)
         images.append(view.image.clamp(-1, 1))
@@ -71,7 +69,7 @@ def make_pairs(generator: Generator, settings: PairSettings, count: int, source:
 def kept_pairs(generator: Generator, settings: PairSettings, seed: int) -> Pairs:
     """The `settings.count` pairs of a seed, pictures as bytes: read from the user's cache, or made and kept there."""
     plan = {
-        "version": VERSION,
+        "version": VERSIONS[settings.space],
         "seed": seed,
         "generator": generator.spec.fingerprint,
         **settings.model_dump(mode="json", exclude={"disturb"}),
@@ -81,7 +79,7 @@ def kept_pairs(generator: Generator, settings: PairSettings, seed: int) -> Pairs
     file = cache / "pairs" / f"{generator.spec.name}-{settings.count}-{key}.safetensors"
     with main_process_first():
         if not file.is_file():
-            made = make_pairs(generator, settings, settings.count, torch.Generator().manual_seed(seed))
+            made = make_pairs(generator, settings, RowChance([torch.Generator().manual_seed(seed)], settings.count))
             pixels = ((made.image + 1) * 127.5).round().byte()
             write_tensors(file, {"image": pixels, "label": made.label, "ws": made.ws}, {"plan": plan})
     tensors, _ = read_tensors(file)

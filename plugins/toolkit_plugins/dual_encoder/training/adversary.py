@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -14,7 +14,8 @@ from toolkit.interfaces import Generator
 from toolkit.latents import map_styles
 from toolkit.losses.adversarial import discriminator_terms, generator_loss
 from toolkit.rendering.views import around
-from toolkit.training.distribution import average_gradients, rank_and_world
+from toolkit.training.chance import RowChance, row_chance
+from toolkit.training.distribution import average_gradients
 from toolkit.training.ranger import make_ranger
 from toolkit_plugins.dual_encoder.discriminator import (
     DiscriminatorSettings,
@@ -25,6 +26,8 @@ from toolkit_plugins.dual_encoder.joining import masked_images
 from toolkit_plugins.dual_encoder.training.settings import AdversarySettings
 
 _ADAM_BETAS = (0.0, 0.99)
+_PURPOSE = 3
+"""Tells its chance from that of a step's batch."""
 
 
 class Adversary:
@@ -53,19 +56,20 @@ class Adversary:
         """Steps that the discriminator has taken."""
         self._log: dict[str, float] = {}
 
-    def loss(self, planes: Tensor, ws: Tensor, occlusion: Tensor | None) -> Tensor:
+    def loss(self, planes: Tensor, ws: Tensor, occlusion: Tensor | None, rows: Sequence[int]) -> Tensor:
         """Train the discriminator by one step, then let it judge: the encoder's weighted adversarial term (Eq. 7).
 
         Args:
             planes: Encoded, [B, *planes_shape]; gradients reach them.
             ws: Encoded, [B, num_ws, w_dim].
             occlusion: What the input views do not see, in the generator's occupancy shape; None: judge everything.
+            rows: The heads' numbers [B] in the whole batch of all processes.
         """
-        source = self._source()
-        cameras = self._cameras(len(planes), source)
+        chance = row_chance(rows, self.seed, self.steps, _PURPOSE)
+        cameras = self._cameras(chance)
         fake = self._judged(planes, ws, occlusion, cameras)
         with torch.no_grad():
-            real_ws = self.synthesised(len(planes), source)
+            real_ws = self.synthesised(chance)
             real = self._judged(self.generator.planes(real_ws), real_ws, occlusion, cameras)
         with torch.autocast(self.device.type, enabled=False):
             self._step(real.float(), fake.detach().float())
@@ -78,11 +82,10 @@ class Adversary:
         return self.settings.weight * generator_loss(logits)
 
     @torch.no_grad()
-    def synthesised(self, count: int, source: torch.Generator) -> Tensor:
-        """Codes [count, num_ws, w_dim] of random heads under the frontal camera."""
+    def synthesised(self, chance: RowChance) -> Tensor:
+        """Codes [rows, num_ws, w_dim] of random heads under the frontal camera."""
         latents = self.generator.spec.latents
-        styles = latents.num_ws if self.settings.real == "z+" else 1
-        z = torch.randn(count, styles, latents.z_dim, generator=source).to(self.device)
+        z = chance.normal(latents.num_ws if self.settings.real == "z+" else 1, latents.z_dim).to(self.device)
         return map_styles(self.generator, z, self.settings.truncation)
 
     def take_log(self) -> dict[str, float]:
@@ -125,10 +128,5 @@ class Adversary:
         if terms.r1 is not None:
             self._log["r1"] = float(terms.r1)
 
-    def _cameras(self, count: int, source: torch.Generator) -> Any:
-        yaws = (torch.rand(count, generator=source) * 2 - 1) * math.pi
-        return around(self.generator.spec, yaws).to(self.device)
-
-    def _source(self) -> torch.Generator:
-        rank, world = rank_and_world()
-        return torch.Generator().manual_seed((self.seed * 1_000_003 + self.steps) * world + rank)
+    def _cameras(self, chance: RowChance) -> Any:
+        return around(self.generator.spec, (chance.uniform() * 2 - 1) * math.pi).to(self.device)

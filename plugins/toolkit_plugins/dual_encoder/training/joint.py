@@ -13,6 +13,7 @@ from toolkit.interfaces import Code, Render
 from toolkit.nn.style_encoder import fit_image
 from toolkit.nn.two_stage import FirstInversion, TriPlaneNetV2
 from toolkit.rendering.views import around
+from toolkit.training.distribution import row_numbers
 from toolkit.training.encoding import EncodingBatch, Reconstruction
 from toolkit_plugins.dual_encoder.training.adversary import Adversary
 from toolkit_plugins.dual_encoder.training.settings import JointSettings
@@ -66,7 +67,7 @@ def joint_losses(
         settings = adversary.settings
         masked = settings.domain == "planes" and settings.occlusion
         occlusion = settings.mask.find(job.generator, first.planes.detach(), camera) if masked else None
-        losses["adversarial"] = adversary.loss(code.planes, code.ws, occlusion)
+        losses["adversarial"] = adversary.loss(code.planes, code.ws, occlusion, row_numbers(*batch.blocks))
     return losses
 
 

@@ -12,6 +12,7 @@ from PIL import Image
 from toolkit.camera import Camera
 from toolkit.data import ImageFolder
 from toolkit.errors import InputError
+from toolkit.training.chance import RowChance
 from toolkit.training.distribution import assume_place
 from toolkit.training.encoding.batches import WHOLE, BatchMaker, Window
 from toolkit.training.encoding.disturbance import disturb
@@ -22,6 +23,10 @@ from toolkit.training.encoding.settings import PairSettings, PhotoSettings, Stag
 
 def source(seed: int = 0) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
+
+
+def chance(rows: int, seed: int = 0) -> RowChance:
+    return RowChance([source(seed)], rows)
 
 
 def test_a_windows_camera_sees_that_part_of_the_picture():
@@ -92,7 +97,7 @@ STAGES = (
 
 def maker(photos: PhotoSet, spherical, **more) -> BatchMaker:
     settings = PairSettings(count=6)
-    return BatchMaker(3, STAGES, photos, make_pairs(spherical, settings, 6, source()), settings, **more)
+    return BatchMaker(3, STAGES, photos, make_pairs(spherical, settings, chance(6)), settings, **more)
 
 
 def byte_pairs(made: BatchMaker) -> BatchMaker:
@@ -137,6 +142,32 @@ def test_processes_share_the_photos_of_a_step(photos, spherical):
     assert halves[0].window == halves[1].window
 
 
+@pytest.mark.parametrize(("kept", "space"), [(True, "z"), (False, "z"), (False, "z+"), (False, "w+")])
+def test_processes_share_the_pairs_of_a_step(photos, spherical, kept: bool, space: str):
+    def with_batch(rows: int) -> BatchMaker:
+        made = byte_pairs(maker(photos, spherical))
+        made.stages = (StageSettings(steps=8, batch=rows, photos=0.5),)
+        if not kept:
+            made.pairs, made.generator = None, spherical
+            made.pair_settings = PairSettings(space=space, resolution=8)  # type: ignore[arg-type]
+        return made
+
+    halves, made = [], with_batch(4)
+    try:
+        for rank in range(2):
+            assume_place(rank, 2)
+            halves.append(made(3))
+    finally:
+        assume_place(0, 1)
+    whole = with_batch(8)(3)
+    assert whole.blocks == (4, 4)
+    for part in range(3):
+        torch.testing.assert_close(torch.cat([half.pairs[part] for half in halves]), whole.pairs[part])
+    torch.testing.assert_close(torch.cat([half.seen for half in halves]), whole.seen)
+    assert not torch.equal(whole.seen[0], whole.seen[1]) and not torch.equal(whole.seen, whole.pairs.image)
+    assert not torch.equal(with_batch(8)(4).seen, whole.seen)
+
+
 def test_processes_look_at_pairs_from_yaws_of_their_own_all_around(photos, spherical):
     made, alone = byte_pairs(maker(photos, spherical)), byte_pairs(maker(photos, spherical))
     made.stages, alone.stages = (tuple([StageSettings(steps=8, batch=size, photos=0)]) for size in (2, 4))
@@ -153,7 +184,7 @@ def test_processes_look_at_pairs_from_yaws_of_their_own_all_around(photos, spher
 
 
 def test_pairs_are_what_the_generator_makes_of_their_codes(spherical):
-    pairs = make_pairs(spherical, PairSettings(), 3, source())
+    pairs = make_pairs(spherical, PairSettings(), chance(3))
     with torch.no_grad():
         again = spherical.render(spherical.planes(pairs.ws), pairs.ws, pairs.label).image.clamp(-1, 1)
     torch.testing.assert_close(again, pairs.image)
@@ -163,7 +194,7 @@ def test_pairs_are_what_the_generator_makes_of_their_codes(spherical):
 
 @pytest.mark.parametrize(("space", "alike"), [("z", True), ("z+", False), ("w+", False)])
 def test_codes_come_from_the_chosen_space(spherical, space: str, alike: bool):
-    ws = draw_codes(spherical, PairSettings(space=space), 4, source())  # type: ignore[arg-type]
+    ws = draw_codes(spherical, PairSettings(space=space), chance(4))  # type: ignore[arg-type]
     latents = spherical.spec.latents
     assert ws.shape == (4, latents.num_ws, latents.w_dim)
     assert torch.equal(ws[:, 0], ws[:, 1]) == alike
@@ -182,9 +213,9 @@ def test_pairs_are_kept_in_the_cache_by_what_they_are(spherical, tmp_path, monke
 def test_disturbance_changes_looks_and_keeps_white_mostly_white():
     image = torch.ones(16, 3, 24, 24)
     image[:, :, 8:16, 8:16] = 0.1
-    changed = disturb(image, 1.0, source())
-    assert torch.equal(disturb(image, 0.0, source()), image)
-    assert torch.equal(changed, disturb(image, 1.0, source()))
+    changed = disturb(image, 1.0, chance(16))
+    assert torch.equal(disturb(image, 0.0, chance(16)), image)
+    assert torch.equal(changed, disturb(image, 1.0, chance(16)))
     assert float(changed.abs().max()) <= 1
     assert float((changed[:, :, :4, :4] > 0.8).float().mean()) > 0.8
     assert float((changed - image)[:, :, 8:16, 8:16].abs().mean()) > 0.05

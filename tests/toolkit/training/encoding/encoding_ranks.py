@@ -1,0 +1,87 @@
+"""As a program in each of several processes: takes steps of small encoder trainings, and saves gradients and losses."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+import torch
+from safetensors.torch import save_file
+from torch import Tensor
+from torch.nn.modules.batchnorm import _BatchNorm
+
+sys.path.insert(0, str(Path(__file__).parents[3]))
+from encoder_training import tiny_job
+
+from toolkit.testing.spherical import build_spherical
+from toolkit.training import stepping
+from toolkit.training.distribution import average_gradients, average_numbers, process_group, rank_and_world
+from toolkit.training.encoding import latent_game
+from toolkit_plugins.dual_encoder.training import adversary
+
+ROWS = 4
+"""Of the whole batch: half of them photos, half pairs."""
+FRESH = ("pairs.count=0", "pairs.resolution=8", "pairs.space=w+")
+TRAININGS: dict[str, tuple[str, ...]] = {
+    "psp": ("images.photos=0.5", "images.codes=1", *FRESH),
+    "e4e": ("images.photos=0.5", "images.codes=1", "latents.pool=3", "latents.weight=1"),
+    "dual-encoder": ("encoder2.joint.photos=0.5", "encoder2.joint.around=1", "encoder2.joint.codes=1", *FRESH),
+}
+LAST = {"psp": "images", "e4e": "images", "dual-encoder": "encoder2.joint"}
+"""The stage of each that is looked at, with both kinds of rows."""
+STEPS = 3
+
+
+def small_job(kind: str, photos: Path) -> Any:
+    """A training whose batch statistics are frozen."""
+    own = ROWS // rank_and_world()[1]
+    stage = LAST[kind]
+    others = ("codes.steps=0",) if stage == "images" else ("encoder1.joint.steps=0",)
+    job = tiny_job(
+        kind, photos, build_spherical(), *TRAININGS[kind], *others, f"{stage}.batch={own}", f"{stage}.rate=1e-5",
+        steps=STEPS,
+    )  # fmt: skip
+    networks = [job.network, job.adversary.discriminator] if kind == "dual-encoder" else [job.network]
+    for network in networks:
+        for part in network.modules():
+            if isinstance(part, _BatchNorm):
+                part.train(False)
+                part.train = lambda mode=True, part=part: part  # type: ignore[method-assign]
+    return job
+
+
+def take_steps(kind: str, photos: Path) -> dict[str, Tensor]:
+    """All gradients as they are when they have been averaged, and all losses, by training and order."""
+    job, found = small_job(kind, photos), {}
+
+    def noted(parameters: Any) -> None:
+        some = list(parameters)
+        average_gradients(some)
+        number = len(found)
+        found.update({f"{kind}/{number}/{i}": one.grad.clone() for i, one in enumerate(some) if one.grad is not None})
+
+    torch.manual_seed(rank_and_world()[0])  # no row's chance may come from here
+    with contextlib.ExitStack() as patches:
+        for module in (stepping, latent_game, adversary):
+            patches.enter_context(patch.object(module, "average_gradients", noted))
+        for step in range(STEPS):
+            losses = average_numbers(job.training_step(job.batch(step), step))
+            found |= {f"{kind}/losses/{step}/{name}": torch.tensor(value) for name, value in losses.items()}
+    return found
+
+
+def main() -> None:
+    torch.set_num_threads(1)
+    photos, out = Path(sys.argv[1]), Path(sys.argv[2])
+    with process_group("cpu"):
+        found: dict[str, Tensor] = {}
+        for kind in TRAININGS:
+            found |= take_steps(kind, photos)
+        save_file(found, out / str(rank_and_world()[0]))
+
+
+if __name__ == "__main__":
+    main()
