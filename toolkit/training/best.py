@@ -1,4 +1,8 @@
-"""Which weights were the best so far, by one score of the evaluations."""
+"""Which weights were the best so far, by one score of the evaluations.
+
+Every part of a training begins anew: what an earlier part scored, with networks that had not all learnt, is no measure
+for a later one. So the best is the best of the last part.
+"""
 
 from __future__ import annotations
 
@@ -19,9 +23,15 @@ class BestSoFar:
         self.step: int | None = None
         """Steps done at the best evaluation."""
         self._value: float | None = None
+        self._part = ""
 
-    def improved(self, step: int, scores: Mapping[str, float]) -> bool:
+    def improved(self, step: int, scores: Mapping[str, float], part: str = "") -> bool:
         """Take in an evaluation; True where it is the best so far.
+
+        Args:
+            step: Steps done.
+            scores: By name.
+            part: Of the training, as `TrainingJob.part_of` names it; the first of a part is the best so far.
 
         Raises:
             ConfigError: The evaluation has no such score.
@@ -31,16 +41,17 @@ class BestSoFar:
         if self._name not in scores:
             raise ConfigError(f"cadence.best: no score {self._name!r}; the evaluation has {', '.join(sorted(scores))}")
         value = scores[self._name]
-        if not math.isfinite(value) or (self._value is not None and self._sign * value >= self._sign * self._value):
+        before = self._value if part == self._part else None
+        if not math.isfinite(value) or (before is not None and self._sign * value >= self._sign * before):
             return False
-        self.step, self._value = step, value
+        self.step, self._value, self._part = step, value, part
         return True
 
     def state(self) -> Mapping[str, Any]:
         """For a checkpoint."""
-        return {"name": self._name, "sign": self._sign, "step": self.step, "value": self._value}
+        return {"name": self._name, "sign": self._sign, "step": self.step, "value": self._value, "part": self._part}
 
     def load_state(self, state: Mapping[str, Any]) -> None:
         """Take back what `state` gave, unless another score counts now."""
         if (state["name"], state["sign"]) == (self._name, self._sign):
-            self.step, self._value = state["step"], state["value"]
+            self.step, self._value, self._part = state["step"], state["value"], state.get("part", "")

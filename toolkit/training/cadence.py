@@ -28,6 +28,7 @@ class Cadence(Config):
     keep: Annotated[int, Field(ge=1)] = 2
     """Checkpoints that are kept."""
     best: str | None = None
-    """Name of the evaluation score whose best weights are kept too, with their checkpoint; None keeps only the last."""
+    """Name of the evaluation score whose best weights are kept too, with their checkpoint; None keeps only the last.
+    Where a training has stages, every stage begins anew."""
     best_is: Literal["lowest", "highest"] = "lowest"
     """Which way that score is better."""

@@ -230,7 +230,7 @@ class _Loop:
                 if scores:
                     numbers = self.metrics.write_evaluation(self.done, scores)
                     self._log("evaluation", numbers)
-                    improved = self.best.improved(self.done, numbers)
+                    improved = self.best.improved(self.done, numbers, self.job.part_of(self.done - 1))
                 if improved:
                     # before the checkpoint that says so: a kill in between makes both again
                     _export(self.job, self.out / BEST_NAME)

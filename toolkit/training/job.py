@@ -99,3 +99,7 @@ class TrainingJob(Protocol):
     def evaluate(self, step: int) -> Mapping[str, float]:
         """Scores on held-out data, by name (none: not evaluated). Disturbs no training step either."""
         return {}
+
+    def part_of(self, step: int) -> str:
+        """Which part of the training a step belongs to: `Cadence.best` is sought anew in every part (one: no name)."""
+        return ""

@@ -78,6 +78,14 @@ def test_the_highest_may_be_the_best() -> None:
     assert best.step == 20
 
 
+def test_every_part_of_a_training_begins_anew() -> None:
+    best, resumed = (BestSoFar(Cadence(best="error")) for _ in range(2))
+    assert best.improved(10, {"error": 0.1}, "codes") and not best.improved(20, {"error": 0.2}, "codes")
+    assert best.improved(30, {"error": 0.9}, "images") and best.step == 30
+    resumed.load_state(best.state())
+    assert not resumed.improved(40, {"error": 1.0}, "images") and resumed.improved(50, {"error": 0.8}, "images")
+
+
 def test_without_a_name_only_the_last_checkpoints_are_kept(tmp_path: Path) -> None:
     train(scored(best=None), tmp_path / "run")
     assert kept(tmp_path / "run") == ["step-00000050"] and not (tmp_path / "run" / "best.safetensors").exists()

@@ -205,6 +205,10 @@ class EncodingJob(TrainingJob):
         """Scores at the input views of held-out photos."""
         return self.held_out.score(self.shown_code)
 
+    def part_of(self, step: int) -> str:
+        """The stage: the best weights are the last stage's."""
+        return self.stages[self.batches.place(step)[0]].name
+
     def sheet(self, step: int) -> np.ndarray:
         """Input, reconstruction, sides and back of held-out photos."""
         return self.held_out.sheet(self.shown_code)
