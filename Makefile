@@ -5,6 +5,9 @@ BIN := $(VENV)/bin
 OUT ?= out
 HEADS ?= 100
 PRESET ?= fast
+YAWS := 0 30 60 90 120 150 180 -150 -120 -90 -60 -30
+comma := ,
+space := $(subst ,, )
 BENCH := $(BIN)/toolkit bench --engine processes --workers 2 --threads 1
 # Exit code 1 says that cells failed, which the report lists. A crash may end with 1, too, but writes no report anew.
 or_report = || test $$? -eq 1 -a -f $(1)/report.html
@@ -37,9 +40,9 @@ demo: $(VENV)/.installed
 leaderboard: $(VENV)/.installed
 	@echo "== leaderboard: every method, and the average head, on $(HEADS) heads (resumable; an hour or two on two cores)"
 	$(BIN)/toolkit data make heads360 $(OUT)/heads360-wild --subjects $(HEADS) --split test --domain wild \
-		--views yaw_0,yaw_60,yaw_120,yaw_180,yaw_-120,yaw_-60 --workers 2
+		--views $(subst $(space),$(comma),$(addprefix yaw_,$(YAWS))) --workers 2
 	@rm -f $(OUT)/leaderboard/report.html
-	@$(BENCH) --methods all,mean --data $(OUT)/heads360-wild --protocol reconstruction,gt360,fid360,speed --limit $(HEADS) \
+	@$(BENCH) --methods all,mean --data $(OUT)/heads360-wild --protocol all --limit $(HEADS) \
 		--preset $(PRESET) --out $(OUT)/leaderboard $(call or_report,$(OUT)/leaderboard)
 	$(BIN)/toolkit bench report $(OUT)/leaderboard --leaderboard docs/leaderboard.md
 
