@@ -60,7 +60,7 @@ def sample(maps: Tensor, points: Tensor, radius_limit: float) -> Tensor:
     u = (column[:, None].expand_as(rows) * COLUMNS + 1) / (COLUMNS + 2) * 2 - 1
     grid = torch.stack([u, rows * 2 - 1], dim=-1).reshape(batch * MAPS, 1, count, 2)
     values = F.grid_sample(wrapped, grid, mode="bilinear", padding_mode="border", align_corners=False)
-    return values[:, :, 0].reshape(batch, MAPS, -1, count).transpose(2, 3)
+    return values[:, :, 0].reshape(batch, MAPS, maps.shape[-1], count).transpose(2, 3)
 
 
 def splat(points: Tensor, weights: Tensor, radius_limit: float) -> Tensor:

@@ -95,3 +95,11 @@ def test_a_ray_grid_of_nothing_is_refused(spherical: SphericalGenerator):
     planes, ws = head(spherical)
     with pytest.raises(InputError, match="resolution"):
         spherical.render(planes, ws, Camera.orbit(), 0)
+
+
+def test_no_points_are_read_as_nothing(spherical: SphericalGenerator):
+    planes, _ = head(spherical)
+    nowhere = torch.zeros(1, 0, 3)
+    density, features = spherical.query(planes, nowhere)
+    assert density.shape == (1, 0, 1) and features.shape == (1, 0, maps.CHANNELS)
+    assert torch.equal(spherical.footprint(nowhere), torch.zeros(1, maps.MAPS, maps.ROWS, maps.COLUMNS))
