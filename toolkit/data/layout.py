@@ -8,6 +8,8 @@ LABELS_FILE = "dataset.json"
 SUBJECTS_FILE = "subjects.json"
 MASKS_FOLDER = "masks"
 DEPTH_FOLDER = "depth"
+OWN_FOLDERS = (MASKS_FOLDER, DEPTH_FOLDER)
+"""Below these lie no pictures."""
 DEPTH_SCALE = 10_000
 """A depth of one world unit in a 16-bit PNG; 0 stands for no depth."""
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp")
@@ -16,7 +18,7 @@ IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp")
 def is_image(name: str) -> bool:
     """Whether a file is one of the data set's pictures (not a mask, not depth)."""
     pure = PurePosixPath(name)
-    return pure.suffix.lower() in IMAGE_SUFFIXES and pure.parts[0] not in (MASKS_FOLDER, DEPTH_FOLDER)
+    return pure.suffix.lower() in IMAGE_SUFFIXES and pure.parts[0] not in OWN_FOLDERS
 
 
 def mask_name(name: str) -> str:

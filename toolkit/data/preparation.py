@@ -57,6 +57,8 @@ class Preparation:
 def find_photographs(source: Path) -> Gathered:
     """All pictures below a folder (or one picture), hidden ones left out; names that collide get a number.
 
+    So do folders that are named like a data set's own: photos of `masks/` become `masks-2/...`.
+
     Raises:
         InputError: There is nothing at `source`.
     """
@@ -68,10 +70,15 @@ def find_photographs(source: Path) -> Gathered:
     for file in sorted(source.rglob("*")):
         place = file.relative_to(source)
         if file.suffix.lower() in layout.IMAGE_SUFFIXES and not any(part.startswith(".") for part in place.parts):
-            stem = place.with_suffix("").as_posix()
+            stem = _outside_own_folders(place.with_suffix("").as_posix())
             name = next(name for name in _numbered(stem) if name not in found)
             found[name] = Photograph(file, name)
     return Gathered(list(found.values()), {})
+
+
+def _outside_own_folders(name: str) -> str:
+    first, slash, rest = name.partition("/")
+    return f"{first}-2/{rest}" if slash and first.lower() in layout.OWN_FOLDERS else name
 
 
 def _numbered(stem: str) -> Iterator[str]:

@@ -147,6 +147,19 @@ def test_a_number_that_is_taken_is_passed_over(tmp_path: Path) -> None:
     assert [one.name for one in find_photographs(tmp_path).photographs] == ["a-2", "a", "a-3"]
 
 
+def test_photos_in_folders_named_like_a_data_sets_own_are_kept_apart_from_masks(tmp_path: Path, studio: Studio) -> None:
+    names = "a.png", "masks.png", "masks/a.png", "masks-2/a.png", "Depth/a.png", "b/masks/a.png"
+    for index, name in enumerate(names):
+        (tmp_path / "photos" / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (20, 30), (30 * index,) * 3).save(tmp_path / "photos" / name)
+    prepare_folder(find_photographs(tmp_path / "photos"), tmp_path / "set", SPEC)
+    items = {item.id: item for item in ImageFolder(tmp_path / "set")}
+    greys = {name: round((float(item.image.mean()) + 1) * 127.5 / 30) for name, item in items.items()}
+    kept = ("a", "masks", "masks-2/a", "masks-2/a-2", "Depth-2/a", "b/masks/a")
+    assert greys == {f"{name}.png": index for index, name in enumerate(kept)}
+    assert all(item.mask is not None and float(item.mask.mean()) == pytest.approx(128 / 255) for item in items.values())
+
+
 @pytest.mark.slow
 def test_real_photos_are_prepared_by_several_processes(tmp_path: Path) -> None:
     from skimage.data import astronaut
