@@ -17,6 +17,7 @@ from toolkit.bench.paired_distances import RESAMPLES as HEADS
 from toolkit.bench.rows import RESAMPLES as ITEMS
 from toolkit.bench.rows import Frame
 from toolkit.bench.store import Record, key_of, plain
+from toolkit.data.sources import find_source
 from toolkit.errors import InputError
 from toolkit.files import atomic_write
 from toolkit.inversion import run_provenance
@@ -52,6 +53,7 @@ def part_of(frame: Frame, work: Work, contenders: Sequence[Contender], found: Fo
     protocol, origin = request.protocol, {"protocol": frame.protocol, "data": frame.data}
     numbers = task.numbers(frame, found.cells)
     values = value_tables(frame, found.cells, task.metrics.samples)
+    source = find_source(request.data)
     interval = "fid360" if protocol.kind == "fid360" else "paired"
     methods = {
         each.name: {"options": dict(each.options), "weights": each.weights, "fingerprint": each.identity[-1]}
@@ -59,8 +61,13 @@ def part_of(frame: Frame, work: Work, contenders: Sequence[Contender], found: Fo
     }
     run = {
         "settings": {**protocol.model_dump(mode="json"), "name": protocol.title, "digest": protocol.digest},
-        "pictures": {"source": request.data, "domain": request.domain, "pictures": len(digests.data),
-                     "cells": len(task.cells)},
+        "pictures": {
+            "source": request.data,
+            "reader": source.reader if source else None,
+            "domain": request.domain,
+            "pictures": len(digests.data),
+            "cells": len(task.cells),
+        },
         "compared_at": f"{COMPARED_AT} px at most, bilinear, antialiased; smaller pictures as they are",
         "image_size": generator.spec.image_size,
         "interval": INTERVALS[interval],
@@ -70,7 +77,7 @@ def part_of(frame: Frame, work: Work, contenders: Sequence[Contender], found: Fo
         "environment": run_provenance(seed=protocol.seed),
         "machine": machine(device_of(generator)),
         "command": request.command,
-    }  # fmt: skip
+    }
     return {
         "runs": {f"{frame.protocol} on {frame.data}": {**origin, **run}},
         "rows": numbers.rows,

@@ -21,6 +21,7 @@ from toolkit.bench.report.charts import nice_range, time_chart, yaw_chart
 from toolkit.bench.report.paper import is_comparable, paper_html, read_paper
 from toolkit.bench.report.tables import number, tables_of
 from toolkit.bench.rows import Cell, Frame
+from toolkit.registry import default_registry
 
 METHODS = ("near & dear", "far", "mean")
 ITEMS = ("00000/front.png", "00001/front.png")
@@ -172,11 +173,18 @@ def test_charts_are_well_formed_and_keep_within_their_axes():
 def test_printed_numbers_are_comparable_only_with_the_same_data_and_networks(tmp_path: Path):
     paper = read_paper()
     assert [len(table.rows) for table in paper.tables] == [7, 7, 7, 4, 5, 3]
+    assert {table.data for table in paper.tables} <= {entry.name for entry in default_registry().of_kind("dataset")}
     assert all(len(values) == len(table.columns) for table in paper.tables for values in table.rows.values())
     assert "not comparable with this run" in paper_html(document(tmp_path))
-    same = {"rows": [row("m", "lpips_alex", 0.1, protocol="reconstruction", data="ffhq_lpff", world="full",
-                         backend="reference")]}  # fmt: skip
+    origin = {"protocol": "reconstruction", "data": "crops"}
+    run = {**origin, "pictures": {"source": "lpff:/crops", "reader": "lpff"}}
+    same = {"rows": [row("m", "lpips_alex", 0.1, **origin, world="full", backend="reference")], "runs": {"any": run}}
     assert is_comparable(paper.tables[0], paper, same)
+    assert not is_comparable(paper.tables[1], paper, same)
+    assert "same protocol, data set" in paper_html(same)
+    named = {"rows": [{**same["rows"][0], "data": "lpff"}],
+             "runs": {"any": {**run, "data": "lpff", "pictures": {"source": "/lpff", "reader": None}}}}  # fmt: skip
+    assert not is_comparable(paper.tables[0], paper, named)  # a folder's name proves nothing
     same["rows"][0]["world"] = "embedded"
     assert not is_comparable(paper.tables[0], paper, same)
 

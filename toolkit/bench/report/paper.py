@@ -16,6 +16,7 @@ class PaperTable(Config):
     name: str
     caption: str
     data: str
+    """Reader of the data set (READER:PATH): a folder's name says nothing about what is in it."""
     protocol: str
     columns: tuple[str, ...]
     rows: dict[str, tuple[str, ...]]
@@ -35,10 +36,13 @@ def read_paper() -> Paper:
 
 
 def is_comparable(table: PaperTable, paper: Paper, results: dict[str, Any]) -> bool:
-    """Whether results hold numbers of the same protocol, data, world and kind of metric networks."""
+    """Whether results hold numbers of the same protocol, data set, world and kind of metric networks."""
+    readers = {
+        (run["protocol"], run["data"]): run.get("pictures", {}).get("reader") for run in results["runs"].values()
+    }
     return any(
-        (row["protocol"], row["data"], row["world"]) == (table.protocol, table.data, paper.world)
-        and row["backend"] == "reference"
+        (row["protocol"], row["world"], row["backend"]) == (table.protocol, paper.world, "reference")
+        and readers.get((row["protocol"], row["data"])) == table.data
         for row in results["rows"]
     )
 
@@ -53,7 +57,7 @@ def paper_html(results: dict[str, Any]) -> str:
     for table in paper.tables:
         comparable = is_comparable(table, paper, results)
         word = (
-            "same protocol, data and metric networks as measured above"
+            "same protocol, data set and metric networks as measured above; which of its pictures is not printed"
             if comparable
             else "not comparable with this run"
         )
