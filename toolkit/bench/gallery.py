@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from typing import Any
 
 import torch
@@ -14,7 +15,7 @@ from toolkit.bench.inputs import read_item
 from toolkit.bench.inversions import CellError, Contender, Inversions
 from toolkit.bench.rows import Cell
 from toolkit.bench.store import Record
-from toolkit.data import ImageFolder
+from toolkit.bench.work import Digests
 from toolkit.interfaces import Item
 from toolkit.rendering.views import around
 
@@ -24,7 +25,7 @@ RING = 12
 """Views of a head that has no true views to be compared with."""
 CASE_METRICS = ("l2", "lpips", "id", "depth_error")
 """Metrics, by the beginning of their names, whose best and worst cases are shown."""
-Group = tuple[list[Cell], ImageFolder, Inversions]
+Group = tuple[list[Cell], Digests, Inversions]
 
 
 def complete_frames(
@@ -44,14 +45,19 @@ def complete_frames(
     wanted = _wanted(parts, groups)
     heads: dict[tuple[str, str | None], Record] = {}
     told = False
-    for cells, data, inversions in groups:
+    widest: dict[str, Cell] = {}
+    """Of an item's cells the one that uses the most pictures: they are its truth."""
+    for cell in (cell for cells, _, _ in groups for cell in cells):
+        if cell.id not in widest or len(cell.uses) > len(widest[cell.id].uses):
+            widest[cell.id] = cell
+    for cells, digests, inversions in groups:
         for cell in cells:
             names = {method for method, item in wanted if item == cell.id}
             missing = {contender.name for contender in contenders if (cell.id, contender.name) not in heads}
             if not missing:
                 continue
             try:
-                item = read_item(data, cell.uses[0])
+                item = read_item(digests.data, cell.uses[0])
             except CellError:
                 continue
             for contender in contenders:
@@ -65,20 +71,23 @@ def complete_frames(
                     heads[cell.id, contender.name] = {"data": data_name, "item": cell.id, "method": contender.name,
                                                       "frames": key}  # fmt: skip
             if (cell.id, None) not in heads:
-                _keep_truth(heads, data_name, cell, item, inversions)
+                key = _keep_truth(widest[cell.id], item, digests, inversions)
+                yaw = round(math.degrees(float(item.camera.angles().yaw[0])), 1)
+                heads[cell.id, None] = {"data": data_name, "item": cell.id, "method": None, "frames": key, "yaw": yaw}
     return list(heads.values())
 
 
-def _keep_truth(
-    heads: dict[tuple[str, str | None], Record], data_name: str, cell: Cell, item: Item, inversions: Inversions
-) -> None:
-    """The true views, or at least the input."""
-    key = truth_key(item)
+def _keep_truth(cell: Cell, item: Item, digests: Digests, inversions: Inversions) -> str:
+    """The true views that there are, the input among them; what they are found by."""
+    key = truth_key(cell, digests, item.image.shape[-1])
     if key not in inversions.frames:
-        yaw = math.degrees(float(item.camera.angles().yaw[0]))
-        inversions.frames.write(key, [yaw], item.image[None])
-    yaw = math.degrees(float(item.camera.angles().yaw[0]))
-    heads[cell.id, None] = {"data": data_name, "item": cell.id, "method": None, "frames": key, "yaw": round(yaw, 1)}
+        seen = [item]
+        for index in sorted(set(cell.uses[1:]) - {cell.uses[0]}):
+            with suppress(CellError):
+                seen.append(read_item(digests.data, index))
+        yaws = [math.degrees(float(each.camera.angles().yaw[0])) for each in seen]
+        inversions.frames.write(key, yaws, torch.stack([each.image for each in seen]))
+    return key
 
 
 def _make_frames(contender: Contender, item: Item, inversions: Inversions, key: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import torch
@@ -15,7 +16,7 @@ from toolkit.bench.protocol import BenchProtocol
 from toolkit.bench.rows import Cell, Frame, curve_points, paired_rows
 from toolkit.bench.scoring import Evidence, OpenMetrics, Saying, score
 from toolkit.bench.store import Record, key_of
-from toolkit.bench.work import Groundwork, Numbers
+from toolkit.bench.work import Digests, Groundwork, Numbers
 from toolkit.camera import Camera
 from toolkit.data import ImageFolder, resize, resize_depth
 from toolkit.errors import InputError
@@ -41,7 +42,7 @@ class GroundTruth360:
             InputError: The data set names no subjects, or none has a picture at an input yaw and another one.
         """
         self._data, self.metrics, self._protocol = data, metrics, protocol
-        self._yaws = yaws_of(data)
+        self._yaws, self._digests = yaws_of(data), Digests(data)
         subjects = {name: found for name, found in pictures_by_subject(data).items() if len(found) > 1}
         if not subjects:
             raise InputError(f"gt360 needs several pictures of each subject (subjects.json); {data.path} has none")
@@ -71,7 +72,7 @@ class GroundTruth360:
                 records += [{**saying.as_json(), **self._tags(index, start)} for saying in sayings]
             self._keep_frames(inversions, inversions.key(contender, source), targets, views.image)
             truth = torch.stack([target.image for target in targets.values()])
-            self._keep_frames(inversions, truth_key(source), targets, truth)
+            self._keep_frames(inversions, truth_key(cell, self._digests, source.image.shape[-1]), targets, truth)
         return records
 
     def holds(self, record: Record) -> bool:
@@ -136,6 +137,6 @@ class GroundTruth360:
         return {name: part for name, part in parts.items() if part.sum() >= least}
 
 
-def truth_key(source: Item) -> str:
-    """Under what the true pictures of an input's subject are kept as frames."""
-    return key_of("truth", source.id, source.image.flatten()[::97].tolist())
+def truth_key(cell: Cell, digests: Mapping[int, str], size: int) -> str:
+    """Under what the true pictures of an input's subject are kept as frames: their files, and their side in pixels."""
+    return key_of("truth", [digests[index] for index in sorted(set(cell.uses))], size)

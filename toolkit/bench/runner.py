@@ -80,7 +80,7 @@ def run_suite(
         say(f"numbers of {work.protocol.title}")
         parts.append(part_of(frame, work, contenders, found[work.protocol.title]))
     heads = complete_frames(
-        [(work.task.cells, work.digests.data, work.inversions) for work in works], contenders, parts, say
+        [(work.task.cells, work.digests, work.inversions) for work in works], contenders, parts, say
     )
     return write_results(first, generator, parts, heads, left_out)
 

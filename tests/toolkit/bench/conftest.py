@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -55,6 +56,12 @@ def heads_folder(spherical: SphericalGenerator, tmp_path_factory: pytest.TempPat
     (folder / "dataset.json").write_text(json.dumps({"labels": labels}))
     (folder / "subjects.json").write_text(json.dumps(subjects))
     return folder
+
+
+@pytest.fixture
+def own_heads(heads_folder: Path, tmp_path: Path) -> Path:
+    """The heads in a folder of this test's own, which it may change."""
+    return shutil.copytree(heads_folder, tmp_path / "heads")
 
 
 def write(path: Path, pixels: np.ndarray) -> None:

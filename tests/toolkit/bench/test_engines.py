@@ -112,14 +112,6 @@ def bench(folder: Path, out: str, *arguments: str) -> list[str]:
     return [sys.executable, "-m", "toolkit.cli.main", "bench", *fixed.split(), *places, *arguments]
 
 
-@pytest.fixture
-def copied(heads_folder: Path, tmp_path: Path) -> Path:
-    """The heads in a folder of this test's own."""
-    import shutil
-
-    return shutil.copytree(heads_folder, tmp_path / "heads")
-
-
 def rows_of(folder: Path) -> Any:
     import json
 
@@ -128,20 +120,20 @@ def rows_of(folder: Path) -> Any:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("engine", ["processes", "ray"])
-def test_an_engine_gives_the_results_of_one_process(copied: Path, engine: str):
+def test_an_engine_gives_the_results_of_one_process(own_heads: Path, engine: str):
     if engine == "ray":
         pytest.importorskip("ray", reason="ray is not installed")
     quiet = {**os.environ, "RAY_DISABLE_IMPORT_WARNING": "1", "RAY_worker_niceness": "0"}  # polite workers may starve
-    subprocess.run(bench(copied, "one"), check=True, capture_output=True, timeout=600, env=quiet)
+    subprocess.run(bench(own_heads, "one"), check=True, capture_output=True, timeout=600, env=quiet)
     running = subprocess.Popen(
-        bench(copied, "many", "--engine", engine, "--workers", "2"), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        bench(own_heads, "many", "--engine", engine, "--workers", "2"), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         env=quiet,
     )  # fmt: skip
     killed = kill_a_worker(running, "spawn_main" if engine == "processes" else "ray::run_shard")
     _, complaints = running.communicate(timeout=600)
     assert running.returncode == 0, complaints.decode()
     assert killed
-    assert rows_of(copied.parent / "many") == rows_of(copied.parent / "one")
+    assert rows_of(own_heads.parent / "many") == rows_of(own_heads.parent / "one")
 
 
 def kill_a_worker(running: subprocess.Popen[bytes], sign: str) -> bool:

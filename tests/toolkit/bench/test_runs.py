@@ -78,11 +78,15 @@ def test_a_killed_run_goes_on_to_the_same_results(
 
 
 def test_failures_cost_their_cell_and_are_listed(
-    spherical: SphericalGenerator, heads_folder: Path, tmp_path: Path, contender: Make, protocol: MakeProtocol
+    spherical: SphericalGenerator,
+    heads_folder: Path,
+    own_heads: Path,
+    tmp_path: Path,
+    contender: Make,
+    protocol: MakeProtocol,
 ):
-    data = shutil.copytree(heads_folder, tmp_path / "data")
-    (data / "00000" / "yaw_90.png").write_bytes(b"no picture")
-    request = BenchRequest(protocol("reconstruction", "l2"), str(data), tmp_path / "out", limit=4)
+    (own_heads / "00000" / "yaw_90.png").write_bytes(b"no picture")
+    request = BenchRequest(protocol("reconstruction", "l2"), str(own_heads), tmp_path / "out", limit=4)
     results = run_bench(request, spherical, [contender("fragile", 0, fails_on=2), contender("solid", 0)])
     stages = {(entry["method"], entry["item"]): entry["stage"] for entry in results["failures"]}
     assert stages == {
@@ -92,7 +96,7 @@ def test_failures_cost_their_cell_and_are_listed(
     }
     assert (by_name(results, "fragile")["l2"]["n"], by_name(results, "fragile")["l2"]["failed"]) == (2, 2)
     assert (by_name(results, "solid")["l2"]["n"], by_name(results, "solid")["l2"]["failed"]) == (3, 1)
-    shutil.copy(heads_folder / "00000" / "yaw_90.png", data / "00000" / "yaw_90.png")
+    shutil.copy(heads_folder / "00000" / "yaw_90.png", own_heads / "00000" / "yaw_90.png")
     mended = run_bench(request, spherical, [contender("solid", 0)])
     assert mended["failures"] == []
     retried = BenchRequest(request.protocol, request.data, request.out, limit=4, retry_failed=True)

@@ -16,6 +16,7 @@ import pytest
 
 from toolkit.bench import BenchProtocol, BenchRequest, Contender, run_suite
 from toolkit.bench.compare import compare_runs
+from toolkit.bench.frames import Frames
 from toolkit.bench.plan import duration
 from toolkit.errors import InputError
 from toolkit.registry import Registry
@@ -94,14 +95,13 @@ def test_a_larger_limit_keeps_what_is_known(
 def test_a_replaced_picture_is_measured_anew(
     spherical: SphericalGenerator,
     requests: Callable[..., list[BenchRequest]],
-    heads_folder: Path,
+    own_heads: Path,
     tmp_path: Path,
     contender: Make,
 ):
-    data = shutil.copytree(heads_folder, tmp_path / "data")
-    wanted = requests(tmp_path / "out", data)[:2]
+    wanted = requests(tmp_path / "out", own_heads)[:2]
     before = run_suite(wanted, spherical, [contender("m", 0)])
-    shutil.copy(data / "00002" / "yaw_180.png", data / "00001" / "yaw_180.png")
+    shutil.copy(own_heads / "00002" / "yaw_180.png", own_heads / "00001" / "yaw_180.png")
     again = run_suite(wanted, spherical, [contender("m", 0)])
     changed = {
         (old["protocol"], item)
@@ -110,8 +110,31 @@ def test_a_replaced_picture_is_measured_anew(
         if old["values"][item] != new["values"][item]
     }
     assert changed == {("gt360", "00001/yaw_0.png")}
+    old, new = truths(before, tmp_path / "out"), truths(again, tmp_path / "out")
+    assert [item for item in old if old[item] != new[item]] == ["00001/yaw_0.png"]
+    old_views, new_views = (each["00001/yaw_0.png"]["pictures"] for each in (old, new))
+    assert [one == other for one, other in zip(old_views, new_views, strict=True)] == [False, True, True, True]
     with pytest.raises(InputError, match="pictures of the same name differ"):
         compare_runs({**before, "runs": {name: run for name, run in before["runs"].items() if "gt360" in name}}, again)
+
+
+def truths(results: dict[str, Any], out: Path) -> dict[str, dict[str, Any]]:
+    """The true views that the report shows, by item; yaws rise: -180, -90, 0, 90."""
+    found = {head["item"]: Frames(out / "frames").read(head["frames"]) for head in results["heads"]
+             if head["method"] is None}  # fmt: skip
+    return {item: frames for item, frames in found.items() if frames is not None}
+
+
+def test_true_views_that_are_gone_are_kept_again_although_nothing_is_measured(
+    spherical: SphericalGenerator, requests: Callable[..., list[BenchRequest]], tmp_path: Path, contender: Make
+):
+    wanted = requests(tmp_path)[:2]
+    before = truths(run_suite(wanted, spherical, [contender("m", 0)]), tmp_path)
+    assert all(len(frames["yaws"]) == 4 for frames in before.values())
+    shutil.rmtree(tmp_path / "frames")
+    again = contender("m", 0)
+    assert truths(run_suite(wanted, spherical, [again]), tmp_path) == before
+    assert again.method.calls == 0
 
 
 def test_order_and_company_change_no_number(
@@ -127,30 +150,28 @@ def test_order_and_company_change_no_number(
 def test_what_the_data_does_not_permit_is_left_out_with_its_reason(
     spherical: SphericalGenerator,
     requests: Callable[..., list[BenchRequest]],
-    heads_folder: Path,
+    own_heads: Path,
     tmp_path: Path,
     contender: Make,
 ):
-    data = shutil.copytree(heads_folder, tmp_path / "data")
-    (data / "subjects.json").unlink()
-    results = run_suite(requests(tmp_path / "out", data, 2), spherical, [contender("m", 0)])
+    (own_heads / "subjects.json").unlink()
+    results = run_suite(requests(tmp_path / "out", own_heads, 2), spherical, [contender("m", 0)])
     left = {entry["protocol"]: entry["reason"] for entry in results["left_out"]}
     assert left.keys() == {"gt360", "multiview"}
     assert "subjects.json" in left["gt360"]
     assert {row["protocol"] for row in results["rows"]} == {"reconstruction", "fid360", "speed"}
     with pytest.raises(InputError, match="no protocol can be run"):
-        run_suite(requests(tmp_path / "out", data, 2)[1:3], spherical, [contender("m", 0)])
+        run_suite(requests(tmp_path / "out", own_heads, 2)[1:3], spherical, [contender("m", 0)])
 
 
 def test_asked_yaws_without_a_picture_count_as_failed(
-    spherical: SphericalGenerator, requests: Callable[..., list[BenchRequest]], heads_folder: Path, tmp_path: Path,
+    spherical: SphericalGenerator, requests: Callable[..., list[BenchRequest]], own_heads: Path, tmp_path: Path,
     contender: Make,
 ):  # fmt: skip
-    data = shutil.copytree(heads_folder, tmp_path / "data")
-    listed = json.loads((data / "dataset.json").read_text())["labels"]
+    listed = json.loads((own_heads / "dataset.json").read_text())["labels"]
     gone = ("00001/yaw_90.png", "00002/yaw_90.png", "00002/yaw_-90.png")
-    (data / "dataset.json").write_text(json.dumps({"labels": [each for each in listed if each[0] not in gone]}))
-    results = run_suite(requests(tmp_path / "out", data)[2:3], spherical, [contender("m", 0)])
+    (own_heads / "dataset.json").write_text(json.dumps({"labels": [each for each in listed if each[0] not in gone]}))
+    results = run_suite(requests(tmp_path / "out", own_heads)[2:3], spherical, [contender("m", 0)])
     for metric in ("ssim@yaw_90", "stripes-e@yaw_90"):
         row = next(row for row in results["rows"] if row["metric"] == metric)
         assert (row["n"], row["failed"]) == (3, 3)
@@ -171,18 +192,18 @@ def test_an_unreadable_target_costs_itself_only_and_is_tried_again(
     spherical: SphericalGenerator,
     requests: Callable[..., list[BenchRequest]],
     heads_folder: Path,
+    own_heads: Path,
     tmp_path: Path,
     contender: Make,
 ):
-    data = shutil.copytree(heads_folder, tmp_path / "data")
-    (data / "00001" / "yaw_180.png").write_bytes(b"no picture")
-    wanted = requests(tmp_path / "out", data)[1:2]
+    (own_heads / "00001" / "yaw_180.png").write_bytes(b"no picture")
+    wanted = requests(tmp_path / "out", own_heads)[1:2]
     results = run_suite(wanted, spherical, [contender("m", 0)])
     (failure,) = results["failures"]
     assert (failure["item"], failure["target"], failure["stage"]) == ("00001/yaw_0.png", "00001/yaw_180.png", "read")
     row = next(row for row in results["rows"] if row["metric"] == "l2")
     assert (row["n"], row["failed"]) == (11, 1)
-    shutil.copy(heads_folder / "00001" / "yaw_180.png", data / "00001" / "yaw_180.png")
+    shutil.copy(heads_folder / "00001" / "yaw_180.png", own_heads / "00001" / "yaw_180.png")
     again = contender("m", 0)
     mended = run_suite(wanted, spherical, [again])
     assert mended["failures"] == []
