@@ -155,7 +155,7 @@ def test_a_dry_run_tells_the_cost_and_wastes_nothing(
     assert sum(estimate["pieces"] for estimate in again["estimates"]) == 2 * 7 + 4  # unreadable ones are tried again
     assert again["seconds"] == pytest.approx(sum(estimate["seconds"] for estimate in again["estimates"]))
     assert (out / "cells.jsonl").read_bytes() == known  # what is known is enough
-    run(*asked)
+    assert "random heads: 5 of 5" in run(*asked).stderr
     keys = [json.loads(line)["key"] for line in (out / "cells.jsonl").read_text().splitlines()]
     assert len(keys) == 8 + 8 + 5 + 2 * broken
     if not broken:
