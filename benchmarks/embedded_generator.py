@@ -20,6 +20,7 @@ from PIL import Image
 from torch import Tensor
 
 import toolkit
+from toolkit.cache import cache_folder
 from toolkit.camera import Camera
 from toolkit.data.folder import ImageFolder
 from toolkit.files import atomic_write
@@ -69,7 +70,7 @@ def main() -> None:
 
 def made_heads(count: int) -> Path:
     """The folder of heads in the cache."""
-    out = Path("~/.cache/toolkit/heads360").expanduser() / f"clean-val-0-{count}-128"
+    out = cache_folder("heads360") / f"clean-val-0-{count}-128"
     views = tuple(f"yaw_{yaw}" for yaw in range(0, 360, 30))
     factory = default_registry().load("dataset", "heads360")
     return factory.make(MakeRequest(out, count, "val", 0, "clean", views, 128, 2))

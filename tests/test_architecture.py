@@ -27,6 +27,7 @@ LAYERS = (
     {
         "interfaces",
         "registry",
+        "cache",
         "camera",
         "hookspecs",
         "configuration",

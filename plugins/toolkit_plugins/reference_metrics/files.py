@@ -9,12 +9,12 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from toolkit.cache import cache_folder
 from toolkit.errors import WeightsError
 from toolkit.files import file_sha256
 from toolkit.weights.tensors import read_tensors
 
 FOLDER_VARIABLE = "TOOLKIT_WEIGHTS"
-DEFAULT_FOLDER = Path("~/.cache/toolkit/weights")
 
 
 @dataclass(frozen=True)
@@ -57,8 +57,9 @@ ARCFACE = ReferenceFile(
 
 
 def weights_folder() -> Path:
-    """The folder for files that the user provides: $TOOLKIT_WEIGHTS, or ~/.cache/toolkit/weights."""
-    return Path(os.environ.get(FOLDER_VARIABLE) or DEFAULT_FOLDER).expanduser()
+    """The folder for files that the user provides: $TOOLKIT_WEIGHTS, or `weights` in the user's cache."""
+    given = os.environ.get(FOLDER_VARIABLE)
+    return Path(given).expanduser() if given else cache_folder("weights")
 
 
 def find_file(wanted: ReferenceFile) -> Path:

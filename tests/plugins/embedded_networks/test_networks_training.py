@@ -70,6 +70,21 @@ def test_a_batch_depends_on_the_step_alone(settings: list[str]):
     assert not torch.equal(job.batch(4)["views"], job.batch(5)["views"])
 
 
+def test_pictures_are_kept_in_the_users_cache(
+    folder: Path, settings: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("TOOLKIT_CACHE", str(tmp_path))
+    looked_into: list[Path] = []
+
+    def noted(plan: PicturePlan, place: Path) -> object:
+        looked_into.append(place)
+        return prepare_pictures(plan, folder)
+
+    monkeypatch.setattr("toolkit_plugins.embedded_networks.training.job.prepare_pictures", noted)
+    make_job(None, [one for one in settings if "folder" not in one], "cpu")
+    assert looked_into == [tmp_path / "embedded-networks"] * 2
+
+
 def test_pictures_are_kept_and_relatives_share_half_of_their_latent(folder: Path, settings: list[str]):
     plan = PicturePlan(heads=4)
     pictures = prepare_pictures(plan, folder)

@@ -61,6 +61,21 @@ def lines(out: Path, key: str) -> list[dict[str, float]]:
     return [line[key] for line in read if key in line]
 
 
+def test_rays_are_kept_in_the_users_cache(rays_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TOOLKIT_CACHE", str(tmp_path))
+    (tmp_path / "rays").symlink_to(rays_folder)
+    looked_into: list[Path] = []
+
+    def noted(plan: Any, folder: Path, workers: int) -> Any:
+        looked_into.append(folder)
+        return rays.prepare_rays(plan, rays_folder, workers)
+
+    monkeypatch.setattr("toolkit_plugins.panohead.training.job.prepare_rays", noted)
+    heads = settings(rays_folder).heads.model_copy(update={"folder": None})
+    MiniJob(settings(rays_folder).model_copy(update={"heads": heads}))
+    assert looked_into == [tmp_path / "rays"]
+
+
 def test_patches_join_the_rays_later_and_the_end_is_evaluated(straight: Path) -> None:
     *early, last = lines(straight, "losses")
     assert len(early) == 2 and {"colour", "mask", "free_space", "occupancy"} <= early[0].keys()

@@ -36,6 +36,16 @@ def test_a_missing_file_is_one_sentence_with_name_origin_and_place(name: str, em
     assert "\n" not in message
 
 
+def test_files_are_looked_for_in_the_users_cache_unless_a_folder_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("TOOLKIT_CACHE", str(tmp_path))
+    monkeypatch.delenv("TOOLKIT_WEIGHTS", raising=False)
+    assert files.weights_folder() == tmp_path / "weights"
+    monkeypatch.setenv("TOOLKIT_WEIGHTS", str(tmp_path / "own"))
+    assert files.weights_folder() == tmp_path / "own"
+
+
 def test_another_file_of_that_name_is_refused_by_its_hash(empty_folder: Path):
     (empty_folder / files.ALEXNET.name).write_bytes(b"something else")
     with pytest.raises(WeightsError, match="sha256 differs"):

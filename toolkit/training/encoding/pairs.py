@@ -5,20 +5,18 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import os
-from pathlib import Path
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
+from toolkit.cache import cache_folder
 from toolkit.interfaces import Generator
 from toolkit.inversion import device_of
 from toolkit.latents import latent_statistics, map_styles
 from toolkit.rendering.views import around
 from toolkit.training.chance import RowChance
 from toolkit.training.distribution import main_process_first
-from toolkit.training.encoding.photos import CACHE_VARIABLE
 from toolkit.training.encoding.settings import PairSettings
 from toolkit.weights.tensors import read_tensors, write_tensors
 
@@ -75,8 +73,7 @@ def kept_pairs(generator: Generator, settings: PairSettings, seed: int) -> Pairs
         **settings.model_dump(mode="json", exclude={"disturb"}),
     }
     key = hashlib.sha256(json.dumps(plan, sort_keys=True).encode()).hexdigest()[:16]
-    cache = Path(os.environ.get(CACHE_VARIABLE) or "~/.cache/toolkit").expanduser()
-    file = cache / "pairs" / f"{generator.spec.name}-{settings.count}-{key}.safetensors"
+    file = cache_folder("pairs") / f"{generator.spec.name}-{settings.count}-{key}.safetensors"
     with main_process_first():
         if not file.is_file():
             made = make_pairs(generator, settings, RowChance([torch.Generator().manual_seed(seed)], settings.count))

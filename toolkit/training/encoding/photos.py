@@ -10,6 +10,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from toolkit.cache import cache_folder
 from toolkit.camera import Camera
 from toolkit.data import ImageFolder, layout, resize
 from toolkit.data.sources import find_maker, find_source, open_source
@@ -18,7 +19,6 @@ from toolkit.interfaces import MakeRequest
 from toolkit.training.distribution import main_process_first
 from toolkit.training.encoding.settings import PhotoSettings
 
-CACHE_VARIABLE = "TOOLKIT_CACHE"
 HELD_BYTES = 2**31
 """Sets up to this size are read once and kept."""
 
@@ -127,5 +127,4 @@ def _open(source: str, settings: PhotoSettings, size: int, split: str, subjects:
 
 def made_folder(source: str, settings: PhotoSettings, size: int, split: str, subjects: int) -> Path:
     """Where a data set that makes itself is kept: <cache>/<source>/<domain>-<split>-<seed>-<subjects>-<size>."""
-    cache = Path(os.environ.get(CACHE_VARIABLE) or "~/.cache/toolkit").expanduser() / source
-    return cache / f"{settings.domain}-{split}-{settings.seed}-{subjects}-{size}"
+    return cache_folder(source) / f"{settings.domain}-{split}-{settings.seed}-{subjects}-{size}"

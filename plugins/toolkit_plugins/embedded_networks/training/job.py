@@ -19,6 +19,7 @@ from torch import Tensor
 from torch.nn import Module
 from torch.optim import Optimizer
 
+from toolkit.cache import cache_folder
 from toolkit.configuration import config_path, load_config
 from toolkit.training.job import TrainingJob
 from toolkit.weights.tensors import half, write_tensors
@@ -29,7 +30,6 @@ from toolkit_plugins.embedded_networks.training.settings import NetworksSettings
 from toolkit_plugins.embedded_networks.training.stages import PerceptionStage, RecogniserStage, Stage
 
 CONFIG = "training/embedded-networks"
-PICTURE_FOLDER = Path("~/.cache/toolkit/embedded-networks")
 NETWORKS_FOLDER = "networks"
 _SHEET_HEADS = 8
 
@@ -49,7 +49,7 @@ class NetworksJob(TrainingJob):
         self.settings, self.device = settings, torch.device(device)
         self.seed, self.cadence = settings.identity_loss.seed, settings.cadence
         self.config: Mapping[str, Any] = settings.model_dump(mode="json", exclude={"heads": {"folder"}})
-        folder = PICTURE_FOLDER.expanduser() if settings.heads.folder is None else Path(settings.heads.folder)
+        folder = cache_folder(self.name) if settings.heads.folder is None else Path(settings.heads.folder)
         pictures = prepare_pictures(settings.plan("train"), folder)
         self.held_out = prepare_pictures(settings.plan("val"), folder)
         place = self.device

@@ -35,7 +35,7 @@ class HeadsSettings(Config):
     held_out: Annotated[int, Field(ge=4)] = 60
     """Heads of the validation split that scores are measured on."""
     folder: str | None = None
-    """Where the pictures are kept; None: ~/.cache/toolkit/embedded-networks."""
+    """Where the pictures are kept; None: `embedded-networks` in the user's cache."""
 
     @field_validator("train", "held_out")
     @classmethod

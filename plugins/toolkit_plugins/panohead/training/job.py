@@ -21,6 +21,7 @@ from torch import Tensor
 from torch.nn import Module
 from torch.optim import Adam, Optimizer
 
+from toolkit.cache import cache_folder
 from toolkit.camera import Camera
 from toolkit.configuration import config_path, load_config
 from toolkit.nn.dense import Dense
@@ -45,7 +46,6 @@ from toolkit_plugins.panohead.training.settings import MiniSettings
 CONFIG = "training/panohead-mini"
 FOG = 8.0
 """Raw density to begin with."""
-RAY_FOLDER = Path("~/.cache/toolkit/rays")
 
 
 def make_job(config: Path | None, overrides: Sequence[str], device: str) -> MiniJob:
@@ -66,7 +66,7 @@ class MiniJob(TrainingJob):
         self.config: Mapping[str, Any] = settings.model_dump(mode="json", exclude={"heads": {"folder", "workers"}})
         self.heads = default_registry().load("dataset", settings.heads.dataset).procedural()
         plan = settings.ray_plan()
-        folder = RAY_FOLDER.expanduser() if settings.heads.folder is None else Path(settings.heads.folder)
+        folder = cache_folder("rays") if settings.heads.folder is None else Path(settings.heads.folder)
         self.rays: HeadRays = prepare_rays(plan, folder, settings.heads.workers)
         mean_face = self.heads.landmarks(torch.zeros(self.heads.latent_dim))
         points = tuple((float(x), float(y), float(z)) for x, y, z in mean_face)
