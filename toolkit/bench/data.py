@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from toolkit.bench.store import key_of
+from toolkit.cache import cache_folder
 from toolkit.data import ImageFolder, layout
 from toolkit.data.sources import find_maker, find_source, open_source
 from toolkit.errors import InputError
@@ -22,7 +23,6 @@ DEFAULT_LIMIT = 8
 """Subjects of a procedural data set where no limit is given."""
 VIEWS = tuple(f"yaw_{yaw}" for yaw in (0, 30, 60, 90, 120, 150, 180, -150, -120, -90, -60, -30))
 """What is made of each subject: enough for every shipped protocol, so that all of them share one folder."""
-CACHE_VARIABLE = "TOOLKIT_CACHE"
 
 
 def open_data(
@@ -71,7 +71,7 @@ def made_folder(source: str, views: Sequence[str], domain: str, subjects: int, s
     An existing folder of more subjects serves as well: the first subjects are the same. Unusual views, or a folder
     of the usual name that was made with other views, lead to a name of its own.
     """
-    cache = Path(os.environ.get(CACHE_VARIABLE) or "~/.cache/toolkit").expanduser() / source
+    cache = cache_folder(source)
     stem, tails = f"{domain}-{SPLIT}-{SEED}", [f"{size}-{key_of(sorted(set(views)))[:8]}"]
     if not _unusual(views):
         tails.insert(0, str(size))
