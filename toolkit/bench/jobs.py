@@ -32,13 +32,13 @@ class Job(ABC):
 
     @property
     @abstractmethod
-    def item(self) -> str:
-        """What the owner does with it: a picture, or a piece of the groundwork."""
-
-    @property
-    @abstractmethod
     def address(self) -> Address:
         """What `job_at` finds it by."""
+
+    @property
+    def item(self) -> str:
+        """What the owner does with it: a picture, or a piece of the groundwork."""
+        return self.address[-1]
 
     @property
     @abstractmethod
@@ -110,11 +110,6 @@ class CellJob(Job):
         return self.contender.name
 
     @property
-    def item(self) -> str:
-        """The picture."""
-        return self.cell.id
-
-    @property
     def address(self) -> Address:
         """Protocol, method and picture."""
         return self.work.protocol.title, self.contender.name, self.cell.id
@@ -162,11 +157,6 @@ class GroundworkJob(Job):
     def owner(self) -> str:
         """The groundwork's name."""
         return self.groundwork.name
-
-    @property
-    def item(self) -> str:
-        """The piece."""
-        return self.piece
 
     @property
     def address(self) -> Address:

@@ -119,17 +119,18 @@ class BatchMaker:
         rank, world = rank_and_world()
         shared = source_of(self.seed, step, 0)
         photos, pairs = photo_rows(stage), stage.batch - photo_rows(stage)
-        chosen = seen = None
+        chosen = seen = turns = None
         if pairs:
             chance = row_chance(row_numbers(pairs), self.seed, step, 1)
             chosen = self._pairs(chance)
             seen = disturb(chosen.image, self.pair_settings.disturb, chance)
+            turns = (chance.uniform() * 2 - 1) * math.pi
         return EncodingBatch(
             self._photos(number, local * world + rank, photos) if photos else None,
             chosen,
             seen,
             _window(stage, local, shared),
-            _turns(pairs, rank, world, shared) if pairs else None,
+            turns,
         )
 
     def _photos(self, stage: int, draw: int, count: int) -> Photos:
@@ -162,8 +163,3 @@ def _window(stage: StageSettings, local: int, source: torch.Generator) -> Window
         return WHOLE
     left, top = (torch.rand(2, generator=source) * (1 - side)).tolist()
     return Window(round(left * 32) / 32, round(top * 32) / 32, side)  # on whole pixels of every usual size
-
-
-def _turns(count: int, rank: int, world: int, source: torch.Generator) -> Tensor:
-    """This process's rows of the yaws of all."""
-    return (torch.rand(world * count, generator=source)[rank * count : (rank + 1) * count] * 2 - 1) * math.pi
