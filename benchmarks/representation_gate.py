@@ -25,9 +25,10 @@ from toolkit.camera import Camera
 from toolkit.configuration import config_path, load_config
 from toolkit.files import atomic_write
 from toolkit.interfaces import ProceduralHeads
+from toolkit_plugins.panohead.training.batches import MiniBatch
 from toolkit_plugins.panohead.training.evaluation import view
 from toolkit_plugins.panohead.training.job import CONFIG, MiniJob
-from toolkit_plugins.panohead.training.objective import patch_losses, ray_losses, total
+from toolkit_plugins.panohead.training.objective import PatchLook, draw, patch_losses, ray_losses, total
 from toolkit_plugins.panohead.training.rays import prepare_rays
 from toolkit_plugins.panohead.training.settings import MiniSettings
 
@@ -73,11 +74,12 @@ def fit(job: MiniJob, heads: int, steps: int, rate: float) -> Tensor:
     for step in range(steps):
         optimiser.param_groups[0]["lr"] = rate * (0.5 + 0.5 * math.cos(math.pi * step / steps))
         source = torch.Generator().manual_seed(step)
-        rays, patches = job.ray_batch(np.arange(heads), random), job.patch_batch(np.arange(heads), random)
-        losses = ray_losses(generator, planes, ws, rays, job.settings.losses, source)
-        if step > steps // 4:
-            samples = job.settings.patch_samples
-            losses |= patch_losses(generator, planes, ws, patches, job.settings.losses, samples, source)
+        numbers, look = np.arange(heads), PatchLook(job.settings.patch_samples)
+        rays, patch = job.batches.ray_batch(numbers, random), job.batches.patch_batch(numbers, random)
+        drawn = draw(generator, MiniBatch(job.rays.latents[numbers], rays, patch), look.samples, source)
+        losses = ray_losses(generator, planes, ws, drawn.heads, drawn.counts, job.settings.losses)
+        if step > steps // 4 and drawn.patches is not None:
+            losses |= patch_losses(generator, planes, ws, drawn.patches, job.settings.losses, look)
         optimiser.zero_grad(set_to_none=True)
         total(losses).backward()
         optimiser.step()

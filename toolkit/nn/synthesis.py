@@ -164,7 +164,8 @@ class SynthesisBlock(nn.Module):
         else:
             x = self.conv1(self.conv0(x, next(styles), noise), next(styles), noise)
         if image is not None and self.up == 2:
-            image = upsample(image, self.resample_filter)
+            with torch.autocast(image.device.type, enabled=False):  # a running sum, of 32 bits like what is added
+                image = upsample(image, self.resample_filter)
         if self.has_rgb:
             rgb = self.torgb(x, next(styles)).float()
             image = rgb if image is None else image + rgb

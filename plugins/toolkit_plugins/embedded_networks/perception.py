@@ -50,12 +50,16 @@ class PerceptualNetwork(nn.Module):
         """Raw maps [B, C, h, w] of all layers of pictures [B, 3, S, S] in [-1, 1]; the third is S / 4 wide."""
         raise NotImplementedError
 
+    def forward(self, image: Tensor) -> list[Tensor]:
+        """The maps in the pictures' own type, whatever autocast computes in: distances are small differences."""
+        return [layer.to(image.dtype) for layer in self.maps(image)]
+
     def embed(self, image: Tensor) -> tuple[Tensor, ...]:
         """Weighted unit maps of pictures [B, 3, H, W] in [-1, 1], one per layer."""
         if max(image.shape[-2:]) > LARGEST_SIDE:
             image = resize(image, LARGEST_SIDE)
         parts = []
-        for layer, weight in zip(self.maps(image), self.weights, strict=True):
+        for layer, weight in zip(self(image), self.weights, strict=True):
             unit = layer * (layer.square().mean(1, keepdim=True) + _FLOOR).rsqrt()
             parts.append(unit * (F.softplus(weight) / layer.shape[1]).sqrt()[:, None, None])
         return tuple(parts)
@@ -71,9 +75,9 @@ class PerceptualNetwork(nn.Module):
 
     def read(self, image: Tensor) -> Reading:
         """What the trunk tells of pictures."""
-        maps = self.maps(image)
+        maps = self(image)
         pooled = torch.cat([layer.mean((2, 3)) for layer in maps[-2:]], 1)
-        return Reading(self.tell(pooled), self.show(maps[2]))
+        return Reading(self.tell(pooled).to(image.dtype), self.show(maps[2]).to(image.dtype))
 
 
 class PlainPerception(PerceptualNetwork):

@@ -22,7 +22,7 @@ class Recogniser(nn.Module):
 
     def embed(self, face: Tensor) -> Tensor:
         """Aligned faces [B, 3, P, P] in [-1, 1] to unit vectors [B, size]; differentiable."""
-        return F.normalize(self(resize(face, FACE_SIDE)), dim=1)
+        return F.normalize(self(resize(face, FACE_SIDE)).to(face.dtype), dim=1)
 
 
 class PlainRecogniser(Recogniser):

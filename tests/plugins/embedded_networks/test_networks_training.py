@@ -1,19 +1,26 @@
 from __future__ import annotations
 
 import copy
+import functools
+import pickle
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 from typer.testing import CliRunner
 
 from toolkit.cli.main import app
-from toolkit.errors import ConfigError
+from toolkit.errors import ConfigError, InputError
 from toolkit.registry import default_registry
 from toolkit.training import train
 from toolkit.weights.tensors import read_tensors
 from toolkit_plugins.embedded_networks.files import ROLES, read_network
+from toolkit_plugins.embedded_networks.perception import PerceptualNetwork
+from toolkit_plugins.embedded_networks.recognisers import MarginSoftmax
 from toolkit_plugins.embedded_networks.training.job import NetworksJob, make_job
 from toolkit_plugins.embedded_networks.training.pictures import PicturePlan, open_heads, pair_latents, prepare_pictures
 from toolkit_plugins.embedded_networks.training.settings import NetworksSettings
@@ -109,3 +116,122 @@ def test_heads_come_in_pairs():
 
 def test_the_registered_trainable_is_this_one():
     assert default_registry().load("trainable", "embedded-networks") is make_job
+
+
+def job_with(settings: list[str], *engine: str) -> NetworksJob:
+    return make_job(None, [*settings, *(f"engine.{switch}" for switch in engine)], "cpu")
+
+
+def stepped(job: NetworksJob) -> list[Mapping[str, float]]:
+    """The losses of all steps: two of each stage."""
+    torch.manual_seed(0)  # of dropout
+    return [job.training_step(job.batch(step), step) for step in range(job.steps)]
+
+
+def test_parts_of_a_batch_are_refused_in_one_sentence(settings: list[str], tmp_path: Path):
+    with pytest.raises(InputError, match=r"^engine.accumulate must be 1 for 'embedded-networks', got 2: [^.]+$"):
+        job_with([*settings, f"heads.folder={tmp_path}"], "accumulate=2")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(("precision", "kind"), [("bf16", torch.bfloat16), ("fp16", torch.float16)])
+def test_networks_compute_in_16_bits_and_losses_in_32(
+    settings: list[str], monkeypatch: pytest.MonkeyPatch, precision: str, kind: torch.dtype
+):
+    seen: Counter[tuple[str, torch.dtype]] = Counter()
+
+    def judged(self: Any, cosines: Tensor, *rest: Any, real: Any = MarginSoftmax.judged) -> Tensor:
+        seen["cosines", cosines.dtype] += 1
+        return real(self, cosines, *rest)
+
+    monkeypatch.setattr(MarginSoftmax, "judged", judged)
+    full, job = stepped(job_with(settings)), job_with(settings, f"precision={precision}")
+    seen.clear()
+    for stage in job.stages:
+        first = next(part for part in stage.network.modules() if isinstance(part, nn.Conv2d))
+        first.register_forward_hook(lambda *call: seen.update([("layers", call[2].dtype)]))
+        if isinstance(stage.network, PerceptualNetwork):
+            stage.network.register_forward_hook(lambda *call: seen.update(("maps", each.dtype) for each in call[2]))
+    losses = stepped(job)
+    assert {key for key, _ in seen} == {"cosines", "layers", "maps"}
+    assert all(dtype == (kind if key == "layers" else torch.float32) for key, dtype in seen)
+    for mixed, plain in zip(losses, full, strict=True):
+        assert mixed == pytest.approx(plain, rel=0.1, abs=0.02) and mixed != plain
+    assert bool(job.state()["stepper"]) == (precision == "fp16")
+    other = job_with(settings, f"precision={precision}")
+    other.load_state(job.state())
+    assert other.state() == job.state()
+
+
+def test_pictures_to_be_ranked_keep_their_bits(settings: list[str]):
+    job = job_with(settings)
+    stage = job.stages[2]
+    batch, looked = stage.batches(0), []
+    stage.network.register_forward_pre_hook(lambda _, inputs: looked.append(inputs[0]))
+    stage.losses(batch, 0)
+    with torch.autocast("cpu", torch.bfloat16):
+        stage.losses(batch, 0)
+    (_, plain), (_, mixed) = looked[:2], looked[2:]
+    assert torch.equal(plain, mixed)
+
+
+def test_checkpointed_activations_change_no_weight(settings: list[str]):
+    plain, twice = job_with(settings), job_with(settings, "checkpoint_activations=true")
+    calls: Counter[str] = Counter()
+    names = {"identity-loss": "layers.3", "identity-e": "steps.1.first", "perceptual-loss": "layers.1",
+             "perceptual-e": "mixers.1"}  # fmt: skip
+    for stage in twice.stages:
+        layer = stage.network.get_submodule(names[stage.role])
+        layer.register_forward_pre_hook(lambda *_, role=stage.role: calls.update([role]))
+    assert stepped(twice) == stepped(plain)
+    # a step calls recognisers once, and perceptual networks twice
+    assert calls == {"identity-loss": 4, "identity-e": 4, "perceptual-loss": 8, "perceptual-e": 8}
+    for role, module in plain.modules().items():
+        expected = module.state_dict()
+        found = twice.modules()[role].state_dict()
+        assert found.keys() == expected.keys()
+        assert all(torch.equal(value, expected[name]) for name, value in found.items())
+
+
+@pytest.fixture
+def calls(monkeypatch: pytest.MonkeyPatch) -> Iterator[Counter[nn.Module]]:
+    """How often each compiled module ran a graph; graphs run as they are."""
+    seen: Counter[nn.Module] = Counter()
+
+    def backend(module: nn.Module, graph: torch.fx.GraphModule, _: list[Tensor]) -> Any:
+        def run(*inputs: Any) -> Any:
+            seen[module] += 1
+            return graph.forward(*inputs)
+
+        return run
+
+    real: Any = nn.Module.compile
+    monkeypatch.setattr(nn.Module, "compile", lambda module: real(module, backend=functools.partial(backend, module)))
+    yield seen
+    torch._dynamo.reset()
+
+
+@pytest.mark.slow
+def test_compiled_networks_run_and_learn_the_same(settings: list[str], calls: Counter[nn.Module]):
+    job, plain = job_with(settings, "compile=true"), job_with(settings)
+    for compiled, wanted in zip(stepped(job), stepped(plain), strict=True):
+        assert compiled == pytest.approx(wanted, rel=1e-3, abs=1e-5)
+    assert set(calls) == {stage.network for stage in job.stages}
+
+
+def test_the_switch_compiles_the_networks(settings: list[str], monkeypatch: pytest.MonkeyPatch):
+    asked: list[nn.Module] = []
+    monkeypatch.setattr(nn.Module, "compile", lambda module: asked.append(module))
+    assert job_with(settings).stages and asked == []
+    job = job_with(settings, "compile=true")
+    assert asked == [stage.network for stage in job.stages]
+
+
+def test_workers_make_the_same_batches(settings: list[str]):
+    job = job_with(settings, "workers=2")
+    assert job.workers == 2
+    make = pickle.loads(pickle.dumps(job.batch_maker()))
+    for step in range(job.steps):
+        made, wanted = make(step), job.batch(step)
+        assert made.keys() == wanted.keys()
+        assert all(torch.equal(made[name], wanted[name]) for name in made)

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import functools
 import json
+import pickle
+from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from safetensors.torch import load_file
+from torch import Tensor, nn
 
 from toolkit.camera import Camera
+from toolkit.errors import InputError, TrainingError
+from toolkit.nn import synthesis
+from toolkit.rendering import marching
 from toolkit.training import Cadence, train
 from toolkit.weights.tensors import write_tensors
 from toolkit_plugins.panohead.loading import load
-from toolkit_plugins.panohead.training import rays
+from toolkit_plugins.panohead.training import guided, rays
 from toolkit_plugins.panohead.training.evaluation import _VERSION, YAWS
 from toolkit_plugins.panohead.training.job import MiniJob
 from toolkit_plugins.panohead.training.settings import MiniSettings
@@ -106,3 +114,174 @@ def test_the_exported_file_has_the_mean_latent_and_white_space(straight: Path, r
     away = Camera.orbit(pivot=(0.0, 2.0, 0.0))  # looks past the head
     raw = generator.render(generator.planes(ws[:1]), ws[:1], away).raw
     torch.testing.assert_close(raw, torch.ones_like(raw), rtol=0, atol=1e-4)
+
+
+COMPILED = {
+    "backbone.mapping", "backbone.synthesis", "decoder", "superresolution.block0", "superresolution.block1",
+}  # fmt: skip
+
+
+def switched(folder: Path, engine: dict[str, Any] | None = None, **changes: Any) -> MiniJob:
+    """A job that looks at everything from its first step on, fog in free space included."""
+    network = NETWORK | {"density_scale": 4}
+    early = {"batch": 4, "patches_from": 0, "joint_from": 0, "patch_heads": 2, "network": network}
+    early["engine"] = engine or {}
+    return MiniJob(settings(folder, **early | changes))
+
+
+def gradients(job: MiniJob, step: int = 0) -> tuple[dict[str, float], dict[str, Tensor]]:
+    """Losses and gradients of a step that is not taken."""
+    job.stepper.update = lambda *_: None  # type: ignore[method-assign]  # it would clear them
+    losses = job.training_step(job.batch(step), step)
+    found = job.generator.named_parameters()
+    return dict(losses), {name: one.grad for name, one in found if one.grad is not None}
+
+
+@pytest.mark.parametrize(
+    ("parts", "changes"),
+    [
+        (2, {}),
+        (4, {}),  # two parts see no patch
+        (2, {"patch_heads": 3}),  # one part sees more than the other
+        (2, {"patch_heads": 4, "joint_from": 1, "patch_samples": [4, 0]}),
+        (2, {"frame_every": 2}),
+        (2, {"patches_from": 1}),
+    ],
+    ids=["even", "without", "uneven", "alone", "frame", "rays"],
+)
+def test_parts_of_a_batch_teach_what_the_whole_does(rays_folder: Path, parts: int, changes: dict[str, Any]) -> None:
+    for step in (0, 1):
+        losses, wanted = gradients(switched(rays_folder, **changes), step)
+        losses_of_parts, found = gradients(switched(rays_folder, {"accumulate": parts}, **changes), step)
+        assert losses["free_space"] > 0 and losses["occupancy"] > 0
+        assert losses_of_parts == pytest.approx(losses, rel=1e-5, abs=1e-7)
+        assert found.keys() == wanted.keys()
+        for name, gradient in wanted.items():
+            scale = float(gradient.abs().max())
+            torch.testing.assert_close(found[name], gradient, rtol=1e-3, atol=1e-5 * scale, msg=name)
+
+
+def test_heads_that_cannot_be_shared_out_are_refused(rays_folder: Path) -> None:
+    job = switched(rays_folder, {"accumulate": 2}, batch=3)
+    with pytest.raises(InputError, match="a batch of 3 cannot be worked through in 2 equal parts"):
+        job.training_step(job.batch(0), 0)
+
+
+@pytest.mark.parametrize(("precision", "kind"), [("bf16", torch.bfloat16), ("fp16", torch.float16)])
+def test_networks_compute_in_16_bits_and_rays_in_32(
+    rays_folder: Path, monkeypatch: pytest.MonkeyPatch, precision: str, kind: torch.dtype
+) -> None:
+    along_rays: list[torch.dtype] = []
+    for module in (guided, marching):
+
+        def noted(depths: Tensor, densities: Tensor, real: Any = module.interval_weights) -> Tensor:
+            along_rays.extend((depths.dtype, densities.dtype))
+            return real(depths, densities)
+
+        monkeypatch.setattr(module, "interval_weights", noted)
+    enlarged: list[torch.dtype] = []
+
+    def enlarge(image: Tensor, kernel: Tensor, real: Any = synthesis.upsample) -> Tensor:
+        enlarged.append((result := real(image, kernel)).dtype)
+        return result
+
+    monkeypatch.setattr(synthesis, "upsample", enlarge)
+    job, seen = switched(rays_folder, {"precision": precision}), {}
+    places = {"backbone.mapping": None, "backbone.synthesis.b32": 1, "superresolution.block1": 1}
+    for name, image in {**places, "backbone.synthesis.b32.conv1": None, "superresolution.block1.conv0": None}.items():
+
+        def look(_: nn.Module, __: Any, out: Any, name: str = name, image: int | None = image) -> None:
+            seen[name] = (out if image is None else out[image]).dtype
+
+        job.generator.get_submodule(name).register_forward_hook(look)
+    losses = job.training_step(job.batch(0), 0)
+    assert set(along_rays) == {torch.float32} and len(along_rays) == 6
+    assert set(enlarged) == {torch.float32}  # running images, of planes and of pictures
+    assert seen == {
+        **dict.fromkeys(places, torch.float32),
+        "backbone.synthesis.b32.conv1": kind,
+        "superresolution.block1.conv0": kind,
+    }
+    plain = switched(rays_folder)
+    full = plain.training_step(plain.batch(0), 0)
+    assert losses == pytest.approx(full, rel=0.05, abs=1e-3) and losses != full
+    assert all(value.dtype == torch.float32 for value in job.generator.state_dict().values())
+
+
+def test_a_16_bit_training_goes_on_with_its_loss_scale(rays_folder: Path, tmp_path: Path) -> None:
+    whole, out = switched(rays_folder, {"precision": "fp16"}), tmp_path / "run"
+    for step in range(2):
+        whole.training_step(whole.batch(step), step)
+    train(switched(rays_folder, {"precision": "fp16"}), out, max_steps=2)
+    with pytest.raises(TrainingError, match=r"'engine\.precision' was 'fp16' there and is 'fp32' now"):
+        train(switched(rays_folder), out, resume=True)
+    job = switched(rays_folder, {"precision": "fp16"})
+    assert job.state()["stepper"] != whole.state()["stepper"]
+    train(job, out, resume=True, max_steps=0)
+    assert job.state()["stepper"] == whole.state()["stepper"]
+
+
+def test_checkpointed_activations_change_no_weight(rays_folder: Path) -> None:
+    plain, twice = switched(rays_folder), switched(rays_folder, {"checkpoint_activations": True})
+    calls: Counter[str] = Counter()
+    for name in ("backbone.synthesis.b32.conv1", "superresolution.block0.conv0"):
+        layer = twice.generator.get_submodule(name)
+        layer.register_forward_pre_hook(lambda *_, name=name: calls.update([name]))
+    for step in range(2):
+        assert twice.training_step(twice.batch(step), step) == plain.training_step(plain.batch(step), step)
+    # super-resolution also enlarges an empty picture
+    assert calls == {"backbone.synthesis.b32.conv1": 4, "superresolution.block0.conv0": 8}
+    for one, other in ((plain.generator, twice.generator), (plain.average.module, twice.average.module)):
+        expected = one.state_dict()
+        assert all(torch.equal(value, expected[name]) for name, value in other.state_dict().items())
+
+
+def test_the_switch_compiles_what_steps_call(rays_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[nn.Module] = []
+    monkeypatch.setattr(nn.Module, "compile", lambda module: asked.append(module))
+    switched(rays_folder)
+    assert asked == []
+    job = switched(rays_folder, {"compile": True})
+    places = {module: name for name, module in job.generator.named_modules()}
+    assert {places[module] for module in asked} == COMPILED
+
+
+@pytest.fixture
+def calls(monkeypatch: pytest.MonkeyPatch) -> Iterator[Counter[nn.Module]]:
+    """How often each compiled module ran a graph; graphs run as they are."""
+    seen: Counter[nn.Module] = Counter()
+
+    def backend(module: nn.Module, graph: torch.fx.GraphModule, _: list[Tensor]) -> Any:
+        def run(*inputs: Any) -> Any:
+            seen[module] += 1
+            return graph.forward(*inputs)
+
+        return run
+
+    real: Any = nn.Module.compile
+    monkeypatch.setattr(nn.Module, "compile", lambda module: real(module, backend=functools.partial(backend, module)))
+    yield seen
+    torch._dynamo.reset()
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:The .grad attribute")  # Dynamo looks at it where a compiled part's inputs were made
+def test_a_compiled_generator_runs_and_learns_the_same(rays_folder: Path, calls: Counter[nn.Module]) -> None:
+    job, plain = switched(rays_folder, {"compile": True}), switched(rays_folder)
+    for step in range(2):
+        compiled = job.training_step(job.batch(step), step)
+        assert compiled == pytest.approx(plain.training_step(plain.batch(step), step), rel=1e-3, abs=1e-5)
+    assert {name for name, module in job.generator.named_modules() if calls[module]} == COMPILED
+
+
+def test_workers_make_the_same_batches(rays_folder: Path) -> None:
+    job = switched(rays_folder, {"workers": 2})
+    assert job.workers == 2
+    made = pickle.loads(pickle.dumps(job.batch_maker()))(1)
+    assert made.patch is not None
+    for found, wanted in zip(flat(made), flat(job.batch(1)), strict=True):
+        assert torch.equal(found, wanted)
+
+
+def flat(batch: Any) -> list[Tensor]:
+    return [batch] if isinstance(batch, Tensor) else [tensor for part in batch for tensor in flat(part)]

@@ -9,7 +9,7 @@ plugin ships them; `weights.safetensors` holds the same in one.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +21,12 @@ from torch.optim import Optimizer
 
 from toolkit.cache import cache_folder
 from toolkit.configuration import config_path, load_config
+from toolkit.errors import InputError
 from toolkit.training.job import TrainingJob
+from toolkit.training.stepping import Stepper
 from toolkit.weights.tensors import half, write_tensors
 from toolkit_plugins.embedded_networks.files import LICENCE, ROLES, write_network
+from toolkit_plugins.embedded_networks.training.batches import StagedBatches
 from toolkit_plugins.embedded_networks.training.evaluation import score
 from toolkit_plugins.embedded_networks.training.pictures import face_points_of, open_heads, prepare_pictures
 from toolkit_plugins.embedded_networks.training.settings import NetworksSettings
@@ -45,31 +48,39 @@ class NetworksJob(TrainingJob):
     name = "embedded-networks"
 
     def __init__(self, settings: NetworksSettings, device: str = "cpu") -> None:
-        """Make the pictures that are missing, then the networks."""
+        """Make the pictures that are missing, then the networks.
+
+        Raises:
+            InputError: Batches are to be worked through in parts.
+        """
+        if settings.engine.accumulate > 1:
+            raise InputError(
+                f"engine.accumulate must be 1 for {self.name!r}, got {settings.engine.accumulate}: a recogniser's "
+                "loss tells each face from all others of its batch, so parts of a batch do not add up to the whole"
+            )
         self.settings, self.device = settings, torch.device(device)
-        self.seed, self.cadence = settings.identity_loss.seed, settings.cadence
+        self.seed, self.cadence, self.workers = settings.identity_loss.seed, settings.cadence, settings.engine.workers
         self.config: Mapping[str, Any] = settings.model_dump(mode="json", exclude={"heads": {"folder"}})
         folder = cache_folder(self.name) if settings.heads.folder is None else Path(settings.heads.folder)
         pictures = prepare_pictures(settings.plan("train"), folder)
         self.held_out = prepare_pictures(settings.plan("val"), folder)
-        place = self.device
+        self.stepper = Stepper(settings.engine, device)
+        shared = (pictures, self.device, self.stepper)
         self.stages: list[Stage] = [
-            RecogniserStage("identity-loss", settings.identity_loss, pictures, place),
-            RecogniserStage("identity-e", settings.identity_e, pictures, place),
-            PerceptionStage("perceptual-loss", settings.perceptual_loss, pictures, place, settings.ranking),
-            PerceptionStage("perceptual-e", settings.perceptual_e, pictures, place, settings.ranking),
+            RecogniserStage("identity-loss", settings.identity_loss, *shared),
+            RecogniserStage("identity-e", settings.identity_e, *shared),
+            PerceptionStage("perceptual-loss", settings.perceptual_loss, *shared, settings.ranking),
+            PerceptionStage("perceptual-e", settings.perceptual_e, *shared, settings.ranking),
         ]
-        self.steps = sum(stage.settings.steps for stage in self.stages)
+        steps = tuple(stage.settings.steps for stage in self.stages)
+        self.batches = StagedBatches(tuple(stage.batches for stage in self.stages), steps)
+        self.steps = sum(steps)
         self.pictures = pictures
 
     def stage_at(self, step: int) -> tuple[Stage, int]:
         """The stage that a step belongs to, and the step's number within it."""
-        for stage in self.stages:
-            if step < stage.settings.steps:
-                return stage, step
-            step -= stage.settings.steps
-        last = self.stages[-1]
-        return last, last.settings.steps - 1
+        number, own = self.batches.place(step)
+        return self.stages[number], own
 
     def modules(self) -> Mapping[str, Module]:
         """The networks with what only their training needs."""
@@ -81,8 +92,19 @@ class NetworksJob(TrainingJob):
 
     def batch(self, step: int) -> Mapping[str, Tensor]:
         """The batch of the stage's own step."""
-        stage, own = self.stage_at(step)
-        return stage.batch(own)
+        return self.batches(step)
+
+    def batch_maker(self) -> Callable[[int], Mapping[str, Tensor]]:
+        """What workers make batches with."""
+        return self.batches
+
+    def state(self) -> Mapping[str, Any]:
+        """The loss scale."""
+        return {"stepper": self.stepper.state()}
+
+    def load_state(self, state: Mapping[str, Any]) -> None:
+        """Take back what `state` gave."""
+        self.stepper.load_state(state["stepper"])
 
     def training_step(self, batch: Mapping[str, Tensor], step: int) -> Mapping[str, float]:
         """One step of the stage's optimiser."""

@@ -52,6 +52,18 @@ def ranking_loss(
         step: Chooses the distortion.
         chance: Draws severities.
     """
+    with torch.autocast(image.device.type, enabled=False):  # what is looked at has all its bits
+        pictures = torch.cat([image, *_rivals(image, other, step, chance)])
+    whole = network.embed(pictures)
+    parts = list(zip(*(layer.chunk(7) for layer in whole), strict=True))
+    reference = parts[0]
+    logs = [(network.distances(part, reference) + 1e-5).log() for part in parts[1:]]
+    nearer, farther = torch.cat([logs[0], logs[2], logs[5]]), torch.cat([logs[1], logs[3], logs[4]])
+    return F.softplus(_SHARPNESS * (nearer - farther + _MARGIN)).mean()
+
+
+def _rivals(image: Tensor, other: Tensor, step: int, chance: torch.Generator) -> list[Tensor]:
+    """What is ranked, in pairs: the first, third and last of six sets [B, 3, S, S] are to be the nearer ones."""
     kinds = list(DISTORTIONS)
     kind, fair = kinds[step % len(kinds)], FAIR[step % len(FAIR)]
     pair = torch.rand(2, len(image), generator=chance)
@@ -60,9 +72,4 @@ def ranking_loss(
     slight = distort(kind, image, 0.05 + 0.25 * pair[0], step + 1)
     unfair = distort(fair, image, 0.2 + 0.6 * pair[1], step + 2)
     pale = paler(image, (unfair - image).square().mean((1, 2, 3)))
-    whole = network.embed(torch.cat([image, less, more, slight, other, unfair, pale]))
-    parts = list(zip(*(layer.chunk(7) for layer in whole), strict=True))
-    reference = parts[0]
-    logs = [(network.distances(part, reference) + 1e-5).log() for part in parts[1:]]
-    nearer, farther = torch.cat([logs[0], logs[2], logs[5]]), torch.cat([logs[1], logs[3], logs[4]])
-    return F.softplus(_SHARPNESS * (nearer - farther + _MARGIN)).mean()
+    return [less, more, slight, other, unfair, pale]

@@ -8,6 +8,7 @@ from pydantic import Field, field_validator
 
 from toolkit.configuration import Config
 from toolkit.training.cadence import Cadence
+from toolkit.training.stepping import EngineSettings
 from toolkit_plugins.embedded_networks.training.pictures import PicturePlan
 
 Count = Annotated[int, Field(ge=1)]
@@ -55,6 +56,8 @@ class NetworksSettings(Config):
     ranking: Annotated[float, Field(ge=0)] = 1.0
     """Weight of agreeing with orderings, beside what the trunk is trained to tell."""
     heads: HeadsSettings = HeadsSettings()
+    engine: EngineSettings = EngineSettings()
+    """`accumulate` stays 1: losses relate the rows of a batch to each other."""
     cadence: Cadence = Cadence()
 
     def plan(self, split: str) -> PicturePlan:

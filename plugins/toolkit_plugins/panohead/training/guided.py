@@ -33,6 +33,23 @@ SURFACE_DENSITY, DENSITY_SCALE, SKIN = 60.0, 60.0, 0.006
 sides of the surface in which it does not judge."""
 
 
+class Samples(NamedTuple):
+    """Where rays are looked at."""
+
+    depths: Tensor
+    """[B, R, S], sorted."""
+    is_free: Tensor
+    """[B, R, S], which of them truth says are empty."""
+
+
+class Counts(NamedTuple):
+    """How many samples the means that leave some out are over: scalars, at least 1 in a whole batch."""
+
+    free: Tensor
+    before: Tensor
+    behind: Tensor
+
+
 class Guided(NamedTuple):
     """A render of single rays."""
 
@@ -46,8 +63,8 @@ class Guided(NamedTuple):
     """Cross entropy of the density against what truth says of each sample: before the surface, or behind it."""
 
 
-def guided_depths(depths: Tensor, settings: GuidedSettings, source: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Sorted sample depths [B, R, S] for hit depths [B, R] (0: a miss), and which samples lie in free space.
+def guided_samples(depths: Tensor, settings: GuidedSettings, source: torch.Generator) -> Samples:
+    """Sample rays with hit depths [B, R] (0: a miss).
 
     Rays that hit get `free` jittered samples up to the window and `window` in it; rays that miss get all of them
     spread over the whole range.
@@ -62,40 +79,51 @@ def guided_depths(depths: Tensor, settings: GuidedSettings, source: torch.Genera
     around = start + (ladder - settings.free + jitter) / settings.window * 2 * settings.reach
     is_free = (ladder < settings.free).expand_as(jitter)
     placed = torch.where(is_free, before, around)
-    return torch.where(hit, placed, spread), is_free | ~hit
+    return Samples(torch.where(hit, placed, spread), is_free | ~hit)
 
 
-def guided_march(field: Field, rays: Rays, hits: Tensor, depths: Tensor, is_free: Tensor, step: float) -> Guided:
-    """Render a field at given sample depths [B, R, S].
+def counts_of(hits: Tensor, samples: Samples, parts: int = 1) -> Counts:
+    """Count the samples of a whole batch; a part of `parts` takes its share, so that their mean is the whole's."""
+    kinds = (samples.is_free, *_sides(hits, samples.depths))
+    return Counts(*(kind.sum().clamp_min(1) / parts for kind in kinds))
+
+
+def guided_march(field: Field, rays: Rays, hits: Tensor, samples: Samples, counts: Counts, step: float) -> Guided:
+    """Render a field at given samples.
 
     Args:
         field: What is rendered.
         rays: One bundle per head.
         hits: True hit depths [B, R], 0 for a miss.
-        depths: Sorted.
-        is_free: Samples [B, R, S] that truth says are empty.
+        samples: Of these rays.
+        counts: What means over free, and over judged samples divide by.
         step: Length over which a free sample's density counts in the penalty (world units).
     """
+    depths, is_free = samples
     density, features = field(points_on(rays, depths).flatten(1, 2))
     density = density.reshape(depths.shape)
     features = features.unflatten(2, depths.shape[1:])
     weights = interval_weights(depths, density)
     fog = 1 - torch.exp(-torch.nn.functional.softplus(density - 1) * step)
-    free_space = (fog * is_free).sum() / is_free.sum().clamp_min(1)
-    return Guided(
-        blend(features, node_weights(weights)), weights.sum(-1), free_space, _occupancy(density, hits, depths)
-    )
+    free_space = (fog * is_free).sum() / counts.free
+    occupancy = _occupancy(density, hits, depths, counts)
+    return Guided(blend(features, node_weights(weights)), weights.sum(-1), free_space, occupancy)
 
 
-def _occupancy(density: Tensor, hits: Tensor, depths: Tensor) -> Tensor:
+def _sides(hits: Tensor, depths: Tensor) -> tuple[Tensor, Tensor]:
+    """Which samples [B, R, S] lie before, and which behind the surface that was hit, its skin left out."""
+    beyond = depths - hits[..., None]
+    behind = (hits[..., None] > 0) & (beyond > SKIN)
+    return (hits[..., None] == 0) | (beyond < -SKIN), behind
+
+
+def _occupancy(density: Tensor, hits: Tensor, depths: Tensor, counts: Counts) -> Tensor:
     """Cross entropy over samples [B, R, S], those before and those behind surfaces counting the same.
 
     The rendering losses alone let all density fade before the networks can tell inside from outside.
     """
-    beyond = depths - hits[..., None]
-    behind = (hits[..., None] > 0) & (beyond > SKIN)
-    before = (hits[..., None] == 0) | (beyond < -SKIN)
+    before, behind = _sides(hits, depths)
     logits = (density - SURFACE_DENSITY) / DENSITY_SCALE
     wrong = torch.nn.functional.softplus(torch.where(behind, -logits, logits))
-    inside = (wrong * behind).sum() / behind.sum().clamp_min(1)
-    return (inside + (wrong * before).sum() / before.sum().clamp_min(1)) / 2
+    inside = (wrong * behind).sum() / counts.behind
+    return (inside + (wrong * before).sum() / counts.before) / 2

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,28 +24,27 @@ from torch.optim import Adam, Optimizer
 from toolkit.cache import cache_folder
 from toolkit.camera import Camera
 from toolkit.configuration import config_path, load_config
+from toolkit.nn.decoder import PointDecoder
 from toolkit.nn.dense import Dense
+from toolkit.nn.synthesis import SynthesisBlock
 from toolkit.registry import default_registry
-from toolkit.rendering.rays import rays_through
 from toolkit.training.averaging import WeightAverage
-from toolkit.training.distribution import average_gradients, own_rows, rank_and_world
+from toolkit.training.distribution import rank_and_world
 from toolkit.training.job import TrainingJob
+from toolkit.training.stepping import Stepper
 from toolkit_plugins.panohead.generator import PanoHead
 from toolkit_plugins.panohead.loading import build, load, save
+from toolkit_plugins.panohead.training.batches import MiniBatch, MiniBatches, changed
 from toolkit_plugins.panohead.training.evaluation import HeldOut, sheet_of
-from toolkit_plugins.panohead.training.objective import (
-    PatchBatch,
-    RayBatch,
-    patch_losses,
-    ray_losses,
-    total,
-)
+from toolkit_plugins.panohead.training.objective import Drawn, PatchLook, draw, patch_losses, ray_losses
 from toolkit_plugins.panohead.training.rays import HeadRays, prepare_rays
 from toolkit_plugins.panohead.training.settings import MiniSettings
 
 CONFIG = "training/panohead-mini"
 FOG = 8.0
 """Raw density to begin with."""
+BIG_BLOCKS = (SynthesisBlock, PointDecoder)
+"""Whose activations `engine.checkpoint_activations` computes twice."""
 
 
 def make_job(config: Path | None, overrides: Sequence[str], device: str) -> MiniJob:
@@ -62,21 +61,31 @@ class MiniJob(TrainingJob):
         """Make the rays that are missing, then the networks."""
         self.settings, self.device = settings, torch.device(device)
         self.seed, self.steps, self.cadence = settings.seed, settings.steps, settings.cadence
+        self.workers, self.stepper = settings.engine.workers, Stepper(settings.engine, device)
         # where the rays are kept and who makes them changes nothing that is learnt
         self.config: Mapping[str, Any] = settings.model_dump(mode="json", exclude={"heads": {"folder", "workers"}})
         self.heads = default_registry().load("dataset", settings.heads.dataset).procedural()
         plan = settings.ray_plan()
         folder = cache_folder("rays") if settings.heads.folder is None else Path(settings.heads.folder)
         self.rays: HeadRays = prepare_rays(plan, folder, settings.heads.workers)
+        self.batches = MiniBatches(settings, self.rays)
         mean_face = self.heads.landmarks(torch.zeros(self.heads.latent_dim))
         points = tuple((float(x), float(y), float(z)) for x, y, z in mean_face)
         torch.manual_seed(settings.seed)
         self.generator = self._started(build(settings.generator_config(self.heads.latent_dim, points)))
         if settings.start is not None:
             self.generator.load_state_dict(load(Path(settings.start).expanduser()).state_dict())
+        self.stepper.prepare(
+            *self._called(), blocks=[part for part in self.generator.modules() if isinstance(part, BIG_BLOCKS)]
+        )
         self.average = WeightAverage(self.generator)
         self.optimiser = self._optimiser()
         self.held_out = HeldOut(self.heads, settings.evaluation_heads, settings.network.image_size, folder)
+
+    def _called(self) -> list[Module]:
+        """The parts of the generator that steps call; super-resolution works on patches block by block."""
+        backbone, enlarging = self.generator.backbone, self.generator.superresolution
+        return [backbone.mapping, backbone.synthesis, self.generator.decoder, enlarging.block0, enlarging.block1]
 
     def _started(self, generator: PanoHead) -> PanoHead:
         """Start from white space with a thin fog that a surface can condense from, and a still camera."""
@@ -115,12 +124,13 @@ class MiniJob(TrainingJob):
         return {"adam": self.optimiser}
 
     def state(self) -> Mapping[str, Any]:
-        """The averaged weights."""
-        return {"average": dict(self.average.state())}
+        """The averaged weights and the loss scale."""
+        return {"average": dict(self.average.state()), "stepper": self.stepper.state()}
 
     def load_state(self, state: Mapping[str, Any]) -> None:
-        """Take the averaged weights back."""
+        """Take back what `state` gave."""
         self.average.load_state(state["average"])
+        self.stepper.load_state(state["stepper"])
 
     def learning_rate(self, step: int) -> float:
         """Warm-up, then one cosine to zero."""
@@ -128,92 +138,58 @@ class MiniJob(TrainingJob):
         warm = min(1.0, (step + 1) / max(1, settings.warmup))
         return settings.rate * warm * (0.5 + 0.5 * math.cos(math.pi * step / self.steps))
 
-    def batch(self, step: int) -> tuple[Tensor, RayBatch, PatchBatch | None]:
-        """Latents [B, z], single rays, and (later in the run) a patch of each head."""
-        rank, world = rank_and_world()
-        count = self.settings.batch * world
-        random = np.random.Generator(np.random.PCG64(np.random.SeedSequence([self.seed, step, 11])))
-        heads = random.choice(len(self.rays), count, replace=len(self.rays) < count)[own_rows(self.settings.batch)]
-        random = random.spawn(world)[rank]
-        rays = self.ray_batch(heads, random)
-        late = step >= self.settings.patches_from * self.steps
-        patch = self.patch_batch(heads[: self.settings.patch_heads], random) if late else None
-        return self.rays.latents[heads].to(self.device), rays, patch
+    def batch(self, step: int) -> MiniBatch:
+        """Latents [B, z], single rays, and (later in the run) a patch of each of the first heads."""
+        return self.batches(step)
 
-    def ray_batch(self, heads: np.ndarray, random: np.random.Generator) -> RayBatch:
-        """Random rays of some heads [B], by their numbers."""
-        data = self.rays
-        _, cameras, rays, _ = data.places.shape
-        chosen = random.integers(cameras * rays, size=(len(heads), self.settings.rays))
-        picks = torch.from_numpy(self._more_of_the_face(heads, chosen, random))
-        owner, camera = torch.from_numpy(heads)[:, None], picks // rays
-        places = data.places[owner, camera, picks % rays]
-        labels = data.cameras[owner, camera].flatten(0, 1)
-        bundle = rays_through(Camera(labels), places.flatten(0, 1)[:, None])
-        shape = (len(heads), self.settings.rays, 3)
-        colours = data.colours[owner, camera, picks % rays].float() / 127.5 - 1
-        return RayBatch(*(part.to(self.device) for part in (
-            bundle.origins.reshape(shape), bundle.directions.reshape(shape), places, colours,
-            data.depths[owner, camera, picks % rays],
-        )))  # fmt: skip
+    def batch_maker(self) -> Callable[[int], MiniBatch]:
+        """What workers make batches with."""
+        return self.batches
 
-    def _more_of_the_face(self, heads: np.ndarray, picks: np.ndarray, random: np.random.Generator) -> np.ndarray:
-        """Ray numbers [B, R] whose first `face_share` point into the face box, where people look first."""
-        rays = self.rays.places.shape[2]
-        count, face_rays = int(self.settings.face_share * picks.shape[1]), self.rays.face_rays
-        if count and face_rays:
-            for row, head in enumerate(heads):
-                facing = np.flatnonzero(self.rays.facing[head])
-                chosen = random.integers(len(facing) * face_rays, size=count)
-                picks[row, :count] = facing[chosen // face_rays] * rays + chosen % face_rays
-        return picks
-
-    def patch_batch(self, heads: np.ndarray, random: np.random.Generator) -> PatchBatch:
-        """A random patch of each of some heads [B], by their numbers."""
-        data, side, scale = (
-            self.rays,
-            self.settings.patch_side,
-            self.settings.network.image_size // self.settings.raw_size,
-        )
-        owner = torch.from_numpy(heads)
-        pick = torch.from_numpy(random.integers(data.patch_corners.shape[1], size=len(heads)))
-        row, column = (int(value) for value in random.integers(self.settings.heads.patch - side + 1, size=2))
-        corners = data.patch_corners[owner, pick].float() + torch.tensor([row, column])
-        steps = torch.arange(side) + 0.5
-        rows = ((corners[:, 0, None] + steps) / self.settings.raw_size)[:, :, None].expand(-1, -1, side)
-        columns = ((corners[:, 1, None] + steps) / self.settings.raw_size)[:, None, :].expand(-1, side, -1)
-        places = torch.stack([columns, rows], -1)
-        rows_seen, columns_seen = (slice(start * scale, (start + side) * scale) for start in (row, column))
-        picture = data.patch_images[owner, pick][:, :, rows_seen, columns_seen].float()
-        rays = rays_through(Camera(data.patch_cameras[owner, pick]), places.flatten(1, 2))
-        rays = type(rays)(rays.origins.to(self.device), rays.directions.to(self.device))
-        picture = picture.to(self.device)
-        return PatchBatch(rays, places.to(self.device), picture[:, :3] / 127.5 - 1, picture[:, 3:] / 255)
-
-    def training_step(self, batch: tuple[Tensor, RayBatch, PatchBatch | None], step: int) -> Mapping[str, float]:
+    def training_step(self, batch: MiniBatch, step: int) -> Mapping[str, float]:
         """One step of Adam on all losses of the batch."""
-        latents, rays, patch = batch
+        batch = changed(batch, lambda part: part.to(self.device))
         rank, world = rank_and_world()
         source = torch.Generator(device=self.device).manual_seed(self.seed * 1_000_003 + step * world + rank)
         rate = self.learning_rate(step)
         for group in self.optimiser.param_groups:
             group["lr"] = rate * group["factor"]
-        ws = self.generator.mapping(latents, self.generator_front)
-        planes = self.generator.planes(ws, noise="none")
-        losses = ray_losses(self.generator, planes, ws, rays, self.settings.losses, source)
-        if patch is not None:
-            some, samples, every = len(patch.image), self.settings.patch_samples, self.settings.frame_every
-            frame = float(every) if step % every == 0 else 0.0
-            joint = step >= self.settings.joint_from * self.steps
-            losses |= patch_losses(
-                self.generator, planes[:some], ws[:some], patch, self.settings.losses, samples, source, frame, joint
-            )
-        self.optimiser.zero_grad(set_to_none=True)
-        total(losses).backward()
-        average_gradients(self.generator.parameters())
-        self.optimiser.step()
+        parts = self.settings.engine.accumulate
+        drawn = draw(self.generator, batch, self.settings.patch_samples, source, parts)
+        # every n-th row to each of n parts: patches belong to the first rows, so all parts get their share of them
+        rows = torch.tensor([row for part in range(parts) for row in range(part, len(batch.latents), parts)])
+        losses = self.stepper.backward(lambda some: self.losses(drawn, some, step), rows)
+        self.stepper.update(self.optimiser)
         self.average.update(self.generator, min(self.settings.optimiser.average, (step + 1) / (step + 10)))
-        return {name: float(loss.detach()) for name, loss in losses.items()}
+        return losses
+
+    def losses(self, drawn: Drawn, rows: Tensor, step: int) -> dict[str, Tensor]:
+        """Weighted losses of a part of a batch; their mean over all parts is that of the whole.
+
+        Args:
+            drawn: The whole batch.
+            rows: The part's, ascending.
+            step: Decides what is looked at.
+        """
+        heads, weights = changed(drawn.heads, lambda whole: whole[rows]), self.settings.losses
+        with torch.autocast(self.device.type, enabled=False):  # a mapping network computes in 32 bits
+            ws = self.generator.mapping(heads.latents, self.generator_front)
+        planes = self.generator.planes(ws, noise="none")
+        losses = ray_losses(self.generator, planes, ws, heads, drawn.counts, weights)
+        if drawn.patches is not None:
+            count = len(drawn.patches.jitter)
+            seen = rows[rows < count]
+            if some := len(seen):
+                patches = changed(drawn.patches, lambda whole: whole[seen])
+                look = self._look(step, first=bool(rows[0] == 0), share=some / count)
+                losses |= patch_losses(self.generator, planes[:some], ws[:some], patches, weights, look)
+        return losses
+
+    def _look(self, step: int, *, first: bool, share: float) -> PatchLook:
+        """How the part with the batch's `first` row, or another one, looks at its `share` of the patches."""
+        settings, parts = self.settings, self.settings.engine.accumulate
+        frame = float(settings.frame_every * parts) if first and step % settings.frame_every == 0 else 0.0
+        return PatchLook(settings.patch_samples, frame, step >= settings.joint_from * self.steps, share * parts)
 
     @property
     def generator_front(self) -> Camera:

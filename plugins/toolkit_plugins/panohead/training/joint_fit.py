@@ -11,7 +11,8 @@ from toolkit.camera import Camera
 from toolkit.rendering.rays import Rays, rays_through
 from toolkit.rendering.sampling import Draws
 from toolkit_plugins.panohead.generator import PanoHead
-from toolkit_plugins.panohead.training.objective import MARGIN, PatchBatch, patch_render
+from toolkit_plugins.panohead.training.batches import PatchBatch
+from toolkit_plugins.panohead.training.objective import MARGIN, patch_render
 
 SAMPLES = (16, 8)
 """Stratified and importance samples of a ray while fitting."""

@@ -11,11 +11,19 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from toolkit.nn.synthesis import Noise
-from toolkit.rendering.marching import MarchSettings, march
+from toolkit.rendering.marching import Field, MarchSettings, march
 from toolkit.rendering.rays import Rays
 from toolkit.rendering.sampling import Draws
 from toolkit_plugins.panohead.generator import PanoHead
-from toolkit_plugins.panohead.training.guided import GuidedSettings, guided_depths, guided_march
+from toolkit_plugins.panohead.training.batches import MiniBatch, PatchBatch, RayBatch
+from toolkit_plugins.panohead.training.guided import (
+    Counts,
+    GuidedSettings,
+    Samples,
+    counts_of,
+    guided_march,
+    guided_samples,
+)
 from toolkit_plugins.panohead.training.settings import LossSettings
 
 SILENT = Noise("none")
@@ -23,47 +31,73 @@ MARGIN = 2
 """Rays at a patch's border whose super-resolution sees padding instead of neighbours."""
 
 
-class RayBatch(NamedTuple):
-    """Single rays of a batch of heads."""
+class PatchLook(NamedTuple):
+    """How a step looks at patches."""
 
-    origins: Tensor
-    """[B, R, 3]."""
-    directions: Tensor
-    """[B, R, 3]."""
-    places: Tensor
-    """[B, R, 2] image coordinates 0..1."""
-    colours: Tensor
-    """[B, R, 3] in [-1, 1]."""
-    depths: Tensor
-    """[B, R], 0 for a miss."""
+    samples: tuple[int, int]
+    """Stratified and importance samples on a ray."""
+    frame: float = 1.0
+    """Multiplies the loss of an empty picture's frame, which is not rendered where it is 0."""
+    joint: bool = True
+    """Whether gradients reach more than super-resolution."""
+    share: float = 1.0
+    """Multiplies all other losses: in a part of a batch, its share of the patches over its share of the rows."""
 
 
-class PatchBatch(NamedTuple):
-    """One patch of each head."""
+class DrawnHeads(NamedTuple):
+    """Heads [B] with single rays, and where these are sampled."""
 
-    rays: Rays
-    """[B, P*P] rays."""
-    places: Tensor
-    """[B, P, P, 2] image coordinates 0..1."""
-    image: Tensor
-    """[B, 3, uP, uP] in [-1, 1]."""
-    mask: Tensor
-    """[B, 1, uP, uP] in [0, 1]."""
+    latents: Tensor
+    rays: RayBatch
+    samples: Samples
+
+
+class DrawnPatches(NamedTuple):
+    """Patches of the first heads, and the random numbers of their rendering."""
+
+    patch: PatchBatch
+    jitter: Tensor
+    """[B, P*P, stratified samples]."""
+    importance: Tensor | None
+    """[B, P*P, importance samples]; None where there are none."""
+
+
+class Drawn(NamedTuple):
+    """A batch with all that is random about it, drawn for the whole, so that parts of it are the same rows."""
+
+    heads: DrawnHeads
+    patches: DrawnPatches | None
+    counts: Counts
+    """Of one of equal parts."""
+
+
+def draw(
+    generator: PanoHead, batch: MiniBatch, samples: tuple[int, int], source: torch.Generator, parts: int = 1
+) -> Drawn:
+    """Draw from `source` where rays are sampled; `samples` as in `PatchLook`."""
+    guided = guided_samples(batch.rays.depths, _guidance(generator), source)
+    heads, counts = DrawnHeads(batch.latents, batch.rays, guided), counts_of(batch.rays.depths, guided, parts)
+    if batch.patch is None:
+        return Drawn(heads, None, counts)
+    draws, (count, rays, _) = Draws(generator=source), batch.patch.rays.directions.shape
+    jitter = draws.jitter_for(count, rays, samples[0], source.device)
+    importance = draws.importance_for(count, rays, samples[1], source.device) if samples[1] else None
+    return Drawn(heads, DrawnPatches(batch.patch, jitter, importance), counts)
 
 
 def ray_losses(
-    generator: PanoHead, planes: Tensor, ws: Tensor, rays: RayBatch, weights: LossSettings, source: torch.Generator
+    generator: PanoHead,
+    planes: Tensor,
+    ws: Tensor,
+    heads: DrawnHeads,
+    counts: Counts,
+    weights: LossSettings,
 ) -> dict[str, Tensor]:
     """Colour, mask, free-space and occupancy losses of single rays, weighted."""
-    config = generator.config
-    settings = GuidedSettings(float(config.ray_start), float(config.ray_end))
-    depths, is_free = guided_depths(rays.depths, settings, source)
-    volumes = generator.volumes(planes)
+    config, settings, rays = generator.config, _guidance(generator), heads.rays
     step = (settings.far - settings.near) / config.samples
-    seen = guided_march(
-        lambda points: generator.decoder(generator.read(volumes, points)),
-        Rays(rays.origins, rays.directions), rays.depths, depths, is_free, step,
-    )  # fmt: skip
+    bundle = Rays(rays.origins, rays.directions)
+    seen = guided_march(_field(generator, planes), bundle, rays.depths, heads.samples, counts, step)
     behind = _background_at(generator, ws, rays.places)
     features = seen.features + (1 - seen.opacity)[:, None] if config.white_back else seen.features
     features = generator.centred(features)
@@ -82,21 +116,15 @@ def patch_losses(
     generator: PanoHead,
     planes: Tensor,
     ws: Tensor,
-    patch: PatchBatch,
+    patches: DrawnPatches,
     weights: LossSettings,
-    samples: tuple[int, int],
-    source: torch.Generator,
-    frame: float = 1.0,
-    joint: bool = True,
+    look: PatchLook,
 ) -> dict[str, Tensor]:
-    """Losses of patches rendered as at test time (no depth known), raw and super-resolved, weighted.
-
-    `frame` multiplies the loss of an empty picture's frame, which is not rendered where it is 0; without `joint`,
-    gradients reach super-resolution only.
-    """
-    settings = replace(generator.march_settings, count=samples[0], importance=samples[1])
-    ws = ws if joint else ws.detach()
-    raw, image, opacity = patch_render(generator, planes, ws, patch, settings, Draws(generator=source), joint)
+    """Losses of patches rendered as at test time (no depth known), raw and super-resolved, weighted."""
+    settings = replace(generator.march_settings, count=look.samples[0], importance=look.samples[1])
+    ws = ws if look.joint else ws.detach()
+    patch, draws = patches.patch, Draws(patches.jitter, patches.importance)
+    raw, image, opacity = patch_render(generator, planes, ws, patch, settings, draws, look.joint)
     side = patch.places.shape[1]
     small = F.avg_pool2d(patch.image, image.shape[-1] // side)
     covered = F.avg_pool2d(patch.mask, image.shape[-1] // side)
@@ -104,13 +132,13 @@ def patch_losses(
     inner = scale * MARGIN
     image, truth = image[..., inner:-inner, inner:-inner], patch.image[..., inner:-inner, inner:-inner]
     return {
-        "patch_raw": weights.patch_raw * (raw - small).abs().mean(),
-        "patch_mask": weights.mask * (opacity - covered).abs().mean(),
-        "patch_image": weights.patch_image * (image - truth).abs().mean(),
-        "patch_edges": weights.patch_edges * edge_difference(image, truth),
-        "frame": weights.patch_image * frame * blank_frame_error(generator, ws[:1], scale * MARGIN)
-        if frame
-        else torch.zeros(()),
+        "patch_raw": look.share * weights.patch_raw * (raw - small).abs().mean(),
+        "patch_mask": look.share * weights.mask * (opacity - covered).abs().mean(),
+        "patch_image": look.share * weights.patch_image * (image - truth).abs().mean(),
+        "patch_edges": look.share * weights.patch_edges * edge_difference(image, truth),
+        "frame": weights.patch_image * look.frame * blank_frame_error(generator, ws[:1], scale * MARGIN)
+        if look.frame
+        else ws.new_zeros(()),
     }
 
 
@@ -135,12 +163,9 @@ def patch_render(
     through_rays: bool = True,
 ) -> PatchRender:
     """Render patches without knowing depth, as whole pictures are; gradients may stop at super-resolution."""
-    volumes = generator.volumes(planes)
+    field = _field(generator, planes)
     with torch.set_grad_enabled(through_rays and torch.is_grad_enabled()):
-        marched = march(
-            lambda points: generator.decoder(generator.read(volumes, points)),
-            patch.rays, settings, draws=draws, keep=generator.keeps,
-        )  # fmt: skip
+        marched = march(field, patch.rays, settings, draws=draws, keep=generator.keeps)
     assert marched.features is not None  # for the type checker: this field has features
     side = patch.places.shape[1]
     opacity = marched.opacity.unflatten(1, (side, side))[:, None]
@@ -192,6 +217,21 @@ def edge_difference(image: Tensor, truth: Tensor) -> Tensor:
 def total(losses: Mapping[str, Tensor]) -> Tensor:
     """Sum of weighted losses."""
     return torch.stack(list(losses.values())).sum()
+
+
+def _guidance(generator: PanoHead) -> GuidedSettings:
+    return GuidedSettings(float(generator.config.ray_start), float(generator.config.ray_end))
+
+
+def _field(generator: PanoHead, planes: Tensor) -> Field:
+    """The volume of planes; what is summed along rays has the points' own type, whatever autocast computes in."""
+    volumes = generator.volumes(planes)
+
+    def field(points: Tensor) -> tuple[Tensor, Tensor]:
+        density, features = generator.decoder(generator.read(volumes, points))
+        return density.to(points.dtype), features.to(points.dtype)
+
+    return field
 
 
 def _background_at(generator: PanoHead, ws: Tensor, places: Tensor) -> Tensor | None:

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from toolkit.configuration import Config
 from toolkit.training.cadence import Cadence
+from toolkit.training.stepping import EngineSettings
 from toolkit_plugins.panohead.config import About, PanoHeadConfig
 from toolkit_plugins.panohead.training.rays import RayPlan
 
@@ -108,6 +109,7 @@ class MiniSettings(Config):
     heads: HeadsSettings = HeadsSettings()
     losses: LossSettings = LossSettings()
     optimiser: OptimiserSettings = OptimiserSettings()
+    engine: EngineSettings = EngineSettings()
     cadence: Cadence = Cadence()
 
     def ray_plan(self) -> RayPlan:
