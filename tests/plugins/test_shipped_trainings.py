@@ -14,14 +14,12 @@ from toolkit.training import train
 
 STEPS = {
     "psp": {"codes": 150, "images": 50},
-    "e4e": {"codes": 130, "images": 70},
+    "e4e": {"codes": 165, "images": 35},
     "triplanenet": {"codes": 120, "images": 40, "planes": 40},
     "goae": {"codes": 120, "images": 40, "alignment": 40},
 }
 WINDOW = 3
 """Lines of ten steps that are averaged at both ends."""
-FALL = 0.97
-"""Share of the code loss that is left at most; e4e, whose deltas come in late, keeps 0.952 of it after 130 steps."""
 
 
 @pytest.fixture(scope="module")
@@ -47,5 +45,5 @@ def test_two_hundred_steps_bring_the_losses_down(
     run = train(job, tmp_path / "run")
     lines = [json.loads(line) for line in (run.out / "metrics.jsonl").read_text().splitlines()]
     codes = [line["losses"]["codes/codes"] for line in lines if "codes/codes" in line.get("losses", {})]
-    assert sum(codes[-WINDOW:]) < FALL * sum(codes[:WINDOW])
+    assert sum(codes[-WINDOW:]) < 0.95 * sum(codes[:WINDOW])
     assert job.evaluate(200)["psnr"] > before + 1
