@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import functools
 import sys
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from encoder_training import CLASSES, tiny_job
@@ -47,24 +44,6 @@ def test_the_switch_compiles_what_stages_call(
     job = tiny_job(kind, photo_folder, spherical, "engine.compile=true", *SIZES.get(kind, ()))
     places = {module: name for name, module in job.network.named_modules()}
     assert {places[module] for module in asked} == NETWORKS[kind]
-
-
-@pytest.fixture
-def calls(monkeypatch: pytest.MonkeyPatch) -> Iterator[Counter[nn.Module]]:
-    """How often each compiled module ran a graph; graphs run as they are."""
-    seen: Counter[nn.Module] = Counter()
-
-    def backend(module: nn.Module, graph: torch.fx.GraphModule, _: list[Tensor]) -> Any:
-        def run(*inputs: Any) -> Any:
-            seen[module] += 1
-            return graph.forward(*inputs)
-
-        return run
-
-    real: Any = nn.Module.compile
-    monkeypatch.setattr(nn.Module, "compile", lambda module: real(module, backend=functools.partial(backend, module)))
-    yield seen
-    torch._dynamo.reset()
 
 
 @pytest.mark.slow

@@ -1,10 +1,9 @@
 from __future__ import annotations
 
 import copy
-import functools
 import pickle
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -191,24 +190,6 @@ def test_checkpointed_activations_change_no_weight(settings: list[str]):
         found = twice.modules()[role].state_dict()
         assert found.keys() == expected.keys()
         assert all(torch.equal(value, expected[name]) for name, value in found.items())
-
-
-@pytest.fixture
-def calls(monkeypatch: pytest.MonkeyPatch) -> Iterator[Counter[nn.Module]]:
-    """How often each compiled module ran a graph; graphs run as they are."""
-    seen: Counter[nn.Module] = Counter()
-
-    def backend(module: nn.Module, graph: torch.fx.GraphModule, _: list[Tensor]) -> Any:
-        def run(*inputs: Any) -> Any:
-            seen[module] += 1
-            return graph.forward(*inputs)
-
-        return run
-
-    real: Any = nn.Module.compile
-    monkeypatch.setattr(nn.Module, "compile", lambda module: real(module, backend=functools.partial(backend, module)))
-    yield seen
-    torch._dynamo.reset()
 
 
 @pytest.mark.slow

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import functools
 import json
 import pickle
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -244,24 +242,6 @@ def test_the_switch_compiles_what_steps_call(rays_folder: Path, monkeypatch: pyt
     job = switched(rays_folder, {"compile": True})
     places = {module: name for name, module in job.generator.named_modules()}
     assert {places[module] for module in asked} == COMPILED
-
-
-@pytest.fixture
-def calls(monkeypatch: pytest.MonkeyPatch) -> Iterator[Counter[nn.Module]]:
-    """How often each compiled module ran a graph; graphs run as they are."""
-    seen: Counter[nn.Module] = Counter()
-
-    def backend(module: nn.Module, graph: torch.fx.GraphModule, _: list[Tensor]) -> Any:
-        def run(*inputs: Any) -> Any:
-            seen[module] += 1
-            return graph.forward(*inputs)
-
-        return run
-
-    real: Any = nn.Module.compile
-    monkeypatch.setattr(nn.Module, "compile", lambda module: real(module, backend=functools.partial(backend, module)))
-    yield seen
-    torch._dynamo.reset()
 
 
 @pytest.mark.slow
