@@ -9,12 +9,8 @@ counts are the same.
 from __future__ import annotations
 
 import functools
-import multiprocessing
-import signal
 from collections import defaultdict, deque
-from collections.abc import Generator, Hashable, Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,6 +24,7 @@ from toolkit.bench.outside import open_outside
 from toolkit.bench.schedule import Engine, LocalEngine
 from toolkit.bench.store import Record
 from toolkit.bench.work import BenchRequest, Work
+from toolkit.bench.workers import ATTEMPTS, Workers
 from toolkit.data.sources import absolute_source
 from toolkit.devices import checked_device
 from toolkit.errors import InputError, MissingDependencyError
@@ -35,8 +32,6 @@ from toolkit.errors import InputError, MissingDependencyError
 if TYPE_CHECKING:
     from toolkit.interfaces import Generator as HeadGenerator
 
-ATTEMPTS = 3
-"""How often a shard is tried when its worker dies; after that it has failed."""
 ENGINES = ("local", "processes", "ray")
 
 Shard = list[Job]
@@ -152,18 +147,15 @@ def _opened(key: _Key) -> tuple[dict[str, Contender], dict[str, Work]]:
     return {each.name: each for each in contenders}, {work.protocol.title: work for work in works}
 
 
-def _settle(shard: Shard, outcome: Outcome | Exception) -> Iterator[tuple[Job, Record]]:
+def _settle(shard: Shard, outcome: Outcome | Exception) -> list[tuple[Job, Record]]:
     """Write a shard's records down; an error of the worker is every job's failure."""
     if isinstance(outcome, Exception):
         message = f"{type(outcome).__name__}: {outcome}".splitlines()[0]
-        for job in shard:
-            yield job, job.keep(job.facts(error=f"the worker died: {message}", stage="worker"))
-        return
+        return [(job, job.keep(job.facts(error=f"the worker died: {message}", stage="worker"))) for job in shard]
     records, made = outcome
     for key, record in made:
         shard[0].work.inversions.store.append(key, record)
-    for job, record in zip(shard, records, strict=True):
-        yield job, job.keep(record)
+    return [(job, job.keep(record)) for job, record in zip(shard, records, strict=True)]
 
 
 def _addresses(shard: Shard) -> list[Address]:
@@ -178,57 +170,19 @@ class ProcessEngine:
         self._description, self.width = description, workers
 
     def run(self, jobs: Sequence[Job]) -> Iterator[tuple[Job, Record]]:
-        """Work on jobs; what was in hand when a worker died is tried again, each shard alone."""
+        """Work on jobs; a worker that dies is replaced, and its shard done again."""
         waiting = deque(shards_of(jobs))
-        while waiting:
-            for shard in (yield from self._until_death(waiting)):
-                yield from _settle(shard, self._alone(shard))
-
-    def _until_death(self, waiting: deque[Shard]) -> Generator[tuple[Job, Record], None, list[Shard]]:
-        """Work on what waits until nothing is left or a worker dies; returns what was in hand then."""
-        running: dict[Future[Outcome], Shard] = {}
-        with self._pool(self.width) as pool:
+        with Workers[Shard, Outcome]() as workers:
             try:
-                while waiting or running:
-                    while waiting and len(running) < self.width:
+                while waiting or workers.busy:
+                    while waiting and workers.busy < self.width:
                         shard = waiting.popleft()
-                        running[pool.submit(run_shard, self._description, _addresses(shard))] = shard
-                    for future in wait(running, return_when=FIRST_COMPLETED).done:
-                        shard = running.pop(future)
-                        outcome = _outcome(future)
-                        if isinstance(outcome, BrokenProcessPool):
-                            return [shard, *running.values()]
-                        yield from _settle(shard, outcome)
-            except BrokenProcessPool:  # submitting to a pool that has just died
-                return [shard, *running.values()]
+                        workers.begin(shard, run_shard, self._description, _addresses(shard))
+                    yield from _settle(*workers.finished())
             except GeneratorExit:  # interrupted: what is in hand is finished and kept
-                for future, shard in running.items():
-                    deque(_settle(shard, _outcome(future)), maxlen=0)
+                while workers.busy:
+                    _settle(*workers.finished())
                 raise
-        return []
-
-    def _alone(self, shard: Shard) -> Outcome | Exception:
-        """Work on one shard in a worker of its own, again if that dies."""
-        outcome: Outcome | Exception = BrokenProcessPool("a worker process ended abruptly")
-        for _ in range(ATTEMPTS - 1):
-            with self._pool(1) as pool:
-                outcome = _outcome(pool.submit(run_shard, self._description, _addresses(shard)))
-            if not isinstance(outcome, BrokenProcessPool):
-                break
-        return outcome
-
-    @staticmethod
-    def _pool(width: int) -> ProcessPoolExecutor:
-        """Spawned processes that leave Ctrl-C, which reaches a whole process group, to this one."""
-        context = multiprocessing.get_context("spawn")  # forked threads of torch may hang
-        return ProcessPoolExecutor(width, context, signal.signal, (signal.SIGINT, signal.SIG_IGN))
-
-
-def _outcome(future: Future[Outcome]) -> Outcome | Exception:
-    try:
-        return future.result()
-    except Exception as error:  # a worker that died, or could not even begin
-        return error
 
 
 class RayEngine:
