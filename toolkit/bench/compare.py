@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from toolkit.bench.comparisons import paired_difference
 from toolkit.bench.report.tables import number
-from toolkit.errors import InputError
+from toolkit.errors import InputError, WeightsError
 
 _SAME = ("world", "backend", "direction", "unit")
 
 
-def compare_runs(first: dict[str, Any], second: dict[str, Any]) -> dict[str, Any]:
+def compare_runs(
+    first: dict[str, Any], second: dict[str, Any], folders: tuple[Path, Path] | None = None
+) -> dict[str, Any]:
     """Compare what two runs have in common.
 
     Args:
         first: Results, as `read_results` returns them.
         second: Others. The same method may stand in both (other weights, another preset).
+        folders: Where the runs lie: needed to compare distances between distributions, which are not of single
+            pictures but of what lies there.
 
     Returns:
         `comparisons`: records of protocol, data, metric, first, second (methods), difference (first minus second),
@@ -30,6 +35,11 @@ def compare_runs(first: dict[str, Any], second: dict[str, Any]) -> dict[str, Any
     for name in shared:
         reason = _difference_of(first, second, name)
         pairs = [] if reason else _compare(first, second, first["runs"][name])
+        if folders is not None and not pairs and not reason:
+            try:
+                pairs = _compare_distances(first, second, first["runs"][name], folders)
+            except (InputError, WeightsError) as error:
+                reason = str(error)
         if not pairs:
             refused.append(f"{name}: {reason or 'no method of either has a value per picture'}")
         found += pairs
@@ -91,6 +101,20 @@ def _compare(first: dict[str, Any], second: dict[str, Any], run: dict[str, Any])
                     methods = {"first": table["method"], "second": other["method"]}
                     found.append({**facts, **methods, "direction": directions[table["metric"]], **difference})
     return found
+
+
+def _compare_distances(
+    first: dict[str, Any], second: dict[str, Any], run: dict[str, Any], folders: tuple[Path, Path]
+) -> list[dict[str, Any]]:
+    from toolkit.bench.distances_across import compare_distances  # needs torch
+
+    facts = {"protocol": run["protocol"], "data": run["data"]}
+    origin = (run["protocol"], run["data"])
+    rows = _rows(first, origin), _rows(second, origin)
+    cells = [cell for cell in first["cells"] if (cell["protocol"], cell["data"]) == origin]
+    directions = {row["metric"]: row["direction"] for row in rows[0]}
+    pairs = compare_distances(folders, run, rows, cells)
+    return [{**facts, **pair, "direction": directions[pair["metric"]]} for pair in pairs]
 
 
 def as_text(found: dict[str, Any]) -> str:

@@ -145,7 +145,8 @@ def compare_command(
     from toolkit.bench.compare import as_text, compare_runs
     from toolkit.bench.results import read_results
 
-    found = compare_runs(read_results(first), read_results(second))
+    folders = first if first.is_dir() else first.parent, second if second.is_dir() else second.parent
+    found = compare_runs(read_results(first), read_results(second), folders)
     typer.echo(json.dumps(found, indent=1, ensure_ascii=False) if as_json else as_text(found))
 
 

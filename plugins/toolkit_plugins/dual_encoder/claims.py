@@ -121,34 +121,24 @@ def judge(results: Mapping[str, Any]) -> list[Finding]:
     ]  # fmt: skip
 
 
-def judge_discriminators(results: Mapping[str, Mapping[str, Any]]) -> list[Finding]:
-    """The claim of Table 3, from one run each for encoder 2 trained with another discriminator.
+def judge_discriminators(results: Mapping[str, Any]) -> list[Finding]:
+    """The claim of Table 3, about encoder 2 trained with one discriminator or another.
 
     Args:
-        results: By 'none', 'images', 'planes' and 'occlusion'.
+        results: Rows and paired comparisons whose methods are 'none', 'images', 'planes' and 'occlusion'.
     """
-    findings = []
+    found = Results(results)
     planes, hidden = "4. Judging planes beats judging images", "4. Judging what is hidden only beats judging everything"
-    for claim, first, second, protocol, metric in (
-        (f"{planes}, all around", "planes", "images", AROUND, "fid-e"),
-        (f"{planes}, at the input view (LPIPS-e)", "planes", "images", INPUT, "lpips-e"),
-        (f"{planes}, at the input view (ID-e)", "planes", "images", INPUT, "id-e"),
-        (f"{hidden}, all around", "occlusion", "planes", AROUND, "fid-e"),
-        (f"{hidden}, at the input view", "occlusion", "planes", INPUT, "lpips-e"),
-    ):
-        numbers = {
-            name: Results(results[name]).number(protocol, metric, ENCODER_2) if name in results else None
-            for name in (first, second)
-        }
-        told = f"{protocol} {metric}: " + ", ".join(
-            f"{name} {value or 'not measured'}" for name, value in numbers.items()
+    return [
+        _both_ways(found, claim, first, second, [(protocol, metric)])
+        for claim, first, second, protocol, metric in (
+            (f"{planes}, all around", "planes", "images", AROUND, "fid-e"),
+            (f"{planes}, at the input view (LPIPS-e)", "planes", "images", INPUT, "lpips-e"),
+            (f"{planes}, at the input view (ID-e)", "planes", "images", INPUT, "id-e"),
+            (f"{hidden}, all around", "occlusion", "planes", AROUND, "fid-e"),
+            (f"{hidden}, at the input view", "occlusion", "planes", INPUT, "lpips-e"),
         )
-        mine, other = numbers[first], numbers[second]
-        verdict: Verdict = "not measured"
-        if mine is not None and other is not None:
-            verdict = "holds" if mine.beats(other) else "does not hold" if other.beats(mine) else "undecided"
-        findings.append(Finding(claim, verdict, told))
-    return findings
+    ]
 
 
 def _both_ways(found: Results, claim: str, better: str, worse: str, metrics: Sequence[tuple[str, str]]) -> Finding:

@@ -10,7 +10,9 @@ written to claims.md: the claims with verdicts and numbers, and a line per varia
 from __future__ import annotations
 
 import argparse
+import contextlib
 import importlib.resources
+import itertools
 import json
 import shutil
 import subprocess
@@ -19,9 +21,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from toolkit.bench.compare import compare_runs
+from toolkit.bench.results import read_results
 from toolkit.data import layout
+from toolkit.errors import InputError
 from toolkit.files import atomic_write
-from toolkit_plugins.dual_encoder.claims import Results, as_markdown, judge, judge_discriminators
+from toolkit_plugins.dual_encoder.claims import FLOOR, Results, as_markdown, judge, judge_discriminators
 
 METHODS = ("encoder1", "encoder2", "dual-encoder")
 """Whom the claims are about; the leaderboard has all others."""
@@ -99,7 +104,7 @@ def main() -> None:
 def ablation(out: Path, table: int, seeds: int, limit: int, weights: dict[str, Path], settings: Sequence[str]) -> str:
     """Train and compare the rows of one of the paper's tables; what was found, as text."""
     text = f"\n## The paper's Table {table}\n\n"
-    by_seed: dict[int, dict[str, dict[str, Any]]] = {}
+    by_seed: dict[int, dict[str, Path]] = {}
     start = [f"start={weights.get(STARTS[table]) or _shipped(STARTS[table])}"] if table in STARTS else []
     text += "| variant | seed | " + " | ".join(f"{metric} ({protocol})" for protocol, metric in SCORES) + " |\n"
     text += "| --- " * (2 + len(SCORES)) + "|\n"
@@ -115,12 +120,12 @@ def ablation(out: Path, table: int, seeds: int, limit: int, weights: dict[str, P
             _bench(run / "bench", ",".join(names), "reconstruction,fid360", _fronts(out, limit), limit, made)
             results = _joined(run / "bench")
             for row in rows:
-                by_seed.setdefault(seed, {})[row.key] = results
+                by_seed.setdefault(seed, {})[row.key] = run / "bench"
                 numbers = [Results(results).number(*score, row.trainable) for score in SCORES]
                 told = " | ".join(str(number or "not measured") for number in numbers)
                 text += f"| {row.key} | {seed} | {told} |\n"
-    for seed, found in by_seed.items() if table in (3, 5) else ():
-        findings = judge_discriminators(found) if table == 3 else judge(found["dual"])
+    for seed, benches in by_seed.items() if table in (3, 5) else ():
+        findings = judge_discriminators(_across(benches)) if table == 3 else judge(_joined(benches["dual"]))
         text += f"\nSeed {seed}:\n\n" + as_markdown(findings)
     return text
 
@@ -201,6 +206,19 @@ def _joined(*folders: Path) -> dict[str, Any]:
     """Rows and comparisons of several runs."""
     runs = [json.loads((folder / RESULTS).read_text(encoding="utf-8")) for folder in folders]
     return {name: [entry for run in runs for entry in run.get(name, [])] for name in ("rows", "comparisons")}
+
+
+def _across(benches: dict[str, Path]) -> dict[str, Any]:
+    """Rows and comparisons of runs of one method, which is named after its run; unlike runs have no comparisons."""
+    runs = {name: read_results(folder) for name, folder in benches.items()}
+    rows = [{**row, "method": name} for name, run in runs.items() for row in run["rows"] if row["method"] != FLOOR]
+    rows += [row for row in next(iter(runs.values()))["rows"] if row["method"] == FLOOR]
+    pairs = []
+    for (first, one), (second, other) in itertools.combinations(runs.items(), 2):
+        with contextlib.suppress(InputError):
+            compared = compare_runs(one, other, (benches[first], benches[second]))["comparisons"]
+            pairs += [{**pair, "first": first, "second": second} for pair in compared]
+    return {"rows": rows, "comparisons": pairs}
 
 
 if __name__ == "__main__":

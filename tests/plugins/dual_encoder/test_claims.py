@@ -67,23 +67,25 @@ def test_all_around_the_same_random_heads_and_pictures_decide():
     assert verdicts({**found, "comparisons": [turned]})[1] == "does not hold"
 
 
-def test_discriminators_are_compared_across_runs():
-    runs = {
-        name: {
-            "rows": [
-                row("fid360", "fid-e", "encoder2", fid, 1.0),
-                row("reconstruction", "lpips-e", "encoder2", lpips),
-                row("reconstruction", "id-e", "encoder2", identity),
-            ]
-        }
+def test_discriminators_are_judged_by_pairs_where_there_are_pairs():
+    rows = [
+        row(protocol, metric, name, value, spread)
         for name, fid, lpips, identity in (
             ("occlusion", 60.0, 0.10, 0.8), ("images", 70.0, 0.13, 0.8), ("planes", 60.5, 0.10, 0.7),
         )
-    }  # fmt: skip
-    assert [finding.verdict for finding in judge_discriminators(runs)] == [
-        "holds", "holds", "does not hold", "undecided", "undecided",
+        for protocol, metric, value, spread in (
+            ("fid360", "fid-e", fid, 1.0), ("reconstruction", "lpips-e", lpips, 0.01),
+            ("reconstruction", "id-e", identity, 0.01),
+        )
     ]  # fmt: skip
-    assert [finding.verdict for finding in judge_discriminators({})] == ["not measured"] * 5
+    judged = judge_discriminators({"rows": rows})
+    assert [finding.verdict for finding in judged] == ["holds", "holds", "does not hold", "undecided", "undecided"]
+    pair = {"protocol": "fid360", "metric": "fid-e", "first": "planes", "second": "occlusion", "difference": 0.5,
+            "low": 0.2, "high": 0.8}  # fmt: skip
+    paired = judge_discriminators({"rows": rows, "comparisons": [pair]})
+    assert [finding.verdict for finding in paired] == ["holds", "holds", "does not hold", "holds", "undecided"]
+    assert "occlusion - planes -0.5 [-0.8, -0.2]" in paired[3].numbers
+    assert [finding.verdict for finding in judge_discriminators({"rows": []})] == ["not measured"] * 5
 
 
 def test_findings_make_a_table():

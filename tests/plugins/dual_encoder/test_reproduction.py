@@ -9,9 +9,13 @@ from typing import Any
 
 import pytest
 
+from toolkit.bench.results import FORMAT, SCHEMA_VERSION
 from toolkit.configuration import config_path, load_config
 from toolkit_plugins.dual_encoder import reproduction
+from toolkit_plugins.dual_encoder.claims import judge_discriminators
 from toolkit_plugins.dual_encoder.training.settings import DualSettings
+
+EMPTY = {"format": FORMAT, "schema_version": SCHEMA_VERSION, "runs": {}, "rows": []}
 
 
 @pytest.fixture
@@ -24,7 +28,7 @@ def calls(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[tuple[str, ..
         out.mkdir(parents=True, exist_ok=True)
         (out / "weights.safetensors").touch()
         (out / "dataset.json").touch()
-        (out / "results.json").write_text(json.dumps({"rows": []}))
+        (out / "results.json").write_text(json.dumps(EMPTY))
 
     monkeypatch.setattr(reproduction, "_toolkit", pretend)
     return made
@@ -61,6 +65,27 @@ def test_every_row_of_an_ablation_is_trained_with_every_seed(
     assert all(any(part.startswith("start=") for part in call) for call in trained)
     assert all(call[call.index("--threads") + 1] == "1" for call in trained)
     assert "| occlusion | 1 |" in text and "4. Judging planes beats judging images" in text
+
+
+def test_rows_of_an_ablation_are_paired_across_their_runs(tmp_path: Path):
+    origin = {"protocol": "reconstruction", "data": "heads"}
+    benches = {}
+    for name, value in (("planes", 0.1), ("images", 0.3)):
+        row = {**origin, "method": "encoder2", "metric": "lpips-e", "value": value, "low": 0.0, "high": 1.0}
+        row |= {"n": 2, "failed": 0, "direction": "lower", "unit": "", "backend": "embedded", "world": "embedded"}
+        found = {
+            **EMPTY, "runs": {"r": {**origin, "settings": {"digest": "1", "seed": 0}, "image_size": 8}},
+            "rows": [row],
+            "cells": [{**origin, "item": item, "subject": item, "pictures": item} for item in "ab"],
+            "values": [{**origin, "method": "encoder2", "metric": "lpips-e", "values": {"a": value, "b": 2 * value}}],
+        }  # fmt: skip
+        benches[name] = tmp_path / name
+        benches[name].mkdir()
+        (benches[name] / "results.json").write_text(json.dumps(found))
+    finding = judge_discriminators(reproduction._across(benches))[1]
+    assert finding.verdict == "holds" and "planes 0.1 [0, 1], images 0.3 [0, 1]" in finding.numbers
+    (benches["images"] / "results.json").write_text(json.dumps({**found, "cells": []}))
+    assert judge_discriminators(reproduction._across(benches))[1].verdict == "undecided"
 
 
 def test_each_seed_s_claims_are_judged_from_one_training(

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import functools
 import math
-import runpy
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -15,9 +13,11 @@ from torch import Tensor
 
 from toolkit.bench import BenchProtocol, BenchRequest, Contender, run_bench
 from toolkit.bench import paired_distances as module
+from toolkit.bench.compare import compare_runs
 from toolkit.bench.features import distance_of
 from toolkit.bench.paired_distances import Made, PairedDistances
 from toolkit.bench.scoring import OpenMetrics
+from toolkit.errors import InputError
 from toolkit.metrics import DistributionMetric, FrechetMetric, KernelMetric
 from toolkit.registry import Registry
 from toolkit.testing.spherical import SphericalGenerator
@@ -172,23 +172,37 @@ def test_a_run_compares_methods_whole_and_by_band(
 def test_methods_of_two_runs_are_compared_as_those_of_one(
     registry: Registry, spherical: SphericalGenerator, heads_folder: Path, tmp_path: Path,
     contender: Callable[..., Contender], protocol: Callable[..., BenchProtocol],
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
 ):  # fmt: skip
     both = [contender("one head", 0), contender("random", None)]
     runs = {"one": both, "a": both[:1], "b": both[1:]}
     wanted = protocol("fid360", "stripes-e", random_sides=3)
-    for name, methods in runs.items():
-        results = run_bench(BenchRequest(wanted, str(heads_folder), tmp_path / name), spherical, methods)
-        if name == "one":
-            pair = results["comparisons"][0]
-    script = runpy.run_path(str(Path(__file__).parents[3] / "benchmarks" / "paired_fid.py"))
-    arguments = [f"{tmp_path / 'b'}:random", f"{tmp_path / 'a'}:one head", "--metrics", "stripes-e"]
-    monkeypatch.setattr(sys, "argv", ["paired_fid.py", *arguments])
-    script["main"]()
-    numbers = f"{pair['difference']:+.4g} [{pair['low']:+.4g}, {pair['high']:+.4g}], n = 12"
-    assert capsys.readouterr().out.splitlines()[-1].endswith(f"{tmp_path / 'b'}:random: {numbers}")
+    found = {
+        name: run_bench(BenchRequest(wanted, str(heads_folder), tmp_path / name), spherical, methods)
+        for name, methods in runs.items()
+    }
+    folders = (tmp_path / "a", tmp_path / "b")
+    (pair,) = compare_runs(found["a"], found["b"], folders)["comparisons"]
+    assert pair == found["one"]["comparisons"][0] | {"direction": "lower"}
+    with pytest.raises(InputError, match="no method of either has a value per picture"):
+        compare_runs(found["a"], found["b"])
+    row = next(row for row in found["b"]["rows"] if (row["method"], row["metric"]) == ("random", "stripes-e"))
+    changed = {**found["b"], "rows": [{**row, "value": row["value"] + 1}]}
+    with pytest.raises(InputError, match="not those of their results"):
+        compare_runs(found["a"], changed, folders)
     for file in (tmp_path / "a" / "features").glob("random-*"):
         file.unlink()
-    with pytest.raises(SystemExit):
-        script["main"]()
-    assert "share no 12 random heads" in capsys.readouterr().err
+    with pytest.raises(InputError, match="share no 12 random heads"):
+        compare_runs(found["a"], found["b"], folders)
+
+
+def test_what_lost_its_features_is_refused(
+    registry: Registry, spherical: SphericalGenerator, heads_folder: Path, tmp_path: Path,
+    contender: Callable[..., Contender], protocol: Callable[..., BenchProtocol],
+):  # fmt: skip
+    request = BenchRequest(protocol("fid360", "stripes-e", random_sides=2), str(heads_folder), tmp_path)
+    found = run_bench(request, spherical, [contender("m", 0)])
+    (pair,) = compare_runs(found, found, (tmp_path, tmp_path))["comparisons"]
+    assert (pair["difference"], pair["low"], pair["high"]) == (0, 0, 0)
+    next((tmp_path / "features").glob("*-of-12.safetensors")).unlink()
+    with pytest.raises(InputError, match=r"fid360 on .*safetensors"):
+        compare_runs(found, found, (tmp_path, tmp_path))
