@@ -34,7 +34,7 @@ from toolkit.rendering.views import around, render_views
 
 YAWS = (0, 60, 120, 180, -120, -60)
 INPUT_VIEW = "yaw_30"
-NAME_WIDTH, TITLE_HEIGHT = 110, 22
+MARGIN, TITLE_HEIGHT = 4, 22
 
 
 class Subject(NamedTuple):
@@ -111,18 +111,19 @@ def laid_out(lines: list[tuple[str, list[np.ndarray]]]) -> np.ndarray:
     """All rows with their names; views stand under the same view."""
     side = lines[0][1][0].shape[0]
     titles = ["input", "its view", *(f"{yaw}\N{DEGREE SIGN}" for yaw in YAWS)]
-    paper = Image.new(
-        "RGB", (NAME_WIDTH + len(titles) * side, TITLE_HEIGHT + len(lines) * side), (255, 255, 255)
-    )  # fmt: skip
-    draw, font = ImageDraw.Draw(paper), ImageFont.load_default(12)
+    font = ImageFont.load_default(12)
+    names = [name.replace(": ", "\n") for name, _ in lines]
+    indent = 2 * MARGIN + math.ceil(max(font.getlength(part) for name in names for part in name.split("\n")))
+    paper = Image.new("RGB", (indent + len(titles) * side, TITLE_HEIGHT + len(lines) * side), (255, 255, 255))
+    draw = ImageDraw.Draw(paper)
     for column, title in enumerate(titles):
-        draw.text((NAME_WIDTH + column * side + 4, 4), title, fill=(60, 60, 60), font=font)
+        draw.text((indent + column * side + MARGIN, MARGIN), title, fill=(60, 60, 60), font=font)
     for number, (name, images) in enumerate(lines):
         top = TITLE_HEIGHT + number * side
-        draw.text((4, top + side // 2 - 14), name.replace(": ", "\n"), fill=(60, 60, 60), font=font)
+        draw.text((MARGIN, top + side // 2 - 14), names[number], fill=(60, 60, 60), font=font)
         columns = _columns(name, len(images), len(titles))
         for column, image in zip(columns, images, strict=True):
-            paper.paste(Image.fromarray(image), (NAME_WIDTH + column * side, top))
+            paper.paste(Image.fromarray(image), (indent + column * side, top))
     return np.asarray(paper)
 
 
