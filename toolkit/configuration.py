@@ -100,6 +100,29 @@ def _configs_folder() -> Path:
         return Path(__file__).resolve().parent.parent / "configs"
 
 
+def settings_for_others(settings: BaseModel, exclude: Any = None) -> str:
+    """Settings as JSON for a file that is given away: it does not tell where things lay on the machine that made it.
+
+    Args:
+        settings: Any.
+        exclude: What is left out, as pydantic's `model_dump` takes it.
+
+    Returns:
+        JSON; of absolute paths the last folder and the name are left.
+    """
+    return json.dumps(_without_folders(settings.model_dump(mode="json", exclude=exclude)), separators=(",", ":"))
+
+
+def _without_folders(node: Any) -> Any:
+    if isinstance(node, dict):
+        return {key: _without_folders(value) for key, value in node.items()}
+    if isinstance(node, list):
+        return [_without_folders(value) for value in node]
+    if isinstance(node, str) and (Path(node).is_absolute() or node.startswith("~")):
+        return "/".join(part for part in Path(node).parts[-2:] if part not in ("/", "~"))
+    return node
+
+
 class _Loader(yaml.SafeLoader):
     """Safe YAML without aliases (they can grow without bound) and without repeated keys."""
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 from pydantic import Field
 
 from toolkit import configuration
-from toolkit.configuration import Config, config_names, config_path, load_config
+from toolkit.configuration import Config, config_names, config_path, load_config, settings_for_others
 from toolkit.errors import ConfigError
 
 
@@ -51,6 +52,17 @@ def test_a_file_and_overrides_make_a_typed_configuration(tmp_path: Path) -> None
     assert config.views == ("front", "back") and config.folder == Path("some/where")
     assert config.optimiser == Optimiser(learning_rate=1e-4, betas=(0.5, 0.9))
     assert (config.steps, config.losses, config.flip) == (7, {"lpips": 0.8}, True)
+
+
+def test_settings_that_are_given_away_do_not_tell_where_things_lay(tmp_path: Path) -> None:
+    config = Training(
+        name="a", folder=tmp_path / "run" / "weights.safetensors", views=("~/heads", "runs/psp/w", "/", "x")
+    )
+    told = json.loads(settings_for_others(config, exclude={"optimiser"}))
+    assert told["folder"] == "run/weights.safetensors"
+    assert told["views"] == ["heads", "runs/psp/w", "", "x"]
+    kept = json.loads(config.model_dump_json(exclude={"optimiser", "folder", "views"}))
+    assert {key: value for key, value in told.items() if key not in ("folder", "views")} == kept
 
 
 def test_without_a_file_the_defaults_hold() -> None:

@@ -47,6 +47,7 @@ def test_a_trained_encoder_inverts_and_says_what_it_is(trained, spherical):
     file = read_encoder(trained, "psp")
     assert file.about["licence"] and file.about["generator"]["fingerprint"] == spherical.spec.fingerprint
     assert json.loads(file.about["settings"])["codes"]["steps"] == 2
+    assert str(trained.parents[1]) not in file.about["settings"]
 
 
 def test_both_stages_are_logged_and_drawn(photo_folder, spherical, tmp_path):

@@ -21,6 +21,7 @@ from torch.optim import Adam, Optimizer
 
 from toolkit import load_generator
 from toolkit.camera import Camera
+from toolkit.configuration import settings_for_others
 from toolkit.encoders.files import EncoderFile, read_encoder, write_encoder
 from toolkit.errors import ConfigError
 from toolkit.interfaces import Code, Generator
@@ -220,7 +221,7 @@ class EncodingJob(TrainingJob):
         about = {
             "licence": LICENCE,
             "training": f"toolkit train {self.kind}",
-            "settings": self.settings.model_dump_json(),
+            "settings": settings_for_others(self.settings),
             **scores,
         }
         write_encoder(

@@ -20,7 +20,7 @@ from torch.nn import Module
 from torch.optim import Optimizer
 
 from toolkit.cache import cache_folder
-from toolkit.configuration import config_path, load_config
+from toolkit.configuration import config_path, load_config, settings_for_others
 from toolkit.errors import InputError
 from toolkit.training.job import TrainingJob
 from toolkit.training.stepping import Stepper
@@ -128,7 +128,7 @@ class NetworksJob(TrainingJob):
     def export(self, path: Path) -> None:
         """Write all networks in 16 bits: each in its own file beside `path`, and together in `path`."""
         points = face_points_of(open_heads(self.settings.heads.dataset))
-        settings, together = self.settings.model_dump_json(exclude={"heads": {"folder"}}), {}
+        settings, together = settings_for_others(self.settings, exclude={"heads": {"folder"}}), {}
         for stage in sorted(self.stages, key=lambda stage: ROLES.index(stage.role)):
             stage.finish()
             found = score(stage.network, self.held_out, self.device)

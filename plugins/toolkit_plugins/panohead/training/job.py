@@ -23,7 +23,7 @@ from torch.optim import Adam, Optimizer
 
 from toolkit.cache import cache_folder
 from toolkit.camera import Camera
-from toolkit.configuration import config_path, load_config
+from toolkit.configuration import config_path, load_config, settings_for_others
 from toolkit.nn.decoder import PointDecoder
 from toolkit.nn.dense import Dense
 from toolkit.nn.synthesis import SynthesisBlock
@@ -212,4 +212,4 @@ class MiniJob(TrainingJob):
         generator.backbone.mapping.w_avg.copy_(ws[:, 0].mean(0))
         scores = {f"held_out_{name}": f"{value:.3f}" for name, value in self.held_out.score(generator).items()}
         about = {"licence": "Apache-2.0", "training": "toolkit train panohead-mini", **scores}
-        save(generator, path, about | {"settings": self.settings.model_dump_json()}, dtype=torch.float16)
+        save(generator, path, about | {"settings": settings_for_others(self.settings)}, dtype=torch.float16)
