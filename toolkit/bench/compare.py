@@ -10,6 +10,8 @@ from toolkit.bench.report.tables import number
 from toolkit.errors import InputError, WeightsError
 
 _SAME = ("world", "backend", "direction", "unit")
+_EFFORT = ("seconds", "peak_memory")
+"""Metrics that say as much of where a run was made as of the methods."""
 
 
 def compare_runs(
@@ -34,13 +36,16 @@ def compare_runs(
     refused, found = [], []
     for name in shared:
         reason = _difference_of(first, second, name)
+        apart = _metrics_apart(first["runs"][name], second["runs"][name])
         pairs = [] if reason else _compare(first, second, first["runs"][name])
         if folders is not None and not pairs and not reason:
             try:
                 pairs = _compare_distances(first, second, first["runs"][name], folders)
             except (InputError, WeightsError) as error:
                 reason = str(error)
-        if not pairs:
+        refused += [f"{name}: {apart[one]}" for one in sorted({_base(pair["metric"]) for pair in pairs} & apart.keys())]
+        pairs = [pair for pair in pairs if _base(pair["metric"]) not in apart]
+        if not pairs and not any(sentence.startswith(f"{name}: ") for sentence in refused):
             refused.append(f"{name}: {reason or 'no method of either has a value per picture'}")
         found += pairs
     if not found:
@@ -74,6 +79,40 @@ def _difference_of(first: dict[str, Any], second: dict[str, Any], name: str) -> 
     if changed:
         return f"pictures of the same name differ ({changed[0]})"
     return ""
+
+
+def _metrics_apart(a: dict[str, Any], b: dict[str, Any]) -> dict[str, str]:
+    """Why metrics of two runs must not be compared, by metric without its part."""
+    mine, theirs = a.get("networks", {}), b.get("networks", {})
+    found = {
+        metric: f"{metric} was computed by another network ({', '.join(files)} differs)"
+        for metric, files in mine.items()
+        if metric in theirs and files != theirs[metric]
+    }
+    places = [_place(run) for run in (a, b)]
+    differing = [key for key in places[0] if places[0][key] != places[1][key]]
+    if differing:
+        key = differing[0]
+        why = f"taken with another {key}: {places[0][key]} and {places[1][key]}"
+        found |= {metric: f"{metric} was {why}" for metric in _EFFORT}
+    return found
+
+
+def _place(run: dict[str, Any]) -> dict[str, Any]:
+    """What seconds and memory depend on beside the methods."""
+    machine, engine = run.get("machine", {}), run.get("engine", {})
+    return {
+        "device": machine.get("device"),
+        "processor": machine.get("processor"),
+        "number of cores": machine.get("cores"),
+        "number of threads": run.get("environment", {}).get("threads"),
+        "engine": engine.get("name"),
+        "number of workers": engine.get("workers"),
+    }
+
+
+def _base(metric: str) -> str:
+    return metric.partition("@")[0]
 
 
 def _rows(results: dict[str, Any], origin: tuple[str, str]) -> list[dict[str, Any]]:

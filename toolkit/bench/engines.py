@@ -165,6 +165,8 @@ def _addresses(shard: Shard) -> list[Address]:
 class ProcessEngine:
     """Worker processes on this machine."""
 
+    name = "processes"
+
     def __init__(self, description: RunDescription, workers: int) -> None:
         """Prepare; processes start with the first work."""
         self._description, self.width = description, workers
@@ -188,6 +190,8 @@ class ProcessEngine:
 class RayEngine:
     """Tasks of a Ray cluster, whose machines see the run's folder and data under the same paths."""
 
+    name = "ray"
+
     def __init__(self, description: RunDescription, workers: int | None, address: str | None) -> None:
         """Join a cluster, or start one on this machine.
 
@@ -209,12 +213,24 @@ class RayEngine:
         gpus = 1 if self._description.device.startswith("cuda") else 0
         task: Any = self._ray.remote(num_cpus=1, num_gpus=gpus, max_retries=ATTEMPTS - 1)(run_shard)
         described = self._ray.put(self._description)
-        running = {task.remote(described, _addresses(shard)): shard for shard in shards_of(jobs)}
-        while running:
-            done, _ = self._ray.wait(list(running), num_returns=1)
-            shard = running.pop(done[0])
-            try:
-                outcome: Outcome | Exception = self._ray.get(done[0])
-            except Exception as error:  # the worker died too often, or could not begin
-                outcome = error
-            yield from _settle(shard, outcome)
+        waiting, running = deque(shards_of(jobs)), dict[Any, Shard]()
+        try:
+            while waiting or running:
+                while waiting and len(running) < self.width:
+                    shard = waiting.popleft()
+                    running[task.remote(described, _addresses(shard))] = shard
+                yield from self._settled(running)
+        except GeneratorExit:  # interrupted: what is in hand is finished and kept
+            while running:
+                self._settled(running)
+            raise
+
+    def _settled(self, running: dict[Any, Shard]) -> list[tuple[Job, Record]]:
+        """Wait for one of the tasks and write its records down."""
+        done, _ = self._ray.wait(list(running), num_returns=1)
+        shard = running.pop(done[0])
+        try:
+            outcome: Outcome | Exception = self._ray.get(done[0])
+        except Exception as error:  # the worker died too often, or could not begin
+            outcome = error
+        return _settle(shard, outcome)

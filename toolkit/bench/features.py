@@ -11,6 +11,13 @@ from torch import Tensor
 
 from toolkit.bench.scoring import OpenMetrics
 from toolkit.errors import InputError
+from toolkit.metrics.distributions import KID_SUBSET
+
+DISTANCES = (
+    "pictures rounded to 8 bit; fid: covariances over n - 1, symmetric eigenvalues, float64; kid: cubic kernel, "
+    f"unbiased, all pictures at once up to {KID_SUBSET}; Inception after clean-fid's resize"
+)
+"""How distributions are compared, as results tell it."""
 
 
 def distribution_names(metrics: OpenMetrics) -> list[str]:

@@ -7,13 +7,13 @@ import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from toolkit.bench.features import distance_of, distribution_names, extractors_of, features_of
+from toolkit.bench.features import DISTANCES, distance_of, distribution_names, extractors_of, features_of
 from toolkit.bench.inputs import read_item, single_cells
 from toolkit.bench.inversions import Contender, Inversions
 from toolkit.bench.paired_distances import Made, PairedDistances
@@ -70,6 +70,16 @@ class Fid360:
         self.groundwork = RandomHeads(
             generator, self._extractors, folder, yaws=self.yaws, draws=protocol.random_sides, seed=protocol.seed
         )
+
+    @property
+    def choices(self) -> dict[str, Any]:
+        """Whose random heads, by which cameras, and how distributions are compared."""
+        orbit = self._spec.orbit
+        return {
+            "random_heads": f"z ~ N(0, 1), truncation {self._spec.truncation:g}, mapped by the front camera",
+            "cameras": {"radius": orbit.radius, "pivot": orbit.pivot, "focal": orbit.focal, "pitch": orbit.pitch},
+            "distances": DISTANCES,
+        }
 
     def measure(self, contender: Contender, cell: Cell, inversions: Inversions, generator: Generator) -> list[Record]:
         """Render one inversion from its yaw and keep its features; the numbers come at the end.

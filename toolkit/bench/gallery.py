@@ -23,8 +23,8 @@ SHOWN = 4
 """Pictures whose heads are shown side by side."""
 RING = 12
 """Views of a head that has no true views to be compared with."""
-CASE_METRICS = ("l2", "lpips", "id", "depth_error")
-"""Metrics, by the beginning of their names, whose best and worst cases are shown."""
+NO_CASES = ("seconds", "peak_memory")
+"""Metrics whose best and worst cases nobody sees in a picture."""
 Group = tuple[list[Cell], Digests, Inversions]
 
 
@@ -115,6 +115,6 @@ def _wanted(parts: Iterable[dict[str, Any]], groups: Sequence[Group]) -> set[tup
 
 
 def is_case_metric(label: str) -> bool:
-    """Whether the best and worst cases of a metric are shown."""
-    name, _, region = label.partition("@")
-    return not region and any(name == start or name.startswith((f"{start}-", f"{start}_")) for start in CASE_METRICS)
+    """Whether the best and worst cases of a metric are shown: of whole pictures, from each yaw where it is told so."""
+    name, _, part = label.partition("@")
+    return name not in NO_CASES and (not part or part.startswith("yaw_"))

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from toolkit.bench.heads import Views
-from toolkit.bench.inputs import input_pictures, pictures_by_subject, read_item, whole_yaw, yaws_of
+from toolkit.bench.inputs import TARGET_CAMERAS, input_pictures, pictures_by_subject, read_item, whole_yaw, yaws_of
 from toolkit.bench.inversions import CellError, Contender, Inversions
 from toolkit.bench.protocol import BenchProtocol
 from toolkit.bench.rows import Cell, Frame, curve_points, paired_rows
@@ -52,6 +52,11 @@ class GroundTruth360:
             if subject in subjects:
                 others = subjects[subject]
                 self.cells.append(Cell(data.names[index], subject, len(others), (index, *others)))
+
+    @property
+    def choices(self) -> dict[str, str]:
+        """Where renders are seen from."""
+        return {"target_cameras": TARGET_CAMERAS}
 
     def measure(self, contender: Contender, cell: Cell, inversions: Inversions, generator: Generator) -> list[Record]:
         """Scores of one method on one subject, each with the yaw of its view.

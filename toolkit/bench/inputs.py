@@ -12,6 +12,9 @@ from toolkit.data import ImageFolder
 from toolkit.errors import InputError, ToolkitError
 from toolkit.interfaces import Item
 
+TARGET_CAMERAS = "the target pictures' own, as their data set labels them, not nominal yaws"
+"""Where renders are seen from that are compared with other pictures of a subject, as results tell it."""
+
 
 def pictures_by_subject(data: ImageFolder) -> dict[str, list[int]]:
     """Indices of the pictures of each named subject, in the data set's order."""

@@ -126,7 +126,7 @@ class CellJob(Job):
         count = len(task.cells) if protocol.kind == "fid360" else 0  # yaws follow from the number of pictures
         pictures = [work.digests[index] for index in self.cell.uses]
         return key_of(self.contender.identity, work.generator.spec.fingerprint, protocol.title, protocol.digest,
-                      sorted(task.metrics.samples), self.cell.id, pictures, count)  # fmt: skip
+                      sorted(task.metrics.samples), task.metrics.networks, self.cell.id, pictures, count)  # fmt: skip
 
     def known(self) -> Record | None:
         """The cell's record, unless it has to be made again.

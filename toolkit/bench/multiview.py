@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 from collections import Counter, defaultdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 
-from toolkit.bench.features import distance_of, extractors_of, features_of
-from toolkit.bench.inputs import input_pictures, nearest, pictures_by_subject, read_item, turn, yaws_of
+from toolkit.bench.features import DISTANCES, distance_of, extractors_of, features_of
+from toolkit.bench.inputs import TARGET_CAMERAS, input_pictures, nearest, pictures_by_subject, read_item, turn, yaws_of
 from toolkit.bench.inversions import CellError, Contender, Inversions
 from toolkit.bench.protocol import BenchProtocol
 from toolkit.bench.rows import Cell, Frame, make_row, paired_rows
@@ -60,6 +60,11 @@ class MultiView:
                 f"{protocol.title} needs subjects (subjects.json) with a frontal picture and others within "
                 f"{protocol.yaw_tolerance:g} degrees of yaw {wanted}; {data.path} has none"
             )
+
+    @property
+    def choices(self) -> dict[str, Any]:
+        """Where renders are seen from, and how distributions are compared."""
+        return {"target_cameras": TARGET_CAMERAS, "distances": DISTANCES}
 
     def measure(self, contender: Contender, cell: Cell, inversions: Inversions, generator: Generator) -> list[Record]:
         """Scores of one method on one subject, as `metric@yaw_<degrees>`, and features of renders and targets.

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
 from toolkit.bench.inputs import single_cells
 from toolkit.bench.protocol import BenchProtocol
 from toolkit.bench.rows import Cell, Frame, paired_rows
@@ -16,6 +20,7 @@ class PictureCells:
 
     cells: list[Cell]
     groundwork: Groundwork | None = None
+    choices: Mapping[str, Any] = MappingProxyType({})
 
     def __init__(self, data: ImageFolder, metrics: OpenMetrics, limit: int | None, protocol: BenchProtocol) -> None:
         """Find the pictures.

@@ -25,7 +25,7 @@ from toolkit.metrics.images import COMPARED_AT
 from toolkit.rendering.views import device_of
 
 if TYPE_CHECKING:
-    from toolkit.bench.schedule import Found
+    from toolkit.bench.schedule import Engine, Found
     from toolkit.bench.work import BenchRequest, Work
     from toolkit.interfaces import Generator
 
@@ -47,7 +47,7 @@ LISTS = (
 """Parts that are lists of records with `protocol` and `data` (heads: `data` alone)."""
 
 
-def part_of(frame: Frame, work: Work, contenders: Sequence[Contender], found: Found) -> dict[str, Any]:
+def part_of(frame: Frame, work: Work, contenders: Sequence[Contender], found: Found, engine: Engine) -> dict[str, Any]:
     """What one protocol found: a results document of its own, without generator and heads."""
     request, task, generator, digests = work.request, work.task, work.generator, work.digests
     protocol, origin = request.protocol, {"protocol": frame.protocol, "data": frame.data}
@@ -70,12 +70,15 @@ def part_of(frame: Frame, work: Work, contenders: Sequence[Contender], found: Fo
         },
         "compared_at": f"{COMPARED_AT} px at most, bilinear, antialiased; smaller pictures as they are",
         "image_size": generator.spec.image_size,
+        "choices": dict(task.choices),
+        "networks": task.metrics.networks,
         "interval": INTERVALS[interval],
         "comparison": PAIRED[interval],
         "backend": request.backend,
         "methods": methods,
         "environment": run_provenance(seed=protocol.seed),
         "machine": machine(device_of(generator)),
+        "engine": {"name": engine.name, "workers": engine.width},
         "command": request.command,
     }
     return {

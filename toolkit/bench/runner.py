@@ -73,12 +73,13 @@ def run_suite(
     say = progress.note if progress is not None else lambda text: None
     works, left_out = open_works(requests, generator, say)
     _write_wanted(first.out, works)
-    found = Schedule(works, contenders, progress, say).run(engine or LocalEngine())
+    engine = engine or LocalEngine()
+    found = Schedule(works, contenders, progress, say).run(engine)
     parts = []
     for work in works:
         frame = Frame(work.protocol.title, generator.spec.world, first.data_name, work.protocol.seed)
         say(f"numbers of {work.protocol.title}")
-        parts.append(part_of(frame, work, contenders, found[work.protocol.title]))
+        parts.append(part_of(frame, work, contenders, found[work.protocol.title], engine))
     heads = complete_frames(
         [(work.task.cells, work.digests, work.inversions) for work in works], contenders, parts, say
     )

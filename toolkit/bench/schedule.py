@@ -32,6 +32,7 @@ class Progress(Protocol):
 class Engine(Protocol):
     """Where jobs are done; each is written down when it is yielded."""
 
+    name: str
     width: int
     """Jobs at once."""
 
@@ -43,7 +44,7 @@ class Engine(Protocol):
 class LocalEngine:
     """One after the other, in this process."""
 
-    width = 1
+    name, width = "local", 1
 
     def run(self, jobs: Sequence[Job]) -> Iterator[tuple[Job, Record]]:
         """Work on jobs in their order."""

@@ -30,6 +30,12 @@ class OpenMetrics:
     """One of each, for its name, direction, unit and backend."""
     unavailable: dict[str, str]
 
+    @property
+    def networks(self) -> dict[str, dict[str, str]]:
+        """sha256 of the files of each metric's networks, by metric and file; metrics without networks are left out."""
+        files = {name: dict(getattr(sample, "networks", {})) for name, sample in sorted(self.samples.items())}
+        return {name: each for name, each in files.items() if each}
+
     def taking(self, *kinds: str) -> list[str]:
         """Names of the metrics that take one of these kinds of input."""
         return [name for name, metric in self.samples.items() if getattr(metric, "takes", "images") in kinds]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from toolkit.bench.data import data_name
 from toolkit.bench.inversions import Contender, Inversions
@@ -61,6 +61,11 @@ class Task(Protocol):
     @property
     def groundwork(self) -> Groundwork | None:
         """What has to be there before rows can be made; None where cells are enough."""
+        ...
+
+    @property
+    def choices(self) -> Mapping[str, Any]:
+        """What its numbers rest on beside the protocol's settings; results hold it."""
         ...
 
     def measure(self, contender: Contender, cell: Cell, inversions: Inversions, generator: Generator) -> list[Record]:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
 from typing import Any, ClassVar, Literal
 
 import torch
@@ -12,8 +15,10 @@ from torch import Tensor
 from typing_extensions import Self
 
 from toolkit.errors import InputError
+from toolkit.files import file_sha256
 from toolkit.interfaces.metric import Direction, Score
 
+_sha256 = functools.cache(file_sha256)
 Reduction = Literal["sum", "cat"]
 Takes = Literal["images", "pair", "distribution", "faces", "camera", "depth", "mask", "number"]
 """What `update` is given; the bench feeds a metric by it.
@@ -39,10 +44,17 @@ class StatefulMetric(ABC):
     takes: ClassVar[Takes]
     smallest_side: ClassVar[int] = 1
     """Side in pixels of the smallest images that it can score."""
+    networks: Mapping[str, str] = MappingProxyType({})
+    """sha256 of the files that its networks were read from, by name: values by other files are of another metric."""
 
     def __init__(self) -> None:
         self._states: dict[str, Tensor] = {}
         self._reductions: dict[str, Reduction] = {}
+
+    def using(self, *files: Path) -> Self:
+        """Say which files its networks were read from; each is hashed once per process."""
+        self.networks = {file.name: _sha256(file) for file in files}
+        return self
 
     def declare(self, name: str, reduction: Reduction, start: Tensor) -> None:
         """Declare a state: 'sum' states are added on merging, 'cat' states are joined along their first dimension."""

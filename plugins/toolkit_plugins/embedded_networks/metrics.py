@@ -14,6 +14,7 @@ from toolkit_plugins.embedded_networks.perception import DensePerception
 from toolkit_plugins.embedded_networks.recognisers import FACE_SIDE, ResidualRecogniser
 
 BACKEND = "embedded"
+_PERCEPTION, _RECOGNISER = shipped_file("perceptual-e"), shipped_file("identity-e")
 _SMALLEST = 32
 """Side in pixels that smaller pictures are enlarged to: the deepest maps are a sixteenth of it."""
 
@@ -24,7 +25,7 @@ def open_lpips() -> PerceptualMetric:
     Raises:
         WeightsError: The network's file is missing or damaged.
     """
-    return PerceptualMetric(_perception(), "lpips-e", BACKEND, smallest=_SMALLEST)
+    return PerceptualMetric(_perception(), "lpips-e", BACKEND, smallest=_SMALLEST).using(_PERCEPTION)
 
 
 def open_id() -> IdentityMetric:
@@ -34,7 +35,7 @@ def open_id() -> IdentityMetric:
         WeightsError: The network's file is missing or damaged.
     """
     recogniser, face_points = _recogniser()
-    return IdentityMetric(recogniser, "id-e", BACKEND, ProjectedFace(face_points, size=FACE_SIDE))
+    return IdentityMetric(recogniser, "id-e", BACKEND, ProjectedFace(face_points, size=FACE_SIDE)).using(_RECOGNISER)
 
 
 def open_fid() -> FrechetMetric:
@@ -43,7 +44,7 @@ def open_fid() -> FrechetMetric:
     Raises:
         WeightsError: The network's file is missing or damaged.
     """
-    return FrechetMetric(_perception(), "fid-e", BACKEND)
+    return FrechetMetric(_perception(), "fid-e", BACKEND).using(_PERCEPTION)
 
 
 def open_kid() -> KernelMetric:
@@ -52,14 +53,14 @@ def open_kid() -> KernelMetric:
     Raises:
         WeightsError: The network's file is missing or damaged.
     """
-    return KernelMetric(_perception(), "kid-e", BACKEND)
+    return KernelMetric(_perception(), "kid-e", BACKEND).using(_PERCEPTION)
 
 
 @functools.cache
 def _perception() -> DensePerception:
     network = read_network("perceptual-e", DensePerception)[0]
     # features are kept between runs by this name: those of other weights must not be taken for these
-    network.name = f"{DensePerception.name}-{file_sha256(shipped_file('perceptual-e'))[:8]}"
+    network.name = f"{DensePerception.name}-{file_sha256(_PERCEPTION)[:8]}"
     return network
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -46,7 +47,7 @@ def open_lpips_alex() -> PerceptualMetric:
     Raises:
         WeightsError: The trunk's file is missing or another one.
     """
-    return PerceptualMetric(_lpips("alex", ALEXNET), "lpips_alex", BACKEND, smallest=_SMALLEST)
+    return _lpips("alex", ALEXNET)
 
 
 def open_lpips_vgg() -> PerceptualMetric:
@@ -55,7 +56,7 @@ def open_lpips_vgg() -> PerceptualMetric:
     Raises:
         WeightsError: The trunk's file is missing or another one.
     """
-    return PerceptualMetric(_lpips("vgg", VGG16), "lpips_vgg", BACKEND, smallest=_SMALLEST)
+    return _lpips("vgg", VGG16)
 
 
 def open_id_curricularface() -> IdentityMetric:
@@ -64,8 +65,7 @@ def open_id_curricularface() -> IdentityMetric:
     Raises:
         WeightsError: The network's file is missing or another one.
     """
-    embedder = _recogniser("curricularface_ir101", CURRICULARFACE)
-    return IdentityMetric(embedder, "id_curricularface", BACKEND, DetectedFace())
+    return _identity("curricularface_ir101", CURRICULARFACE)
 
 
 def open_id_arcface() -> IdentityMetric:
@@ -74,7 +74,7 @@ def open_id_arcface() -> IdentityMetric:
     Raises:
         WeightsError: The network's file is missing or another one.
     """
-    return IdentityMetric(_recogniser("irse50_arcface", ARCFACE), "id_arcface", BACKEND, DetectedFace())
+    return _identity("irse50_arcface", ARCFACE)
 
 
 def open_fid() -> FrechetMetric:
@@ -83,7 +83,8 @@ def open_fid() -> FrechetMetric:
     Raises:
         WeightsError: Inception's file is missing or another one.
     """
-    return FrechetMetric(_inception(), "fid", BACKEND)
+    network, path = _inception()
+    return FrechetMetric(network, "fid", BACKEND).using(path)
 
 
 def open_kid() -> KernelMetric:
@@ -92,19 +93,33 @@ def open_kid() -> KernelMetric:
     Raises:
         WeightsError: Inception's file is missing or another one.
     """
-    return KernelMetric(_inception(), "kid", BACKEND)
+    network, path = _inception()
+    return KernelMetric(network, "kid", BACKEND).using(path)
+
+
+def _lpips(net: str, file: ReferenceFile) -> PerceptualMetric:
+    network, path = _feature_maps(net, file)
+    return PerceptualMetric(network, file.purpose, BACKEND, smallest=_SMALLEST).using(path)
+
+
+def _identity(kind: str, file: ReferenceFile) -> IdentityMetric:
+    embedder, path = _recogniser(kind, file)
+    return IdentityMetric(embedder, file.purpose, BACKEND, DetectedFace()).using(path)
 
 
 @functools.cache
-def _lpips(net: str, file: ReferenceFile) -> Lpips:
-    return Lpips(net, find_file(file))
+def _feature_maps(net: str, file: ReferenceFile) -> tuple[Lpips, Path]:
+    path = find_file(file)
+    return Lpips(net, path), path
 
 
 @functools.cache
-def _recogniser(kind: str, file: ReferenceFile) -> NetworkEmbedder:
-    return NetworkEmbedder(build_official(kind, read_weights(find_file(file))))
+def _recogniser(kind: str, file: ReferenceFile) -> tuple[NetworkEmbedder, Path]:
+    path = find_file(file)
+    return NetworkEmbedder(build_official(kind, read_weights(path))), path
 
 
 @functools.cache
-def _inception() -> Inception:
-    return Inception.from_state_dict(read_weights(find_file(INCEPTION)))
+def _inception() -> tuple[Inception, Path]:
+    path = find_file(INCEPTION)
+    return Inception.from_state_dict(read_weights(path)), path

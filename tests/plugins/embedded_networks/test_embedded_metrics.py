@@ -7,8 +7,10 @@ import torch
 
 from toolkit.bench.scoring import open_metrics
 from toolkit.camera import Camera
+from toolkit.files import file_sha256
 from toolkit.registry import default_registry
 from toolkit_plugins.embedded_networks.distortions import distort
+from toolkit_plugins.embedded_networks.files import shipped_file
 from toolkit_plugins.embedded_networks.orderings import Scene
 from toolkit_plugins.embedded_networks.training.pictures import Pictures, as_images
 
@@ -29,6 +31,13 @@ def test_they_belong_to_the_embedded_world(name: str):
 def test_the_bench_takes_them_in_the_embedded_world_only():
     assert set(open_metrics(NAMES, "auto", "embedded", 128).samples) == set(NAMES)
     assert open_metrics(NAMES, "auto", "full", 512).samples == {}
+
+
+def test_results_name_the_files_of_the_networks_by_their_hashes():
+    perceptual, identity = shipped_file("perceptual-e"), shipped_file("identity-e")
+    files = {name: identity if name == "id-e" else perceptual for name in NAMES}
+    told = open_metrics([*NAMES, "l2"], "auto", "embedded", 128).networks
+    assert told == {name: {file.name: file_sha256(file)} for name, file in files.items()}
 
 
 def test_lpips_is_zero_for_equal_pictures_and_sees_regions(scene: Scene):

@@ -10,6 +10,7 @@ import skimage.data
 import torch
 from torch import Tensor
 
+from toolkit.files import file_sha256
 from toolkit.registry import default_registry
 from toolkit_plugins.reference_metrics import networks
 from toolkit_plugins.reference_metrics.inception import Inception
@@ -32,6 +33,7 @@ def test_fid_and_kid_read_one_network_and_score(folder: Path):
     torch.save(Inception().net.state_dict(), folder / networks.INCEPTION.name)
     fid, kid = (default_registry().load("metric", name)() for name in ("fid", "kid"))
     assert fid.extractor is kid.extractor
+    assert fid.networks == kid.networks == {networks.INCEPTION.name: file_sha256(folder / networks.INCEPTION.name)}
     images = torch.rand(3, 3, 16, 16, generator=torch.Generator().manual_seed(0)) * 2 - 1
     features = fid.extractor.features(images)
     assert features.shape == (3, 2048)

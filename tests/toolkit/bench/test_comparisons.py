@@ -73,6 +73,47 @@ def test_two_runs_are_compared_picture_by_picture():
     assert "cannot be told" in as_text(compare_runs(results(0.0), results(0.0)))
 
 
+def with_effort(offset: float) -> dict[str, object]:
+    """Results with seconds beside L2."""
+    found = results(offset)
+    found["rows"].append({**found["rows"][0], "metric": "seconds"})
+    found["values"].append({**found["values"][0], "metric": "seconds"})
+    here = {"machine": {"device": "cpu", "processor": "any", "cores": 2}, "environment": {"threads": 1}}
+    found["runs"]["reconstruction on heads"] |= {**here, "engine": {"name": "local", "workers": 1}}
+    return found
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda run: run["machine"].update(cores=64), "another number of cores: 2 and 64"),
+        (lambda run: run["machine"].update(device="H200"), "another device"),
+        (lambda run: run["environment"].update(threads=8), "another number of threads"),
+        (lambda run: run["engine"].update(workers=2), "another number of workers"),
+    ],
+)
+def test_seconds_are_compared_on_one_kind_of_machine_only(change, words: str):
+    assert {entry["metric"] for entry in compare_runs(with_effort(0), with_effort(1))["comparisons"]} == {
+        "l2",
+        "seconds",
+    }
+    other = with_effort(1)
+    change(other["runs"]["reconstruction on heads"])
+    found = compare_runs(with_effort(0), other)
+    assert {entry["metric"] for entry in found["comparisons"]} == {"l2"}
+    (sentence,) = found["refused"]
+    assert "seconds was taken with" in sentence and words in sentence
+
+
+def test_metrics_of_other_networks_are_refused_by_name():
+    one, other = with_effort(0), with_effort(1)
+    for found, digest in ((one, "a"), (other, "b")):
+        found["runs"]["reconstruction on heads"]["networks"] = {"l2": {"net.pth": digest}}
+    found = compare_runs(one, other)
+    assert {entry["metric"] for entry in found["comparisons"]} == {"seconds"}
+    assert found["refused"] == ["reconstruction on heads: l2 was computed by another network (net.pth differs)"]
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [

@@ -8,12 +8,13 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from toolkit.bench import BenchProtocol, BenchRequest, Contender, run_suite
-from toolkit.bench.engines import RunDescription, open_engine, shards_of
+from toolkit.bench.engines import RayEngine, RunDescription, open_engine, shards_of
 from toolkit.bench.jobs import CellJob, GroundworkJob, job_at, jobs_of
 from toolkit.bench.runner import open_works
 from toolkit.bench.schedule import LocalEngine
@@ -63,6 +64,18 @@ def test_groundwork_is_spread_and_every_job_is_found_by_its_address(
     assert len({job.key for job in (*cells, *groundwork)}) == 15
 
 
+def test_a_cell_measured_with_another_network_is_another_cell(
+    spherical: SphericalGenerator, requests: list[BenchRequest], contender: Make
+):
+    works, _ = open_works(requests[:1], spherical, lambda text: None)
+    job = CellJob(works[0], contender("m"), works[0].task.cells[0])
+    keys = []
+    for networks in ({}, {"net.pth": "a"}, {"net.pth": "b"}):
+        works[0].task.metrics.samples["l2"].networks = networks
+        keys.append(job.key)
+    assert len(set(keys)) == 3
+
+
 def test_a_store_that_does_not_write_hands_over_what_it_was_given(tmp_path: Path):
     Store(tmp_path / "cells.jsonl").append("a", {"value": 1.0})
     before = (tmp_path / "cells.jsonl").read_bytes()
@@ -101,6 +114,44 @@ def test_unknown_engines_and_a_missing_ray_are_one_sentence(monkeypatch: pytest.
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(MissingDependencyError, match="toolkit\\[ray\\]"):
         open_engine("ray", described)
+
+
+class Cluster:
+    """Stands for Ray: tasks are done when somebody waits for them."""
+
+    def __init__(self) -> None:
+        self.begun: list[Any] = []
+
+    def put(self, value: Any) -> Any:
+        return value
+
+    def remote(self, **options: Any) -> Any:
+        def begin(described: Any, addresses: Any) -> int:
+            self.begun.append(addresses)
+            return len(self.begun) - 1
+
+        return lambda function: SimpleNamespace(remote=begin)
+
+    def wait(self, running: list[int], num_returns: int) -> tuple[list[int], list[int]]:
+        return running[:1], running[1:]
+
+    def get(self, task: int) -> Any:
+        return [{"item": item, "error": None, "scores": []} for _, _, item in self.begun[task]], []
+
+
+def test_an_interrupted_cluster_finishes_what_has_begun_and_keeps_it(
+    spherical: SphericalGenerator, requests: list[BenchRequest], contender: Make
+):
+    works, _ = open_works(requests[:1], spherical, lambda text: None)
+    jobs = [CellJob(works[0], contender(name), cell) for name in "abc" for cell in works[0].task.cells]
+    engine: Any = object.__new__(RayEngine)
+    engine._ray, engine._description, engine.width = Cluster(), RunDescription("", None, "cpu", 1, (), ()), 2
+    results = engine.run(jobs)
+    next(results)
+    results.close()
+    assert len(engine._ray.begun) == 2 < len(shards_of(jobs))
+    assert [works[0].store.get(job.key) is not None for job in jobs] == [True, True, False, False, False, False]
+    assert len(list(engine.run(jobs))) == len(jobs)
 
 
 def bench(folder: Path, out: str, *arguments: str) -> list[str]:

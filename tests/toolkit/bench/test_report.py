@@ -16,6 +16,8 @@ import torch
 
 from toolkit.bench.comparisons import compare_all
 from toolkit.bench.frames import Frames
+from toolkit.bench.gallery import is_case_metric
+from toolkit.bench.protocol import open_protocol
 from toolkit.bench.report import as_csv, as_latex, as_leaderboard, as_markdown, as_tables, build_page, write_report
 from toolkit.bench.report.charts import nice_range, time_chart, yaw_chart
 from toolkit.bench.report.paper import is_comparable, paper_html, read_paper
@@ -144,6 +146,23 @@ def test_latex_is_booktabs_and_escaped(tmp_path: Path):
     assert len({line.count("&") for line in body.splitlines() if line.endswith(r"\\")}) == 1
 
 
+def test_latex_fits_on_paper_and_says_where_fewer_counted():
+    parts = ("", "@visible", "@occluded")
+    rows = [row("m", f"metric{index}{part}", 1.0) for part in parts for index in range(6)]
+    rows += [row("m", "id-e", 0.5, backend="embedded", n=3)]
+    latex = as_latex({"rows": rows})
+    captions = re.findall(r"\\caption{(.*)}", latex)
+    assert [caption.rpartition(": ")[2] for caption in captions[1:]] == ["visible", "occluded"]
+    assert max(len(columns) for columns in re.findall(r"\\begin{tabular}{l(r+)}", latex)) == 8
+    assert r"{\scriptsize ($n$=3)}" in latex
+
+
+def test_best_and_worst_cases_are_of_every_metric_that_a_picture_shows():
+    shown = ("l2", "psnr", "mask_iou", "lpips-e@yaw_30")
+    assert all(is_case_metric(label) for label in shown)
+    assert not any(is_case_metric(label) for label in ("l2@occluded", "seconds", "seconds@encode", "peak_memory"))
+
+
 def test_csv_has_every_row(tmp_path: Path):
     results = document(tmp_path)
     lines = list(csv.DictReader(io.StringIO(as_csv(results))))
@@ -155,6 +174,9 @@ def test_the_leaderboard_says_how_it_was_made(tmp_path: Path):
     page = as_leaderboard(document(tmp_path))
     assert "    toolkit bench --methods all" in page
     assert "gt360: l2@occluded" in page
+    seconds = [[cell.strip() for cell in line.split("|")][2] for line in page.splitlines() if "| method " in line]
+    assert seconds[0].startswith("gt360: ")  # unlike counts of several protocols make no column
+    assert set(seconds[1:]) == {"n"}
     assert "Failures: 1." in page
 
 
@@ -177,11 +199,16 @@ def test_printed_numbers_are_comparable_only_with_the_same_data_and_networks(tmp
     assert all(len(values) == len(table.columns) for table in paper.tables for values in table.rows.values())
     assert "not comparable with this run" in paper_html(document(tmp_path))
     origin = {"protocol": "reconstruction", "data": "crops"}
-    run = {**origin, "pictures": {"source": "lpff:/crops", "reader": "lpff"}}
+    settings = {"digest": open_protocol("reconstruction").digest}
+    run = {**origin, "pictures": {"source": "lpff:/crops", "reader": "lpff"}, "settings": settings}
     same = {"rows": [row("m", "lpips_alex", 0.1, **origin, world="full", backend="reference")], "runs": {"any": run}}
     assert is_comparable(paper.tables[0], paper, same)
     assert not is_comparable(paper.tables[1], paper, same)
-    assert "same protocol, data set" in paper_html(same)
+    assert "same protocol, and pictures read as lpff" in paper_html(same)
+    other = {"rows": same["rows"], "runs": {"any": {**run, "settings": {"digest": "another"}}}}
+    assert not is_comparable(paper.tables[0], paper, other)
+    trunk = {"rows": [{**same["rows"][0], "metric": "lpips_vgg"}], "runs": {"any": run}}
+    assert not is_comparable(paper.tables[0], paper, trunk)
     named = {"rows": [{**same["rows"][0], "data": "lpff"}],
              "runs": {"any": {**run, "data": "lpff", "pictures": {"source": "/lpff", "reader": None}}}}  # fmt: skip
     assert not is_comparable(paper.tables[0], paper, named)  # a folder's name proves nothing

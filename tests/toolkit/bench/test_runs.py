@@ -143,6 +143,9 @@ def test_fid360_has_a_floor_and_the_generators_own_heads_are_near_it(
     assert all(row["low"] <= row["value"] <= row["high"] and row["n"] == 8 for row in values.values())
     assert {row["backend"] for row in values.values()} == {"embedded"}
     assert results["unavailable"] == []  # the reference's FID is another backend's
+    (run,) = results["runs"].values()
+    assert "truncation" in run["choices"]["random_heads"] and run["choices"]["cameras"]["pitch"] == 0.0
+    assert run["engine"] == {"name": "local", "workers": 1}
     shutil.rmtree(tmp_path / "features")
     again = contender("one head", 0)
     assert run_bench(request, spherical, [contender("random", None), again]) == results

@@ -72,19 +72,23 @@ def as_latex(results: dict[str, Any]) -> str:
     r"""All tables as LaTeX (`\usepackage{booktabs}`): best bold, second underlined, without intervals."""
     texts = ["% made by toolkit bench; needs \\usepackage{booktabs}"]
     for table in tables_of(results["rows"]):
-        heads = [rf"{_latex(column.label)} {_LATEX_ARROWS[column.direction]}" for column in table.columns]
-        lines = [" & ".join(["Method", "$n$", *heads]) + r" \\", r"\midrule"]
-        for method in table.methods:
-            cells = [_latex_cell(table, method, column) for column in table.columns]
-            lines.append(" & ".join([_latex(method), _counts(table, method), *cells]) + r" \\")
-        body = "\n    ".join(lines)
-        texts.append(
-            "\\begin{table}\n  \\centering\n"
-            f"  \\caption{{{_latex(table.title)}}}\n"
-            f"  \\begin{{tabular}}{{lr{'r' * len(table.columns)}}}\n    \\toprule\n    {body}\n    \\bottomrule\n"
-            "  \\end{tabular}\n\\end{table}"
-        )
+        texts += [_latex_table(table, title, columns) for title, columns in table.pages().items()]
     return "\n\n".join(texts) + "\n"
+
+
+def _latex_table(table: Table, title: str, columns: Sequence[Column]) -> str:
+    heads = [rf"{_latex(column.label)} {_LATEX_ARROWS[column.direction]}" for column in columns]
+    lines = [" & ".join(["Method", "$n$", *heads]) + r" \\", r"\midrule"]
+    for method in table.methods:
+        cells = [_latex_cell(table, method, column) for column in columns]
+        lines.append(" & ".join([_latex(method), _counts(table, method), *cells]) + r" \\")
+    body = "\n    ".join(lines)
+    return (
+        "\\begin{table}\n  \\centering\n"
+        f"  \\caption{{{_latex(title)}}}\n"
+        f"  \\begin{{tabular}}{{lr{'r' * len(columns)}}}\n    \\toprule\n    {body}\n    \\bottomrule\n"
+        "  \\end{tabular}\n\\end{table}"
+    )
 
 
 def as_csv(results: dict[str, Any]) -> str:
@@ -98,10 +102,11 @@ def as_csv(results: dict[str, Any]) -> str:
 
 def _full_grid(table: Table) -> str:
     """Every column with its interval."""
-    lines = [["method", "n", *(_heading(column) for column in table.columns)]]
+    counted = [] if table.is_glance else ["n"]
+    lines = [["method", *counted, *(_heading(column) for column in table.columns)]]
     for method in table.methods:
         cells = [_marked(table, method, column, "**", "_", True) for column in table.columns]
-        lines.append([method, _counts(table, method), *cells])
+        lines.append([method, *(_counts(table, method) for _ in counted), *cells])
     return _grid(lines)
 
 
@@ -139,7 +144,10 @@ def _latex_cell(table: Table, method: str, column: Column) -> str:
     if row is None:
         return ""
     text = "--" if row["value"] is None else number(row["value"], table.places(column)).replace("-", "$-$", 1)
-    return {1: rf"\textbf{{{text}}}", 2: rf"\underline{{{text}}}"}.get(table.ranks(column).get(method, 0), text)
+    fewer = table.fewer(method, column)
+    note = "" if fewer is None else rf" {{\scriptsize ($n$={fewer})}}"
+    rank = table.ranks(column).get(method, 0)
+    return {1: rf"\textbf{{{text}}}", 2: rf"\underline{{{text}}}"}.get(rank, text) + note
 
 
 def _latex(text: str) -> str:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from toolkit.bench.protocol import open_protocol
 from toolkit.bench.report.sections import escape
 from toolkit.configuration import Config, config_path, load_config
 
 _NAME = "reference/paper_tables"
+_NETWORKS = {"lpips": "lpips_alex", "id": "id_curricularface", "fid": "fid"}
+"""The measured metric that a printed column is nearest to, of those that a network computes."""
 
 
 class PaperTable(Config):
@@ -36,13 +39,21 @@ def read_paper() -> Paper:
 
 
 def is_comparable(table: PaperTable, paper: Paper, results: dict[str, Any]) -> bool:
-    """Whether results hold numbers of the same protocol, data set, world and kind of metric networks."""
-    readers = {
-        (run["protocol"], run["data"]): run.get("pictures", {}).get("reader") for run in results["runs"].values()
+    """Whether results hold numbers of the same metrics, protocol with its settings, data set and world.
+
+    Which networks the paper's LPIPS and ID are of is not printed: those that this toolkit puts first are taken.
+    """
+    digest = open_protocol(table.protocol).digest
+    same = {
+        (run["protocol"], run["data"])
+        for run in results["runs"].values()
+        if run.get("pictures", {}).get("reader") == table.data and run.get("settings", {}).get("digest") == digest
     }
+    wanted = {_NETWORKS[name] for column in table.columns if (name := column.partition("@")[0]) in _NETWORKS}
     return any(
         (row["protocol"], row["world"], row["backend"]) == (table.protocol, paper.world, "reference")
-        and readers.get((row["protocol"], row["data"])) == table.data
+        and (row["protocol"], row["data"]) in same
+        and row["metric"].partition("@")[0] in wanted
         for row in results["rows"]
     )
 
@@ -57,7 +68,8 @@ def paper_html(results: dict[str, Any]) -> str:
     for table in paper.tables:
         comparable = is_comparable(table, paper, results)
         word = (
-            "same protocol, data set and metric networks as measured above; which of its pictures is not printed"
+            f"same protocol, and pictures read as {table.data}, as measured above; which pictures, and which networks "
+            "LPIPS and ID are of, is not printed"
             if comparable
             else "not comparable with this run"
         )

@@ -39,7 +39,9 @@ def table_html(table: Table, colours: Colours, ties: Mapping[tuple[str, str], bo
             f'<th scope="col" data-sort="{better}" title="{escape(column.direction)} is better">'
             f"{above}<span>{escape(name)} {ARROWS[column.direction]}{unit}</span>{below}</th>"
         )
-    line += '<th scope="col" data-sort="descending" title="comparisons used, and failed">n</th></tr>'
+    if not table.is_glance:
+        line += '<th scope="col" data-sort="descending" title="comparisons used, and failed">n</th>'
+    line += "</tr>"
     scales = {column.key: _scale(table, column) for column in table.columns}
     ranks = {column.key: table.ranks(column) for column in table.columns}
     body = ""
@@ -59,7 +61,7 @@ def table_html(table: Table, colours: Colours, ties: Mapping[tuple[str, str], bo
             )
         used, failed = table.counts(method)
         lost = f'<em class="lost">+{failed}</em>' if failed else ""
-        body += f'<td data-v="{used}" class="n">{used}{lost}</td></tr>'
+        body += "</tr>" if table.is_glance else f'<td data-v="{used}" class="n">{used}{lost}</td></tr>'
     return f'<div class="scroll"><table class="numbers"><thead>{line}</thead><tbody>{body}</tbody></table></div>'
 
 

@@ -56,6 +56,21 @@ class Table:
         networks = f", {BACKENDS[self.backend]}" if self.backend else ""
         return f"{self.protocol} on {self.data} (world: {self.world}{networks})"
 
+    @property
+    def is_glance(self) -> bool:
+        """Whether columns are of several protocols, which compare unlike numbers of pictures."""
+        return any(column.head for column in self.columns)
+
+    def pages(self, widest: int = 14) -> dict[str, list[Column]]:
+        """Columns by title, for paper: one table, or where that were wider, one for each part of the pictures."""
+        if len(self.columns) <= widest:
+            return {self.title: list(self.columns)}
+        found: dict[str, list[Column]] = {}
+        for column in self.columns:
+            part = column.label.partition("@")[2]
+            found.setdefault(f"{self.title}: {part}" if part else self.title, []).append(column)
+        return found
+
     def ranks(self, column: Column) -> dict[str, int]:
         """Place of the best (1) and the second (2) method of a column; equal numbers share a place."""
         known = [
