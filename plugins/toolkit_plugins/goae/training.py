@@ -8,8 +8,9 @@ The published training also has a term on the background's depth, whose form is 
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -131,23 +132,30 @@ class GoaeJob(LatentGameJob):
 
     def _code_losses(self, batch: EncodingBatch, local: int) -> Mapping[str, Tensor]:
         """Pairs from z have one w for all layers: no offsets are needed."""
-        self.network.encoder.stage = 0 if self.settings.pairs.space == "z" else len(LEVELS)
-        losses, _ = code_losses(self, self.settings.codes, self.network.codes, batch, self._side, local)
-        self.network.encoder.stage = len(LEVELS)
+        with self._offsets(0 if self.settings.pairs.space == "z" else len(LEVELS)):
+            losses, _ = code_losses(self, self.settings.codes, self.network.codes, batch, self._side, local)
         return losses
 
     def _image_losses(self, batch: EncodingBatch, local: int) -> Mapping[str, Tensor]:
-        self.network.encoder.stage = self._level(local)
-        losses, ws = code_losses(self, self.settings.images, self.network.codes, batch, self._side, local)
-        self.network.encoder.stage = len(LEVELS)
+        with self._offsets(self._level(local)):
+            losses, ws = code_losses(self, self.settings.images, self.network.codes, batch, self._side, local)
         return {**losses, **self.game_term(ws)}
+
+    def _play(self, batch: EncodingBatch, local: int) -> Mapping[str, float]:
+        """The discriminator is shown the codes that the encoder is judged by."""
+        image = encoder_inputs(batch, self._side)
+        with self._offsets(self._level(local)):
+            return self.play(lambda: self.network.codes(image), batch.blocks, local)
 
     def _level(self, local: int) -> int:
         return sum(local > start for start in self.settings.levels)
 
-    def _play(self, batch: EncodingBatch, local: int) -> Mapping[str, float]:
-        image = encoder_inputs(batch, self._side)
-        return self.play(lambda: self.network.codes(image), batch.blocks, local)
+    @contextlib.contextmanager
+    def _offsets(self, level: int) -> Iterator[None]:
+        """Offsets of so many of the levels are added to codes; all of them afterwards."""
+        self.network.encoder.stage = level
+        yield
+        self.network.encoder.stage = len(LEVELS)
 
     def _alignment_losses(self, batch: EncodingBatch, local: int) -> Mapping[str, Tensor]:
         target, label, _ = reconstructed(batch, pairs=self.settings.alignment.reconstruct_pairs)

@@ -48,6 +48,16 @@ def test_it_trains_all_stages_and_inverts(photo_folder, spherical, tmp_path):
     assert not slim.invert(torch.zeros(1, 3, 32, 32), spherical.spec.front_camera, spherical).extra
 
 
+def test_encoder_and_discriminator_look_at_the_same_levels(photo_folder, spherical, monkeypatch):
+    job = make(photo_folder, spherical, "levels=[0, 1, 2]", codes=0)
+    seen: list[tuple[int, int]] = []
+    monkeypatch.setattr(job, "play", lambda codes, blocks, local: seen.append((local, job.network.encoder.stage)) or {})
+    for local in range(1, 4):
+        job._play(job.batch(0), local)
+    assert seen == [(1, 1), (2, 2), (3, 3)]
+    assert job.network.encoder.stage == 3
+
+
 def test_resuming_gives_what_never_stopping_gives(photo_folder, spherical, tmp_path):
     straight = train(make(photo_folder, spherical), tmp_path / "straight")
     train(make(photo_folder, spherical), tmp_path / "halves", max_steps=3)
