@@ -49,6 +49,10 @@ class DetectedFace:
         return _as_face(arcface_crop(pixels, best.landmarks, self.size, antialias=False))
 
 
+_ROUNDING = 0.01
+"""Degrees: a camera put at 60 degrees is read back as 60.000002."""
+
+
 class ProjectedFace:
     """A crop without a detector: where the camera sees five known points of the average face.
 
@@ -61,7 +65,7 @@ class ProjectedFace:
         Args:
             points: Five points [5, 3] in world units, in the order of `GeneratorSpec.face_points`.
             size: Side of the crop.
-            widest: Degrees of yaw beyond which a view shows no face.
+            widest: Degrees of yaw beyond which a view shows no face; up to a hundredth of one is taken for rounding.
         """
         self.size, self.widest = size, widest
         self._points = torch.tensor(points, dtype=torch.float32)
@@ -70,7 +74,7 @@ class ProjectedFace:
         """Crop the face out of an image [3, S, S] in [-1, 1]; None without a camera, or from too far aside."""
         from toolkit.faces.alignment import arcface_crop
 
-        if camera is None or abs(math.degrees(float(camera.angles().yaw[0]))) > self.widest:
+        if camera is None or abs(math.degrees(float(camera.angles().yaw[0]))) > self.widest + _ROUNDING:
             return None
         landmarks = camera.to("cpu").project(self._points)[0].double().numpy() * image.shape[-1] - 0.5
         return _as_face(arcface_crop(as_pixels(image), landmarks, self.size))

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 import time
 
 import pytest
@@ -85,6 +86,9 @@ def test_a_projected_face_lands_on_the_template_wherever_the_camera_stands():
         lit = (face[0] > 0).nonzero().float().mean(0).flip(0)
         assert torch.allclose(lit, torch.from_numpy(ARCFACE_TEMPLATE[2]).float(), atol=8)
     assert crop(image, Camera.orbit(1.3)) is None
+    at_the_end = [Camera.orbit(math.radians(yaw)) for yaw in (60.0, -60.0)]
+    assert all(crop(image, camera) is not None for camera in at_the_end)  # read back as 60.000002 degrees
+    assert crop(image, Camera.orbit(math.radians(60.1))) is None
     assert crop(image, None) is None
 
 

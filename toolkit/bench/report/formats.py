@@ -49,7 +49,8 @@ def as_leaderboard(results: dict[str, Any]) -> str:
     texts = [
         "# Leaderboard\n",
         "Made by `make leaderboard`; do not edit. The embedded world compares methods under equal conditions on"
-        " synthetic heads; its numbers say nothing about photographs and stand beside no number of the literature.\n",
+        " synthetic heads; its numbers say nothing about photographs and stand beside no number of the literature."
+        " Presets are in the command below; what others bring: [methods](methods.md).\n",
     ]
     tables = tables_of(results["rows"])
     for data in dict.fromkeys(table.data for table in tables):
