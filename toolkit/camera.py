@@ -16,6 +16,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from toolkit.devices import without_autocast
 from toolkit.errors import InputError
 
 LABEL_SIZE = 25
@@ -207,14 +208,16 @@ class Camera:
         x, y = x.reshape(1, -1), y.reshape(1, -1)
         down = (y - cy) / fy
         local = torch.stack([(x - cx - skew * down) / fx, down, torch.ones_like(down)], dim=-1)
-        directions = torch.nn.functional.normalize(local @ self.rotation.transpose(1, 2), dim=-1)
+        with without_autocast(local):
+            directions = torch.nn.functional.normalize(local @ self.rotation.transpose(1, 2), dim=-1)
         return self.position, directions
 
     def project(self, points: Tensor) -> Tensor:
         """Project world points [B, M, 3] or [M, 3] to image coordinates [B, M, 2] (0..1, y down)."""
         points = points.to(self.label).expand(len(self), -1, -1) if points.ndim == 2 else points
-        local = (points - self.position[:, None]) @ self.rotation
-        pixels = local / local[..., 2:] @ self.intrinsics.transpose(1, 2)
+        with without_autocast(points):
+            local = (points - self.position[:, None]) @ self.rotation
+            pixels = local / local[..., 2:] @ self.intrinsics.transpose(1, 2)
         return pixels[..., :2]
 
 

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
+
 import numpy as np
 from scipy.stats import gaussian_kde
 
+from toolkit.cache import cache_folder
 from toolkit.camera import Camera
 from toolkit.errors import InputError
+from toolkit.files import atomic_write
 
 _TARGET = 0.24
 _MOST_ROUNDED = 4
 _LEAST_VARIANCE = 1e-10
+_MANY = 5000
+"""Cameras from which on densities are kept."""
 
 
 def pose_density(cameras: Camera) -> np.ndarray:
@@ -18,6 +24,8 @@ def pose_density(cameras: Camera) -> np.ndarray:
 
     A Gaussian kernel estimate (Scott's bandwidth) over two angles of the camera's position (x, y, z):
     phi = atan2(z, y) and theta = arccos(x / r), both 90 degrees at the front. Mirrored pictures belong in the list.
+    The time grows with N squared (minutes for FFHQ and LPFF with their mirrors): lists of thousands are kept in the
+    user's cache.
 
     Raises:
         InputError: Fewer than three cameras, or all on one line of directions.
@@ -26,7 +34,14 @@ def pose_density(cameras: Camera) -> np.ndarray:
     angles = np.stack([np.arctan2(np.hypot(y, z), x), np.arctan2(z, y)])
     if angles.shape[1] < 3 or np.linalg.eigvalsh(np.cov(angles))[0] < _LEAST_VARIANCE:
         raise InputError("pose rebalancing needs at least three cameras in different directions, not on one line")
-    return gaussian_kde(angles)(angles)
+    if angles.shape[1] < _MANY:
+        return gaussian_kde(angles)(angles)
+    kept = cache_folder("densities", f"{hashlib.sha256(angles.tobytes()).hexdigest()[:16]}.npy")
+    if not kept.is_file():
+        density = gaussian_kde(angles)(angles)
+        with atomic_write(kept) as path, open(path, "wb") as file:
+            np.save(file, density)
+    return np.load(kept, allow_pickle=False)
 
 
 def rebalancing_weights(density: np.ndarray) -> np.ndarray:

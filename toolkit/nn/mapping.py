@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from toolkit.devices import without_autocast
 from toolkit.errors import InputError
 from toolkit.nn.dense import Dense, normalise_second_moment
 
@@ -63,7 +64,7 @@ class MappingNetwork(nn.Module):
         """Map z [B, z_dim] and label [B, c_dim] to ws [B, num_ws, w_dim].
 
         Args:
-            z: Latents of any floating type; computed in float32.
+            z: Latents of any floating type; computed in float32, under autocast too.
             label: Labels, or None where c_dim is 0.
             truncation: Distance from the average latent that is kept; 1 changes nothing.
             truncation_cutoff: How many of the repeated latents are truncated; None: all.
@@ -71,6 +72,10 @@ class MappingNetwork(nn.Module):
         Raises:
             InputError: A label is missing.
         """
+        with without_autocast(z):
+            return self._map(z, label, truncation, truncation_cutoff)
+
+    def _map(self, z: Tensor, label: Tensor | None, truncation: float, truncation_cutoff: int | None) -> Tensor:
         parts = [normalise_second_moment(z.to(self.w_avg.dtype))]
         if self.c_dim:
             if label is None:

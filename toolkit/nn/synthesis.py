@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import math
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
+from toolkit.devices import without_autocast
 from toolkit.errors import InputError
 from toolkit.nn.activation import activate, activation_gain
 from toolkit.nn.convolution import Convolution
@@ -165,17 +165,12 @@ class SynthesisBlock(nn.Module):
         else:
             x = self.conv1(self.conv0(x, next(styles), noise), next(styles), noise)
         if image is not None and self.up == 2:
-            with _without_autocast(image):  # a running sum, of 32 bits like what is added
+            with without_autocast(image):  # a running sum, of 32 bits like what is added
                 image = upsample(image, self.resample_filter)
         if self.has_rgb:
             rgb = self.torgb(x, next(styles)).float()
             image = rgb if image is None else image + rgb
         return x, image
-
-
-def _without_autocast(like: Tensor) -> contextlib.AbstractContextManager[object]:
-    """Autocast off on a tensor's device; shapes alone ('meta') know of none."""
-    return contextlib.nullcontext() if like.is_meta else torch.autocast(like.device.type, enabled=False)
 
 
 class SynthesisNetwork(nn.Module):

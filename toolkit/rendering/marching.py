@@ -233,13 +233,14 @@ def _accumulate(
 
 
 def _evaluate(field: _AnyField, rays: Rays, depths: Tensor, keep: KeepMask | None) -> tuple[Tensor, Tensor | None]:
-    """Raw densities [B, R, S] and features [B, C, R, S] at depths [B, R, S]."""
+    """Raw densities [B, R, S] and features [B, C, R, S] at depths [B, R, S], of their type under autocast too."""
     points = points_on(rays, depths).flatten(1, 2)
     if keep is None:
         density, features = field(points)
     else:
         density, features = _evaluate_kept(field, points, keep(points))
-    return density.reshape(depths.shape), None if features is None else features.unflatten(2, depths.shape[1:])
+    density = density.reshape(depths.shape).to(depths.dtype)
+    return density, None if features is None else features.unflatten(2, depths.shape[1:]).to(depths.dtype)
 
 
 def _evaluate_kept(field: _AnyField, points: Tensor, kept: Tensor) -> tuple[Tensor, Tensor | None]:

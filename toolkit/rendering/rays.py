@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from toolkit.camera import Camera, as_camera
+from toolkit.devices import without_autocast
 
 
 class Rays(NamedTuple):
@@ -30,7 +31,8 @@ def rays_through(cameras: Camera, places: Tensor) -> Rays:
     intrinsics = cameras.intrinsics
     focal = intrinsics[:, [0, 1], [0, 1]][:, None]
     local = torch.cat([(places - intrinsics[:, None, :2, 2]) / focal, torch.ones_like(places[..., :1])], -1)
-    directions = torch.nn.functional.normalize(local @ cameras.rotation.transpose(1, 2), dim=-1)
+    with without_autocast(local):
+        directions = torch.nn.functional.normalize(local @ cameras.rotation.transpose(1, 2), dim=-1)
     return Rays(cameras.position[:, None], directions)
 
 

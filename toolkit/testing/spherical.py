@@ -16,6 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from toolkit.camera import LABEL_SIZE, Camera, as_camera
+from toolkit.devices import without_autocast
 from toolkit.errors import InputError, WeightsError
 from toolkit.interfaces import GeneratorSpec, Latents, March, Query, Render
 from toolkit.testing import spherical_maps as maps
@@ -97,7 +98,8 @@ class BareSphericalGenerator(nn.Module):
     ) -> Tensor:
         """Map z [B, 16] to ws [B, 3, 24]; the camera matters little."""
         camera = as_camera(camera).to(z.device).to(z.dtype).expand(z.shape[0])
-        ws = self._map(z, camera)[:, None].repeat(1, self.latents.num_ws, 1)
+        with without_autocast(z):
+            ws = self._map(z, camera)[:, None].repeat(1, self.latents.num_ws, 1)
         truncated = torch.lerp(self.w_mean.expand_as(ws), ws, truncation)
         cutoff = self.latents.num_ws if truncation_cutoff is None else truncation_cutoff
         return torch.cat([truncated[:, :cutoff], ws[:, cutoff:]], dim=1)

@@ -31,6 +31,8 @@ class GoaeOptions(EncoderOptions):
 
     keep_unmixed: bool = True
     """Keep the un-mixed planes, which GOAE's published reconstruction of the input view shows, as `extra.unmixed`."""
+    unmixed_view: bool = False
+    """Render that reconstruction too: `extra.unmixed_view` [1, 3, S, S] in [-1, 1], from the input's camera."""
 
 
 class Goae(EncoderMethod):
@@ -54,7 +56,11 @@ class Goae(EncoderMethod):
             aligned = network.aligned(first, image, generator)
         with laps.lap("mix"):
             mixed = network.mixed(generator, first.plain, aligned, camera)
-        return Encoded(ws, mixed, {"unmixed": aligned} if self.options.keep_unmixed else {})
+        extra = {"unmixed": aligned} if self.options.keep_unmixed else {}
+        if self.options.unmixed_view:
+            with laps.lap("unmixed_view"):
+                extra["unmixed_view"] = generator.render(aligned, ws, camera).image
+        return Encoded(ws, mixed, extra)
 
 
 def open_goae(generator: Generator, weights: Path | None, options: Mapping[str, Any]) -> Goae:

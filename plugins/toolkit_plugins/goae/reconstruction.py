@@ -140,7 +140,7 @@ class GoaeReconstruction(nn.Module):
         occlusion = occlusion_mask(generator, aligned, cameras, self.resolution)
         footprint = cast(Footprint, generator)  # the mask above has asked for it
         soft = footprint.expand(footprint.smooth(occlusion))
-        return aligned.lerp(plain, soft)
+        return aligned.lerp(plain.to(aligned), soft.to(aligned))
 
     def _mixed_as_published(self, generator: Generator, plain: Tensor, aligned: Tensor, cameras: Camera) -> Tensor:
         if not isinstance(generator, Marching):

@@ -44,6 +44,10 @@ def test_it_trains_all_stages_and_inverts(photo_folder, spherical, tmp_path):
     inversion = method.invert(torch.zeros(1, 3, 32, 32), spherical.spec.front_camera, spherical)
     assert set(inversion.timings) == {"encode", "view", "align", "mix", "total"}
     assert inversion.extra["unmixed"].shape == inversion.planes.shape
+    told = open_goae(spherical, run.weights, {"unmixed_view": True})
+    seen = told.invert(torch.zeros(1, 3, 32, 32), spherical.spec.front_camera, spherical)
+    view = spherical.render(seen.extra["unmixed"], seen.ws, spherical.spec.front_camera).image
+    assert torch.equal(seen.extra["unmixed_view"], view)
     slim = open_goae(spherical, run.weights, {"keep_unmixed": False})
     assert not slim.invert(torch.zeros(1, 3, 32, 32), spherical.spec.front_camera, spherical).extra
 

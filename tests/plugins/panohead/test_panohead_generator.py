@@ -251,3 +251,21 @@ def test_double_precision_inputs_are_taken(mini: PanoHead, ws: torch.Tensor) -> 
     torch.testing.assert_close(double.image, single.image, atol=1e-5, rtol=0)
     points = torch.rand(2, 5, 3)
     torch.testing.assert_close(mini.query(planes, points.double()).density, mini.query(planes, points).density)
+
+
+@pytest.mark.parametrize("kind", [torch.bfloat16, torch.float16])
+def test_under_autocast_geometry_and_codes_keep_all_their_bits(mini: PanoHead, kind: torch.dtype):
+    z = torch.randn(2, 10, generator=torch.Generator().manual_seed(0))
+    camera = Camera.orbit(torch.tensor([0.3, 2.0]))
+    point = torch.ones(2, 1, 3)
+    with torch.no_grad():
+        ws = mini.mapping(z, mini.spec.front_camera, 0.7)
+        image = mini.render(mini.planes(ws), ws, camera).image
+        rays, places = camera.rays(4)[1], camera.project(point)
+        with torch.autocast("cpu", dtype=kind):
+            assert torch.equal(mini.mapping(z, mini.spec.front_camera, 0.7), ws)
+            assert torch.equal(camera.rays(4)[1], rays)
+            assert torch.equal(camera.project(point), places)
+            found = mini.render(mini.planes(ws), ws, camera)
+    assert found.depth.dtype == torch.float32
+    assert float((found.image.float() - image).abs().mean()) < 0.05 * float(image.std())

@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from toolkit.camera import Camera
+from toolkit.data import balance
 from toolkit.data.balance import pose_density, rebalancing_weights
 from toolkit.errors import InputError
 
@@ -46,3 +47,15 @@ def test_cameras_at_eye_height_do_not_collapse():
         pose_density(cameras)  # a line of directions has no density
     varied = Camera.orbit(torch.linspace(-1, 1, 21), 0.1 * torch.linspace(-1, 1, 21).square())
     assert np.isfinite(pose_density(varied)).all()
+
+
+def test_densities_of_long_lists_are_computed_once(tmp_path, monkeypatch):
+    monkeypatch.setenv("TOOLKIT_CACHE", str(tmp_path))
+    yaws = torch.randn(60, generator=torch.Generator().manual_seed(0))
+    cameras = Camera.orbit(yaws, 0.1 * yaws.flip(0))
+    plain = pose_density(cameras)
+    monkeypatch.setattr(balance, "_MANY", 50)
+    assert np.array_equal(pose_density(cameras), plain)
+    monkeypatch.setattr(balance, "gaussian_kde", None)
+    assert np.array_equal(pose_density(cameras), plain)
+    assert len(list(tmp_path.rglob("*.npy"))) == 1

@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn.modules.batchnorm import _BatchNorm
 
 sys.path.insert(0, str(Path(__file__).parents[3]))
-from encoder_training import tiny_job
+from encoder_training import STAGES, tiny_job
 
 from toolkit.testing.spherical import build_spherical
 from toolkit.training import stepping
@@ -28,9 +28,13 @@ FRESH = ("pairs.count=0", "pairs.resolution=8", "pairs.space=w+")
 TRAININGS: dict[str, tuple[str, ...]] = {
     "psp": ("images.photos=0.5", "images.codes=1", *FRESH),
     "e4e": ("images.photos=0.5", "images.codes=1", "latents.pool=3", "latents.weight=1"),
+    "triplanenet": ("planes.photos=0.5", *FRESH),
+    "goae": ("feature_size=6", "alignment.photos=0.5", *FRESH),
     "dual-encoder": ("encoder2.joint.photos=0.5", "encoder2.joint.around=1", "encoder2.joint.codes=1", *FRESH),
 }
-LAST = {"psp": "images", "e4e": "images", "dual-encoder": "encoder2.joint"}
+LAST = {
+    "psp": "images", "e4e": "images", "triplanenet": "planes", "goae": "alignment", "dual-encoder": "encoder2.joint",
+}  # fmt: skip
 """The stage of each that is looked at, with both kinds of rows."""
 STEPS = 3
 
@@ -39,7 +43,7 @@ def small_job(kind: str, photos: Path) -> Any:
     """A training whose batch statistics are frozen."""
     own = ROWS // rank_and_world()[1]
     stage = LAST[kind]
-    others = ("codes.steps=0",) if stage == "images" else ("encoder1.joint.steps=0",)
+    others = [f"{other}.steps=0" for other in STAGES[kind] if other != stage]
     job = tiny_job(
         kind, photos, build_spherical(), *TRAININGS[kind], *others, f"{stage}.batch={own}", f"{stage}.rate=1e-5",
         steps=STEPS,

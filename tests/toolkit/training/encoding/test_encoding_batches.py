@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import math
 import pickle
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from toolkit.data import ImageFolder
 from toolkit.errors import InputError
 from toolkit.training.chance import RowChance
 from toolkit.training.distribution import assume_place
+from toolkit.training.encoding import batches
 from toolkit.training.encoding.batches import WHOLE, BatchMaker, Window
 from toolkit.training.encoding.disturbance import disturb
 from toolkit.training.encoding.pairs import draw_codes, kept_pairs, make_pairs
@@ -117,6 +119,18 @@ def test_a_batch_is_a_function_of_seed_and_step(photos, spherical):
     assert first(0).photos.image.shape[0] == 2 and first(4).photos is None
     with pytest.raises(IndexError):
         first(7)
+
+
+def test_rare_sides_are_drawn_more_often_where_asked_for(photos, spherical, monkeypatch):
+    weights = np.ones(len(photos) * 2)
+    weights[3] = 6.0
+    monkeypatch.setattr(batches, "pose_density", lambda cameras: np.ones(len(cameras)))
+    monkeypatch.setattr(batches, "rebalancing_weights", lambda density: weights)
+    made = byte_pairs(maker(photos, spherical, rebalance=True))
+    made.stages = (StageSettings(steps=63, batch=1),)
+    drawn = Counter(made(step).photos.image.numpy().tobytes() for step in range(63))
+    (_, most), (_, next_one) = drawn.most_common(2)
+    assert 2 * next_one < most
 
 
 def test_an_epoch_shows_every_picture_and_its_mirror_once(photos, spherical):
