@@ -269,3 +269,10 @@ def test_under_autocast_geometry_and_codes_keep_all_their_bits(mini: PanoHead, k
             found = mini.render(mini.planes(ws), ws, camera)
     assert found.depth.dtype == torch.float32
     assert float((found.image.float() - image).abs().mean()) < 0.05 * float(image.std())
+
+
+def test_parts_beside_the_planes_are_painted_by_first_and_last_rows(mini: PanoHead):
+    last = (mini.num_ws - 1,)
+    assert mini.bcg_synthesis is not None
+    painted = tuple(range(mini.bcg_synthesis.num_ws))
+    assert mini.style_rows() == {"background": painted, "raw": last, "super_resolution": last}
