@@ -53,7 +53,8 @@ _SIZES = {
     "e4e": (f"network={TRUNK}", "progressive_start=1", "progressive_every=1"),
     "triplanenet": (f"network={TRUNK}", f"refiner={REFINER}", "view_resolution=8"),
     "goae": (
-        f"swin={SWIN}", "alignment_width=8", "mask_resolution=16", "view_resolution=8", "levels=[0, 0, 1]", "dropout=0",
+        f"swin={SWIN}", "feature_size=6", "alignment_width=8", "mask_resolution=16", "view_resolution=8",
+        "levels=[0, 0, 1]", "dropout=0",
     ),
     "dual-encoder": (
         f"network={TRUNK}", f"refiner={REFINER}", "view_resolution=8", "adversary.width=4",

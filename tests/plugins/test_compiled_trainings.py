@@ -25,7 +25,6 @@ NETWORKS = {
     },
 }  # fmt: skip
 """What is to be compiled, by its place in the job's network; discriminators are not."""
-SIZES = {"goae": ("feature_size=6",)}
 
 
 @pytest.fixture(autouse=True)
@@ -39,9 +38,9 @@ def test_the_switch_compiles_what_stages_call(
 ) -> None:
     asked: list[nn.Module] = []
     monkeypatch.setattr(nn.Module, "compile", lambda module: asked.append(module))
-    tiny_job(kind, photo_folder, spherical, *SIZES.get(kind, ()))
+    tiny_job(kind, photo_folder, spherical)
     assert asked == []
-    job = tiny_job(kind, photo_folder, spherical, "engine.compile=true", *SIZES.get(kind, ()))
+    job = tiny_job(kind, photo_folder, spherical, "engine.compile=true")
     places = {module: name for name, module in job.network.named_modules()}
     assert {places[module] for module in asked} == NETWORKS[kind]
 
@@ -53,7 +52,6 @@ def test_the_switch_compiles_what_stages_call(
 def test_compiled_networks_run_and_learn_the_same(
     kind: str, more: tuple[str, ...], photo_folder: Path, spherical: SphericalGenerator, calls: Counter[nn.Module]
 ) -> None:
-    more += SIZES.get(kind, ())
     job = tiny_job(kind, photo_folder, spherical, "engine.compile=true", *more)
     plain = tiny_job(kind, photo_folder, spherical, *more)
     assert list(job.network.state_dict()) == list(plain.network.state_dict())

@@ -14,8 +14,6 @@ from encoder_training import CLASSES, tiny_job
 
 from toolkit.testing.spherical import SphericalGenerator
 
-SIZES = {"goae": ("feature_size=6",)}
-
 
 @pytest.fixture(autouse=True)
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -27,7 +25,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_losses_are_nearly_those_without_the_switch(
     kind: str, switch: str, photo_folder: Path, spherical: SphericalGenerator
 ) -> None:
-    jobs = [tiny_job(kind, photo_folder, spherical, *SIZES.get(kind, ()), *more) for more in ((), (switch,))]
+    jobs = [tiny_job(kind, photo_folder, spherical, *more) for more in ((), (switch,))]
     for step in range(jobs[0].steps):
         found = []
         for job in jobs:

@@ -154,8 +154,10 @@ class GoaeJob(LatentGameJob):
     def _offsets(self, level: int) -> Iterator[None]:
         """Offsets of so many of the levels are added to codes; all of them afterwards."""
         self.network.encoder.stage = level
-        yield
-        self.network.encoder.stage = len(LEVELS)
+        try:
+            yield
+        finally:
+            self.network.encoder.stage = len(LEVELS)
 
     def _alignment_losses(self, batch: EncodingBatch, local: int) -> Mapping[str, Tensor]:
         target, label, _ = reconstructed(batch, pairs=self.settings.alignment.reconstruct_pairs)

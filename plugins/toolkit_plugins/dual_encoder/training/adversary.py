@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 from torch.optim import Adam, Optimizer
 
+from toolkit.devices import without_autocast
 from toolkit.interfaces import Generator
 from toolkit.latents import map_styles
 from toolkit.losses.adversarial import discriminator_terms, generator_loss
@@ -71,7 +72,7 @@ class Adversary:
         with torch.no_grad():
             real_ws = self.synthesised(chance)
             real = self._judged(self.generator.planes(real_ws), real_ws, occlusion, cameras)
-        with torch.autocast(self.device.type, enabled=False):
+        with without_autocast(real):
             self._step(real.float(), fake.detach().float())
         self.discriminator.requires_grad_(False)
         try:

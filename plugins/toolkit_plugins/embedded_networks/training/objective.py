@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from toolkit.camera import Camera
+from toolkit.devices import without_autocast
 from toolkit_plugins.embedded_networks.distortions import DISTORTIONS, distort
 from toolkit_plugins.embedded_networks.orderings import paler
 from toolkit_plugins.embedded_networks.perception import PerceptualNetwork
@@ -52,7 +53,7 @@ def ranking_loss(
         step: Chooses the distortion.
         chance: Draws severities.
     """
-    with torch.autocast(image.device.type, enabled=False):  # what is looked at has all its bits
+    with without_autocast(image):  # what is looked at has all its bits
         pictures = torch.cat([image, *_rivals(image, other, step, chance)])
     whole = network.embed(pictures)
     parts = list(zip(*(layer.chunk(7) for layer in whole), strict=True))

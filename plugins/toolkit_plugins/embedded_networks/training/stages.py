@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.nn import Module, ModuleDict
 from torch.optim import AdamW
 
+from toolkit.devices import without_autocast
 from toolkit.training.stepping import Stepper
 from toolkit_plugins.embedded_networks.files import Role, build
 from toolkit_plugins.embedded_networks.perception import DensePerception, PerceptualNetwork
@@ -105,7 +106,7 @@ class RecogniserStage(Stage):
         classes = self.trained["classes"]
         assert isinstance(classes, MarginSoftmax)  # for the type checker: a ModuleDict hides it
         embedding = self.network.embed(batch["images"])
-        with torch.autocast(self.device.type, enabled=False):  # in 16 bits, cosines near 1 have no angle
+        with without_autocast(embedding):  # in 16 bits, cosines near 1 have no angle
             ours, theirs = classes(embedding, batch["heads"], share), classes.among_pairs(embedding, share)
         return {"classes": ours, "pairs": theirs}
 

@@ -172,8 +172,7 @@ class MiniJob(TrainingJob):
             step: Decides what is looked at.
         """
         heads, weights = changed(drawn.heads, lambda whole: whole[rows]), self.settings.losses
-        with torch.autocast(self.device.type, enabled=False):  # a mapping network computes in 32 bits
-            ws = self.generator.mapping(heads.latents, self.generator_front)
+        ws = self.generator.mapping(heads.latents, self.generator_front)
         planes = self.generator.planes(ws, noise="none")
         losses = ray_losses(self.generator, planes, ws, heads, drawn.counts, weights)
         if drawn.patches is not None:

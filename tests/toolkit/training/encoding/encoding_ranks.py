@@ -29,7 +29,7 @@ TRAININGS: dict[str, tuple[str, ...]] = {
     "psp": ("images.photos=0.5", "images.codes=1", *FRESH),
     "e4e": ("images.photos=0.5", "images.codes=1", "latents.pool=3", "latents.weight=1"),
     "triplanenet": ("planes.photos=0.5", *FRESH),
-    "goae": ("feature_size=6", "alignment.photos=0.5", *FRESH),
+    "goae": ("alignment.photos=0.5", *FRESH),
     "dual-encoder": ("encoder2.joint.photos=0.5", "encoder2.joint.around=1", "encoder2.joint.codes=1", *FRESH),
 }
 LAST = {

@@ -42,8 +42,7 @@ def test_the_best_of_the_last_stage_is_kept_with_its_checkpoint(
 
 @pytest.mark.parametrize("kind", CLASSES)
 def test_a_part_of_the_training_is_a_stage(kind: str, photo_folder: Path, spherical: SphericalGenerator) -> None:
-    more = ("feature_size=6",) if kind == "goae" else ()
-    job = tiny_job(kind, photo_folder, spherical, *more, steps=2)
+    job = tiny_job(kind, photo_folder, spherical, steps=2)
     stages = [name.replace(".", "/") for name in STAGES[kind]]
     assert [job.part_of(step) for step in range(job.steps)] == [name for name in stages for _ in range(2)]
 

@@ -22,8 +22,7 @@ def test_every_stage_is_rehearsed(
     kind: str, photo_folder: Path, spherical: SphericalGenerator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TOOLKIT_CACHE", str(tmp_path / "cache"))
-    more = ("feature_size=6",) if kind == "goae" else ()
-    outcome = rehearse(tiny_job(kind, photo_folder, spherical, *more, steps=3))
+    outcome = rehearse(tiny_job(kind, photo_folder, spherical, steps=3))
     names = [name.replace(".", "/") for name in STAGES[kind]]
     assert [stretch.stage for stretch, _ in outcome.stretches] == names
     assert [stretch.example for stretch, _ in outcome.stretches] == [3 * index + 2 for index in range(len(names))]
