@@ -67,6 +67,13 @@ def test_every_row_of_an_ablation_is_trained_with_every_seed(
     assert "| occlusion | 1 |" in text and "4. Judging planes beats judging images" in text
 
 
+def test_further_seeds_can_be_run_alone(calls: list[tuple[str, ...]], monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    text = run(monkeypatch, tmp_path, "--tables", "3", "--first-seed", "1")
+    trained = [call for call in calls if call[:2] == ("train", "encoder2")]
+    assert len(trained) == 4 and all("seed=1" in call for call in trained)
+    assert "| occlusion | 1 |" in text and "| occlusion | 0 |" not in text
+
+
 def test_rows_of_an_ablation_are_paired_across_their_runs(tmp_path: Path):
     origin = {"protocol": "reconstruction", "data": "heads"}
     benches = {}

@@ -9,10 +9,12 @@ import torch
 from tiny_training import run, tiny_settings
 from torch import nn
 
+from toolkit.camera import Camera
 from toolkit.encoders import read_encoder
 from toolkit.errors import ConfigError
 from toolkit.interfaces import Code
 from toolkit.testing.spherical import SphericalGenerator
+from toolkit_plugins.dual_encoder.methods import open_dual_encoder
 from toolkit_plugins.dual_encoder.training.job import DualJob, Encoder1Job, Encoder2Job
 from toolkit_plugins.dual_encoder.training.joint import around_losses
 
@@ -87,6 +89,29 @@ def test_the_encoders_can_be_trained_one_by_one(spherical: SphericalGenerator, p
     file = read_encoder(tmp_path / "encoder2.safetensors", "encoder2")
     assert file.part("discriminator") and file.part("psp_encoder") and file.part("triplanenet_encoder")
     assert file.config["discriminator"]["domain"] == "planes"
+
+
+def test_an_encoder_1_of_its_own_run_becomes_half_of_a_dual_encoder(
+    spherical: SphericalGenerator, photos: Path, tmp_path: Path
+):
+    first = Encoder1Job(tiny_settings(photos), "cpu", spherical)
+    run(first)
+    first.export(tmp_path / "encoder1.safetensors")
+    start = (f"start={tmp_path / 'encoder1.safetensors'}", "encoder1.joint.steps=0")
+    both = DualJob(tiny_settings(photos, *start), "cpu", spherical)
+    assert [stage.name for stage in both.stages] == ["encoder2/joint"]
+    before = weights(both.network["encoder2"])
+    run(both)
+    assert changed(before, both.network["encoder2"])
+    both.export(tmp_path / "dual-encoder.safetensors")
+    alone, joined = (read_encoder(tmp_path / f"{name}.safetensors") for name in ("encoder1", "dual-encoder"))
+    for part in ("psp_encoder", "triplanenet_encoder"):
+        mine, theirs = joined.part(f"encoder1.{part}"), alone.part(part)
+        assert theirs and all(torch.equal(mine[name], value) for name, value in theirs.items())
+    method = open_dual_encoder(spherical, tmp_path / "dual-encoder.safetensors", {"mask.resolution": 12})
+    photo = both.held_out.photos
+    found = method.invert(photo.image[:1], Camera(photo.label[:1]), spherical)
+    assert found.planes.isfinite().all()
 
 
 def test_a_start_without_an_encoder_is_refused(spherical: SphericalGenerator, photos: Path, tmp_path: Path):
