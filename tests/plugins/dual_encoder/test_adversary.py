@@ -26,8 +26,8 @@ def test_real_samples_are_z_plus_heads_from_the_front_under_the_fakes_own_mask(
 
     monkeypatch.setattr(spherical, "mapping", noted)
     shown: list[tuple[Tensor, Tensor]] = []
-    step = adversary._step
-    monkeypatch.setattr(adversary, "_step", lambda real, fake: (shown.append((real, fake)), step(real, fake))[1])
+    learn = adversary._learn
+    monkeypatch.setattr(adversary, "_learn", lambda real, fake: (shown.append((real, fake)), learn(real, fake))[1])
 
     ws = mapping(torch.randn(2, 16, generator=torch.Generator().manual_seed(1)), spherical.spec.front_camera)
     planes = spherical.planes(ws).detach().requires_grad_()
@@ -48,3 +48,28 @@ def test_real_samples_are_z_plus_heads_from_the_front_under_the_fakes_own_mask(
     assert not torch.equal(real, fake)
     loss.backward()
     assert planes.grad is not None and planes.grad.abs().sum() > 0
+
+
+def test_a_batch_in_parts_moves_the_discriminator_once_and_alike(spherical: SphericalGenerator, monkeypatch):
+    ws = spherical.mapping(
+        torch.randn(4, 16, generator=torch.Generator().manual_seed(2)), spherical.spec.front_camera.expand(4)
+    )
+    planes = spherical.planes(ws).detach()
+    moved = []
+    for parts in (1, 2):
+        torch.manual_seed(0)
+        settings = AdversarySettings(width=4, optimiser="adam", weight=0.5, occlusion=False)
+        adversary = Adversary(settings, spherical, torch.device("cpu"), seed=0, parts=parts)
+        adversary.optimiser = torch.optim.SGD(adversary.discriminator.parameters(), lr=0.1)
+        adversary.discriminator.eval()
+        # batch norm normalises every part by itself; with fixed statistics rows have nothing to do with each other
+        monkeypatch.setattr(adversary.discriminator, "train", lambda *_: None)
+        for rows in torch.arange(4).chunk(parts):
+            adversary.loss(planes[rows], ws[rows], None, rows.tolist())
+        assert adversary.steps == 1
+        assert set(adversary.take_log()) == {"discriminator", "r1", "fake_logit"}
+        moved.append([parameter.detach().clone() for parameter in adversary.discriminator.parameters()])
+    assert all(torch.allclose(*pair, rtol=1e-4, atol=1e-6) for pair in zip(*moved, strict=True))
+    torch.manual_seed(0)
+    still = Adversary(settings, spherical, torch.device("cpu"), seed=0).discriminator.parameters()
+    assert not any(torch.equal(*pair) for pair in zip(moved[0], still, strict=True))

@@ -162,6 +162,15 @@ def test_pairs_teach_what_their_pictures_do_not_show(
     wrong["around_l2"].backward()
     assert planes.grad is not None and bool(planes.grad.any())
     assert {"encoder2/joint/around_l2", "encoder2/joint/around_perceptual"} <= set(run(job, 1)[0])
+    monkeypatch.setattr(job.image_losses, "identity", lambda *_: torch.tensor(1.0))
+    knowing = stage.model_copy(update={"images": stage.images.model_copy(update={"identity": 1.0})})
+    assert set(around_losses(job, knowing, Code(ws, planes), ws, behind)) == set(right)  # heads have no face behind
+
+
+def test_the_discriminator_steps_with_the_encoder_however_a_batch_is_cut(spherical: SphericalGenerator, photos: Path):
+    job = Encoder2Job(tiny_settings(photos, "engine.accumulate=2"), "cpu", spherical)
+    run(job, 2)
+    assert job.adversary is not None and job.adversary.steps == 2
 
 
 @pytest.mark.parametrize("overrides", [

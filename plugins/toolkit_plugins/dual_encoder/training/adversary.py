@@ -34,7 +34,9 @@ _PURPOSE = 3
 class Adversary:
     """Tells encoded heads from synthesised ones, and tells the encoder how."""
 
-    def __init__(self, settings: AdversarySettings, generator: Generator, device: torch.device, seed: int) -> None:
+    def __init__(
+        self, settings: AdversarySettings, generator: Generator, device: torch.device, seed: int, parts: int = 1
+    ) -> None:
         """Draw the discriminator's weights.
 
         Args:
@@ -42,8 +44,10 @@ class Adversary:
             generator: Synthesises the real samples.
             device: Where to compute.
             seed: Of real samples and cameras.
+            parts: Calls of `loss` that a batch comes in (`engine.accumulate`).
         """
         self.settings, self.generator, self.device, self.seed = settings, generator, device, seed
+        self.parts, self._parts_seen = parts, 0
         sizes = DiscriminatorSettings(settings.width, settings.stride, settings.pool)
         opened = open_plane_discriminator if settings.domain == "planes" else open_image_discriminator
         self.discriminator = opened(generator, None, sizes).to(device)
@@ -58,7 +62,9 @@ class Adversary:
         self._log: dict[str, float] = {}
 
     def loss(self, planes: Tensor, ws: Tensor, occlusion: Tensor | None, rows: Sequence[int]) -> Tensor:
-        """Train the discriminator by one step, then let it judge: the encoder's weighted adversarial term (Eq. 7).
+        """Let the discriminator learn, then judge: the encoder's weighted adversarial term (Eq. 7).
+
+        It takes one step a batch, when the last part has come; the parts before are judged by what it knew until then.
 
         Args:
             planes: Encoded, [B, *planes_shape]; gradients reach them.
@@ -73,13 +79,13 @@ class Adversary:
             real_ws = self.synthesised(chance)
             real = self._judged(self.generator.planes(real_ws), real_ws, occlusion, cameras)
         with without_autocast(real):
-            self._step(real.float(), fake.detach().float())
+            self._learn(real.float(), fake.detach().float())
         self.discriminator.requires_grad_(False)
         try:
             logits = self.discriminator(fake)
         finally:
             self.discriminator.requires_grad_(True)
-        self._log["fake_logit"] = float(logits.detach().mean())
+        self._note("fake_logit", logits.detach().mean())
         return self.settings.weight * generator_loss(logits)
 
     @torch.no_grad()
@@ -107,7 +113,8 @@ class Adversary:
             return masked_images(self.generator, planes, occlusion)
         return self.generator.render(planes, ws, cameras, self.settings.resolution).image
 
-    def _step(self, real: Tensor, fake: Tensor) -> None:
+    def _learn(self, real: Tensor, fake: Tensor) -> None:
+        """Add a part's gradients; on the last part, step."""
         settings = self.settings
         self.discriminator.train()
         terms = discriminator_terms(
@@ -119,15 +126,20 @@ class Adversary:
             r1_weight=settings.r1_weight,
             r1_interval=settings.r1_interval,
         )
-        self.optimiser.zero_grad(set_to_none=True)
-        terms.total.backward()
-        average_gradients(list(self.discriminator.parameters()))
-        self.optimiser.step()
-        self.optimiser.zero_grad(set_to_none=True)
-        self.steps += 1
-        self._log["discriminator"] = float(terms.adversarial)
+        (terms.total / self.parts).backward()
+        self._note("discriminator", terms.adversarial)
         if terms.r1 is not None:
-            self._log["r1"] = float(terms.r1)
+            self._note("r1", terms.r1)
+        self._parts_seen += 1
+        if self._parts_seen == self.parts:
+            average_gradients(list(self.discriminator.parameters()))
+            self.optimiser.step()
+            self.optimiser.zero_grad(set_to_none=True)
+            self.steps, self._parts_seen = self.steps + 1, 0
+
+    def _note(self, name: str, value: Tensor) -> None:
+        """Log a mean over a part's rows as its share of the batch's."""
+        self._log[name] = self._log.get(name, 0.0) + float(value) / self.parts
 
     def _cameras(self, chance: RowChance) -> Any:
         return around(self.generator.spec, (chance.uniform() * 2 - 1) * math.pi).to(self.device)

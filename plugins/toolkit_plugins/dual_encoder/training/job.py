@@ -58,7 +58,9 @@ class DualJob(EncodingJob):
         second = PlaneUnetConfig.for_generator(self.generator, **self._refiner(first.image_size))
         self.adversary = None
         if ENCODER_2 in self.encoders and settings.adversary.domain != "none":
-            self.adversary = Adversary(settings.adversary, self.generator, self.device, settings.seed)
+            self.adversary = Adversary(
+                settings.adversary, self.generator, self.device, settings.seed, settings.engine.accumulate
+            )
         return nn.ModuleDict(
             {
                 name: build_encoder(

@@ -72,7 +72,7 @@ def joint_losses(
 
 
 def around_losses(job: DualJob, stage: JointSettings, found: Code, ws: Tensor, turns: Tensor) -> Mapping[str, Tensor]:
-    """Weighted terms on heads of pairs as they look from elsewhere, where their pictures showed nothing.
+    """Weighted terms on heads of pairs as they look from elsewhere, where their pictures showed nothing; no identity.
 
     Args:
         job: Whose generator and image terms are used.
@@ -85,7 +85,7 @@ def around_losses(job: DualJob, stage: JointSettings, found: Code, ws: Tensor, t
     with torch.no_grad():
         truth = job.generator.render(job.generator.planes(ws), ws, camera, stage.resolution).image
     view = job.generator.render(found.planes, found.ws, camera, stage.resolution)
-    terms = job.image_losses.terms(stage.images, view, truth, camera)
+    terms = job.image_losses.terms(stage.images, view, truth, camera, whole=False)  # no face to know from behind
     return {f"around_{name}": stage.around * term for name, term in terms.items()}
 
 
