@@ -106,7 +106,10 @@ def train(
             folder.mkdir(parents=True, exist_ok=True)
     reporter = Progress() if progress is None or not main else progress
     loop = _Loop(job, folder, job.cadence if cadence is None else cadence, reporter)
-    loop.begin(latest_checkpoint(folder / "checkpoints", reporter.say) if resume and main else None)
+    checkpoint = latest_checkpoint(folder / "checkpoints", reporter.say) if resume and main else None
+    if resume and main and checkpoint is None:
+        reporter.say(f"no checkpoint in {folder} yet: beginning with the first step")
+    loop.begin(checkpoint)
     loop.board = Board(folder, loop.done) if tensorboard and main else None
     reporter.start(job.name, loop.done, job.steps)
     try:

@@ -1,6 +1,6 @@
 """`toolkit train triplanenet`: pSp's stage, then the network that mends the planes.
 
-toolkit train triplanenet --set start=runs/psp/weights.safetensors --out runs/triplanenet
+toolkit train triplanenet --out runs/triplanenet
 toolkit train triplanenet --config training/triplanenet-panohead --out runs/triplanenet
 """
 

@@ -123,9 +123,10 @@ def test_a_folder_with_something_in_it_is_refused_without_resume(tmp_path: Path)
 
 
 def test_resume_begins_where_nothing_was_saved_yet(tmp_path: Path, straight: Path) -> None:
-    out = tmp_path / "run"
-    train(toy(), out, resume=True)
+    out, recorder = tmp_path / "run", Recorder()
+    train(toy(), out, resume=True, progress=recorder)
     assert weights(out) == weights(straight)
+    assert recorder.sentences[0] == f"no checkpoint in {out} yet: beginning with the first step"
 
 
 def test_resuming_a_finished_run_changes_nothing(tmp_path: Path) -> None:

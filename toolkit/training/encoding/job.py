@@ -23,7 +23,7 @@ from toolkit import load_generator
 from toolkit.camera import Camera
 from toolkit.configuration import settings_for_others
 from toolkit.encoders.files import EncoderFile, read_encoder, write_encoder
-from toolkit.errors import ConfigError
+from toolkit.errors import ConfigError, WeightsError
 from toolkit.interfaces import Code, Generator
 from toolkit.latents import latent_statistics
 from toolkit.nn.irse import ResidualTrunk, ResidualUnit, warm_start
@@ -36,6 +36,7 @@ from toolkit.training.encoding.images import ImageLosses
 from toolkit.training.encoding.pairs import Pairs, kept_pairs
 from toolkit.training.encoding.photos import Photos, open_photos
 from toolkit.training.encoding.settings import EncodingSettings, StageSettings
+from toolkit.training.encoding.start import find_start
 from toolkit.training.job import Stretch, TrainingJob
 from toolkit.training.ranger import make_ranger
 from toolkit.training.stepping import Stepper
@@ -94,7 +95,10 @@ class EncodingJob(TrainingJob):
         if settings.recogniser is not None:
             start_trunks(self.network, Path(settings.recogniser).expanduser())
         if settings.start is not None:
-            self.begin_from(read_encoder(Path(settings.start).expanduser()))
+            try:
+                self.begin_from(read_encoder(find_start(settings.start)))
+            except WeightsError as error:
+                raise WeightsError(f"start: {error}; start=null begins at random weights") from error
         self.stepper.prepare(
             *self._called(), blocks=[part for part in self.network.modules() if isinstance(part, BIG_BLOCKS)]
         )

@@ -120,7 +120,8 @@ class EncodingSettings(Config):
     """A face recogniser's state dict (safetensors, e.g. `ir_se50.safetensors`) that all IR-SE trunks begin at, as
     published; None: at random."""
     start: str | None = None
-    """A trained encoder to begin from: those of its networks that this training has, too."""
+    """A trained encoder to begin from, a file or by name one that ships: those of its networks that this training has,
+    too."""
     average: Annotated[float, Field(ge=0, lt=1)] = 0.0
     """Decay of the averaged weights that are shown and exported; 0: the weights themselves."""
     samples: Count = 10_000

@@ -273,8 +273,8 @@ def make_encoder1_job(config: Path | None, overrides: Sequence[str], device: str
 
 def make_encoder2_job(config: Path | None, overrides: Sequence[str], device: str) -> Encoder2Job:
     """The same for encoder 2 alone."""
-    return Encoder2Job(_settings(config, overrides), device)
+    return Encoder2Job(_settings(config, overrides, ENCODER_2), device)
 
 
-def _settings(config: Path | None, overrides: Sequence[str]) -> DualSettings:
-    return load_config(DualSettings, config or config_path(f"training/{DUAL}"), overrides)
+def _settings(config: Path | None, overrides: Sequence[str], shipped: str = DUAL) -> DualSettings:
+    return load_config(DualSettings, config or config_path(f"training/{shipped}"), overrides)

@@ -1,0 +1,34 @@
+"""What the setting `start` stands for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from toolkit.errors import ConfigError, WeightsError
+from toolkit.training.encoding.start import find_start
+from toolkit_plugins.e4e.training import make_job
+
+
+def test_a_file_or_the_name_of_what_ships(tmp_path: Path):
+    file = tmp_path / "psp"
+    file.touch()
+    assert find_start(str(file)) == file
+    shipped = find_start("psp")
+    assert shipped.name == "psp.safetensors" and shipped.is_file()
+
+
+@pytest.mark.parametrize(("start", "said"), [
+    ("psb", "did you mean 'psp'"),
+    ("runs/psp/weights.safetensors", "there is no file runs/psp/weights.safetensors"),
+    ("weights.safetensors", "there is no file weights.safetensors"),
+])  # fmt: skip
+def test_what_is_not_there_is_said(start: str, said: str):
+    with pytest.raises(ConfigError, match=said):
+        find_start(start)
+
+
+def test_a_start_that_does_not_fit_tells_how_to_begin_without():
+    with pytest.raises(WeightsError, match=r"start: .*start=null begins at random weights"):
+        make_job(None, ["network.width=8", "samples=16"], "cpu")
