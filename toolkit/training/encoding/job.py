@@ -39,7 +39,7 @@ from toolkit.training.encoding.settings import EncodingSettings, StageSettings
 from toolkit.training.job import Stretch, TrainingJob
 from toolkit.training.ranger import make_ranger
 from toolkit.training.stepping import Stepper
-from toolkit.weights.tensors import read_tensors
+from toolkit.weights.tensors import read_weights
 
 LICENCE = "Apache-2.0"
 BIG_BLOCKS = (ResidualUnit, UpBlock, SwinBlock)
@@ -264,7 +264,7 @@ def start_trunks(network: Module, path: Path) -> None:
     trunks = [module for module in network.modules() if isinstance(module, ResidualTrunk)]
     if not trunks:
         raise ConfigError("recogniser: this network has no IR-SE trunk to start")
-    tensors, _ = read_tensors(path)
+    tensors, _ = read_weights(path)
     for trunk in trunks:
         warm_start(trunk, tensors)
 
