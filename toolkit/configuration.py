@@ -100,6 +100,15 @@ def _configs_folder() -> Path:
         return Path(__file__).resolve().parent.parent / "configs"
 
 
+def dotted_keys(model_type: type[BaseModel]) -> list[str]:
+    """Every key that a configuration knows, those of nested ones with dots as `--set` takes them, sorted."""
+    keys = []
+    for name, field in model_type.model_fields.items():
+        inner: Any = field.annotation
+        keys += [f"{name}.{key}" for key in dotted_keys(inner)] if _is_model(inner) else [name]
+    return sorted(keys)
+
+
 def settings_for_others(settings: BaseModel, exclude: Any = None) -> str:
     """Settings as JSON for a file that is given away: it does not tell where things lay on the machine that made it.
 

@@ -5,11 +5,23 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import torch
 from safetensors import safe_open
+
+import toolkit
+from toolkit.errors import WeightsError
+from toolkit.interfaces import Generator
+from toolkit.weights.tensors import read_tensors, write_tensors
+from toolkit_plugins.embedded_networks.files import ROLES, build, read_network
 
 PLUGINS = Path(__file__).resolve().parents[2] / "plugins" / "toolkit_plugins"
 FILES = sorted(PLUGINS.glob("*/weights/*.safetensors"))
 MEBIBYTE = 2**20
+
+
+@pytest.fixture(scope="module")
+def mini() -> Generator:
+    return toolkit.load_generator("panohead-mini")
 
 
 def test_all_together_are_small() -> None:
@@ -24,3 +36,30 @@ def test_a_header_names_licence_and_training_but_no_folder_of_a_machine(file: Pa
     for key in ("licence", "training"):
         assert f'"{key}"' in header, key
     assert '"/' not in header.replace("\\", "")
+
+
+@pytest.mark.parametrize("hole", [float("nan"), float("-inf")])
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+def test_a_copy_with_a_hole_is_refused_at_once_by_a_sentence_that_names_it(
+    file: Path, hole: float, mini: Generator, tmp_path: Path
+) -> None:
+    tensors, header = read_tensors(file)
+    name = max(tensors, key=lambda each: tensors[each].is_floating_point() and tensors[each].numel())
+    tensors[name].view(-1)[-1] = hole
+    damaged = tmp_path / "mine.safetensors"
+    write_tensors(damaged, tensors, header)
+    with pytest.raises(WeightsError) as caught:
+        open_again(file.stem, damaged, mini)
+    assert str(caught.value) == f"{damaged}: tensor {name!r} holds NaN or infinity"
+
+
+def open_again(name: str, file: Path, mini: Generator) -> None:
+    """Read a file as whoever uses one of this name does."""
+    if name == "panohead-mini":
+        toolkit.load_generator(name, file)
+    elif name in ROLES:
+        with torch.device("meta"):
+            kind = type(build(name, 1))
+        read_network(name, kind, file)
+    else:
+        toolkit.load_method(name, mini, file)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from pydantic import Field
 
 from toolkit import configuration
-from toolkit.configuration import Config, config_names, config_path, load_config, settings_for_others
+from toolkit.configuration import Config, config_names, config_path, dotted_keys, load_config, settings_for_others
 from toolkit.errors import ConfigError
 
 
@@ -188,3 +188,15 @@ def test_a_base_must_be_there_and_have_none_itself(tmp_path: Path) -> None:
     chain = tmp_path / "chain.yaml"
     chain.write_text("base: x\n")
     assert "has a base itself" in sentence(tmp_path, f"base: {chain}\nname: a\n")
+
+
+def test_dotted_keys_are_those_that_set_takes():
+    class Inner(Config):
+        b: int = 1
+        a: int = 2
+
+    class Outer(Config):
+        y: Inner = Inner()
+        x: int | None = None
+
+    assert dotted_keys(Outer) == ["x", "y.a", "y.b"]

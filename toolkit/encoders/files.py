@@ -15,7 +15,7 @@ from torch.nn import Module
 from toolkit.errors import WeightsError
 from toolkit.interfaces import GeneratorSpec
 from toolkit.weights.official import load_strictly
-from toolkit.weights.tensors import half, read_metadata, read_tensors, single, write_tensors
+from toolkit.weights.tensors import half, read_metadata, read_weights, write_tensors
 
 CENTRE = "centre"
 """Name of the average ws [num_ws, w_dim] that codes are offsets from."""
@@ -119,14 +119,13 @@ def read_encoder(path: str | os.PathLike[str], *kinds: str) -> EncoderFile:
         kinds: Which methods' encoders will do; none: any.
 
     Raises:
-        WeightsError: The file is missing, damaged, or of another kind.
+        WeightsError: The file is missing, damaged, holds NaN or infinity, or is of another kind.
     """
-    tensors, header = read_tensors(path)
+    tensors, header = read_weights(path)
     kind = str(header.get("architecture", "nothing known"))
     if CENTRE not in tensors or "config" not in header or (kinds and kind not in kinds):
         wanted = " or ".join(repr(each) for each in kinds) or "an encoder"
         raise WeightsError(f"{path} does not hold {wanted}: its header names {kind!r}")
-    tensors = single(tensors)
     centre = tensors.pop(CENTRE)
     return EncoderFile(Path(path), kind, header["config"], tensors, centre, header)
 

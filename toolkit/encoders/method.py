@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from torch import Tensor
 
 from toolkit.camera import Camera
-from toolkit.configuration import Config
+from toolkit.configuration import Config, dotted_keys
 from toolkit.encoders.files import EncoderFile
 from toolkit.errors import ConfigError, InputError
 from toolkit.files import file_sha256
@@ -133,15 +133,28 @@ def checked_input(image: Tensor, camera: Camera, generator: Generator) -> tuple[
 def read_options(model: type[EncoderOptions], options: Mapping[str, Any], method: str) -> Any:
     """The user's options, checked.
 
+    `preset` is how `--preset` arrives at any method. Where the options have none, only the name that all methods know
+    will do.
+
     Raises:
-        ConfigError: Unknown or impossible option.
+        ConfigError: Unknown or impossible option, or a preset.
     """
-    values = {key: value for key, value in options.items() if key != "preset" or value not in (None, "default")}
+    values, known = dict(options), dotted_keys(model)
+    preset = values.pop("preset", None) if "preset" not in model.model_fields else None
+    if preset not in (None, "default"):
+        raise ConfigError(f"method {method!r} has no presets, got {preset!r}; its options: {', '.join(known)}")
     try:
         return model.model_validate(values)
     except ValidationError as error:
         fault = error.errors(include_url=False)[0]
         key = ".".join(str(part) for part in fault["loc"])
         if fault["type"] == "extra_forbidden":
-            raise ConfigError(unknown_name(f"option of method {method!r}", key, model.model_fields)) from error
+            if isinstance(fault["input"], Mapping) and fault["input"]:
+                key = f"{key}.{next(iter(fault['input']))}"  # of an unknown group, name the key that the user typed
+            raise ConfigError(unknown_name(f"option of method {method!r}", key, known)) from error
+        if fault["type"] == "model_type":
+            inside = [each for each in known if each.startswith(f"{key}.")]
+            raise ConfigError(
+                f"option {key!r} of method {method!r} is a group, got {fault['input']!r}; set {', '.join(inside)}"
+            ) from error
         raise ConfigError(f"option {key!r} of method {method!r}: {fault['msg']}, got {fault['input']!r}") from error

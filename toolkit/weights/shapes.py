@@ -16,6 +16,8 @@ from toolkit.registry import unknown_name
 
 Shapes = Mapping[str, tuple[int, ...]]
 _Config = TypeVar("_Config")
+_DIGITS = 9
+"""A part's number with so many digits is none; int() itself gives up on very long ones."""
 
 
 def shapes_of(state_dict: Mapping[str, Tensor]) -> dict[str, tuple[int, ...]]:
@@ -39,9 +41,13 @@ def agreed(shapes: Shapes, places: Iterable[tuple[str, int]], default: int) -> i
 
 
 def numbered(shapes: Shapes, prefix: str) -> int:
-    """How many numbered parts `<prefix><n>.` there are: one more than the last that has at least two entries."""
+    """How many numbered parts `<prefix><n>.` there are: one more than the last that has at least two entries.
+
+    A number beyond what so many entries could make is passed over: nothing is built as large as a name says.
+    """
     parts = Counter(key[len(prefix) :].split(".")[0] for key in shapes if key.startswith(prefix))
-    return max((int(name) + 1 for name, count in parts.items() if name.isdecimal() and count >= 2), default=0)
+    named = (int(name) for name, count in parts.items() if name.isdecimal() and count >= 2 and len(name) < _DIGITS)
+    return max((number + 1 for number in named if number < len(shapes)), default=0)
 
 
 def trunk_sizes(shapes: Shapes) -> tuple[int, tuple[int, ...]]:

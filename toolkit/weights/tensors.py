@@ -62,6 +62,20 @@ def read_tensors(path: str | os.PathLike[str], device: str = "cpu") -> tuple[dic
         raise WeightsError(f"{path} is not a sound safetensors file: {error}") from error
 
 
+def read_weights(path: str | os.PathLike[str], device: str = "cpu") -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Read a network's weights, 16-bit ones as float32, and the description.
+
+    Raises:
+        WeightsError: The file is missing or not sound, or a tensor holds NaN or infinity: a network would make nothing
+            but NaN of every photo, each time without saying whose fault it is.
+    """
+    tensors, metadata = read_tensors(path, device)
+    for name, tensor in tensors.items():
+        if tensor.is_floating_point() and not torch.isfinite(tensor).all():
+            raise WeightsError(f"{path}: tensor {name!r} holds NaN or infinity")
+    return single(tensors), metadata
+
+
 def check_header(path: str | os.PathLike[str]) -> None:
     """Check that the file exists and its header's size is sane, before any library reads it.
 

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from toolkit.errors import CapabilityError, ConfigError, InputError, WeightsError
 from toolkit.interfaces import Generator, PlaneImages
 from toolkit.weights.official import load_strictly
-from toolkit.weights.tensors import read_tensors, single, write_tensors
+from toolkit.weights.tensors import read_weights, write_tensors
 
 ARCHITECTURE = "dual-encoder-discriminator"
 IMAGE_CHANNELS = 3
@@ -174,11 +174,11 @@ def _open(
 ) -> OcclusionDiscriminator:
     if weights is None:
         return OcclusionDiscriminator(channels, settings, domain)
-    tensors, header = read_tensors(weights)
+    tensors, header = read_weights(weights)
     if header.get("architecture") != ARCHITECTURE or header.get("domain") != domain or "config" not in header:
         raise WeightsError(f"{weights} does not hold a discriminator of {domain}")
     built = OcclusionDiscriminator(channels, DiscriminatorSettings.from_dict(header["config"]), domain)
-    load_strictly(built, single(tensors), str(weights))
+    load_strictly(built, tensors, str(weights))
     return built.eval()
 
 

@@ -70,17 +70,36 @@ class StyleChoice(Config):
     """The raw colours that super-resolution starts from."""
     super_resolution: Side = "visible"
 
-    def pick(self, generator: Generator, visible: Tensor, occluded: Tensor) -> Tensor:
-        """Put together ws [B, num_ws, w_dim] from both encoders'.
+    def check(self, generator: Generator) -> None:
+        """Refuse what this generator cannot do, before anything is computed.
 
         Raises:
             CapabilityError: The parts differ, and the generator does not say which rows they read.
             ConfigError: The parts differ, but one of them would get none of its rows.
         """
+        self._owners(generator)
+
+    def pick(self, generator: Generator, visible: Tensor, occluded: Tensor) -> Tensor:
+        """Put together ws [B, num_ws, w_dim] from both encoders'.
+
+        Raises:
+            CapabilityError: As `check`.
+            ConfigError: As `check`.
+        """
         sources = {"visible": visible, "occluded": occluded}
+        owner = self._owners(generator)
+        if not owner:
+            return sources[self.super_resolution]
+        ws = sources[self.super_resolution].clone()
+        for row, part in owner.items():
+            ws[:, row] = sources[getattr(self, part)][:, row]
+        return ws
+
+    def _owners(self, generator: Generator) -> dict[int, str]:
+        """Which part has its way with a row of ws; none where all parts come from one encoder."""
         chosen = {part: getattr(self, part) for part in PARTS}
         if len(set(chosen.values())) == 1:
-            return sources[chosen[PARTS[0]]]
+            return {}
         if not isinstance(generator, _StyledGenerator):
             raise CapabilityError(
                 f"generator {generator.spec.name!r} does not say which rows of ws each part reads: "
@@ -90,18 +109,14 @@ class StyleChoice(Config):
         owner: dict[int, str] = {}
         for part in PARTS:
             owner.update(dict.fromkeys(rows.get(part, ()), part))
-        ws = sources[chosen["super_resolution"]].clone()
-        for row, part in owner.items():
-            ws[:, row] = sources[chosen[part]][:, row]
         for part in PARTS:
-            _check_served(part, chosen, rows.get(part, ()), owner)
-        return ws
-
-
-def _check_served(part: str, chosen: dict[str, str], rows: tuple[int, ...], owner: dict[int, str]) -> None:
-    if rows and all(chosen[owner[row]] != chosen[part] for row in rows):
-        other = owner[rows[-1]]
-        raise ConfigError(f"ws.{part} and ws.{other} must be the same: this generator reads both from one row of ws")
+            read = rows.get(part, ())
+            if read and all(chosen[owner[row]] != chosen[part] for row in read):
+                raise ConfigError(
+                    f"ws.{part} and ws.{owner[read[-1]]} must be the same: generator {generator.spec.name!r} reads "
+                    "both from one row of ws"
+                )
+        return owner
 
 
 def masked_images(generator: Generator, planes: Tensor, occlusion: Tensor | None) -> Tensor:

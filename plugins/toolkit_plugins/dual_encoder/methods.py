@@ -91,11 +91,13 @@ def open_dual_encoder(generator: Generator, weights: Path | None, options: Mappi
     """Make the method for a generator; the options are those of `DualOptions`.
 
     Raises:
+        CapabilityError: The options set parts of ws apart whose rows the generator does not name.
         ConfigError: Unknown or impossible option.
         PluginError: Unknown stitcher.
         WeightsError: There are no weights for this generator, or they cannot be used.
     """
     chosen: DualOptions = read_options(DualOptions, _nested(options), DUAL)
+    chosen.ws.check(generator)
     stitcher: Stitcher = default_registry().load("stitcher", chosen.stitcher)()
     file = read_encoder(find_encoder(weights, PACKAGE, DUAL, generator.spec), DUAL)
     visible, occluded = (

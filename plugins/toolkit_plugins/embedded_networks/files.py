@@ -10,7 +10,7 @@ from torch.nn import Module
 
 from toolkit.errors import WeightsError
 from toolkit.weights.official import load_strictly
-from toolkit.weights.tensors import half, read_tensors, single, write_tensors
+from toolkit.weights.tensors import half, read_weights, write_tensors
 from toolkit_plugins.embedded_networks.perception import DensePerception, PlainPerception
 from toolkit_plugins.embedded_networks.recognisers import PlainRecogniser, ResidualRecogniser
 
@@ -56,11 +56,11 @@ def read_network(role: Role, kind: type[_Net], file: Path | None = None) -> tupl
         WeightsError: The file is missing, damaged or another network's.
     """
     path = shipped_file(role) if file is None else file
-    tensors, about = read_tensors(path)
+    tensors, about = read_weights(path)
     if about.get("architecture") != f"embedded_networks/{role}":
         raise WeightsError(f"{path} holds {about.get('architecture', 'another network')!r}, not {role!r}")
     network = build(role, int(about["facts"]))
     if not isinstance(network, kind):
         raise WeightsError(f"{role!r} is no {kind.__name__}")
-    load_strictly(network, single(tensors), str(path))
+    load_strictly(network, tensors, str(path))
     return network.eval().requires_grad_(False), about

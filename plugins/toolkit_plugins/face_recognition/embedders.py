@@ -6,7 +6,7 @@ from pathlib import Path
 
 from toolkit.errors import WeightsError
 from toolkit.weights.official import load_strictly
-from toolkit.weights.tensors import read_tensors, single
+from toolkit.weights.tensors import read_weights
 from toolkit_plugins.face_recognition.architecture import ArcFaceArchitecture, CurricularFaceArchitecture
 from toolkit_plugins.face_recognition.recogniser import FaceRecogniser
 
@@ -35,7 +35,7 @@ def _open(architecture: ArcFaceArchitecture, name: str, weights: Path | None) ->
             f"face embedder {name!r} needs its weights: convert the published file with "
             f"'toolkit weights import' (kind {architecture.kind}) and name the result"
         )
-    tensors, _ = read_tensors(weights)
+    tensors, _ = read_weights(weights)
     recogniser = architecture.build(tensors)
-    load_strictly(recogniser, single(tensors), str(weights))
+    load_strictly(recogniser, tensors, str(weights))
     return recogniser.eval().requires_grad_(False)

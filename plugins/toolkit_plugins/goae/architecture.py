@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,14 +10,14 @@ import torch
 from torch import Tensor
 
 from toolkit.errors import ConfigError, WeightsError
-from toolkit.nn.swin_v2 import STAGES, SwinSettings
+from toolkit.weights.shapes import Shapes, shapes_of
 from toolkit_plugins.goae.alignment import AlignmentSettings, FeatureAlignment
-from toolkit_plugins.goae.encoder import LEVELS, EncoderSettings, GoaeEncoder
+from toolkit_plugins.goae.encoder import EncoderSettings, GoaeEncoder
+from toolkit_plugins.goae.sizes import alignment_settings, encoder_settings
 
 COMPUTED = ("relative_coords_table", "relative_position_index", "attn_mask")
 """Buffers that follow from the sizes; they may be missing."""
 _TABLE_TOLERANCE = 1e-4
-Shapes = Mapping[str, tuple[int, ...]]
 
 
 class EncoderArchitecture:
@@ -39,12 +38,12 @@ class EncoderArchitecture:
             config: `attention_heads` (4), `window` (16) and `pretrained_windows` (12, 12, 12, 6) if they are others.
 
         Raises:
-            WeightsError: A key without which the sizes are unknown is missing, or position tables are other ones.
+            WeightsError: Position tables are other ones.
             ConfigError: An unknown or impossible setting.
         """
         options = _options(config, ("attention_heads", "window", "pretrained_windows"), self.kind)
-        shapes = {key: tuple(value.shape) for key, value in state_dict.items()}
-        built = GoaeEncoder(_encoder_settings(shapes, options))
+        heads = options.pop("attention_heads", EncoderSettings.attention_heads)
+        built = GoaeEncoder(encoder_settings(shapes_of(state_dict), heads, **options))
         _check_tables(built, state_dict)
         return built
 
@@ -62,53 +61,11 @@ class AlignmentArchitecture:
         """Build the alignment that fits; weights are not loaded.
 
         Raises:
-            WeightsError: A key without which the sizes are unknown is missing.
             ConfigError: An unknown or impossible setting.
         """
         options = _options(config, ("attention_heads",), self.kind)
-        shapes = {key: tuple(value.shape) for key, value in state_dict.items()}
-        channels = _shape(shapes, "output_layer.2.weight", 4)[0]
-        width = _shape(shapes, "input_layer.0.weight", 4)[0]
-        return FeatureAlignment(AlignmentSettings(channels=channels, width=width, **options))
-
-
-def _encoder_settings(shapes: Shapes, options: dict[str, Any]) -> EncoderSettings:
-    heads = options.pop("attention_heads", EncoderSettings.attention_heads)
-    width, _, patch, _ = _shape(shapes, "swin_model.patch_embed.proj.weight", 4)
-    tokens = _shape(shapes, "mapper_base_spatial.0.weight", 2)[1]
-    side = math.isqrt(tokens)
-    if side**2 != tokens:
-        raise WeightsError(f"mapper_base_spatial.0.weight takes {tokens} tokens, which is no square")
-    swin = SwinSettings(
-        image_size=side * patch * 2 ** (STAGES - 1),
-        patch=patch,
-        width=width,
-        depths=tuple(_count_blocks(shapes, stage) for stage in range(STAGES)),
-        heads=tuple(
-            _shape(shapes, f"swin_model.layers.{stage}.blocks.0.attn.logit_scale", 3)[0] for stage in range(STAGES)
-        ),
-        **options,
-    )
-    w_dim = _shape(shapes, "mapper_base_channel.2.weight", 2)[0]
-    counts = [shapes.get(f"mapper_query_spatial_{name}.2.weight", (0,))[0] for name in LEVELS]
-    settings = EncoderSettings(swin, 1 + sum(counts), w_dim, heads)
-    if settings.levels != tuple(counts):
-        raise WeightsError(f"levels of {counts} latents are none of GOAE's; expected {list(settings.levels)}")
-    return settings
-
-
-def _count_blocks(shapes: Shapes, stage: int) -> int:
-    prefix = f"swin_model.layers.{stage}.blocks."
-    return len({key[len(prefix) :].partition(".")[0] for key in shapes if key.startswith(prefix)})
-
-
-def _shape(shapes: Shapes, key: str, dimensions: int) -> tuple[int, ...]:
-    found = shapes.get(key)
-    if found is None:
-        raise WeightsError(f"GOAE weights lack {key!r}")
-    if len(found) != dimensions:
-        raise WeightsError(f"{key} must have {dimensions} dimensions, got {list(found)}")
-    return found
+        heads = options.pop("attention_heads", AlignmentSettings.attention_heads)
+        return FeatureAlignment(alignment_settings(shapes_of(state_dict), heads))
 
 
 def _options(config: Mapping[str, Any] | None, known: tuple[str, ...], kind: str) -> dict[str, Any]:
@@ -127,6 +84,8 @@ def _check_tables(built: GoaeEncoder, state_dict: Mapping[str, Tensor]) -> None:
     Raises:
         WeightsError: A given table differs from the computed one.
     """
+    if _misfits(built.state_dict(), state_dict):
+        return  # loading lists the offenders: they come first
     for key, own in built.named_buffers():
         given = state_dict.get(key)
         if not key.endswith(COMPUTED[0]) or given is None or given.shape != own.shape or not given.any():
@@ -134,3 +93,8 @@ def _check_tables(built: GoaeEncoder, state_dict: Mapping[str, Tensor]) -> None:
         if not torch.allclose(given.to(own), own, atol=_TABLE_TOLERANCE):
             windows = dataclasses.asdict(built.settings.swin)["pretrained_windows"]
             raise WeightsError(f"{key} is not that of pre-training windows {list(windows)}: name others in the config")
+
+
+def _misfits(own: Mapping[str, Tensor], given: Mapping[str, Tensor]) -> bool:
+    lacking = any(key not in given and not key.endswith(COMPUTED) for key in own)
+    return lacking or any(key not in own or own[key].shape != value.shape for key, value in given.items())

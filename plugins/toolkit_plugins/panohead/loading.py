@@ -11,7 +11,7 @@ import torch
 
 from toolkit.errors import InputError, WeightsError
 from toolkit.weights.official import load_strictly
-from toolkit.weights.tensors import read_tensors, single, write_tensors
+from toolkit.weights.tensors import read_weights, write_tensors
 from toolkit_plugins.panohead.config import PanoHeadConfig
 from toolkit_plugins.panohead.generator import PanoHead
 
@@ -55,13 +55,13 @@ def load(path: str | Path, device: str = "cpu") -> PanoHead:
     """Read a file written by `save`: eval mode, float32, gradients off.
 
     Raises:
-        WeightsError: The file is missing, damaged, or of another architecture.
+        WeightsError: The file is missing, damaged, holds NaN or infinity, or is of another architecture.
     """
-    tensors, header = read_tensors(path)
+    tensors, header = read_weights(path)
     if header.get("architecture") != ARCHITECTURE or "config" not in header:
         raise WeightsError(f"{path} does not hold a PanoHead: its header names {header.get('architecture')!r}")
     generator = PanoHead(PanoHeadConfig.from_dict(header["config"]))
-    load_strictly(generator, single(tensors), str(path))
+    load_strictly(generator, tensors, str(path))
     return generator.eval().requires_grad_(False).to(device)
 
 

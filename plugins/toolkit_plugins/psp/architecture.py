@@ -69,8 +69,8 @@ class LastLayerWPlusArchitecture:
     def build(self, state_dict: Mapping[str, Tensor], config: Mapping[str, Any] | None = None) -> LastLayerWPlus:
         """Build the encoder; sizes follow from the shapes unless the config (see `LastLayerConfig`) says more."""
         shapes = shapes_of(state_dict)
-        rows = agreed(shapes, [("linear.weight", 0), ("linear.bias", 0)], 0)
         hidden = agreed(shapes, _HIDDEN, LastLayerConfig.style_dim)
+        rows = agreed(shapes, [("linear.weight", 0), ("linear.bias", 0)], LastLayerConfig.styles * hidden)
         return LastLayerWPlus(_sizes(shapes, config, styles=rows // hidden or LastLayerConfig.styles))
 
 

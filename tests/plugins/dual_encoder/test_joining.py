@@ -35,6 +35,9 @@ def test_each_part_gets_the_rows_that_it_reads(choice: dict[str, str], rows: lis
 def test_parts_that_read_the_same_row_cannot_differ():
     with pytest.raises(ConfigError, match="must be the same"):
         StyleChoice(raw="occluded").pick(FiveRows(), VISIBLE, OCCLUDED)
+    with pytest.raises(ConfigError, match=r"ws\.raw and ws\.super_resolution must be the same: generator 'spherical'"):
+        StyleChoice(raw="occluded").check(FiveRows())
+    StyleChoice(raw="occluded", super_resolution="occluded").check(FiveRows())
 
 
 def test_a_generator_that_does_not_say_takes_one_encoder_for_all(bare: BareSphericalGenerator):

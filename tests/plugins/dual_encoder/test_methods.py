@@ -84,6 +84,16 @@ def test_styles_come_from_the_chosen_encoder(spherical: SphericalGenerator, dual
     assert torch.equal(last[:, -1], second.ws[:, -1])
 
 
+def test_styles_that_a_generator_cannot_take_apart_are_refused_before_any_photo(
+    tiny_panohead: Generator, bare: BareSphericalGenerator
+):
+    for options in ({"ws.raw": "occluded"}, {"ws": {"super_resolution": "occluded"}}):
+        with pytest.raises(ConfigError, match=r"ws\.raw and ws\.super_resolution must be the same"):
+            open_dual_encoder(tiny_panohead, Path("never-read.safetensors"), options)
+    with pytest.raises(CapabilityError, match="which rows of ws"):
+        open_dual_encoder(bare, Path("never-read.safetensors"), {"ws.background": "occluded"})
+
+
 def test_mask_options_arrive(spherical: SphericalGenerator, dual_file: Path, picture: Tensor):
     plain, free = (
         inverted(spherical, dual_file, picture, keep_planes=True, **options).extra["occlusion"]
@@ -94,6 +104,29 @@ def test_mask_options_arrive(spherical: SphericalGenerator, dual_file: Path, pic
         inverted(spherical, dual_file, picture, **{"mask.free_spaces": 4})
     with pytest.raises(PluginError, match="feathered"):
         inverted(spherical, dual_file, picture, stitcher="feathred")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"mask.resolutio": 3}, "method 'dual-encoder' 'mask.resolutio'; did you mean 'mask.resolution'?"),
+        ({"masc.resolution": 3}, "'masc.resolution'; did you mean 'mask.resolution'?"),
+        ({"resolution": 3}, "'resolution'; did you mean 'mask.resolution'?"),
+        ({"wz": {"raw": "occluded"}}, "'wz.raw'; did you mean 'ws.raw'?"),
+        ({"sticher": "hard"}, "'sticher'; did you mean 'stitcher'?"),
+        ({"mask": 3}, "option 'mask' of method 'dual-encoder' is a group, got 3; set mask.closing, mask.free_space"),
+        ({"preset": "fast"}, "method 'dual-encoder' has no presets, got 'fast'"),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_a_wrong_option_is_answered_with_the_nearest_key_as_users_type_it(
+    spherical: SphericalGenerator, options: dict[str, Any], message: str
+):
+    with pytest.raises(ConfigError) as caught:
+        open_dual_encoder(spherical, Path("never-read.safetensors"), options)
+    assert message in str(caught.value)
+    for key in ("keep_planes", "mask.resolution", "mask.shell", "ws.super_resolution"):
+        assert key in str(caught.value) or "is a group" in message
 
 
 def test_weights_must_be_there_and_fit(spherical: SphericalGenerator, dual_file: Path, tmp_path: Path):

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
+
 import pytest
 import torch
 from torch import Tensor
@@ -106,8 +109,6 @@ def test_buffers_that_follow_from_the_sizes_may_be_missing_or_blank():
 
 def test_weights_that_do_not_fit_are_refused_by_name():
     state = small_encoder().state_dict()
-    with pytest.raises(WeightsError, match="lack 'mapper_base_spatial"):
-        build_official("goae_encoder", {k: v for k, v in state.items() if k != "mapper_base_spatial.0.weight"})
     with pytest.raises(WeightsError, match=r"missing keys: swin_model\.norm\.bias"):
         build_official("goae_encoder", {k: v for k, v in state.items() if k != "swin_model.norm.bias"}, {"window": 4})
     with pytest.raises(WeightsError, match="unexpected keys: more"):
@@ -116,6 +117,89 @@ def test_weights_that_do_not_fit_are_refused_by_name():
         build_official("goae_encoder", state, {"window": 4, "pretrained_windows": [8, 8, 8, 4]})
     with pytest.raises(ConfigError, match="unknown goae_encoder setting 'depth'"):
         build_official("goae_encoder", state, {"depth": 3})
+
+
+DAMAGED_KEYS = [
+    ("goae_encoder", "swin_model.patch_embed.proj.weight"),
+    ("goae_encoder", "swin_model.layers.1.blocks.0.attn.logit_scale"),
+    ("goae_encoder", "swin_model.layers.2.blocks.17.attn.cpb_mlp.2.weight"),
+    ("goae_encoder", "mapper_base_spatial.0.weight"),
+    ("goae_encoder", "mapper_base_channel.2.weight"),
+    ("goae_encoder", "mapper_query_spatial_coarse.2.weight"),
+    ("goae_encoder", "mapper_query_spatial_fine.2.bias"),
+    ("goae_encoder", "cross_att_mid.linear2.weight"),
+    ("goae_afa", "input_layer.0.weight"),
+    ("goae_afa", "body.3.shortcut_layer.0.weight"),
+    ("goae_afa", "output_layer.2.weight"),
+    ("goae_afa", "cross_att_beta.linear1.weight"),
+]
+
+
+def published(kind: str) -> dict[str, Tensor]:
+    """A published file's entries, without numbers (their sizes are held by test_sizes_are_the_official_ones)."""
+    return dict((GoaeEncoder() if kind == "goae_encoder" else FeatureAlignment()).state_dict())
+
+
+@pytest.fixture
+def weightless() -> Iterator[None]:
+    with torch.device("meta"):
+        yield
+
+
+@pytest.mark.usefixtures("weightless")
+@pytest.mark.parametrize(("kind", "key"), DAMAGED_KEYS)
+def test_a_damaged_entry_of_a_published_file_is_named_and_nothing_else(kind: str, key: str):
+    state = published(kind)
+    whole = tuple(state[key].shape)
+    damaged = [tuple(size + (at == axis) for at, size in enumerate(whole)) for axis in range(len(whole))]
+    for shape in (*damaged, tuple(2 * size for size in whole), whole[:-1], ()):
+        with pytest.raises(WeightsError) as caught:
+            build_official(kind, {**state, key: torch.empty(shape)})
+        _, _, offenders = str(caught.value).partition("do not fit; wrong shapes: ")
+        assert offenders.startswith(f"{key} is {list(shape)}, expected [")
+        assert offenders.count(" is ") == 1
+    with pytest.raises(WeightsError, match=f"missing keys: {re.escape(key)}$"):
+        build_official(kind, {name: value for name, value in state.items() if name != key})
+    with pytest.raises(WeightsError, match=f"unexpected keys: {re.escape(key)}er$"):
+        build_official(kind, {**state, f"{key}er": torch.empty(1)})
+
+
+@pytest.mark.usefixtures("weightless")
+@pytest.mark.parametrize("kind", ["goae_encoder", "goae_afa"])
+def test_a_prefix_left_on_is_seen_in_the_lists(kind: str):
+    state = published(kind)
+    first = next(iter(state))
+    with pytest.raises(WeightsError, match=rf"missing keys: {re.escape(first)}, .*unexpected keys: module\.{first}, "):
+        build_official(kind, {f"module.{key}": value for key, value in state.items()})
+    with pytest.raises(WeightsError, match=rf"missing keys: {re.escape(first)}, .* more$"):
+        build_official(kind, {})
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "swin_model.patch_embed.proj.weight",
+        "swin_model.layers.1.blocks.0.attn.logit_scale",
+        "mapper_base_spatial.0.weight",
+        "mapper_base_channel.2.weight",
+    ],
+)
+def test_a_damaged_entry_of_another_size_of_network_is_named(key: str):
+    state = small_encoder().state_dict()
+    wrong = torch.zeros(len(state[key]) + 1, *state[key].shape[1:])
+    with pytest.raises(
+        WeightsError, match=f"do not fit; wrong shapes: {re.escape(key)} is [^,]*(, [0-9]+)*], expected"
+    ):
+        build_official("goae_encoder", {**state, key: wrong}, {"window": 4})
+
+
+def test_a_number_in_a_name_makes_no_network_of_that_depth():
+    state = small_encoder().state_dict()
+    many = {
+        f"swin_model.layers.0.blocks.{'9' * digits}.{part}": torch.zeros(1) for digits in (7, 5000) for part in "ab"
+    }
+    with pytest.raises(WeightsError, match=r"do not fit; unexpected keys: swin_model\.layers\.0\.blocks\.9999999\.a"):
+        build_official("goae_encoder", {**state, **many}, {"window": 4})
 
 
 def test_alignment_is_a_scale_and_an_offset():

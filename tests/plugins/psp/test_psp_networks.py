@@ -111,6 +111,17 @@ def test_one_missing_key_is_named(key: str):
         build_official("psp_gradual_encoder", state)
 
 
+@pytest.mark.parametrize("rows", [2 * 7168, 7168 // 2])
+def test_a_wrong_number_of_codes_is_named_and_not_its_neighbour(rows: int):
+    with torch.device("meta"):
+        state = {key: torch.empty(shape) for key, shape in published_shapes("psp_last_layer_wplus").items()}
+        state["linear.weight"] = torch.empty(rows, 512)
+        with pytest.raises(
+            WeightsError, match=rf"wrong shapes: linear\.weight is \[{rows}, 512], expected \[7168, 512]$"
+        ):
+            build_official("psp_last_layer_wplus", state)
+
+
 def test_one_key_too_many_is_named_and_counters_may_be_missing():
     state = {key: value for key, value in small_state("psp_last_layer_w").items() if "num_batches" not in key}
     build_official("psp_last_layer_w", state)

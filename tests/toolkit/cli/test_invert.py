@@ -137,6 +137,8 @@ def test_a_camera_belongs_to_one_photo(invert, photo: Path, tmp_path: Path) -> N
         (["--method", "wpls"], "unknown method 'wpls'; did you mean 'wplus'?"),
         (["--generator", "panohed"], "unknown generator 'panohed'; did you mean 'panohead'?"),
         (["--method", "wplus", "--preset", "fst"], "did you mean 'fast'?"),
+        (["--method", "psp", "--preset", "fast"], "method 'psp' has no presets, got 'fast'"),
+        (["--method", "dual-encoder", "--set", "mask.resolutio=3"], "did you mean 'mask.resolution'?"),
         (["--method", "wplus", "--set", "stps=3"], "did you mean 'steps'?"),
         (["--set", "samples"], "--set takes key=value"),
         (["--set", "=4"], "--set takes key=value"),

@@ -28,6 +28,7 @@ def test_the_majority_decides_and_a_tie_is_the_default():
 def test_numbered_parts_need_two_entries():
     assert numbered({"s.0.w": (), "s.0.b": (), "s.2.w": (), "s.2.b": (), "s.99.w": (), "s.x.b": ()}, "s.") == 3
     assert numbered({}, "s.") == 0
+    assert numbered({"s.99.w": (), "s.99.b": ()}, "s.") == 0  # so few entries make no hundred parts
 
 
 @pytest.mark.parametrize("units", [(1, 1, 1, 1), (2, 1, 3, 2), UNITS[50]])

@@ -40,7 +40,7 @@ from toolkit.training.encoding.start import find_start
 from toolkit.training.job import Stretch, TrainingJob
 from toolkit.training.ranger import make_ranger
 from toolkit.training.stepping import Stepper
-from toolkit.weights.tensors import read_tensors
+from toolkit.weights.tensors import read_weights
 
 LICENCE = "Apache-2.0"
 BIG_BLOCKS = (ResidualUnit, UpBlock, SwinBlock)
@@ -268,7 +268,7 @@ def start_trunks(network: Module, path: Path) -> None:
     trunks = [module for module in network.modules() if isinstance(module, ResidualTrunk)]
     if not trunks:
         raise ConfigError("recogniser: this network has no IR-SE trunk to start")
-    tensors, _ = read_tensors(path)
+    tensors, _ = read_weights(path)
     for trunk in trunks:
         warm_start(trunk, tensors)
 
