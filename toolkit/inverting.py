@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
 from toolkit import load_generator, load_method
 from toolkit.devices import checked_device
@@ -121,7 +121,9 @@ def invert_photos(
     place = checked_device(device)
     model = load_generator(generator, weights, place)
     if method is None:
-        method, inverter = default_method(model, method_weights, options)
+        method, inverter, note = default_method(model, method_weights, options)
+        if note:
+            progress.note(note)
     else:
         inverter = load_method(method, model, method_weights, **dict(options or {}))
     if hasattr(inverter, "on_step"):
@@ -142,10 +144,19 @@ def invert_photos(
     return outcomes
 
 
+class DefaultMethod(NamedTuple):
+    """What is used where no method is named."""
+
+    name: str
+    method: Method
+    note: str = ""
+    """Why it is not the first one, for the user."""
+
+
 def default_method(
     generator: Generator, weights: Path | None = None, options: Mapping[str, Any] | None = None
-) -> tuple[str, Method]:
-    """Build the first of `DEFAULT_METHODS` that can be built for a generator; its name, and the method.
+) -> DefaultMethod:
+    """Build the first of `DEFAULT_METHODS` that can be built for a generator.
 
     A checkpoint is for the first one, and a preset for the first one that knows it.
 
@@ -154,18 +165,35 @@ def default_method(
     """
     chosen, registry = dict(options or {}), default_registry()
     installed = {entry.name for entry in registry.of_kind("method")}
+    reasons = []
     for name in DEFAULT_METHODS[:-1]:
         if name not in installed:
             continue
         try:
-            return name, load_method(name, generator, weights, **chosen)
-        except (CapabilityError, WeightsError):
+            return DefaultMethod(name, load_method(name, generator, weights, **chosen))
+        except (CapabilityError, WeightsError) as error:
             if weights is not None:
                 raise
+            reasons.append(str(error))
         except ConfigError:
-            if weights is not None or "preset" not in chosen:
+            reason = _why_not(name, generator) or (
+                f"{name} has no preset {chosen['preset']!r}" if "preset" in chosen else ""
+            )
+            if weights is not None or not reason:
                 raise
-    return DEFAULT_METHODS[-1], load_method(DEFAULT_METHODS[-1], generator, weights, **chosen)
+            reasons.append(reason)
+    last = DEFAULT_METHODS[-1]
+    note = f"the method is {last}: {'; '.join(reasons)}" if reasons else ""
+    return DefaultMethod(last, load_method(last, generator, weights, **chosen), note)
+
+
+def _why_not(method: str, generator: Generator) -> str:
+    """Why a method cannot be used with this generator, whatever its options; empty: it can."""
+    try:
+        load_method(method, generator)
+    except ToolkitError as error:
+        return str(error)
+    return ""
 
 
 def _check_request(out: Path, photo: PhotoOptions) -> None:

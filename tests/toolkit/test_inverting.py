@@ -179,30 +179,32 @@ def test_settings_are_yaml_scalars() -> None:
 
 
 def refusing(*refusals: Exception | None):
-    """A `load_method` whose first method, second method, ... raises that (None: gives its name)."""
+    """A `load_method` whose first method, second method, ... raises that (None: gives its name); of options, if so."""
     answers = dict(zip(inverting.DEFAULT_METHODS, refusals, strict=False))
 
-    def load(name: str, *_: object, **__: object) -> str:
+    def load(name: str, *_: object, **options: object) -> str:
         answer = answers.get(name)
-        if answer is not None:
+        if answer is not None and (options or not isinstance(answer, ConfigError)):
             raise answer
         return name
 
     return load
 
 
-@pytest.mark.parametrize(("refusal", "options", "chosen"), [
-    (None, {}, "dual-encoder"),
-    (WeightsError("none ship"), {}, "wplus"),
-    (CapabilityError("no planes as images"), {}, "wplus"),
-    (ConfigError("unknown option 'preset'"), {"preset": "fast"}, "wplus"),
+@pytest.mark.parametrize(("refusal", "options", "chosen", "why"), [
+    (None, {}, "dual-encoder", ""),
+    (WeightsError("none ship"), {}, "wplus", "none ship"),
+    (CapabilityError("no planes as images"), {}, "wplus", "no planes as images"),
+    (ConfigError("no presets"), {"preset": "fast"}, "wplus", "dual-encoder has no preset 'fast'"),
 ])  # fmt: skip
 def test_the_default_method_is_the_first_that_can_be_built(
     monkeypatch: pytest.MonkeyPatch, spherical: SphericalGenerator, refusal: Exception | None,
-    options: dict[str, str], chosen: str,
+    options: dict[str, str], chosen: str, why: str,
 ) -> None:  # fmt: skip
     monkeypatch.setattr(inverting, "load_method", refusing(refusal))
-    assert inverting.default_method(spherical, None, options)[0] == chosen
+    found = inverting.default_method(spherical, None, options)
+    assert found.name == chosen
+    assert found.note == ("" if refusal is None else f"the method is wplus: {why}")
 
 
 @pytest.mark.parametrize(("refusal", "weights"), [
@@ -215,3 +217,16 @@ def test_what_the_user_gave_is_never_passed_over_for_another_method(
     monkeypatch.setattr(inverting, "load_method", refusing(refusal))
     with pytest.raises(type(refusal)):
         inverting.default_method(spherical, weights, {"stps": 3})
+
+
+def test_options_are_not_held_against_a_method_that_cannot_be_used(
+    monkeypatch: pytest.MonkeyPatch, spherical: SphericalGenerator
+) -> None:
+    def load(name: str, *_: object, **options: object) -> str:
+        if name == "dual-encoder":
+            raise ConfigError("unknown option 'steps'") if options else WeightsError("none ship")
+        return name
+
+    monkeypatch.setattr(inverting, "load_method", load)
+    found = inverting.default_method(spherical, None, {"steps": 3})
+    assert found.name == "wplus" and found.note == "the method is wplus: none ship"
