@@ -13,7 +13,7 @@ from toolkit_plugins.panohead.config import PanoHeadConfig
 from toolkit_plugins.panohead.loading import build, load_untrained
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> PanoHeadConfig:
     """The released sizes take seconds to draw."""
     config = PanoHeadConfig(
@@ -24,6 +24,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> PanoHeadConfig:
     return config
 
 
+@pytest.mark.usefixtures("small")
 def test_it_is_the_same_at_every_call_and_disturbs_nobodys_chance() -> None:
     torch.manual_seed(7)
     wanted = torch.rand(3)
@@ -42,6 +43,13 @@ def test_it_has_the_released_sizes_and_is_nobody_elses_double(small: PanoHeadCon
     double = build(small)
     double.load_state_dict(generator.state_dict())
     assert double.spec.fingerprint != spec.fingerprint
+
+
+@pytest.mark.slow
+def test_its_sizes_are_those_of_the_paper() -> None:
+    spec = load_untrained().spec
+    assert (spec.image_size, spec.raw_size, spec.planes_shape) == (512, 64, (3, 96, 256, 256))
+    assert spec.latents == (512, 512, 14)
 
 
 def test_it_takes_no_file(tmp_path: Path) -> None:
