@@ -48,7 +48,7 @@ STAGES = {
     "goae": ("codes", "images", "alignment"),
     "dual-encoder": ("encoder1.joint", "encoder2.joint"),
 }
-_SIZES = {
+SIZES = {
     "psp": (f"network={TRUNK}",),
     "e4e": (f"network={TRUNK}", "progressive_start=1", "progressive_every=1"),
     "triplanenet": (f"network={TRUNK}", f"refiner={REFINER}", "view_resolution=8"),
@@ -66,7 +66,7 @@ _SIZES = {
 
 def tiny_job(kind: str, folder: Path, generator: Generator, *more: str, steps: int = 1) -> Any:
     """A training of any encoder, with so many steps in each of its stages."""
-    settings = [*overrides(folder, **dict.fromkeys(STAGES[kind], steps)), *_SIZES[kind], *more]
+    settings = [*overrides(folder, **dict.fromkeys(STAGES[kind], steps)), *SIZES[kind], *more]
     module, job, model = CLASSES[kind]
     found = importlib.import_module(f"toolkit_plugins.{module}")
     return getattr(found, job)(load_config(getattr(found, model), None, settings), "cpu", generator)

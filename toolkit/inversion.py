@@ -62,7 +62,7 @@ class Inversion:
     """Its fingerprint, before any tuning."""
     method: str
     world: str = "embedded"
-    """'embedded' or 'full', as in `GeneratorSpec.world`."""
+    """'embedded', 'full' or 'untrained', as in `GeneratorSpec.world`."""
     options: dict[str, Any] = field(default_factory=dict)
     """Settings of the method, as plain JSON values."""
     timings: dict[str, float] = field(default_factory=dict)

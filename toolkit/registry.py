@@ -62,7 +62,7 @@ class Register(Protocol):
             summary: One line for lists.
             interface: Version of the contract that the plugin was written for.
             headline: Methods: whether `--methods all` includes it.
-            world: 'embedded', 'full', or empty where that depends on the generator.
+            world: 'embedded', 'full', 'untrained', or empty where that depends on the generator.
         """
         ...
 

@@ -64,6 +64,8 @@ def _weights() -> list[str]:
     lines = []
     registry = default_registry()
     for entry in registry.of_kind("generator"):
+        if entry.world == "untrained":
+            continue
         try:
             spec = entry.load()(None, "cpu").spec
             lines.append(f"found    {entry.name}: {spec.image_size} px, {spec.licence}, {spec.fingerprint[:12]}")

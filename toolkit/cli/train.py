@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from toolkit.errors import InputError
+from toolkit.errors import InputError, WeightsError
+
+WITHOUT_FILES = "training/without-files"
+"""The configuration that, on top of an encoder's, needs no file of the user's."""
 
 
 def train_command(
@@ -46,7 +51,8 @@ def train_command(
     """
     from toolkit.registry import default_registry
 
-    factory = default_registry().load("trainable", name)
+    entry = default_registry().get("trainable", name)
+    factory = entry.load()
     folder = Path("trainings") / name if out is None else out
     if not dry_run and not resume and folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise InputError(f"{folder} is not empty; give another --out, or --resume to go on with what is there")
@@ -61,7 +67,8 @@ def train_command(
     if threads is not None:
         torch.set_num_threads(threads)
     with process_group(device) as place:
-        with main_process_first():  # it makes the data that is missing
+        # the first process makes the data that is missing
+        with main_process_first(), _hint(config if dry_run and not entry.world else None):
             job = factory(config_file, settings or [], checked_device(place))
         if dry_run:
             lines = rehearse(job).lines()
@@ -81,6 +88,18 @@ def train_command(
             if not run.finished:
                 typer.echo(f"stopped at the limit after step {run.step}; --resume goes on", err=True)
             typer.echo(run.weights)
+
+
+@contextlib.contextmanager
+def _hint(config: str | None) -> Iterator[None]:
+    """Where a dry run of a configuration lacks files, say how it goes without any; None: there is no such way."""
+    try:
+        yield
+    except (InputError, WeightsError) as error:
+        if config is None or config.endswith(WITHOUT_FILES):
+            raise
+        way = f"--config {WITHOUT_FILES} --set base={config}"
+        raise type(error)(f"{error} (a dry run can do without files of yours: {way})") from error
 
 
 def _find_config(text: str) -> Path:

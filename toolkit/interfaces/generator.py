@@ -104,7 +104,7 @@ class GeneratorSpec:
     fingerprint: str = ""
     """sha256 over the weights and the configuration: the generator's identity in results."""
     world: str = "embedded"
-    """'embedded' or 'full': results of the two never stand in one table."""
+    """'embedded', 'full', or 'untrained' (random weights, for timings): results of two never stand in one table."""
     licence: str = ""
     """Licence of the weights, named wherever they are used."""
 

@@ -12,6 +12,8 @@ from toolkit.interfaces import Generator
 from toolkit.testing.probe import HEADS, GeneratorProbe
 from toolkit.testing.requirements import refusal, require, require_close, require_equal, require_shape
 
+WORLDS = ("embedded", "full", "untrained")
+
 
 def check_is_a_module_in_eval_mode(probe: GeneratorProbe) -> None:
     """The generator is a torch module with parameters, ready for inference."""
@@ -35,7 +37,7 @@ def check_spec_is_complete(probe: GeneratorProbe) -> None:
     spec.front_camera.checked("spec.front_camera")
     digits = set(spec.fingerprint) <= set("0123456789abcdef")
     require(len(spec.fingerprint) == 64 and digits, f"spec.fingerprint must be a sha256, got {spec.fingerprint!r}")
-    require(spec.world in ("embedded", "full"), f"spec.world must be 'embedded' or 'full', got {spec.world!r}")
+    require(spec.world in WORLDS, f"spec.world must be one of {', '.join(WORLDS)}, got {spec.world!r}")
     require(len(spec.face_points) in (0, 5), f"spec.face_points must be five points, got {len(spec.face_points)}")
     require(spec.background is None or all(-1 <= value <= 1 for value in spec.background), "spec.background: -1..1")
 

@@ -19,7 +19,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from toolkit.errors import InputError, Interrupted, TrainingError
+from toolkit.errors import ConfigError, InputError, Interrupted, TrainingError
 from toolkit.files import atomic_write, disk_errors_named
 from toolkit.training.best import BestSoFar
 from toolkit.training.board import Board, check_board
@@ -88,6 +88,7 @@ def train(
         tensorboard: Write event files for TensorBoard, too.
 
     Raises:
+        ConfigError: The job may only be rehearsed.
         InputError: `out` holds something and `resume` is False.
         TrainingError: A loss or a weight is no longer finite, the checkpoint belongs to other settings, or another
             process of the training has ended.
@@ -97,6 +98,8 @@ def train(
     """
     folder = Path(out)
     main = main_process()
+    if job.rehearsed_only:
+        raise ConfigError(job.rehearsed_only)
     if tensorboard:
         check_board()
     if main:

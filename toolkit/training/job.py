@@ -52,6 +52,8 @@ class TrainingJob(Protocol):
     """How often to log, save, evaluate and draw."""
     workers: int = 0
     """Processes that make batches ahead, by `batch_maker`."""
+    rehearsed_only: str = ""
+    """Why it may be rehearsed but not trained, a sentence for the user; empty: it may be trained."""
 
     def modules(self) -> Mapping[str, Module]:
         """The networks that are trained and saved, by name."""

@@ -12,13 +12,20 @@ if TYPE_CHECKING:
 
 @hookimpl
 def register_generators(register: Register) -> None:
-    """Offer the full model and the embedded miniature."""
+    """Offer the full model, its sizes without its weights, and the embedded miniature."""
     register(
         "panohead",
         "toolkit_plugins.panohead.loading:load_panohead",
         summary="PanoHead, 512 px, needs the released weights",
         interface=1,
         world="full",
+    )
+    register(
+        "panohead-untrained",
+        "toolkit_plugins.panohead.loading:load_untrained",
+        summary="PanoHead's sizes with random weights, for dry runs and timings",
+        interface=1,
+        world="untrained",
     )
     register(
         "panohead-mini",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -12,10 +13,11 @@ import torch
 from toolkit.errors import InputError, WeightsError
 from toolkit.weights.official import load_strictly
 from toolkit.weights.tensors import read_weights, write_tensors
-from toolkit_plugins.panohead.config import PanoHeadConfig
+from toolkit_plugins.panohead.config import About, PanoHeadConfig
 from toolkit_plugins.panohead.generator import PanoHead
 
 ARCHITECTURE = "panohead"
+UNTRAINED = "panohead-untrained"
 MINI_WEIGHTS = "weights/panohead-mini.safetensors"
 
 
@@ -74,9 +76,25 @@ def load_panohead(weights: Path | None, device: str = "cpu") -> PanoHead:
     if weights is None:
         raise WeightsError(
             "generator 'panohead' needs the released weights, which are not shipped (non-commercial licence): bring "
-            "them into a safetensors file as docs/weights.md says and name it with --weights"
+            "them into a safetensors file as docs/weights.md says and name it with --weights (generator_weights in the "
+            "settings of a training)"
         )
     return load(weights, device)
+
+
+def load_untrained(weights: Path | None = None, device: str = "cpu") -> PanoHead:
+    """The full model's sizes with random weights, the same at every call: for dry runs and timings.
+
+    Raises:
+        WeightsError: A file is given.
+    """
+    if weights is not None:
+        raise WeightsError(f"generator {UNTRAINED!r} has random weights and takes no file: 'panohead' does")
+    about = About(name=UNTRAINED, world="untrained", licence="none: random weights")
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        generator = build(replace(PanoHeadConfig.released(), about=about))
+    return generator.eval().requires_grad_(False).to(device)
 
 
 def load_mini(weights: Path | None = None, device: str = "cpu") -> PanoHead:

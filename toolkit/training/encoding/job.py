@@ -84,6 +84,8 @@ class EncodingJob(TrainingJob):
         )
         _freeze(self.generator)
         spec = self.generator.spec
+        if spec.world == "untrained":
+            self.rehearsed_only = f"generator {spec.name!r} has random weights: it serves a --dry-run and no training"
         statistics = latent_statistics(self.generator, samples=settings.samples)
         self.centre: Tensor = statistics.centre[0]
         """[num_ws, w_dim]."""
