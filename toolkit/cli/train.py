@@ -99,7 +99,7 @@ def _hint(config: str | None) -> Iterator[None]:
         if config is None or config.endswith(WITHOUT_FILES):
             raise
         way = f"--config {WITHOUT_FILES} --set base={config}"
-        raise type(error)(f"{error} (a dry run can do without files of yours: {way})") from error
+        raise type(error)(f"{error}; a dry run can do without files of yours: {way}") from error
 
 
 def _find_config(text: str) -> Path:
