@@ -13,17 +13,15 @@ def find_start(start: str) -> Path:
     """The file that the setting `start` stands for.
 
     Args:
-        start: A path, or a name of `toolkit weights list`.
+        start: A path (whatever has a folder or a suffix, there or not), or a name of `toolkit weights list`.
 
     Raises:
-        ConfigError: Neither is there.
+        ConfigError: No such name.
     """
     path = Path(start).expanduser()
-    shipped = {file.name: file.path for file in embedded_weights()}
-    if path.is_file():
+    if path.is_file() or path.suffix or len(path.parts) > 1:
         return path
-    if start in shipped:
-        return shipped[start]
-    if path.suffix or len(path.parts) > 1:
-        raise ConfigError(f"start: there is no file {start}")
-    raise ConfigError(f"start: {unknown_name('shipped encoder', start, sorted(shipped))}")
+    shipped = {file.name: file.path for file in embedded_weights()}
+    if start not in shipped:
+        raise ConfigError(f"start: {unknown_name('shipped encoder', start, shipped)}")
+    return shipped[start]
