@@ -3,6 +3,7 @@
 Usage:
     python benchmarks/inversion_sheet.py --methods wplus pti --out sheet.png
     python benchmarks/inversion_sheet.py --methods psp:default dual-encoder --heads 4 --weights psp=psp.safetensors
+    python benchmarks/inversion_sheet.py --methods encoder1 encoder2 --yaws 120 180 --zoom 2 --out behind.png
 
 The heads are the first of heads360's wild test split, seen from three quarters; `truth` rows show them from the same
 sides, which the photograph cannot.
@@ -13,6 +14,7 @@ from __future__ import annotations
 import argparse
 import math
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -45,7 +47,7 @@ class Subject(NamedTuple):
     """[3, S, S]."""
     camera: Camera
     truth: list[Tensor]
-    """Views from `YAWS`; empty for a photograph."""
+    """Views from all around; empty for a photograph."""
 
 
 def main() -> None:
@@ -54,20 +56,23 @@ def main() -> None:
     parser.add_argument("--methods", nargs="+", default=["wplus", "pti"], help="METHOD[:PRESET] each")
     parser.add_argument("--weights", nargs="*", default=[], help="METHOD=FILE: checkpoints that do not ship")
     parser.add_argument("--heads", type=int, default=3, help="synthetic heads above the astronaut")
+    parser.add_argument("--yaws", nargs="+", type=int, default=YAWS, help="sides in degrees, multiples of 30")
+    parser.add_argument("--zoom", type=int, default=1, help="how many times as large pictures are drawn")
     parser.add_argument("--out", type=Path, default=Path("sheet.png"))
     arguments = parser.parse_args()
     generator = toolkit.load_generator(toolkit.DEFAULT_GENERATOR)
     files = dict(each.split("=", 1) for each in arguments.weights)
     methods = {name: opened(name, generator, files) for name in arguments.methods}
-    subjects = [*synthetic(generator, arguments.heads), astronaut(generator)]
+    subjects = [*synthetic(generator, arguments.heads, arguments.yaws), astronaut(generator)]
     lines: list[tuple[str, list[np.ndarray]]] = []
     for subject in subjects:
         if subject.truth:
             lines.append((f"{subject.name}: truth", list(to_pixels(torch.stack([subject.image, *subject.truth])))))
         for name, method in methods.items():
-            lines.append((f"{subject.name}: {name}", row_of(subject, method, generator)))
+            lines.append((f"{subject.name}: {name}", row_of(subject, method, generator, arguments.yaws)))
             print(lines[-1][0], flush=True)
-    write_png(arguments.out, laid_out(lines), "heads inverted by toolkit")
+    larger = [(name, [enlarged(image, arguments.zoom) for image in images]) for name, images in lines]
+    write_png(arguments.out, laid_out(larger, arguments.yaws), "heads inverted by toolkit")
 
 
 def opened(name: str, generator: Generator, files: dict[str, str]) -> Method:
@@ -77,14 +82,14 @@ def opened(name: str, generator: Generator, files: dict[str, str]) -> Method:
     return toolkit.load_method(method, generator, weights, **({"preset": preset} if preset else {}))
 
 
-def synthetic(generator: Generator, count: int) -> list[Subject]:
+def synthetic(generator: Generator, count: int, yaws: Sequence[int]) -> list[Subject]:
     """Wild heads with their truth."""
     data: ImageFolder = open_data("heads360", (), generator.spec, count)
     found = []
     for name, pictures in list(pictures_by_subject(data).items())[:count]:
         views = {Path(data.names[index]).stem: index for index in pictures}
         shown = data[views[INPUT_VIEW]]
-        truth = [data[views[f"yaw_{yaw}"]].image for yaw in YAWS]
+        truth = [data[views[f"yaw_{yaw}"]].image for yaw in yaws]
         found.append(Subject(name, shown.image, shown.camera, truth))
     return found
 
@@ -96,10 +101,10 @@ def astronaut(generator: Generator) -> Subject:
     return Subject("astronaut", photo.image[0], photo.camera, [])
 
 
-def row_of(subject: Subject, method: Method, generator: Generator) -> list[np.ndarray]:
+def row_of(subject: Subject, method: Method, generator: Generator, yaws: Sequence[int]) -> list[np.ndarray]:
     """Reconstruction and views around."""
     inversion = method.invert(subject.image[None], subject.camera, generator)
-    turned = around(generator.spec, torch.tensor([math.radians(yaw) for yaw in YAWS]))
+    turned = around(generator.spec, torch.tensor([math.radians(yaw) for yaw in yaws]))
     cameras = Camera(torch.cat([subject.camera.label, turned.label]))
     shown = inversion.tuned_generator(generator)
     views = to_pixels(render_views(shown, inversion.planes, inversion.ws, cameras).image)
@@ -107,10 +112,16 @@ def row_of(subject: Subject, method: Method, generator: Generator) -> list[np.nd
     return [*given, *views]
 
 
-def laid_out(lines: list[tuple[str, list[np.ndarray]]]) -> np.ndarray:
+def enlarged(image: np.ndarray, times: int) -> np.ndarray:
+    """A picture [H, W, 3] drawn larger."""
+    side = image.shape[0] * times
+    return np.asarray(Image.fromarray(image).resize((side, side), Image.Resampling.BICUBIC))
+
+
+def laid_out(lines: list[tuple[str, list[np.ndarray]]], yaws: Sequence[int]) -> np.ndarray:
     """All rows with their names; views stand under the same view."""
     side = lines[0][1][0].shape[0]
-    titles = ["input", "its view", *(f"{yaw}\N{DEGREE SIGN}" for yaw in YAWS)]
+    titles = ["input", "its view", *(f"{yaw}\N{DEGREE SIGN}" for yaw in yaws)]
     font = ImageFont.load_default(12)
     names = [name.replace(": ", "\n") for name, _ in lines]
     indent = 2 * MARGIN + math.ceil(max(font.getlength(part) for name in names for part in name.split("\n")))
