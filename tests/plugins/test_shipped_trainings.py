@@ -6,6 +6,7 @@ import importlib
 import itertools
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,8 +20,8 @@ STEPS = {
     "triplanenet": {"codes": 120, "images": 40, "planes": 40},
     "goae": {"codes": 120, "images": 40, "alignment": 40},
 }
-LEAST = {"codes": 0.5, "images": 0.2, "planes": 0.02, "alignment": 0.02}
-"""dB at held-out input views that a stage gains at least."""
+REFINING = {"planes", "alignment"}
+"""Stages whose losses fall too little in forty steps to be told from chance: held-out pictures tell."""
 WINDOW = 3
 """Lines of ten steps that are averaged at both ends."""
 
@@ -40,16 +41,23 @@ def test_two_hundred_steps_bring_the_losses_down(
     monkeypatch.setenv("TOOLKIT_CACHE", str(tmp_path / "cache"))
     settings = [
         "start=null", f"photos.sources=['{photos}']", "photos.held_out_subjects=2", "pairs.count=160", "samples=500",
-        "cadence.log_every=10", "cadence.sheet_every=1000", "cadence.evaluate_every=5",
+        "cadence.log_every=10", "cadence.sheet_every=1000", "cadence.evaluate_every=40",
     ]  # fmt: skip
     settings += [f"{stage}.steps={count}" for stage, count in STEPS[kind].items()]
     job = importlib.import_module(f"toolkit_plugins.{kind}.training").make_job(None, settings, "cpu")
     begun = job.evaluate(0)["psnr"]
     run = train(job, tmp_path / "run")
     lines = [json.loads(line) for line in (run.out / "metrics.jsonl").read_text().splitlines()]
-    codes = [line["losses"]["codes/codes"] for line in lines if "codes/codes" in line.get("losses", {})]
-    assert sum(codes[-WINDOW:]) < 0.95 * sum(codes[:WINDOW])
+    assert fell(lines, "codes/codes", WINDOW) < 0.95
+    assert fell(lines, "images/l2", 1) < 0.9
     scores = {line["step"]: line["evaluation"]["psnr"] for line in lines if "evaluation" in line}
-    for end, stage in zip(itertools.accumulate(STEPS[kind].values()), STEPS[kind], strict=True):
-        assert scores[end] > begun + LEAST[stage], (stage, scores)
-        begun = scores[end]
+    assert scores[max(scores)] > begun + 1
+    ends = dict(zip(STEPS[kind], itertools.accumulate(STEPS[kind].values()), strict=True))
+    for stage in REFINING & set(ends):
+        assert scores[ends[stage]] > scores[ends["images"]] + 0.02, (stage, scores)
+
+
+def fell(lines: list[dict[str, Any]], name: str, window: int) -> float:
+    """A loss at the end, in units of what it was at first: means of so many lines."""
+    values = [line["losses"][name] for line in lines if name in line.get("losses", {})]
+    return sum(values[-window:]) / sum(values[:window])
