@@ -176,12 +176,12 @@ def default_method(
                 raise
             reasons.append(str(error))
         except ConfigError:
-            reason = _why_not(name, generator) or (
-                f"{name} has no preset {chosen['preset']!r}" if "preset" in chosen else ""
-            )
-            if weights is not None or not reason:
+            if weights is not None:
                 raise
-            reasons.append(reason)
+            reason = _why_not(name, generator)
+            if not reason and "preset" not in chosen:
+                raise
+            reasons.append(reason or f"{name} has no preset {chosen['preset']!r}")
     last = DEFAULT_METHODS[-1]
     note = f"the method is {last}: {'; '.join(reasons)}" if reasons else ""
     return DefaultMethod(last, load_method(last, generator, weights, **chosen), note)

@@ -23,5 +23,5 @@ def find_start(start: str) -> Path:
         return path
     shipped = {file.name: file.path for file in embedded_weights()}
     if start not in shipped:
-        raise ConfigError(f"start: {unknown_name('shipped encoder', start, shipped)}")
+        raise ConfigError(f"start: {unknown_name('shipped weights', start, shipped)}")
     return shipped[start]
