@@ -24,8 +24,8 @@ from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
 import toolkit
-from toolkit.bench.data import open_data
-from toolkit.bench.inputs import pictures_by_subject
+from toolkit.bench.subjects.data import open_data
+from toolkit.bench.subjects.inputs import pictures_by_subject
 from toolkit.camera import Camera
 from toolkit.data.folder import ImageFolder
 from toolkit.demonstration import write_astronaut

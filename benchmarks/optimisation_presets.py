@@ -21,7 +21,7 @@ from PIL import Image
 from torch import Tensor
 
 import toolkit
-from toolkit.bench.data import open_data
+from toolkit.bench.subjects.data import open_data
 from toolkit.data.folder import ImageFolder
 from toolkit.interfaces import Generator, Item
 from toolkit.losses.reconstruction import l2

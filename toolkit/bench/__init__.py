@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from toolkit.bench.contenders import method_names, open_contenders
-from toolkit.bench.inversions import CellError, Contender
-from toolkit.bench.protocol import BenchProtocol, open_protocol, open_protocols, protocol_names
+from toolkit.bench.execution.runner import rehearse_suite, run_bench, run_suite
+from toolkit.bench.execution.work import BenchRequest
+from toolkit.bench.protocols.protocol import BenchProtocol, open_protocol, open_protocols, protocol_names
+from toolkit.bench.records.results import read_results
 from toolkit.bench.report import as_tables, write_report
-from toolkit.bench.results import read_results
-from toolkit.bench.runner import rehearse_suite, run_bench, run_suite
-from toolkit.bench.work import BenchRequest
+from toolkit.bench.subjects.contenders import method_names, open_contenders
+from toolkit.bench.subjects.inversions import CellError, Contender
 
 __all__ = [
     "BenchProtocol",

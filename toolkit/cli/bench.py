@@ -16,7 +16,7 @@ import typer
 from toolkit.errors import InputError
 
 if TYPE_CHECKING:
-    from toolkit.bench.engines import RunDescription
+    from toolkit.bench.execution.engines import RunDescription
 
 bench_app = typer.Typer(
     name="bench",
@@ -80,7 +80,7 @@ def bench_command(
     if context.invoked_subcommand is not None:
         return
     from toolkit.bench import BenchRequest, as_tables, method_names, open_protocols, run_suite
-    from toolkit.bench.engines import RunDescription
+    from toolkit.bench.execution.engines import RunDescription
 
     names = method_names(methods) if methods or not outside else []
     command = shlex.join(["toolkit", *sys.argv[1:]])
@@ -110,7 +110,7 @@ def _opened(described: RunDescription, engine: str, workers: int | None) -> Iter
     """What `run_suite` takes, with a bar per method."""
     from dataclasses import replace
 
-    from toolkit.bench.engines import open_engine, open_run
+    from toolkit.bench.execution.engines import open_engine, open_run
     from toolkit.cli.bench_progress import BenchProgress
 
     model, contenders, broken = open_run(described)
@@ -142,8 +142,8 @@ def compare_command(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ) -> None:
     """Put two runs side by side, paired by picture; what is not the same protocol, pictures and metrics is refused."""
-    from toolkit.bench.compare import as_text, compare_runs
-    from toolkit.bench.results import read_results
+    from toolkit.bench.records.results import read_results
+    from toolkit.bench.report.compare import as_text, compare_runs
 
     folders = first if first.is_dir() else first.parent, second if second.is_dir() else second.parent
     found = compare_runs(read_results(first), read_results(second), folders)

@@ -21,8 +21,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from toolkit.bench.compare import compare_runs
-from toolkit.bench.results import read_results
+from toolkit.bench.records.results import read_results
+from toolkit.bench.report.compare import compare_runs
 from toolkit.data import layout
 from toolkit.errors import InputError
 from toolkit.files import atomic_write

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from toolkit.bench import fid360
+from toolkit.bench.protocols import fid360
 from toolkit_plugins.dual_encoder.claims import DRAWS, FLOOR, as_markdown, judge, judge_discriminators
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from toolkit.bench.results import FORMAT, SCHEMA_VERSION
+from toolkit.bench.records.results import FORMAT, SCHEMA_VERSION
 from toolkit.configuration import config_path, load_config
 from toolkit_plugins.dual_encoder import reproduction
 from toolkit_plugins.dual_encoder.claims import judge_discriminators

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from toolkit.bench.scoring import open_metrics
+from toolkit.bench.protocols.scoring import open_metrics
 from toolkit.camera import Camera
 from toolkit.files import file_sha256
 from toolkit.registry import default_registry

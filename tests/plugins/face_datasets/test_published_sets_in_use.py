@@ -11,7 +11,7 @@ import torch
 from face_layouts import as_json, lpff, numbers, picture, write
 from typer.testing import CliRunner
 
-from toolkit.bench.data import data_name, effective_limit, open_data
+from toolkit.bench.subjects.data import data_name, effective_limit, open_data
 from toolkit.cli.data import data_app
 from toolkit.data import ImageFolder, open_source
 from toolkit.errors import InputError

@@ -6,9 +6,9 @@ import math
 import numpy as np
 import pytest
 
-from toolkit.bench.compare import as_text, compare_runs
-from toolkit.bench.comparisons import compare_all, paired_difference, value_tables
-from toolkit.bench.rows import Cell, Frame
+from toolkit.bench.protocols.comparisons import compare_all, paired_difference, value_tables
+from toolkit.bench.protocols.rows import Cell, Frame
+from toolkit.bench.report.compare import as_text, compare_runs
 from toolkit.errors import InputError
 from toolkit.metrics import L2
 

@@ -14,11 +14,11 @@ from typing import Any
 import pytest
 
 from toolkit.bench import BenchProtocol, BenchRequest, Contender, run_suite
-from toolkit.bench.engines import RayEngine, RunDescription, open_engine, shards_of
-from toolkit.bench.jobs import CellJob, GroundworkJob, job_at, jobs_of
-from toolkit.bench.runner import open_works
-from toolkit.bench.schedule import LocalEngine
-from toolkit.bench.store import Store
+from toolkit.bench.execution.engines import RayEngine, RunDescription, open_engine, shards_of
+from toolkit.bench.execution.jobs import CellJob, GroundworkJob, job_at, jobs_of
+from toolkit.bench.execution.runner import open_works
+from toolkit.bench.execution.schedule import LocalEngine
+from toolkit.bench.records.store import Store
 from toolkit.errors import InputError, MissingDependencyError
 from toolkit.registry import Registry
 from toolkit.testing.spherical import SphericalGenerator

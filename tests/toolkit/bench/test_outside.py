@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from toolkit.bench import BenchProtocol, BenchRequest, Contender, run_suite
-from toolkit.bench.outside import open_outside
+from toolkit.bench.subjects.outside import open_outside
 from toolkit.camera import Camera
 from toolkit.data import ImageFolder
 from toolkit.errors import InputError

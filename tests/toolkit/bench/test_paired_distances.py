@@ -13,10 +13,10 @@ from torch import Tensor
 
 from toolkit.bench import BenchProtocol, BenchRequest, Contender, run_bench
 from toolkit.bench import paired_distances as module
-from toolkit.bench.compare import compare_runs
-from toolkit.bench.features import distance_of
-from toolkit.bench.paired_distances import Made, PairedDistances
-from toolkit.bench.scoring import OpenMetrics
+from toolkit.bench.protocols.features import distance_of
+from toolkit.bench.protocols.paired_distances import Made, PairedDistances
+from toolkit.bench.protocols.scoring import OpenMetrics
+from toolkit.bench.report.compare import compare_runs
 from toolkit.errors import InputError
 from toolkit.metrics import DistributionMetric, FrechetMetric, KernelMetric
 from toolkit.registry import Registry

@@ -14,9 +14,9 @@ import torch
 from torch import Tensor
 
 from toolkit.bench import BenchProtocol, BenchRequest, Contender, run_bench, run_suite
-from toolkit.bench.features import features_of
-from toolkit.bench.random_heads import BATCH, PIECE, RandomHeads
-from toolkit.bench.store import key_of
+from toolkit.bench.protocols.features import features_of
+from toolkit.bench.protocols.random_heads import BATCH, PIECE, RandomHeads
+from toolkit.bench.records.store import key_of
 from toolkit.errors import Interrupted
 from toolkit.registry import Registry
 from toolkit.rendering.views import around

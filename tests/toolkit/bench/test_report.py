@@ -14,15 +14,15 @@ from typing import Any
 import pytest
 import torch
 
-from toolkit.bench.comparisons import compare_all
-from toolkit.bench.frames import Frames
-from toolkit.bench.gallery import is_case_metric
-from toolkit.bench.protocol import open_protocol
+from toolkit.bench.execution.gallery import is_case_metric
+from toolkit.bench.protocols.comparisons import compare_all
+from toolkit.bench.protocols.protocol import open_protocol
+from toolkit.bench.protocols.rows import Cell, Frame
+from toolkit.bench.records.frames import Frames
 from toolkit.bench.report import as_csv, as_latex, as_leaderboard, as_markdown, as_tables, build_page, write_report
 from toolkit.bench.report.charts import nice_range, time_chart, yaw_chart
 from toolkit.bench.report.paper import is_comparable, paper_html, read_paper
 from toolkit.bench.report.tables import number, tables_of
-from toolkit.bench.rows import Cell, Frame
 from toolkit.registry import default_registry
 
 METHODS = ("near & dear", "far", "mean")

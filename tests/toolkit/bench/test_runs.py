@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from toolkit.bench import BenchProtocol, BenchRequest, Contender, open_protocol, protocol_names, run_bench
-from toolkit.bench.fid360 import spread_yaws
+from toolkit.bench.protocols.fid360 import spread_yaws
 from toolkit.errors import ConfigError, InputError
 from toolkit.registry import Registry
 from toolkit.testing.spherical import SphericalGenerator

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from scipy.stats import bootstrap
 
-from toolkit.bench.rows import Cell, Frame, mean_interval, paired_rows
-from toolkit.bench.store import Store, key_of
+from toolkit.bench.protocols.rows import Cell, Frame, mean_interval, paired_rows
+from toolkit.bench.records.store import Store, key_of
 from toolkit.errors import InputError
 from toolkit.metrics import L2
 

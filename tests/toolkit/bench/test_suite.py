@@ -15,9 +15,9 @@ from typing import Any
 import pytest
 
 from toolkit.bench import BenchProtocol, BenchRequest, Contender, run_suite
-from toolkit.bench.compare import compare_runs
-from toolkit.bench.frames import Frames
-from toolkit.bench.plan import duration
+from toolkit.bench.execution.plan import duration
+from toolkit.bench.records.frames import Frames
+from toolkit.bench.report.compare import compare_runs
 from toolkit.errors import InputError
 from toolkit.registry import Registry
 from toolkit.testing.spherical import SphericalGenerator

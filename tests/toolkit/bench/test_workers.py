@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from toolkit.bench.workers import ATTEMPTS, Workers
+from toolkit.bench.execution.workers import ATTEMPTS, Workers
 
 DEEDS = """
 import os, signal

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from toolkit.bench.protocol import open_protocol
+from toolkit.bench.protocols.protocol import open_protocol
 from toolkit.bench.report.sections import escape
 from toolkit.configuration import Config, config_path, load_config
 

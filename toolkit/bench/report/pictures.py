@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from toolkit.bench.frames import Frames
-from toolkit.bench.gallery import SHOWN, is_case_metric
+from toolkit.bench.execution.gallery import SHOWN, is_case_metric
+from toolkit.bench.records.frames import Frames
 from toolkit.bench.report.tables import Row
 
 CASE_TURNS = (0.0, 90.0, 180.0)

@@ -7,23 +7,23 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from toolkit.bench.data import effective_limit, open_data
-from toolkit.bench.features import distribution_names
-from toolkit.bench.fid360 import Fid360
-from toolkit.bench.gallery import complete_frames
-from toolkit.bench.gt360 import GroundTruth360
-from toolkit.bench.inversions import Contender, Inversions
-from toolkit.bench.multiview import MultiView
-from toolkit.bench.outside import wanted_renders
-from toolkit.bench.plan import Forecast
-from toolkit.bench.reconstruction import Reconstruction
-from toolkit.bench.results import part_of, write_results
-from toolkit.bench.rows import Frame
-from toolkit.bench.schedule import Engine, LocalEngine, Progress, Say, Schedule
-from toolkit.bench.scoring import OpenMetrics, open_metrics
-from toolkit.bench.speed import Speed
-from toolkit.bench.store import Record, Store
-from toolkit.bench.work import BenchRequest, Digests, Task, Work
+from toolkit.bench.execution.gallery import complete_frames
+from toolkit.bench.execution.plan import Forecast
+from toolkit.bench.execution.schedule import Engine, LocalEngine, Progress, Say, Schedule
+from toolkit.bench.execution.work import BenchRequest, Digests, Task, Work
+from toolkit.bench.protocols.features import distribution_names
+from toolkit.bench.protocols.fid360 import Fid360
+from toolkit.bench.protocols.gt360 import GroundTruth360
+from toolkit.bench.protocols.multiview import MultiView
+from toolkit.bench.protocols.reconstruction import Reconstruction
+from toolkit.bench.protocols.rows import Frame
+from toolkit.bench.protocols.scoring import OpenMetrics, open_metrics
+from toolkit.bench.protocols.speed import Speed
+from toolkit.bench.records.results import part_of, write_results
+from toolkit.bench.records.store import Record, Store
+from toolkit.bench.subjects.data import effective_limit, open_data
+from toolkit.bench.subjects.inversions import Contender, Inversions
+from toolkit.bench.subjects.outside import wanted_renders
 from toolkit.data import ImageFolder
 from toolkit.data.sources import find_source
 from toolkit.errors import InputError
@@ -166,7 +166,7 @@ def open_works(
 
 
 def _write_wanted(out: Path, works: Sequence[Work]) -> None:
-    """Say which renders a method from elsewhere has to bring (see `toolkit.bench.outside`)."""
+    """Say which renders a method from elsewhere has to bring (see `toolkit.bench.subjects.outside`)."""
     with atomic_write(out / WANTED_FILE) as path:
         path.write_text(json.dumps({"renders": wanted_renders(works)}) + "\n", encoding="utf-8")
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from toolkit.bench.store import key_of
+from toolkit.bench.records.store import key_of
 from toolkit.cache import cache_folder
 from toolkit.data import ImageFolder, layout
 from toolkit.data.sources import find_maker, find_source, open_source

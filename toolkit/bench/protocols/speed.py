@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from toolkit.bench.heads import InvertedHead
-from toolkit.bench.inputs import read_item
-from toolkit.bench.inversions import Contender, Inversions
-from toolkit.bench.pictures import PictureCells
-from toolkit.bench.rows import Cell
-from toolkit.bench.scoring import OpenMetrics, Saying
-from toolkit.bench.store import Record
+from toolkit.bench.protocols.pictures import PictureCells
+from toolkit.bench.protocols.rows import Cell
+from toolkit.bench.protocols.scoring import OpenMetrics, Saying
+from toolkit.bench.records.store import Record
+from toolkit.bench.subjects.heads import InvertedHead
+from toolkit.bench.subjects.inputs import read_item
+from toolkit.bench.subjects.inversions import Contender, Inversions
 from toolkit.metrics.effort import measured
 from toolkit.rendering.views import device_of
 

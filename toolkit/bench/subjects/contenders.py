@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from toolkit import load_method
-from toolkit.bench.inversions import Contender
+from toolkit.bench.subjects.inversions import Contender
 from toolkit.errors import ConfigError, InputError, ToolkitError
 from toolkit.files import file_sha256
 from toolkit.registry import unknown_name

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from toolkit.bench.scoring import OpenMetrics
+from toolkit.bench.protocols.scoring import OpenMetrics
 from toolkit.errors import InputError
 from toolkit.metrics.distributions import KID_SUBSET
 

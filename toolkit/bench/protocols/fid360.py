@@ -13,16 +13,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from toolkit.bench.features import DISTANCES, distance_of, distribution_names, extractors_of, features_of
-from toolkit.bench.inputs import read_item, single_cells
-from toolkit.bench.inversions import Contender, Inversions
-from toolkit.bench.paired_distances import Made, PairedDistances
-from toolkit.bench.protocol import BenchProtocol
-from toolkit.bench.random_heads import RandomHeads, Side
-from toolkit.bench.rows import Cell, Frame, make_row
-from toolkit.bench.scoring import OpenMetrics
-from toolkit.bench.store import Record
-from toolkit.bench.work import Numbers
+from toolkit.bench.execution.work import Numbers
+from toolkit.bench.protocols.features import DISTANCES, distance_of, distribution_names, extractors_of, features_of
+from toolkit.bench.protocols.paired_distances import Made, PairedDistances
+from toolkit.bench.protocols.protocol import BenchProtocol
+from toolkit.bench.protocols.random_heads import RandomHeads, Side
+from toolkit.bench.protocols.rows import Cell, Frame, make_row
+from toolkit.bench.protocols.scoring import OpenMetrics
+from toolkit.bench.records.store import Record
+from toolkit.bench.subjects.inputs import read_item, single_cells
+from toolkit.bench.subjects.inversions import Contender, Inversions
 from toolkit.camera import Camera
 from toolkit.data import ImageFolder
 from toolkit.errors import InputError
@@ -107,7 +107,7 @@ class Fid360:
         """Rows of the floor and of all methods, whole and by band, and every two methods compared.
 
         Intervals of rows are over independent draws of random heads; comparisons are paired (see
-        `toolkit.bench.paired_distances`). Without all random heads there is no number.
+        `toolkit.bench.protocols.paired_distances`). Without all random heads there is no number.
         """
         draws = self.groundwork.sides() or []
         made = {method: self._made(cells) for method, cells in records.items()}

@@ -7,11 +7,11 @@ from abc import ABC, abstractmethod
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 
-from toolkit.bench.inversions import CellError, Contender
-from toolkit.bench.plan import Kind
-from toolkit.bench.rows import Cell
-from toolkit.bench.store import Record, key_of
-from toolkit.bench.work import Groundwork, Work
+from toolkit.bench.execution.plan import Kind
+from toolkit.bench.execution.work import Groundwork, Work
+from toolkit.bench.protocols.rows import Cell
+from toolkit.bench.records.store import Record, key_of
+from toolkit.bench.subjects.inversions import CellError, Contender
 from toolkit.errors import OutputError
 
 Address = tuple[str, str | None, str]

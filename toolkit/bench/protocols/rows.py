@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from toolkit.bench.store import Record
+from toolkit.bench.records.store import Record
 from toolkit.interfaces import Metric
 
 RESAMPLES = 1000

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import torch
 from torch import Tensor
 
-from toolkit.bench.features import features_of
-from toolkit.bench.store import key_of
+from toolkit.bench.protocols.features import features_of
+from toolkit.bench.records.store import key_of
 from toolkit.errors import WeightsError
 from toolkit.rendering.views import around, device_of
 from toolkit.weights.tensors import read_metadata, read_tensors, write_tensors

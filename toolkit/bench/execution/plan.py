@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from toolkit.bench.store import Record, Store
+from toolkit.bench.records.store import Record, Store
 
 Kind = tuple[str, str]
 """(method or name of a groundwork, protocol)."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 
-from toolkit.bench.inversions import CellError
-from toolkit.bench.protocol import BenchProtocol
-from toolkit.bench.rows import Cell
+from toolkit.bench.protocols.protocol import BenchProtocol
+from toolkit.bench.protocols.rows import Cell
+from toolkit.bench.subjects.inversions import CellError
 from toolkit.data import ImageFolder
 from toolkit.errors import InputError, ToolkitError
 from toolkit.interfaces import Item

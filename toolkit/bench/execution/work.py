@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from toolkit.bench.data import data_name
-from toolkit.bench.inversions import Contender, Inversions
-from toolkit.bench.protocol import BenchProtocol
-from toolkit.bench.rows import Cell, Frame
-from toolkit.bench.scoring import OpenMetrics
-from toolkit.bench.store import Record, Store
+from toolkit.bench.protocols.protocol import BenchProtocol
+from toolkit.bench.protocols.rows import Cell, Frame
+from toolkit.bench.protocols.scoring import OpenMetrics
+from toolkit.bench.records.store import Record, Store
+from toolkit.bench.subjects.data import data_name
+from toolkit.bench.subjects.inversions import Contender, Inversions
 from toolkit.data import ImageFolder
 
 if TYPE_CHECKING:

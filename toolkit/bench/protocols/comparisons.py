@@ -6,8 +6,8 @@ import itertools
 import math
 from collections.abc import Iterable, Mapping
 
-from toolkit.bench.rows import Cell, Frame, labels_of, mean_interval, values_by_item
-from toolkit.bench.store import Record
+from toolkit.bench.protocols.rows import Cell, Frame, labels_of, mean_interval, values_by_item
+from toolkit.bench.records.store import Record
 from toolkit.interfaces import Metric
 
 

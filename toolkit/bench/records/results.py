@@ -10,13 +10,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from toolkit.bench.comparisons import compare_all, value_tables
-from toolkit.bench.inversions import Contender
-from toolkit.bench.machine import machine
-from toolkit.bench.paired_distances import RESAMPLES as HEADS
-from toolkit.bench.rows import RESAMPLES as ITEMS
-from toolkit.bench.rows import Frame
-from toolkit.bench.store import Record, key_of, plain
+from toolkit.bench.execution.machine import machine
+from toolkit.bench.protocols.comparisons import compare_all, value_tables
+from toolkit.bench.protocols.paired_distances import RESAMPLES as HEADS
+from toolkit.bench.protocols.rows import RESAMPLES as ITEMS
+from toolkit.bench.protocols.rows import Frame
+from toolkit.bench.records.store import Record, key_of, plain
+from toolkit.bench.subjects.inversions import Contender
 from toolkit.data.sources import find_source
 from toolkit.errors import InputError
 from toolkit.files import atomic_write
@@ -25,8 +25,8 @@ from toolkit.metrics.images import COMPARED_AT
 from toolkit.rendering.views import device_of
 
 if TYPE_CHECKING:
-    from toolkit.bench.schedule import Engine, Found
-    from toolkit.bench.work import BenchRequest, Work
+    from toolkit.bench.execution.schedule import Engine, Found
+    from toolkit.bench.execution.work import BenchRequest, Work
     from toolkit.interfaces import Generator
 
 FORMAT, SCHEMA_VERSION = "toolkit-bench", 4

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import torch
 
-from toolkit.bench.frames import Frames
-from toolkit.bench.heads import Head, InvertedHead
-from toolkit.bench.store import Record, Store, key_of
+from toolkit.bench.records.frames import Frames
+from toolkit.bench.records.store import Record, Store, key_of
+from toolkit.bench.subjects.heads import Head, InvertedHead
 from toolkit.errors import InputError, OutputError
 from toolkit.files import atomic_folder
 from toolkit.inversion import Inversion

@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
-from toolkit.bench.inputs import single_cells
-from toolkit.bench.protocol import BenchProtocol
-from toolkit.bench.rows import Cell, Frame, paired_rows
-from toolkit.bench.scoring import OpenMetrics
-from toolkit.bench.store import Record
-from toolkit.bench.work import Groundwork, Numbers
+from toolkit.bench.execution.work import Groundwork, Numbers
+from toolkit.bench.protocols.protocol import BenchProtocol
+from toolkit.bench.protocols.rows import Cell, Frame, paired_rows
+from toolkit.bench.protocols.scoring import OpenMetrics
+from toolkit.bench.records.store import Record
+from toolkit.bench.subjects.inputs import single_cells
 from toolkit.data import ImageFolder
 
 

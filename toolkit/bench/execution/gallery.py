@@ -9,13 +9,13 @@ from typing import Any
 
 import torch
 
-from toolkit.bench.gt360 import truth_key
-from toolkit.bench.heads import Views
-from toolkit.bench.inputs import read_item
-from toolkit.bench.inversions import CellError, Contender, Inversions
-from toolkit.bench.rows import Cell
-from toolkit.bench.store import Record
-from toolkit.bench.work import Digests
+from toolkit.bench.execution.work import Digests
+from toolkit.bench.protocols.gt360 import truth_key
+from toolkit.bench.protocols.rows import Cell
+from toolkit.bench.records.store import Record
+from toolkit.bench.subjects.heads import Views
+from toolkit.bench.subjects.inputs import read_item
+from toolkit.bench.subjects.inversions import CellError, Contender, Inversions
 from toolkit.interfaces import Item
 from toolkit.rendering.views import around
 

@@ -17,14 +17,14 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from toolkit.bench.contenders import open_contenders
-from toolkit.bench.inversions import Contender
-from toolkit.bench.jobs import Address, Job, job_at
-from toolkit.bench.outside import open_outside
-from toolkit.bench.schedule import Engine, LocalEngine
-from toolkit.bench.store import Record
-from toolkit.bench.work import BenchRequest, Work
-from toolkit.bench.workers import ATTEMPTS, Workers
+from toolkit.bench.execution.jobs import Address, Job, job_at
+from toolkit.bench.execution.schedule import Engine, LocalEngine
+from toolkit.bench.execution.work import BenchRequest, Work
+from toolkit.bench.execution.workers import ATTEMPTS, Workers
+from toolkit.bench.records.store import Record
+from toolkit.bench.subjects.contenders import open_contenders
+from toolkit.bench.subjects.inversions import Contender
+from toolkit.bench.subjects.outside import open_outside
 from toolkit.data.sources import absolute_source
 from toolkit.devices import checked_device
 from toolkit.errors import InputError, MissingDependencyError
@@ -140,7 +140,7 @@ class _Key:
 @functools.lru_cache(maxsize=1)
 def _opened(key: _Key) -> tuple[dict[str, Contender], dict[str, Work]]:
     """Open a run once per worker."""
-    from toolkit.bench.runner import open_works
+    from toolkit.bench.execution.runner import open_works
 
     generator, contenders, _ = open_run(key.description)
     works, _ = open_works(key.description.requests, generator, lambda text: None, writes=False)

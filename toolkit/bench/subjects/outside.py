@@ -25,9 +25,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from toolkit.bench.heads import Views
-from toolkit.bench.inversions import CellError, Contender
-from toolkit.bench.store import Record, key_of
+from toolkit.bench.records.store import Record, key_of
+from toolkit.bench.subjects.heads import Views
+from toolkit.bench.subjects.inversions import CellError, Contender
 from toolkit.camera import Camera, rotation_distance
 from toolkit.data import resize
 from toolkit.data.pictures import decode_image

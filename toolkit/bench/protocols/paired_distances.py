@@ -20,10 +20,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from toolkit.bench.features import distance_of
-from toolkit.bench.random_heads import Side
-from toolkit.bench.rows import drawn_groups
-from toolkit.bench.scoring import OpenMetrics
+from toolkit.bench.protocols.features import distance_of
+from toolkit.bench.protocols.random_heads import Side
+from toolkit.bench.protocols.rows import drawn_groups
+from toolkit.bench.protocols.scoring import OpenMetrics
 from toolkit.metrics import KernelMetric
 
 RESAMPLES = 200

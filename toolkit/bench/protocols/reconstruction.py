@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from toolkit.bench.inputs import read_item
-from toolkit.bench.inversions import Contender, Inversions
-from toolkit.bench.pictures import PictureCells
-from toolkit.bench.rows import Cell
-from toolkit.bench.scoring import Evidence, score
-from toolkit.bench.speed import effort_scores
-from toolkit.bench.store import Record
+from toolkit.bench.protocols.pictures import PictureCells
+from toolkit.bench.protocols.rows import Cell
+from toolkit.bench.protocols.scoring import Evidence, score
+from toolkit.bench.protocols.speed import effort_scores
+from toolkit.bench.records.store import Record
+from toolkit.bench.subjects.inputs import read_item
+from toolkit.bench.subjects.inversions import Contender, Inversions
 
 if TYPE_CHECKING:
     from toolkit.interfaces import Generator

@@ -9,14 +9,21 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from toolkit.bench.heads import Views
-from toolkit.bench.inputs import TARGET_CAMERAS, input_pictures, pictures_by_subject, read_item, whole_yaw, yaws_of
-from toolkit.bench.inversions import CellError, Contender, Inversions
-from toolkit.bench.protocol import BenchProtocol
-from toolkit.bench.rows import Cell, Frame, curve_points, paired_rows
-from toolkit.bench.scoring import Evidence, OpenMetrics, Saying, score
-from toolkit.bench.store import Record, key_of
-from toolkit.bench.work import Digests, Groundwork, Numbers
+from toolkit.bench.execution.work import Digests, Groundwork, Numbers
+from toolkit.bench.protocols.protocol import BenchProtocol
+from toolkit.bench.protocols.rows import Cell, Frame, curve_points, paired_rows
+from toolkit.bench.protocols.scoring import Evidence, OpenMetrics, Saying, score
+from toolkit.bench.records.store import Record, key_of
+from toolkit.bench.subjects.heads import Views
+from toolkit.bench.subjects.inputs import (
+    TARGET_CAMERAS,
+    input_pictures,
+    pictures_by_subject,
+    read_item,
+    whole_yaw,
+    yaws_of,
+)
+from toolkit.bench.subjects.inversions import CellError, Contender, Inversions
 from toolkit.camera import Camera
 from toolkit.data import ImageFolder, resize, resize_depth
 from toolkit.errors import InputError

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from toolkit.bench.comparisons import paired_difference
+from toolkit.bench.protocols.comparisons import paired_difference
 from toolkit.bench.report.tables import number
 from toolkit.errors import InputError, WeightsError
 
@@ -145,7 +145,7 @@ def _compare(first: dict[str, Any], second: dict[str, Any], run: dict[str, Any])
 def _compare_distances(
     first: dict[str, Any], second: dict[str, Any], run: dict[str, Any], folders: tuple[Path, Path]
 ) -> list[dict[str, Any]]:
-    from toolkit.bench.distances_across import compare_distances  # needs torch
+    from toolkit.bench.report.distances_across import compare_distances  # needs torch
 
     facts = {"protocol": run["protocol"], "data": run["data"]}
     origin = (run["protocol"], run["data"])

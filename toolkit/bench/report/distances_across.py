@@ -12,10 +12,10 @@ from typing import NamedTuple
 
 import torch
 
-from toolkit.bench.paired_distances import Made, PairedDistances
-from toolkit.bench.random_heads import Side
-from toolkit.bench.scoring import open_metrics
-from toolkit.bench.store import Record, Store
+from toolkit.bench.protocols.paired_distances import Made, PairedDistances
+from toolkit.bench.protocols.random_heads import Side
+from toolkit.bench.protocols.scoring import open_metrics
+from toolkit.bench.records.store import Record, Store
 from toolkit.errors import InputError
 from toolkit.weights.tensors import read_tensors
 

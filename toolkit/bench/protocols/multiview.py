@@ -9,14 +9,22 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from toolkit.bench.features import DISTANCES, distance_of, extractors_of, features_of
-from toolkit.bench.inputs import TARGET_CAMERAS, input_pictures, nearest, pictures_by_subject, read_item, turn, yaws_of
-from toolkit.bench.inversions import CellError, Contender, Inversions
-from toolkit.bench.protocol import BenchProtocol
-from toolkit.bench.rows import Cell, Frame, make_row, paired_rows
-from toolkit.bench.scoring import Evidence, OpenMetrics, Saying, score
-from toolkit.bench.store import Record
-from toolkit.bench.work import Groundwork, Numbers
+from toolkit.bench.execution.work import Groundwork, Numbers
+from toolkit.bench.protocols.features import DISTANCES, distance_of, extractors_of, features_of
+from toolkit.bench.protocols.protocol import BenchProtocol
+from toolkit.bench.protocols.rows import Cell, Frame, make_row, paired_rows
+from toolkit.bench.protocols.scoring import Evidence, OpenMetrics, Saying, score
+from toolkit.bench.records.store import Record
+from toolkit.bench.subjects.inputs import (
+    TARGET_CAMERAS,
+    input_pictures,
+    nearest,
+    pictures_by_subject,
+    read_item,
+    turn,
+    yaws_of,
+)
+from toolkit.bench.subjects.inversions import CellError, Contender, Inversions
 from toolkit.camera import Camera
 from toolkit.data import ImageFolder
 from toolkit.errors import InputError

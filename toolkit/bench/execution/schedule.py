@@ -6,11 +6,11 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import NamedTuple, Protocol
 
-from toolkit.bench.inversions import Contender
-from toolkit.bench.jobs import Address, CellJob, Job, jobs_of
-from toolkit.bench.plan import Forecast, Kind, Rates
-from toolkit.bench.store import Record
-from toolkit.bench.work import Work
+from toolkit.bench.execution.jobs import Address, CellJob, Job, jobs_of
+from toolkit.bench.execution.plan import Forecast, Kind, Rates
+from toolkit.bench.execution.work import Work
+from toolkit.bench.records.store import Record
+from toolkit.bench.subjects.inversions import Contender
 from toolkit.errors import Interrupted
 from toolkit.training.stop_signals import StopSignals
 

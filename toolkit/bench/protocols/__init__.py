@@ -1,0 +1,1 @@
+"""What is measured: one class per protocol, the metrics that it asks, rows and intervals."""
