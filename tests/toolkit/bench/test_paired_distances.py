@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from toolkit.bench import BenchProtocol, BenchRequest, Contender, run_bench
-from toolkit.bench import paired_distances as module
+from toolkit.bench.protocols import paired_distances as module
 from toolkit.bench.protocols.features import distance_of
 from toolkit.bench.protocols.paired_distances import Made, PairedDistances
 from toolkit.bench.protocols.scoring import OpenMetrics
