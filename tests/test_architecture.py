@@ -21,7 +21,7 @@ LARGEST_FUNCTION = 80
 LAYERS = (
     {"cli"},
     {"demonstration", "inverting", "presentation"},
-    {"bench", "training", "editing", "viewer", "weights", "encoders", "testing"},
+    {"bench", "training", "editing", "viewer", "weights", "encoders", "generators", "testing"},
     {"losses", "metrics", "data", "faces", "inversion", "latents"},
     {"rendering", "nn"},
     {

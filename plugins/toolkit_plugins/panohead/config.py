@@ -2,119 +2,29 @@
 
 from __future__ import annotations
 
-import dataclasses
-import json
-import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
-from toolkit.errors import ConfigError
+from toolkit.generators.config import About, VolumeConfig
 
-SR_KINDS = ("8XDC", "8X", "4X", "2X")
-_GOLDEN_SR = {"up_up": "8XDC", "noup_up": "2X", "official8XDC": "8XDC"}
-_OFFICIAL_SR_WIDTHS = {"8XDC": (256, 128), "8X": (128, 64), "4X": (128, 64), "2X": (128, 64)}
-_SR_FACTORS = {"8XDC": 4, "8X": 4, "4X": 2, "2X": 2}
-OFFICIAL_CLAMP = 256.0
-DECODER_ACTIVATIONS = ("none", "sigmoid", "lrelu")
+__all__ = ["About", "PanoHeadConfig"]
 
 
 @dataclass(frozen=True)
-class About:
-    """What is known about a set of weights besides its sizes; goes into the generator's spec."""
+class PanoHeadConfig(VolumeConfig):
+    """Everything that decides which tensors a PanoHead has and what it computes.
 
-    name: str = "panohead"
-    world: str = "full"
-    licence: str = "CC BY-NC 4.0 (non-commercial)"
-    truncation: float = 1.0
-    surface_level: float = 10.0
-    radius: float = 2.7
-    pivot: tuple[float, float, float] = (0.0, 0.0, 0.0)
-    focal: float = 4.2647
-    pitch: float = 0.0
-    face_points: tuple[tuple[float, float, float], ...] = ()
-    background: tuple[float, float, float] | None = None
+    Defaults are those of the released checkpoint `easy-khair-180-gpc0.8-trans10-025000.pkl`.
+    """
 
+    title: ClassVar[str] = "PanoHead"
 
-@dataclass(frozen=True)
-class PanoHeadConfig:
-    """Everything that decides which tensors a generator has and what it computes. Defaults are the released model's."""
-
-    z_dim: int = 512
-    w_dim: int = 512
-    c_dim: int = 25
-    mapping_layers: int = 2
-    image_size: int = 512
-    raw_size: int = 64
-    """Side of the ray grid by default."""
-    channel_base: int = 32768
-    channel_max: int = 512
-    plane_size: int = 256
     plane_depth: int = 3
-    feature_channels: int = 32
-    """Channels read at a point, which is also what the decoder puts out."""
-    decoder_hidden: int = 64
-    decoder_activation: str = "none"
-    decoder_lr: float = 1.0
-    density_scale: float = 1.0
-    """Factor on the decoder's density (not in the original): a training of hours needs it, one of days does not."""
-    use_torgb: bool = True
-    """Whether the raw image comes from a modulated layer, or is the first three feature channels."""
-    use_background: bool = True
-    background_channel_base: int | None = None
-    """None: half of `channel_base`."""
-    background_channel_max: int | None = None
-    """None: `channel_max`."""
-    clamp: float | None = None
-    """Limit of the outputs of backbone and background layers."""
-    sr_kind: str = "8XDC"
-    sr_widths: tuple[int, int] = (256, 128)
-    sr_clamp: float | None = OFFICIAL_CLAMP
-    sr_noise: str = "none"
-    sr_antialias: bool = True
-    samples: int = 48
-    importance_samples: int = 48
-    ray_start: float | str = 2.25
-    ray_end: float | str = 3.3
-    box: float = 1.0
-    crop_margin: float | None = 0.1
-    """How far inside the box, along x and z, the renderer stops seeing anything; None: no crop."""
-    white_back: bool = False
-    disparity: bool = False
-    label_scale: float = 1.0
-    """Factor on the label before it conditions the mapping."""
+    """Slices of the tri-grid along the axis that a plane does not span."""
     plane_offset: bool = False
     """Whether a learnt tri-grid, the same for all heads, is added to the backbone's (not in the original: a free mean
     head is learnt in minutes where a backbone needs days)."""
-    blind_mapping: bool = False
-    """Whether the mapping gets zeros for the label."""
-    about: About = field(default_factory=About)
-
-    def __post_init__(self) -> None:
-        """Check what no constructor further down would explain.
-
-        Raises:
-            ConfigError: An impossible value.
-        """
-        for name in ("plane_size", "image_size"):
-            value = getattr(self, name)
-            if value < 4 or value & (value - 1):
-                raise ConfigError(f"{name} must be a power of two of at least 4, got {value}")
-        if self.sr_kind not in SR_KINDS:
-            raise ConfigError(f"sr_kind must be one of {', '.join(SR_KINDS)}, got {self.sr_kind!r}")
-        if self.decoder_activation not in DECODER_ACTIVATIONS:
-            raise ConfigError(
-                f"decoder_activation must be one of {', '.join(DECODER_ACTIVATIONS)}, got {self.decoder_activation!r}"
-            )
-        if self.samples < (4 if self.importance_samples else 2):
-            raise ConfigError(f"samples must be at least 4 with importance sampling and 2 without, got {self.samples}")
-        if self.feature_channels < 3:
-            raise ConfigError(f"feature_channels must be at least 3, got {self.feature_channels}")
-
-    @property
-    def sr_input(self) -> int:
-        """Side of the super-resolution's input and of the background."""
-        return self.image_size // _SR_FACTORS[self.sr_kind]
 
     @property
     def plane_channels(self) -> int:
@@ -122,163 +32,21 @@ class PanoHeadConfig:
         return self.feature_channels * self.plane_depth
 
     @classmethod
-    def released(cls) -> PanoHeadConfig:
-        """The configuration of the released checkpoint `easy-khair-180-gpc0.8-trans10-025000.pkl`."""
-        return cls()
+    def _official_values(cls, kwargs: Mapping[str, Any], options: Mapping[str, Any]) -> dict[str, Any]:
+        return super()._official_values(kwargs, options) | {
+            "plane_size": options.get("triplane_size", 256),
+            "plane_depth": options.get("triplane_depth", 1),
+            "decoder_activation": options.get("decoder_activation", "sigmoid"),
+            "use_torgb": bool(options.get("use_torgb_raw", False)),
+            "use_background": bool(options.get("use_background", False)),
+        }
 
     @classmethod
-    def from_any(cls, config: Mapping[str, Any] | PanoHeadConfig | str | None) -> PanoHeadConfig:
-        """Take a configuration in any of the forms in which one is met.
-
-        Args:
-            config: None (as released), one of ours (object or its JSON), official constructor keywords, or the `config`
-                of a golden file.
-
-        Raises:
-            ConfigError: It is none of these, or lacks something.
-        """
-        if config is None:
-            return cls.released()
-        if isinstance(config, PanoHeadConfig):
-            return config
-        loaded = json.loads(config) if isinstance(config, str) else dict(config)
-        if "rendering_kwargs" in loaded:
-            return cls.from_official_kwargs(loaded)
-        if "sr" in loaded:
-            return cls.from_golden_config(loaded)
-        return cls.from_dict(loaded)
-
-    @classmethod
-    def from_official_kwargs(cls, kwargs: Mapping[str, Any]) -> PanoHeadConfig:
-        """Read the keyword arguments of the official constructor, with its defaults where a key is missing.
-
-        Raises:
-            ConfigError: A key without a default is missing, or a value is not supported.
-        """
-        options = kwargs.get("rendering_kwargs", {})
-        if options.get("clamp_mode", "softplus") != "softplus":
-            raise ConfigError(f"clamp_mode must be 'softplus', got {options['clamp_mode']!r}")
-        try:
-            kind = _official_sr_kind(options["superresolution_module"])
-            return cls(
-                z_dim=kwargs["z_dim"],
-                w_dim=kwargs["w_dim"],
-                c_dim=kwargs["c_dim"],
-                mapping_layers=kwargs.get("mapping_kwargs", {}).get("num_layers", 8),
-                image_size=kwargs["img_resolution"],
-                channel_base=kwargs.get("channel_base", 32768),
-                channel_max=kwargs.get("channel_max", 512),
-                plane_size=options.get("triplane_size", 256),
-                plane_depth=options.get("triplane_depth", 1),
-                decoder_activation=options.get("decoder_activation", "sigmoid"),
-                decoder_lr=options.get("decoder_lr_mul", 1.0),
-                use_torgb=bool(options.get("use_torgb_raw", False)),
-                use_background=bool(options.get("use_background", False)),
-                # a block that is not told its clamp assumes 256
-                clamp=kwargs.get("conv_clamp", OFFICIAL_CLAMP),
-                sr_kind=kind,
-                sr_widths=_OFFICIAL_SR_WIDTHS[kind],
-                sr_clamp=OFFICIAL_CLAMP if kwargs.get("sr_num_fp16_res", 0) > 0 else None,
-                sr_noise=options.get("superresolution_noise_mode", "none"),
-                sr_antialias=options.get("sr_antialias", True),
-                samples=options["depth_resolution"],
-                importance_samples=options["depth_resolution_importance"],
-                ray_start=options["ray_start"],
-                ray_end=options["ray_end"],
-                box=float(options["box_warp"]),
-                white_back=bool(options.get("white_back", False)),
-                disparity=bool(options.get("disparity_space_sampling", False)),
-                label_scale=options.get("c_scale", 0.0),
-                blind_mapping=bool(options.get("c_gen_conditioning_zero", False)),
-            )
-        except KeyError as error:
-            raise ConfigError(f"the official constructor's keywords lack {error.args[0]!r}") from error
-
-    @classmethod
-    def from_golden_config(cls, config: Mapping[str, Any]) -> PanoHeadConfig:
-        """Read the `config` of a golden file.
-
-        Raises:
-            ConfigError: A key is missing or has an unknown value.
-        """
-        try:
-            sr, case = config["sr"], config.get("case", {})
-            kind = _GOLDEN_SR[sr["kind"]]
-            widths = sr.get("mid_channels") or _OFFICIAL_SR_WIDTHS[kind]
-            return cls(
-                z_dim=config["z_dim"],
-                w_dim=config["w_dim"],
-                c_dim=config["c_dim"],
-                mapping_layers=config["mapping_layers"],
-                image_size=config["img_resolution"],
-                raw_size=case.get("nrr0") or case.get("nrr") or 64,
-                channel_base=config["channel_base"],
-                channel_max=config["channel_max"],
-                plane_size=config["triplane_size"],
-                plane_depth=config["triplane_depth"],
-                decoder_activation=config["decoder_activation"],
-                decoder_lr=config.get("decoder_lr_mul", 1.0),
-                use_torgb=config["use_torgb_raw"],
-                use_background=config["use_background"],
-                sr_kind=kind,
-                sr_widths=(widths[0], widths[1]),
-                sr_clamp=OFFICIAL_CLAMP if sr.get("sr_num_fp16_res", 0) > 0 else None,
-                samples=config["depth_resolution"],
-                importance_samples=config["depth_resolution_importance"],
-                ray_start=config["ray_start"],
-                ray_end=config["ray_end"],
-                box=float(config["box_warp"]),
-                white_back=config.get("white_back", False),
-                disparity=config.get("disparity_space_sampling", False),
-                label_scale=config["c_scale"],
-                blind_mapping=config.get("c_gen_conditioning_zero", False),
-            )
-        except KeyError as error:
-            raise ConfigError(f"this PanoHead configuration lacks, or does not know, {error.args[0]!r}") from error
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> PanoHeadConfig:
-        """Read what `to_dict` wrote.
-
-        Raises:
-            ConfigError: An unknown key.
-        """
-        known = {entry.name for entry in dataclasses.fields(cls)}
-        unknown = sorted(set(values) - known)
-        if unknown:
-            raise ConfigError(f"unknown PanoHead setting {unknown[0]!r}; known: {', '.join(sorted(known))}")
-        plain = dict(values)
-        if "about" in plain:
-            plain["about"] = _about(plain["about"])
-        if "sr_widths" in plain:
-            plain["sr_widths"] = tuple(plain["sr_widths"])
-        return cls(**plain)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values, fit for JSON."""
-        return dataclasses.asdict(self)
-
-    def with_sr_widths(self, widths: tuple[int, int]) -> PanoHeadConfig:
-        """The same with other super-resolution widths (what a state dict's shapes say)."""
-        return replace(self, sr_widths=widths)
-
-
-def _about(values: Mapping[str, Any] | About) -> About:
-    if isinstance(values, About):
-        return values
-    plain = dict(values)
-    if "pivot" in plain:
-        plain["pivot"] = tuple(plain["pivot"])
-    if "face_points" in plain:
-        plain["face_points"] = tuple(tuple(point) for point in plain["face_points"])
-    if plain.get("background") is not None:
-        plain["background"] = tuple(plain["background"])
-    return About(**plain)
-
-
-def _official_sr_kind(class_path: str) -> str:
-    """'8XDC' from a path like `training.superresolution.SuperresolutionHybrid8XDC`."""
-    match = re.search(r"SuperresolutionHybrid(8XDC|8X|4X|2X)$", class_path)
-    if match is None:
-        raise ConfigError(f"super-resolution module {class_path!r} is not one of the kinds {', '.join(SR_KINDS)}")
-    return match.group(1)
+    def _golden_values(cls, config: Mapping[str, Any]) -> dict[str, Any]:
+        return super()._golden_values(config) | {
+            "plane_size": config["triplane_size"],
+            "plane_depth": config["triplane_depth"],
+            "decoder_activation": config["decoder_activation"],
+            "use_torgb": config["use_torgb_raw"],
+            "use_background": config["use_background"],
+        }

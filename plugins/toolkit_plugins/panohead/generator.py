@@ -2,235 +2,106 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from toolkit.camera import Camera, as_camera
 from toolkit.errors import InputError
-from toolkit.interfaces.generator import GeneratorSpec, Latents, Orbit, Query, Render
-from toolkit.nn.superresolution import resize
-from toolkit.nn.synthesis import Noise
-from toolkit.rendering.marching import march
-from toolkit.rendering.rays import camera_rays
-from toolkit.rendering.sampling import FIXED_DRAWS, Draws
-from toolkit_plugins.panohead.capabilities import PanoHeadCapabilities
+from toolkit.generators.config import NUM_PLANES
+from toolkit.generators.generator import VolumeGenerator
+from toolkit.generators.networks import camera_shift_network
+from toolkit.nn import trigrid
+from toolkit.nn.mapping import MappingNetwork
+from toolkit.nn.morphology import close, smooth
 from toolkit_plugins.panohead.config import PanoHeadConfig
-from toolkit_plugins.panohead.networks import NUM_PLANES, Seed
 
-QUERY_CHUNK = 1 << 16
-"""Points queried at once where no gradient is kept."""
-MASK_SCALE, MASK_SHIFT = 1.002, 0.001
+LARGE_PLANES = 1 << 21
+"""Numbers beyond which planes no longer fit a cache, so that rearranging them pays."""
 
 
-class PanoHead(PanoHeadCapabilities):
-    """The generator; deterministic unless a seed, draws or a noise mode say otherwise."""
+class PanoHead(VolumeGenerator):
+    """The generator whose planes are a tri-grid [B, 3, C D, H, W] (channels feature-major, slices fastest)."""
+
+    config: PanoHeadConfig
+    t_mapping: MappingNetwork
 
     def __init__(self, config: PanoHeadConfig | None = None) -> None:
         """Lay out the networks with random weights (None: as released)."""
-        super().__init__(config or PanoHeadConfig.released())
-        self._spec: GeneratorSpec | None = None
-        self.register_load_state_dict_post_hook(lambda module, _: module.renew_spec())
+        config = config or PanoHeadConfig.released()
+        super().__init__(config)
+        self.t_mapping = camera_shift_network(config)
+        self.plane_offset = nn.Parameter(torch.zeros(config.planes_shape)) if config.plane_offset else None
 
-    @property
-    def spec(self) -> GeneratorSpec:
-        """Sizes, ranges and identity; the fingerprint is that of the weights last loaded (see `renew_spec`)."""
-        if self._spec is None:
-            self._spec = _spec(self.config, fingerprint(self))
-        return self._spec
-
-    def renew_spec(self) -> None:
-        """Forget the fingerprint: for whoever changes weights in place and means the result as another generator."""
-        self._spec = None
-
-    @property
-    def mean_ws(self) -> Tensor:
-        """The average latent, repeated: [1, num_ws, w_dim]."""
-        return self.backbone.mapping.w_avg.expand(1, self.num_ws, -1)
-
-    def mapping(
-        self, z: Tensor, camera: Camera | Tensor, truncation: float = 1.0, truncation_cutoff: int | None = None
-    ) -> Tensor:
-        """Map z [B, z_dim] under a conditioning camera to ws [B, num_ws, w_dim].
-
-        Args:
-            z: Latents of any floating type.
-            camera: One camera, or one per latent.
-            truncation: Distance from the average latent that is kept.
-            truncation_cutoff: How many latents of the code are truncated; None: all.
-        """
-        self._check_latent(z)
-        return self.backbone.mapping(z, self._condition(camera, len(z)), truncation, truncation_cutoff)
-
-    def camera_shift(
-        self, z: Tensor, camera: Camera | Tensor, truncation: float = 1.0, truncation_cutoff: int | None = None
-    ) -> Tensor:
-        """How far [B, 3] (world units) `generate` moves the camera: PanoHead's camera self-adaptation."""
-        self._check_latent(z)
-        return self.t_mapping(z, self._condition(camera, len(z)), truncation, truncation_cutoff)[:, 0]
-
-    def planes(self, ws: Tensor, *, noise: str = "const", seed: Seed = None) -> Tensor:
-        """Turn ws [B, num_ws, w_dim] into the tri-grid [B, 3, C D, H, W] (channels feature-major, slices fastest).
-
-        Args:
-            ws: W+ codes.
-            noise: 'const', 'none' or 'random' (which needs a seed).
-            seed: A number or a torch.Generator.
-        """
-        return self.finished(self.backbone.synthesis(ws, self.noise(noise, seed)))
-
-    def render(
-        self,
-        planes: Tensor,
-        ws: Tensor,
-        camera: Camera | Tensor,
-        resolution: int | None = None,
-        *,
-        ws_bcg: Tensor | None = None,
-        noise: str = "const",
-        seed: Seed = None,
-        draws: Draws | tuple[Tensor | None, Tensor | None] | None = None,
-    ) -> Render:
-        """Render planes from cameras.
-
-        Args:
-            planes: [B, 3, C D, H, W]; a single one serves all cameras.
-            ws: [B, num_ws, w_dim], styles of raw image, super-resolution and (without `ws_bcg`) background.
-            camera: B cameras; a single one serves all planes.
-            resolution: Side of the ray grid; None: `spec.raw_size`.
-            ws_bcg: Styles of the background, [B, n, w_dim]; too few are filled up with the last.
-            noise: Noise of the background's layers: 'const', 'none' or 'random'.
-            seed: Makes sampling (and 'random' noise) random: a number or a torch.Generator.
-            draws: Random numbers of the sampling from outside, as `Draws` or (jitter, importance).
+    def volumes(self, planes: Tensor) -> Tensor:
+        """View planes [B, 3, C D, H, W] as volumes [B, 3, C, D, H, W].
 
         Raises:
-            InputError: Shapes that do not fit this generator or each other.
+            InputError: Not the shape of this generator's planes (H and W are free).
         """
-        source = self.source(seed)
-        cameras = as_camera(camera).to(planes.device).to(planes.dtype)
-        batch = max(len(cameras), planes.shape[0])
-        cameras = cameras.expand(batch)
-        volumes, ws = self.volumes(planes), _repeated(ws, batch, "ws")
-        if planes.shape[0] not in (1, batch):
-            raise InputError(f"{planes.shape[0]} planes cannot be seen by {batch} cameras")
-        side = self.config.raw_size if resolution is None else resolution
-        marched = march(
-            lambda points: self.decoder(self.read(volumes, points)),
-            camera_rays(cameras, side),
-            self.march_settings,
-            draws=_draws(draws, source),
-            keep=None if self.config.crop_margin is None else self.keeps,
-        )
-        assert marched.features is not None  # for the type checker: this field has features
-        opacity = marched.opacity.reshape(batch, 1, side, side)
-        features = self.centred(marched.features.unflatten(2, (side, side)))
-        styles = ws if ws_bcg is None else _repeated(ws_bcg, batch, "ws_bcg")
-        features = self._with_background(features, opacity, styles, self.noise(noise, source))
-        raw = features[:, :3] if self.torgb is None else self.torgb(features, ws[:, -1].to(features.dtype))
-        image = self.superresolution(raw, features, ws, self.noise(self.config.sr_noise, source))
-        depth = marched.depth.reshape(batch, 1, side, side)
-        return Render(image, raw, depth, opacity * MASK_SCALE - MASK_SHIFT)
+        expected = (NUM_PLANES, self.config.plane_channels)
+        if planes.ndim != 5 or tuple(planes.shape[1:3]) != expected:
+            raise InputError(
+                f"planes must have shape [B, {expected[0]}, {expected[1]}, H, W], got {list(planes.shape)}"
+            )
+        volumes = trigrid.as_volumes(planes, self.config.plane_depth)
+        return volumes if planes[0].numel() < LARGE_PLANES else trigrid.channels_fastest(volumes)
 
-    def query(self, planes: Tensor, points: Tensor) -> Query:
-        """Raw density [B, M, 1] and features [B, M, F] at world points [B, M, 3], without crop or noise."""
-        volumes = self.volumes(planes)
-        step = points.shape[1] if torch.is_grad_enabled() else QUERY_CHUNK
-        parts = [self.decoder(self.read(volumes, some)) for some in points.split(max(step, 1), dim=1)]
-        density = torch.cat([part[0] for part in parts], dim=1)
-        features = torch.cat([part[1] for part in parts], dim=2)
-        return Query(density[..., None], features.transpose(1, 2))
+    def read(self, volumes: Tensor, points: Tensor) -> Tensor:
+        """Features [B, C, M] at world points [B, M, 3]; one set of volumes may serve several batches of points."""
+        points = points.to(volumes.dtype) * (2 / self.config.box)
+        if volumes.shape[0] == 1 and points.shape[0] > 1:
+            batch, count, _ = points.shape
+            shared = trigrid.read_trigrid(volumes, points.reshape(1, -1, 3))
+            return shared[0].unflatten(1, (batch, count)).transpose(0, 1)
+        return trigrid.read_trigrid(volumes, points)
 
-    def generate(
-        self,
-        z: Tensor,
-        camera: Camera | Tensor,
-        truncation: float = 1.0,
-        truncation_cutoff: int | None = None,
-        resolution: int | None = None,
-        *,
-        noise: str = "const",
-        seed: Seed = None,
-        draws: Draws | tuple[Tensor | None, Tensor | None] | None = None,
-    ) -> Render:
-        """Latents [B, z_dim] to views, the camera conditioning the mapping and moved by `camera_shift`, as upstream."""
-        source = self.source(seed)
-        ws = self.mapping(z, camera, truncation, truncation_cutoff)
-        shift = self.camera_shift(z, camera, truncation, truncation_cutoff)
-        moved = as_camera(camera).to(self.device).expand(len(z)).shifted(shift)
-        planes = self.planes(ws, noise=noise, seed=source)
-        return self.render(planes, ws, moved, resolution, noise=noise, seed=source, draws=draws)
+    def finished(self, image: Tensor) -> Tensor:
+        """Planes from the backbone's output image [B, 3 C D, H, W]."""
+        planes = self.from_images(image)
+        return planes if self.plane_offset is None else planes + self.plane_offset
 
-    def background(self, ws: Tensor, *, noise: Noise) -> Tensor | None:
-        """Background features [B, F, S, S] under ws [B, n, w_dim]; None where this generator has none."""
-        if self.bcg_synthesis is None:
-            return None
-        wanted = self.bcg_synthesis.num_ws
-        styles = ws[:, :wanted]
-        missing = wanted - styles.shape[1]
-        if missing > 0:
-            styles = torch.cat([styles, styles[:, -1:].expand(-1, missing, -1)], dim=1)
-        return self.bcg_synthesis(styles, noise)
+    def footprint(self, points: Tensor, weights: Tensor | None = None) -> Tensor:
+        """Where `query` reads for world points [B, M, 3] with weights [B, M]: occupancy [B, 3, D, H, W]."""
+        size = self.config.plane_size
+        return trigrid.footprint(points * (2 / self.config.box), (self.config.plane_depth, size, size), weights)
 
-    def _with_background(self, features: Tensor, opacity: Tensor, ws: Tensor, noise: Noise) -> Tensor:
-        background = self.background(ws, noise=noise)
-        if background is None:
-            return features
-        return features + (1 - opacity) * resize(background, features.shape[-1])
+    def close(self, occupancy: Tensor, radius: int) -> Tensor:
+        """Close a 0/1 occupancy [B, 3, D, H, W] within each slice (square window of side 2 radius + 1)."""
+        return close(occupancy, radius)
 
-    def _condition(self, camera: Camera | Tensor, batch: int) -> Tensor:
-        label = as_camera(camera).expand(batch).label.to(self.device, torch.float32)
-        return torch.zeros_like(label) if self.config.blind_mapping else label * self.config.label_scale
+    def smooth(self, occupancy: Tensor) -> Tensor:
+        """Blur an occupancy [B, 3, D, H, W] within each slice (9x9 Gaussian, sigma 1.5, reflected borders)."""
+        return smooth(occupancy)
 
-    def _check_latent(self, z: Tensor) -> None:
-        if z.ndim != 2 or z.shape[1] != self.config.z_dim:
-            raise InputError(f"z must have shape [B, {self.config.z_dim}], got {list(z.shape)}")
+    def expand(self, occupancy: Tensor) -> Tensor:
+        """Repeat an occupancy [B, 3, D or 1, H, W] for every channel: [B, 3, C D, H, W], slices fastest as in planes.
 
+        Raises:
+            InputError: Another number of planes or slices.
+        """
+        depth, channels = self.config.plane_depth, self.config.feature_channels
+        if occupancy.ndim != 5 or occupancy.shape[1] != NUM_PLANES or occupancy.shape[2] not in (1, depth):
+            raise InputError(
+                f"an occupancy must have shape [B, {NUM_PLANES}, {depth} or 1, H, W], got {list(occupancy.shape)}"
+            )
+        batch, _, _, height, width = occupancy.shape
+        wide = occupancy[:, :, None].expand(batch, NUM_PLANES, channels, depth, height, width)
+        return wide.reshape(batch, NUM_PLANES, channels * depth, height, width)
 
-def _repeated(ws: Tensor, batch: int, name: str) -> Tensor:
-    if ws.shape[0] not in (1, batch):
-        raise InputError(f"{name} holds {ws.shape[0]} codes, which cannot serve {batch} views")
-    return ws.expand(batch, -1, -1)
+    def merge_slots(self, occupancy: Tensor) -> Tensor:
+        """Give all slices of a place of an occupancy [B, 3, D, H, W] their largest value."""
+        return occupancy.amax(dim=2, keepdim=True).expand_as(occupancy)
 
+    def as_images(self, planes: Tensor) -> Tensor:
+        """Planes [B, 3, C D, H, W] as one stack of maps [B, 3 C D, H, W]."""
+        return planes.flatten(1, 2)
 
-def _draws(draws: Draws | tuple[Tensor | None, Tensor | None] | None, source: torch.Generator | None) -> Draws:
-    if isinstance(draws, Draws):
-        return draws
-    if draws is not None:
-        return Draws(draws[0], draws[1], source)
-    return FIXED_DRAWS if source is None else Draws(generator=source)
+    def from_images(self, images: Tensor) -> Tensor:
+        """Inverse of `as_images`.
 
-
-def fingerprint(generator: PanoHead) -> str:
-    """Hexadecimal sha256 over configuration and weights, the same on every device."""
-    digest = hashlib.sha256(json.dumps(generator.config.to_dict(), sort_keys=True).encode())
-    for name, value in sorted(generator.state_dict().items()):
-        digest.update(name.encode())
-        digest.update(value.detach().cpu().contiguous().numpy().tobytes())
-    return digest.hexdigest()
-
-
-def _spec(config: PanoHeadConfig, identity: str) -> GeneratorSpec:
-    about = config.about
-    half = config.box / 2
-    seen = half if config.crop_margin is None else half - config.crop_margin
-    num_ws = 2 * (config.plane_size.bit_length() - 2)
-    return GeneratorSpec(
-        name=about.name,
-        latents=Latents(config.z_dim, config.w_dim, num_ws),
-        image_size=config.image_size,
-        raw_size=config.raw_size,
-        box=config.box,
-        visible_half_extent=(seen, half, seen),
-        planes_shape=(NUM_PLANES, config.plane_channels, config.plane_size, config.plane_size),
-        front_camera=Camera.orbit(0.0, 0.0, about.radius, about.pivot, about.focal),
-        orbit=Orbit(about.radius, about.pivot, about.focal, about.pitch),
-        surface_level=about.surface_level,
-        truncation=about.truncation,
-        face_points=about.face_points,
-        background=about.background,
-        fingerprint=identity,
-        world=about.world,
-        licence=about.licence,
-    )
+        Raises:
+            InputError: Another number of maps.
+        """
+        count = NUM_PLANES * self.config.plane_channels
+        if images.ndim != 4 or images.shape[1] != count:
+            raise InputError(f"plane images must have shape [B, {count}, H, W], got {list(images.shape)}")
+        return images.unflatten(1, (NUM_PLANES, self.config.plane_channels))

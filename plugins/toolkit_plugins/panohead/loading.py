@@ -10,9 +10,8 @@ from typing import Any
 
 import torch
 
-from toolkit.errors import InputError, WeightsError
-from toolkit.weights.official import load_strictly
-from toolkit.weights.tensors import read_weights, write_tensors
+from toolkit.errors import WeightsError
+from toolkit.generators.files import load_generator, save_generator
 from toolkit_plugins.panohead.config import About, PanoHeadConfig
 from toolkit_plugins.panohead.generator import PanoHead
 
@@ -33,24 +32,8 @@ def save(
     *,
     dtype: torch.dtype = torch.float32,
 ) -> None:
-    """Write weights and configuration to one safetensors file, atomically.
-
-    Args:
-        generator: Whose state dict is written.
-        path: The file.
-        metadata: Further JSON-able header entries (training run, ...).
-        dtype: torch.float16 halves the file; loading gives float32 again.
-
-    Raises:
-        InputError: A weight is not finite in `dtype`.
-        OutputError: The place cannot be written.
-    """
-    tensors = {name: value.detach().to(dtype) for name, value in generator.state_dict().items()}
-    broken = [name for name, value in tensors.items() if not torch.isfinite(value).all()]
-    if broken:
-        raise InputError(f"weight {broken[0]!r} is not finite in {dtype}, so nothing was written")
-    header = {"licence": generator.config.about.licence, **(metadata or {})}
-    write_tensors(path, tensors, {**header, "architecture": ARCHITECTURE, "config": generator.config.to_dict()})
+    """Write a PanoHead's weights and configuration; see `toolkit.generators.files.save_generator`."""
+    save_generator(generator, path, ARCHITECTURE, metadata, dtype=dtype)
 
 
 def load(path: str | Path, device: str = "cpu") -> PanoHead:
@@ -59,12 +42,7 @@ def load(path: str | Path, device: str = "cpu") -> PanoHead:
     Raises:
         WeightsError: The file is missing, damaged, holds NaN or infinity, or is of another architecture.
     """
-    tensors, header = read_weights(path)
-    if header.get("architecture") != ARCHITECTURE or "config" not in header:
-        raise WeightsError(f"{path} does not hold a PanoHead: its header names {header.get('architecture')!r}")
-    generator = PanoHead(PanoHeadConfig.from_dict(header["config"]))
-    load_strictly(generator, tensors, str(path))
-    return generator.eval().requires_grad_(False).to(device)
+    return load_generator(path, ARCHITECTURE, lambda config: PanoHead(PanoHeadConfig.from_dict(config)), device)
 
 
 def load_panohead(weights: Path | None, device: str = "cpu") -> PanoHead:

@@ -238,7 +238,7 @@ def test_queries_in_pieces_are_the_same(mini: PanoHead, ws: torch.Tensor, monkey
     planes, points = mini.planes(ws), torch.rand(2, 50, 3) - 0.5
     with torch.no_grad():
         whole = mini.query(planes, points)
-        monkeypatch.setattr("toolkit_plugins.panohead.generator.QUERY_CHUNK", 7)
+        monkeypatch.setattr("toolkit.generators.generator.QUERY_CHUNK", 7)
         pieces = mini.query(planes, points)
     torch.testing.assert_close(pieces.density, whole.density)
     torch.testing.assert_close(pieces.features, whole.features)

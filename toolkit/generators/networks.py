@@ -1,4 +1,4 @@
-"""PanoHead's networks under their official state-dict names, and how its volume is read."""
+"""The networks of EG3D's family under their official state-dict names."""
 
 from __future__ import annotations
 
@@ -6,30 +6,26 @@ import torch
 from torch import Tensor, nn
 
 from toolkit.errors import InputError
-from toolkit.nn import trigrid
+from toolkit.generators.config import VolumeConfig
 from toolkit.nn.decoder import PointDecoder
 from toolkit.nn.mapping import MappingNetwork
 from toolkit.nn.superresolution import KINDS, SuperResolution
 from toolkit.nn.synthesis import NOISE_MODES, Noise, SynthesisNetwork, ToRGB
-from toolkit.rendering.marching import MarchSettings
-from toolkit_plugins.panohead.config import PanoHeadConfig
+from toolkit.rendering.marching import KeepMask, MarchSettings
 
-NUM_PLANES = 3
-LARGE_PLANES = 1 << 21
-"""Numbers beyond which planes no longer fit a cache, so that rearranging them pays."""
 Seed = int | torch.Generator | None
 
 
 class Backbone(nn.Module):
     """Mapping and synthesis of the planes."""
 
-    def __init__(self, config: PanoHeadConfig) -> None:
+    def __init__(self, config: VolumeConfig) -> None:
         """Lay out both networks."""
         super().__init__()
         self.synthesis = SynthesisNetwork(
             config.w_dim,
             config.plane_size,
-            NUM_PLANES * config.plane_channels,
+            config.backbone_channels,
             channel_base=config.channel_base,
             channel_max=config.channel_max,
             clamp=config.clamp,
@@ -39,10 +35,10 @@ class Backbone(nn.Module):
         )
 
 
-class PanoHeadNetworks(nn.Module):
-    """All parts with weights, and the functions of space that they define."""
+class VolumeNetworks(nn.Module):
+    """The parts with weights that all members of the family have, and those that some have."""
 
-    def __init__(self, config: PanoHeadConfig) -> None:
+    def __init__(self, config: VolumeConfig) -> None:
         """Lay out the networks with random weights."""
         super().__init__()
         self.config = config
@@ -64,19 +60,26 @@ class PanoHeadNetworks(nn.Module):
             lr_multiplier=config.decoder_lr,
             density_scale=config.density_scale,
         )
+        self.t_mapping: MappingNetwork | None = None
+        """Moves the camera of `generate`; members that have it set it to a `camera_shift_network`."""
         self.torgb = ToRGB(config.feature_channels, 3, config.w_dim) if config.use_torgb else None
         self.bcg_synthesis = _background(config) if config.use_background else None
-        self.t_mapping = MappingNetwork(
-            config.z_dim,
-            config.c_dim,
-            3,
-            1,
-            num_layers=config.mapping_layers,
-            last_activation="linear",
-            lr_multiplier=1.0,
-        )
 
-        self.plane_offset = _plane_offset(config) if config.plane_offset else None
+    def volumes(self, planes: Tensor) -> Tensor:
+        """Bring planes into the form that `read` takes; may rearrange them for quick reading.
+
+        Raises:
+            InputError: Not the shape of this generator's planes.
+        """
+        raise NotImplementedError
+
+    def read(self, volumes: Tensor, points: Tensor) -> Tensor:
+        """Features [B, C, M] at world points [B, M, 3]; one set of volumes may serve several batches of points."""
+        raise NotImplementedError
+
+    def finished(self, image: Tensor) -> Tensor:
+        """Planes [B, *planes_shape] from the backbone's output image [B, K, H, W]."""
+        raise NotImplementedError
 
     @property
     def num_ws(self) -> int:
@@ -91,49 +94,22 @@ class PanoHeadNetworks(nn.Module):
     @property
     def march_settings(self) -> MarchSettings:
         """Where rays are sampled."""
-        config = self.config
-        return MarchSettings(
-            config.samples,
-            config.importance_samples,
-            config.ray_start,
-            config.ray_end,
-            box=config.box,
-            disparity=config.disparity,
-            white_back=config.white_back,
-        )
+        return self.config.march_settings
 
-    def volumes(self, planes: Tensor) -> Tensor:
-        """View planes [B, 3, C D, H, W] as volumes [B, 3, C, D, H, W].
-
-        Raises:
-            InputError: Not the shape of this generator's planes (H and W are free).
-        """
-        expected = (NUM_PLANES, self.config.plane_channels)
-        if planes.ndim != 5 or tuple(planes.shape[1:3]) != expected:
-            raise InputError(
-                f"planes must have shape [B, {expected[0]}, {expected[1]}, H, W], got {list(planes.shape)}"
-            )
-        volumes = trigrid.as_volumes(planes, self.config.plane_depth)
-        return volumes if planes[0].numel() < LARGE_PLANES else trigrid.channels_fastest(volumes)
-
-    def read(self, volumes: Tensor, points: Tensor) -> Tensor:
-        """Features [B, C, M] at world points [B, M, 3]; one set of volumes may serve several batches of points."""
-        points = points.to(volumes.dtype) * (2 / self.config.box)
-        if volumes.shape[0] == 1 and points.shape[0] > 1:
-            batch, count, _ = points.shape
-            shared = trigrid.read_trigrid(volumes, points.reshape(1, -1, 3))
-            return shared[0].unflatten(1, (batch, count)).transpose(0, 1)
-        return trigrid.read_trigrid(volumes, points)
-
-    def centred(self, features: Tensor) -> Tensor:
-        """Blended features as colours and super-resolution take them: a sigmoid's 0..1 become -1..1."""
-        return 2 * features - 1 if self.config.decoder_activation == "sigmoid" else features
+    @property
+    def crop(self) -> KeepMask | None:
+        """Which points the renderer sees; None: all."""
+        return None if self.config.crop_margin is None else self.keeps
 
     def keeps(self, points: Tensor) -> Tensor:
         """Whether the renderer sees world points [..., 3]: the crop along x and z (y is free)."""
         assert self.config.crop_margin is not None  # only asked for where there is a crop
         half = self.config.box / 2 - self.config.crop_margin
         return (points[..., 0].abs() <= half) & (points[..., 2].abs() <= half)
+
+    def centred(self, features: Tensor) -> Tensor:
+        """Blended features as colours and super-resolution take them: a sigmoid's 0..1 become -1..1."""
+        return 2 * features - 1 if self.config.decoder_activation == "sigmoid" else features
 
     def noise(self, mode: str, seed: Seed) -> Noise:
         """Check a noise mode and give it its source.
@@ -154,11 +130,20 @@ class PanoHeadNetworks(nn.Module):
         return torch.Generator(device=self.device).manual_seed(seed)
 
 
-def _plane_offset(config: PanoHeadConfig) -> nn.Parameter:
-    return nn.Parameter(torch.zeros(NUM_PLANES, config.plane_channels, config.plane_size, config.plane_size))
+def camera_shift_network(config: VolumeConfig) -> MappingNetwork:
+    """PanoHead's and SphereHead's `t_mapping`: latent and label to a shift of the camera [B, 1, 3]."""
+    return MappingNetwork(
+        config.z_dim,
+        config.c_dim,
+        3,
+        1,
+        num_layers=config.mapping_layers,
+        last_activation="linear",
+        lr_multiplier=1.0,
+    )
 
 
-def _background(config: PanoHeadConfig) -> SynthesisNetwork:
+def _background(config: VolumeConfig) -> SynthesisNetwork:
     base = config.background_channel_base
     most = config.background_channel_max
     return SynthesisNetwork(

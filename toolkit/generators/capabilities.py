@@ -1,0 +1,79 @@
+"""What every member of EG3D's family offers beyond the required contract (see `toolkit.interfaces.generator`)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor, nn
+
+from toolkit.camera import Camera, as_camera
+from toolkit.errors import InputError
+from toolkit.generators.networks import VolumeNetworks
+from toolkit.interfaces.generator import March
+from toolkit.rendering.marching import march_density
+from toolkit.rendering.rays import camera_rays
+
+_UNSEEN_BY_RENDERING = ("backbone.mapping.", "t_mapping.")
+
+
+class VolumeCapabilities(VolumeNetworks):
+    """Marching, resumable synthesis, style rows, tuning."""
+
+    def march(self, planes: Tensor, camera: Camera | Tensor, resolution: int) -> March:
+        """Depth and opacity [B, 1, R, R] of planes, without colours and super-resolution."""
+        volumes = self.volumes(planes)
+        rays = camera_rays(as_camera(camera).to(planes.device).to(planes.dtype), resolution)
+        marched = march_density(
+            lambda points: self.decoder.density(self.read(volumes, points)),
+            rays,
+            self.march_settings,
+            keep=self.crop,
+        )
+        shape = (-1, 1, resolution, resolution)
+        return March(marched.depth.reshape(shape), marched.opacity.reshape(shape))
+
+    def features(self, ws: Tensor, size: int) -> tuple[Tensor, Tensor]:
+        """Run the backbone up to and including the block of side `size`: (features, skip image)."""
+        return self.backbone.synthesis.features(ws, size)
+
+    def resume(self, x: Tensor, skip: Tensor, ws: Tensor, size: int) -> Tensor:
+        """Go on from (features, skip) after the block of side `size` to planes."""
+        return self.finished(self.backbone.synthesis.resume(x, skip, ws, size))
+
+    def style_rows(self) -> dict[str, tuple[int, ...]]:
+        """The background reads the first rows of ws, the raw image and super-resolution the last."""
+        last = (self.num_ws - 1,)
+        painted = 0 if self.bcg_synthesis is None else min(self.bcg_synthesis.num_ws, self.num_ws)
+        rows = {
+            "background": tuple(range(painted)),
+            "raw": last if self.torgb is not None else (),
+            "super_resolution": last,
+        }
+        return {part: each for part, each in rows.items() if each}
+
+    def tunable_parameters(self) -> Iterator[tuple[str, nn.Parameter]]:
+        """Every parameter that a rendered view of given ws depends on: all but the mappings."""
+        for name, parameter in self.named_parameters():
+            if not name.startswith(_UNSEEN_BY_RENDERING):
+                yield name, parameter
+
+    @torch.no_grad()
+    def delta_from(self, original: nn.Module) -> dict[str, Tensor]:
+        """Difference of this generator's tunable parameters from another one's, by name."""
+        reference = dict(original.named_parameters())
+        return {name: (own - reference[name]).detach() for name, own in self.tunable_parameters()}
+
+    @torch.no_grad()
+    def apply_delta(self, delta: dict[str, Tensor]) -> None:
+        """Add a difference made by `delta_from` to the tunable parameters.
+
+        Raises:
+            InputError: A name is not a tunable parameter of this generator.
+        """
+        own = dict(self.tunable_parameters())
+        unknown = sorted(set(delta) - set(own))
+        if unknown:
+            raise InputError(f"this generator has no tunable parameter {unknown[0]!r}")
+        for name, change in delta.items():
+            own[name].add_(change.to(own[name]))

@@ -1,0 +1,68 @@
+"""Weights files of generators of EG3D's family: tensors, and a header with architecture and configuration."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+import torch
+
+from toolkit.errors import InputError, WeightsError
+from toolkit.generators.generator import VolumeGenerator
+from toolkit.weights.official import load_strictly
+from toolkit.weights.tensors import read_weights, write_tensors
+
+_Member = TypeVar("_Member", bound=VolumeGenerator)
+
+
+def save_generator(
+    generator: VolumeGenerator,
+    path: str | Path,
+    architecture: str,
+    metadata: Mapping[str, Any] | None = None,
+    *,
+    dtype: torch.dtype = torch.float32,
+) -> None:
+    """Write weights and configuration to one safetensors file, atomically.
+
+    Args:
+        generator: Whose state dict is written.
+        path: The file.
+        architecture: The generator's kind, which the reader asks for.
+        metadata: Further JSON-able header entries (training run, ...).
+        dtype: torch.float16 halves the file; loading gives float32 again.
+
+    Raises:
+        InputError: A weight is not finite in `dtype`.
+        OutputError: The place cannot be written.
+    """
+    tensors = {name: value.detach().to(dtype) for name, value in generator.state_dict().items()}
+    broken = [name for name, value in tensors.items() if not torch.isfinite(value).all()]
+    if broken:
+        raise InputError(f"weight {broken[0]!r} is not finite in {dtype}, so nothing was written")
+    header = {"licence": generator.config.about.licence, **(metadata or {})}
+    write_tensors(path, tensors, {**header, "architecture": architecture, "config": generator.config.to_dict()})
+
+
+def load_generator(
+    path: str | Path, architecture: str, build: Callable[[dict[str, Any]], _Member], device: str = "cpu"
+) -> _Member:
+    """Read a file written by `save_generator`: eval mode, float32, gradients off.
+
+    Args:
+        path: The file.
+        architecture: What its header must name.
+        build: Makes the generator from the header's configuration, weights not yet loaded.
+        device: Where the generator goes.
+
+    Raises:
+        WeightsError: The file is missing, damaged, holds NaN or infinity, or is of another architecture.
+    """
+    tensors, header = read_weights(path)
+    if header.get("architecture") != architecture or "config" not in header:
+        found = header.get("architecture")
+        raise WeightsError(f"{path} does not hold a generator of kind {architecture!r}: its header names {found!r}")
+    generator = build(header["config"])
+    load_strictly(generator, tensors, str(path))
+    return generator.eval().requires_grad_(False).to(device)

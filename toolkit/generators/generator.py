@@ -1,0 +1,245 @@
+"""The generator that EG3D, PanoHead and SphereHead are: latent to planes to views."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+
+import torch
+from torch import Tensor
+
+from toolkit.camera import Camera, as_camera
+from toolkit.errors import InputError
+from toolkit.generators.capabilities import VolumeCapabilities
+from toolkit.generators.config import VolumeConfig
+from toolkit.generators.networks import Seed
+from toolkit.interfaces.generator import GeneratorSpec, Latents, Orbit, Query, Render
+from toolkit.nn.superresolution import resize
+from toolkit.nn.synthesis import Noise
+from toolkit.rendering.marching import march
+from toolkit.rendering.rays import camera_rays
+from toolkit.rendering.sampling import FIXED_DRAWS, Draws
+
+QUERY_CHUNK = 1 << 16
+"""Points queried at once where no gradient is kept."""
+MASK_SCALE, MASK_SHIFT = 1.002, 0.001
+
+
+class VolumeGenerator(VolumeCapabilities):
+    """A member of the family; deterministic unless a seed, draws or a noise mode say otherwise.
+
+    A derived class says how planes are read (`volumes`, `read`, `finished`) and, as a capability, where a point is read
+    from (`footprint`).
+    """
+
+    def __init__(self, config: VolumeConfig) -> None:
+        """Lay out the networks with random weights."""
+        super().__init__(config)
+        self._spec: GeneratorSpec | None = None
+        self.register_load_state_dict_post_hook(lambda module, _: module.renew_spec())
+
+    @property
+    def spec(self) -> GeneratorSpec:
+        """Sizes, ranges and identity; the fingerprint is that of the weights last loaded (see `renew_spec`)."""
+        if self._spec is None:
+            self._spec = _spec(self.config, fingerprint(self))
+        return self._spec
+
+    def renew_spec(self) -> None:
+        """Forget the fingerprint: for whoever changes weights in place and means the result as another generator."""
+        self._spec = None
+
+    @property
+    def mean_ws(self) -> Tensor:
+        """The average latent, repeated: [1, num_ws, w_dim]."""
+        return self.backbone.mapping.w_avg.expand(1, self.num_ws, -1)
+
+    def mapping(
+        self, z: Tensor, camera: Camera | Tensor, truncation: float = 1.0, truncation_cutoff: int | None = None
+    ) -> Tensor:
+        """Map z [B, z_dim] under a conditioning camera to ws [B, num_ws, w_dim].
+
+        Args:
+            z: Latents of any floating type.
+            camera: One camera, or one per latent.
+            truncation: Distance from the average latent that is kept.
+            truncation_cutoff: How many latents of the code are truncated; None: all.
+        """
+        self._check_latent(z)
+        return self.backbone.mapping(z, self._condition(camera, len(z)), truncation, truncation_cutoff)
+
+    def camera_shift(
+        self, z: Tensor, camera: Camera | Tensor, truncation: float = 1.0, truncation_cutoff: int | None = None
+    ) -> Tensor:
+        """How far [B, 3] (world units) `generate` moves the camera; zero where no network says it.
+
+        PanoHead's and SphereHead's camera self-adaptation; arguments as of `mapping`.
+        """
+        self._check_latent(z)
+        if self.t_mapping is None:
+            return z.new_zeros(len(z), 3, dtype=torch.float32)
+        return self.t_mapping(z, self._condition(camera, len(z)), truncation, truncation_cutoff)[:, 0]
+
+    def planes(self, ws: Tensor, *, noise: str = "const", seed: Seed = None) -> Tensor:
+        """Turn ws [B, num_ws, w_dim] into planes [B, *spec.planes_shape].
+
+        Args:
+            ws: W+ codes.
+            noise: 'const', 'none' or 'random' (which needs a seed).
+            seed: A number or a torch.Generator.
+        """
+        return self.finished(self.backbone.synthesis(ws, self.noise(noise, seed)))
+
+    def render(
+        self,
+        planes: Tensor,
+        ws: Tensor,
+        camera: Camera | Tensor,
+        resolution: int | None = None,
+        *,
+        ws_bcg: Tensor | None = None,
+        noise: str = "const",
+        seed: Seed = None,
+        draws: Draws | tuple[Tensor | None, Tensor | None] | None = None,
+    ) -> Render:
+        """Render planes from cameras.
+
+        Args:
+            planes: [B, *spec.planes_shape]; a single one serves all cameras.
+            ws: [B, num_ws, w_dim], styles of raw image, super-resolution and (without `ws_bcg`) background.
+            camera: B cameras; a single one serves all planes.
+            resolution: Side of the ray grid; None: `spec.raw_size`.
+            ws_bcg: Styles of the background, [B, n, w_dim]; too few are filled up with the last.
+            noise: Noise of the background's layers: 'const', 'none' or 'random'.
+            seed: Makes sampling (and 'random' noise) random: a number or a torch.Generator.
+            draws: Random numbers of the sampling from outside, as `Draws` or (jitter, importance).
+
+        Raises:
+            InputError: Shapes that do not fit this generator or each other.
+        """
+        source = self.source(seed)
+        cameras = as_camera(camera).to(planes.device).to(planes.dtype)
+        batch = max(len(cameras), planes.shape[0])
+        cameras = cameras.expand(batch)
+        volumes, ws = self.volumes(planes), _repeated(ws, batch, "ws")
+        if planes.shape[0] not in (1, batch):
+            raise InputError(f"{planes.shape[0]} planes cannot be seen by {batch} cameras")
+        side = self.config.raw_size if resolution is None else resolution
+        marched = march(
+            lambda points: self.decoder(self.read(volumes, points)),
+            camera_rays(cameras, side),
+            self.march_settings,
+            draws=_draws(draws, source),
+            keep=self.crop,
+        )
+        assert marched.features is not None  # for the type checker: this field has features
+        opacity = marched.opacity.reshape(batch, 1, side, side)
+        features = self.centred(marched.features.unflatten(2, (side, side)))
+        styles = ws if ws_bcg is None else _repeated(ws_bcg, batch, "ws_bcg")
+        features = self._with_background(features, opacity, styles, self.noise(noise, source))
+        raw = features[:, :3] if self.torgb is None else self.torgb(features, ws[:, -1].to(features.dtype))
+        image = self.superresolution(raw, features, ws, self.noise(self.config.sr_noise, source))
+        depth = marched.depth.reshape(batch, 1, side, side)
+        return Render(image, raw, depth, opacity * MASK_SCALE - MASK_SHIFT)
+
+    def query(self, planes: Tensor, points: Tensor) -> Query:
+        """Raw density [B, M, 1] and features [B, M, F] at world points [B, M, 3], without crop or noise."""
+        volumes = self.volumes(planes)
+        step = points.shape[1] if torch.is_grad_enabled() else QUERY_CHUNK
+        parts = [self.decoder(self.read(volumes, some)) for some in points.split(max(step, 1), dim=1)]
+        density = torch.cat([part[0] for part in parts], dim=1)
+        features = torch.cat([part[1] for part in parts], dim=2)
+        return Query(density[..., None], features.transpose(1, 2))
+
+    def generate(
+        self,
+        z: Tensor,
+        camera: Camera | Tensor,
+        truncation: float = 1.0,
+        truncation_cutoff: int | None = None,
+        resolution: int | None = None,
+        *,
+        noise: str = "const",
+        seed: Seed = None,
+        draws: Draws | tuple[Tensor | None, Tensor | None] | None = None,
+    ) -> Render:
+        """Latents [B, z_dim] to views, the camera conditioning the mapping and moved by `camera_shift`, as upstream."""
+        source = self.source(seed)
+        ws = self.mapping(z, camera, truncation, truncation_cutoff)
+        shift = self.camera_shift(z, camera, truncation, truncation_cutoff)
+        moved = as_camera(camera).to(self.device).expand(len(z)).shifted(shift)
+        planes = self.planes(ws, noise=noise, seed=source)
+        return self.render(planes, ws, moved, resolution, noise=noise, seed=source, draws=draws)
+
+    def background(self, ws: Tensor, *, noise: Noise) -> Tensor | None:
+        """Background features [B, F, S, S] under ws [B, n, w_dim]; None where this generator has none."""
+        if self.bcg_synthesis is None:
+            return None
+        wanted = self.bcg_synthesis.num_ws
+        styles = ws[:, :wanted]
+        missing = wanted - styles.shape[1]
+        if missing > 0:
+            styles = torch.cat([styles, styles[:, -1:].expand(-1, missing, -1)], dim=1)
+        return self.bcg_synthesis(styles, noise)
+
+    def _with_background(self, features: Tensor, opacity: Tensor, ws: Tensor, noise: Noise) -> Tensor:
+        background = self.background(ws, noise=noise)
+        if background is None:
+            return features
+        return features + (1 - opacity) * resize(background, features.shape[-1])
+
+    def _condition(self, camera: Camera | Tensor, batch: int) -> Tensor:
+        label = as_camera(camera).expand(batch).label.to(self.device, torch.float32)
+        return torch.zeros_like(label) if self.config.blind_mapping else label * self.config.label_scale
+
+    def _check_latent(self, z: Tensor) -> None:
+        if z.ndim != 2 or z.shape[1] != self.config.z_dim:
+            raise InputError(f"z must have shape [B, {self.config.z_dim}], got {list(z.shape)}")
+
+
+def _repeated(ws: Tensor, batch: int, name: str) -> Tensor:
+    if ws.shape[0] not in (1, batch):
+        raise InputError(f"{name} holds {ws.shape[0]} codes, which cannot serve {batch} views")
+    return ws.expand(batch, -1, -1)
+
+
+def _draws(draws: Draws | tuple[Tensor | None, Tensor | None] | None, source: torch.Generator | None) -> Draws:
+    if isinstance(draws, Draws):
+        return draws
+    if draws is not None:
+        return Draws(draws[0], draws[1], source)
+    return FIXED_DRAWS if source is None else Draws(generator=source)
+
+
+def fingerprint(generator: VolumeGenerator) -> str:
+    """Hexadecimal sha256 over configuration and weights, the same on every device."""
+    digest = hashlib.sha256(json.dumps(generator.config.to_dict(), sort_keys=True).encode())
+    for name, value in sorted(generator.state_dict().items()):
+        digest.update(name.encode())
+        digest.update(value.detach().cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()
+
+
+def _spec(config: VolumeConfig, identity: str) -> GeneratorSpec:
+    about = config.about
+    half = config.box / 2
+    seen = half if config.crop_margin is None else half - config.crop_margin
+    num_ws = 2 * (config.plane_size.bit_length() - 2)
+    return GeneratorSpec(
+        name=about.name,
+        latents=Latents(config.z_dim, config.w_dim, num_ws),
+        image_size=config.image_size,
+        raw_size=config.raw_size,
+        box=config.box,
+        visible_half_extent=(seen, half, seen),
+        planes_shape=config.planes_shape,
+        front_camera=Camera.orbit(0.0, 0.0, about.radius, about.pivot, about.focal),
+        orbit=Orbit(about.radius, about.pivot, about.focal, about.pitch),
+        surface_level=about.surface_level,
+        truncation=about.truncation,
+        face_points=about.face_points,
+        background=about.background,
+        fingerprint=identity,
+        world=about.world,
+        licence=about.licence,
+    )
