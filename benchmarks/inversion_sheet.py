@@ -24,11 +24,11 @@ from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
 import toolkit
+from toolkit.apps.demo import write_astronaut
 from toolkit.bench.subjects.data import open_data
 from toolkit.bench.subjects.inputs import pictures_by_subject
 from toolkit.camera import Camera
 from toolkit.data.folder import ImageFolder
-from toolkit.demonstration import write_astronaut
 from toolkit.faces.photo import prepare_photo
 from toolkit.interfaces import Generator, Method
 from toolkit.rendering.pixels import to_pixels, write_png

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -18,27 +19,16 @@ FORBIDDEN_NAMES = {"utils", "util", "helpers", "helper", "common", "misc"}
 LARGEST_FILE = 400
 LARGEST_FUNCTION = 80
 
-LAYERS = (
-    {"cli"},
-    {"demonstration", "inverting", "presentation"},
-    {"bench", "training", "editing", "viewer", "weights", "encoders", "generators", "testing"},
-    {"losses", "metrics", "data", "faces", "inversion", "latents"},
-    {"rendering", "nn"},
-    {
-        "interfaces",
-        "registry",
-        "cache",
-        "camera",
-        "hookspecs",
-        "configuration",
-        "settings",
-        "devices",
-        "files",
-        "errors",
-        "version",
-    },
-)
-"""From the top down; a module imports its own layer and those below."""
+ROOM_ROW = re.compile(r"\| (\d+) \| `(\w+)` \| .+ \|")
+
+
+def rooms() -> dict[str, int]:
+    """The layer of every room, as docs/architecture.md says it; a larger number stands further down."""
+    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    return {name: int(layer) for layer, name in ROOM_ROW.findall(page)}
+
+
+LAYERS = rooms()
 
 
 class Import(NamedTuple):
@@ -81,20 +71,21 @@ def room(path: Path) -> str:
     return path.relative_to(CORE).parts[0].removesuffix(".py")
 
 
-def layer_of(name: str) -> int | None:
-    return next((index for index, layer in enumerate(LAYERS) if name in layer), None)
+def test_the_page_names_every_room_and_no_other():
+    here = {room(path) for path in sources(CORE)} - {"__init__", "__main__"}
+    assert set(LAYERS) == here
 
 
 @pytest.mark.parametrize("path", sources(CORE), ids=lambda path: str(path.relative_to(ROOT)))
 def test_the_core_imports_downwards_and_no_plugin(path: Path):
-    own = layer_of(room(path))
+    own = LAYERS.get(room(path))
     assert own is not None or path.name in ("__init__.py", "__main__.py"), f"{room(path)} stands in no layer"
     for module, when in imports(path):
         assert not module.startswith("toolkit_plugins"), f"{path} imports the plugin {module}"
         parts = module.split(".")
         if own is None or when == "typing" or parts[0] != "toolkit" or len(parts) == 1:
             continue
-        theirs = layer_of(parts[1])
+        theirs = LAYERS.get(parts[1])
         assert theirs is None or theirs >= own, f"{path.relative_to(ROOT)} imports {module}, which stands above it"
 
 

@@ -44,7 +44,7 @@ def test_a_photo_is_inverted_from_the_root_folder(installed: Path, tmp_path: Pat
     )  # fmt: skip
     assert str(ROOT) not in where.stdout
     photo = tmp_path / "astronaut.png"
-    write = f"from toolkit.demonstration import write_astronaut as w; from pathlib import Path; w(Path({str(photo)!r}))"
+    write = f"from toolkit.apps.demo import write_astronaut as w; from pathlib import Path; w(Path({str(photo)!r}))"
     subprocess.run([installed / "python", "-c", write], cwd="/", check=True)
     run = subprocess.run(
         [installed / "toolkit", "invert", photo, "--out", tmp_path / "out", "--preset", "fast", "--set", "steps=5",

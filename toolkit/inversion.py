@@ -25,10 +25,9 @@ from torch.nn import Module
 from toolkit.camera import Camera, as_camera
 from toolkit.errors import InputError, ToolkitError
 from toolkit.files import atomic_write, file_sha256
-from toolkit.rendering.views import device_of
 from toolkit.version import VERSION
 
-__all__ = ["SCHEMA_VERSION", "STATEMENT", "Inversion", "device_of", "identity_of", "run_provenance"]
+__all__ = ["SCHEMA_VERSION", "STATEMENT", "Inversion", "identity_of", "run_provenance"]
 
 if TYPE_CHECKING:
     from toolkit.interfaces import Generator, GeneratorSpec, Render
@@ -218,7 +217,7 @@ class Inversion:
             InputError: Not the generator of this inversion, or numbers of heads and cameras that do not go together.
         """
         shown = self.tuned_generator(generator)
-        device = device_of(shown)
+        device = shown.device
         cameras = (self.camera if camera is None else as_camera(camera)).to(device)
         batch = max(self.ws.shape[0], len(cameras))
         if self.ws.shape[0] not in (1, batch):

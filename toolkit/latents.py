@@ -10,7 +10,6 @@ from torch import Tensor
 
 from toolkit.camera import Camera
 from toolkit.interfaces import Generator
-from toolkit.inversion import device_of
 
 SEED = 123
 """Seed of the random heads, the literature's."""
@@ -39,7 +38,7 @@ def latent_statistics(generator: Generator, camera: Camera | None = None, sample
         Centre (on the generator's device) and spread, the latter measured on the first layer's w.
     """
     spec = generator.spec
-    device = device_of(generator)
+    device = generator.device
     camera = (camera or spec.front_camera).to(device)
     key = (spec.fingerprint, samples, str(device), camera.label.detach().cpu().numpy().tobytes())
     if spec.fingerprint and key in _known:

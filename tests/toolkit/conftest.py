@@ -1,6 +1,9 @@
-"""An inversion into the spherical generator, made without any method."""
+"""An inversion into the spherical generator, made without any method, and a generator that is exactly known."""
 
 from __future__ import annotations
+
+import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -8,6 +11,9 @@ import torch
 from toolkit.camera import Camera
 from toolkit.inversion import Inversion, identity_of, run_provenance
 from toolkit.testing.spherical import SphericalGenerator
+
+sys.path.insert(0, str(Path(__file__).parent))  # tests are imported by file; painted_ball is shared
+from painted_ball import PaintedBall
 
 
 @pytest.fixture
@@ -26,3 +32,9 @@ def inversion(spherical: SphericalGenerator) -> Inversion:
         provenance=run_provenance(seed=1, input="face.png"),
         **identity_of(spherical.spec),
     )
+
+
+@pytest.fixture
+def painted_ball() -> PaintedBall:
+    """A ball with a nose, coloured by position."""
+    return PaintedBall()

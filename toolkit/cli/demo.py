@@ -13,8 +13,8 @@ def demo_command(
     preset: Annotated[str, typer.Option(help="fast, default or quality.")] = "default",
 ) -> None:
     """Turn a photograph (scikit-image's astronaut) and a synthetic wild face into 3D heads."""
+    from toolkit.apps.demo import run_demo
     from toolkit.cli.progress import InvertProgress
-    from toolkit.demonstration import run_demo
 
     typer.echo("Two heads from one picture each: a photograph (NASA, public domain) and a heads360 wild face.")
     failures = 0

@@ -56,7 +56,7 @@ def invert_command(
         default_registry().get("method", method)  # what can be refused at once is refused before torch is imported
     default_registry().get("generator", generator)
 
-    from toolkit.inverting import PhotoOptions, Products, invert_photos
+    from toolkit.apps.invert import PhotoOptions, Products, invert_photos
 
     if preset is not None:
         options["preset"] = preset

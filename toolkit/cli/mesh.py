@@ -17,7 +17,7 @@ def mesh_command(
     device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1, ...")] = "cpu",
 ) -> None:
     """Export the head as mesh.glb: y up, in metres, colours from rendered views."""
-    from toolkit.presentation import open_inversion, write_mesh
+    from toolkit.export.products import open_inversion, write_mesh
 
     opened, generator = open_inversion(inversion, weights, device)
     target = inversion / "mesh.glb" if out is None else out

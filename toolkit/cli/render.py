@@ -35,8 +35,8 @@ def render_command(
     if not (angles or orbit or viewer):
         angles = evenly_around(8)
 
-    from toolkit.presentation import open_inversion, write_orbit, write_views
-    from toolkit.rendering.turntable import write_viewer
+    from toolkit.export.products import open_inversion, write_orbit, write_views
+    from toolkit.export.turntable import write_viewer
 
     opened, generator = open_inversion(inversion, weights, device)
     folder = inversion / "renders" if out is None else out

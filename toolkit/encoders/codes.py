@@ -12,7 +12,6 @@ from toolkit.camera import Camera
 from toolkit.encoders.files import EncoderFile, find_encoder, read_encoder
 from toolkit.encoders.method import Encoded, EncoderMethod, EncoderOptions, Laps, read_options
 from toolkit.interfaces import Generator
-from toolkit.inversion import device_of
 from toolkit.nn.style_encoder import GradualStyleEncoder, StyleEncoderConfig, fit_image
 
 
@@ -64,5 +63,5 @@ def open_code_method(
     file.check_generator(spec, other=chosen.other_generator)
     encoder = network(StyleEncoderConfig(**file.config[part]))
     file.load_into(encoder, part)
-    device = device_of(generator)
+    device = generator.device
     return CodeMethod(kind, encoder.eval().requires_grad_(False).to(device), file.centre.to(device), chosen, file)

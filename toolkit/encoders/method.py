@@ -19,7 +19,7 @@ from toolkit.encoders.files import EncoderFile
 from toolkit.errors import ConfigError, InputError
 from toolkit.files import file_sha256
 from toolkit.interfaces import Generator
-from toolkit.inversion import Inversion, device_of, identity_of, run_provenance
+from toolkit.inversion import Inversion, identity_of, run_provenance
 from toolkit.registry import unknown_name
 
 
@@ -108,7 +108,7 @@ class EncoderMethod:
             options=self.options.model_dump(mode="json"),
             timings={**laps.seconds, "total": time.perf_counter() - started},
             extra=found.extra,
-            provenance=run_provenance(device=str(device_of(generator)), encoder=about),
+            provenance=run_provenance(device=str(generator.device), encoder=about),
             **identity_of(generator.spec),
         )
 
@@ -123,7 +123,7 @@ def checked_input(image: Tensor, camera: Camera, generator: Generator) -> tuple[
         raise InputError(f"the image must have shape [1, 3, S, S], got {list(image.shape)}")
     if len(camera) != 1:
         raise InputError(f"one image needs one camera, got {len(camera)}")
-    device = device_of(generator)
+    device = generator.device
     image = image.detach().to(device, torch.float32)
     if not torch.isfinite(image).all() or image.abs().max() > 1.01:
         raise InputError("the image must hold values in [-1, 1]")

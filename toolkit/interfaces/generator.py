@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
+    import torch
     from torch import Tensor
     from torch.nn import Parameter
 
@@ -119,6 +120,11 @@ class Generator(Protocol):
     @property
     def spec(self) -> GeneratorSpec:
         """Sizes, ranges and identity of this generator."""
+        ...
+
+    @property
+    def device(self) -> torch.device:
+        """Where the generator's parameters are, and hence where its inputs must be."""
         ...
 
     def mapping(

@@ -18,9 +18,13 @@ WORLDS = ("embedded", "full", "untrained")
 def check_is_a_module_in_eval_mode(probe: GeneratorProbe) -> None:
     """The generator is a torch module with parameters, ready for inference."""
     require(isinstance(probe.generator, torch.nn.Module), "a generator must be a torch.nn.Module")
-    require(isinstance(probe.generator, Generator), "a generator must have spec, mapping, planes, render and query")
+    require(
+        isinstance(probe.generator, Generator), "a generator must have spec, device, mapping, planes, render and query"
+    )
     require(next(probe.module.parameters(), None) is not None, "a generator must have parameters")
     require(not probe.module.training, "a generator must be built in eval mode")
+    where = {parameter.device for parameter in probe.module.parameters()}
+    require(where == {probe.device}, f"device must be where the parameters are, got {probe.device} for {where}")
 
 
 def check_spec_is_complete(probe: GeneratorProbe) -> None:

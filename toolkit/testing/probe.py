@@ -35,7 +35,7 @@ class GeneratorProbe:
     @cached_property
     def device(self) -> torch.device:
         """Where the generator is."""
-        return next(self.module.parameters()).device
+        return self.generator.device
 
     @cached_property
     def z(self) -> Tensor:

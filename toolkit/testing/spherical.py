@@ -93,6 +93,11 @@ class BareSphericalGenerator(nn.Module):
             licence="Apache-2.0",
         )
 
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return self.w_mean.device
+
     def mapping(
         self, z: Tensor, camera: Camera | Tensor, truncation: float = 1.0, truncation_cutoff: int | None = None
     ) -> Tensor:

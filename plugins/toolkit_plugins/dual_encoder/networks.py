@@ -12,7 +12,6 @@ from toolkit.encoders import EncoderFile, build_two_stage, two_stage_sizes
 from toolkit.encoders.two_stage import FIRST, SECOND, VIEW
 from toolkit.errors import WeightsError
 from toolkit.interfaces import Generator
-from toolkit.inversion import device_of
 from toolkit.nn.plane_unet import PlaneRefiner, PlaneUnetConfig
 from toolkit.nn.style_encoder import GradualStyleEncoder, StyleEncoderConfig
 from toolkit.nn.two_stage import TriPlaneNetV2
@@ -85,14 +84,12 @@ def read_one(file: EncoderFile, name: str, generator: Generator, *, other_genera
     prefix = f"{name}." if file.kind == DUAL else ""
     sizes: Mapping[str, Any] = file.config.get(name, {}) if prefix else file.config
     if sizes.get(SPACE, "w+") == "w+":
-        return build_two_stage(file, device_of(generator), prefix)
+        return build_two_stage(file, generator.device, prefix)
     try:
         first, second = StyleEncoderConfig(**sizes[FIRST]), PlaneUnetConfig(**sizes[SECOND])
     except (KeyError, TypeError) as error:
         raise WeightsError(f"{file.path}: the sizes of the networks are not in its header ({error})") from error
-    encoder = build_encoder(
-        first, second, generator, file.centre.to(device_of(generator)), sizes[SPACE], sizes.get(VIEW)
-    )
+    encoder = build_encoder(first, second, generator, file.centre.to(generator.device), sizes[SPACE], sizes.get(VIEW))
     for part, network in parts_of(encoder, prefix).items():
         file.load_into(network, part)
-    return encoder.eval().requires_grad_(False).to(device_of(generator))
+    return encoder.eval().requires_grad_(False).to(generator.device)

@@ -7,7 +7,6 @@ import torch
 from toolkit.errors import CapabilityError
 from toolkit.interfaces import Generator, ResumableSynthesis
 from toolkit.nn.swin_v2 import SwinSettings
-from toolkit.rendering.views import device_of
 from toolkit_plugins.goae.alignment import AlignmentSettings
 from toolkit_plugins.goae.encoder import EncoderSettings
 
@@ -52,7 +51,7 @@ def fit_alignment(generator: Generator, size: int = FEATURE_SIZE, width: int = 6
         )
     latents = generator.spec.latents
     with torch.no_grad():
-        ws = torch.zeros(1, latents.num_ws, latents.w_dim, device=device_of(generator))
+        ws = torch.zeros(1, latents.num_ws, latents.w_dim, device=generator.device)
         features, _ = generator.features(ws, size)
     channels = features.shape[1]
     return AlignmentSettings(channels, width, _dividing_heads(channels))

@@ -21,7 +21,6 @@ from toolkit.encoders import (
 )
 from toolkit.errors import CapabilityError
 from toolkit.interfaces import Generator, ResumableSynthesis
-from toolkit.inversion import device_of
 from toolkit_plugins.goae.files import KIND, build_goae
 from toolkit_plugins.goae.reconstruction import GoaeReconstruction
 
@@ -77,4 +76,4 @@ def open_goae(generator: Generator, weights: Path | None, options: Mapping[str, 
         raise CapabilityError(f"GOAE needs a generator whose synthesis resumes; {spec.name!r}'s does not")
     file = read_encoder(find_encoder(weights, "toolkit_plugins.goae", KIND, spec), KIND)
     file.check_generator(spec, other=chosen.other_generator)
-    return Goae(build_goae(file, device_of(generator)), chosen, file)
+    return Goae(build_goae(file, generator.device), chosen, file)

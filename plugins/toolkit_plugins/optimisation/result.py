@@ -12,7 +12,7 @@ from torch.nn import Module
 
 from toolkit.camera import Camera
 from toolkit.interfaces import Generator
-from toolkit.inversion import Inversion, device_of, identity_of, run_provenance
+from toolkit.inversion import Inversion, identity_of, run_provenance
 from toolkit_plugins.optimisation.settings import ProjectorSettings
 
 
@@ -48,7 +48,7 @@ def as_inversion(
         options=settings.model_dump(mode="json"),
         tuned=tuned or None,
         provenance=run_provenance(
-            seed=settings.seed, device=str(device_of(generator)), near=near_plane(generator), **facts
+            seed=settings.seed, device=str(generator.device), near=near_plane(generator), **facts
         ),
         **identity_of(spec),
     )

@@ -11,7 +11,6 @@ from torch.nn import functional
 from toolkit.camera import Camera
 from toolkit.errors import InputError
 from toolkit.interfaces import Generator
-from toolkit.inversion import device_of
 
 OnStep = Callable[[int, int, Mapping[str, float]], None]
 """Told (steps done, steps in all, losses by name) after each step."""
@@ -25,7 +24,7 @@ def as_target(image: Tensor, generator: Generator) -> Tensor:
     """
     if image.ndim != 4 or image.shape[0] != 1 or image.shape[1] != 3 or image.shape[2] != image.shape[3]:
         raise InputError(f"the image must have shape [1, 3, S, S], got {list(image.shape)}")
-    target = image.detach().to(device_of(generator), torch.float32).clone()
+    target = image.detach().to(generator.device, torch.float32).clone()
     if not torch.isfinite(target).all() or target.abs().max() > 1.01:
         raise InputError("the image must hold values in [-1, 1]")
     return resized(target, generator.spec.image_size)
@@ -39,7 +38,7 @@ def as_single_camera(camera: Camera, generator: Generator) -> Camera:
     """
     if len(camera) != 1:
         raise InputError(f"one image needs one camera, got {len(camera)}")
-    return Camera(camera.label.detach().to(device_of(generator), torch.float32).clone())
+    return Camera(camera.label.detach().to(generator.device, torch.float32).clone())
 
 
 def as_mask(mask: Tensor | None, generator: Generator) -> Tensor | None:
@@ -52,7 +51,7 @@ def as_mask(mask: Tensor | None, generator: Generator) -> Tensor | None:
         return None
     if mask.ndim != 4 or mask.shape[:2] != (1, 1) or mask.shape[2] != mask.shape[3]:
         raise InputError(f"the mask must have shape [1, 1, S, S], got {list(mask.shape)}")
-    return resized(mask.detach().to(device_of(generator), torch.float32).clone(), generator.spec.image_size)
+    return resized(mask.detach().to(generator.device, torch.float32).clone(), generator.spec.image_size)
 
 
 def resized(image: Tensor, size: int) -> Tensor:

@@ -23,7 +23,6 @@ from toolkit.encoders import (
 )
 from toolkit.errors import CapabilityError
 from toolkit.interfaces import Generator, PlaneImages
-from toolkit.inversion import device_of
 from toolkit.nn.two_stage import TriPlaneNetV2
 
 KIND = "triplanenet"
@@ -57,4 +56,4 @@ def open_triplanenet(generator: Generator, weights: Path | None, options: Mappin
         raise CapabilityError(f"TriPlaneNet needs planes that can be seen as images; {spec.name!r}'s cannot")
     file = read_encoder(find_encoder(weights, "toolkit_plugins.triplanenet", KIND, spec), KIND)
     file.check_generator(spec, other=chosen.other_generator)
-    return TriPlaneNet(build_two_stage(file, device_of(generator)), chosen, file)
+    return TriPlaneNet(build_two_stage(file, generator.device), chosen, file)

@@ -19,6 +19,8 @@ class ToyGenerator(torch.nn.Module):
         visible_half_extent=(0.5, 0.5, 0.5), planes_shape=(CHANNELS, SIDE, SIDE), front_camera=Camera.orbit(),
     )  # fmt: skip
 
+    device = torch.device("cpu")
+
     def mapping(self, z, camera, truncation=1.0, truncation_cutoff=None) -> Tensor:
         return z[:, None].expand(-1, 14, -1)
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-import toolkit.demonstration as demonstration
-from toolkit.inverting import Outcome
+import toolkit.apps.demo as demonstration
+from toolkit.apps.invert import Outcome
 
 pytestmark = pytest.mark.usefixtures("stand_in")
 

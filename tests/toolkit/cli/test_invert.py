@@ -13,7 +13,7 @@ import torch
 from PIL import Image
 from safetensors.torch import save_file
 
-import toolkit.inverting as inverting
+import toolkit.apps.invert as inverting
 from toolkit.inversion import Inversion
 
 QUICK = ("--method", "mean", "--set", "samples=4", "--no-video", "--no-mesh", "--no-viewer")

@@ -141,7 +141,7 @@ SLOW = """
 import signal, sys, time
 from pathlib import Path
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a background shell starts its children deaf to it
-import toolkit.inverting as inverting
+import toolkit.apps.invert as inverting
 from toolkit.registry import Registration, default_registry
 default_registry().registrations["generator", "panohead-mini"] = Registration(
     "generator", "panohead-mini", "toolkit.testing.spherical:build_spherical", "", 1, "testing")

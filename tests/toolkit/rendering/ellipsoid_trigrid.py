@@ -39,6 +39,8 @@ class EllipsoidTriGrid(nn.Module):
             front_camera=Camera.orbit(),
         )
 
+    device = torch.device("cpu")
+
     def mapping(self, z, camera, truncation=1.0, truncation_cutoff=None):
         raise NotImplementedError
 

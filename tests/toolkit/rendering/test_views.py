@@ -7,14 +7,13 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from PIL import Image, ImageFont
+from PIL import Image
 
 from toolkit.camera import Camera
 from toolkit.errors import InputError
 from toolkit.inversion import Inversion
-from toolkit.rendering import views
-from toolkit.rendering.pixels import GENERATED_BY, resized, to_pixels, write_png
-from toolkit.rendering.views import around, iterate_views, render_views, views_sheet
+from toolkit.rendering.pixels import GENERATED_BY, to_pixels, write_png
+from toolkit.rendering.views import around, iterate_views, render_views
 from toolkit.testing.spherical import SphericalGenerator
 
 CODE = torch.zeros(1, 1)
@@ -62,47 +61,6 @@ def test_around_follows_the_generators_own_orbit(painted_ball: Any) -> None:
     assert camera.intrinsics[0, 0, 0] == pytest.approx(3.0)
     assert camera.position[0, 1] == pytest.approx(4.0 * math.sin(0.2), abs=1e-5)
     assert around(painted_ball.spec, torch.zeros(1), 0.5).angles().pitch == pytest.approx(0.5, abs=1e-5)
-
-
-@pytest.mark.parametrize(("size", "cell"), [(48, 288), (64, 256), (128, 256), (256, 256), (512, 512)])
-def test_cells_are_comfortable_whole_multiples(size: int, cell: int) -> None:
-    assert views._cell_side(size) == cell
-
-
-def test_the_sheet_shows_input_reconstruction_and_all_sides(
-    inversion: Inversion, spherical: SphericalGenerator
-) -> None:
-    marked = torch.full((1, 3, 48, 48), -1.0)
-    marked[:, 1] = 1.0
-    sheet = views_sheet(inversion, spherical, marked)
-    other = views_sheet(inversion, spherical, -marked[0])
-    assert sheet.dtype == np.uint8 and sheet.shape == other.shape
-    changed = np.argwhere((sheet != other).any(axis=2))
-    assert changed[:, 1].max() < sheet.shape[1] / 4 and changed[:, 0].max() < sheet.shape[0] / 2
-    assert (sheet == (0, 255, 0)).all(axis=2).sum() == 288**2
-    reconstruction = resized(to_pixels(inversion.render(spherical).image)[0], 288)
-    assert any(
-        np.abs(sheet[y : y + 288, x : x + 288].astype(int) - reconstruction).mean() < 1
-        for y in range(300, 460)
-        for x in range(30, 45)
-    )
-
-
-def test_the_margins_of_the_sheet_are_even_and_white(inversion: Inversion, spherical: SphericalGenerator) -> None:
-    sheet = views_sheet(inversion, spherical, None)
-    filled = np.argwhere((sheet < 250).any(axis=2))
-    top, left = filled.min(axis=0)
-    bottom, right = np.array(sheet.shape[:2]) - 1 - filled.max(axis=0)
-    assert left == pytest.approx(right, abs=3) and top == pytest.approx(left, abs=3)
-    assert 0 < bottom <= left
-
-
-def test_every_letter_of_a_label_has_a_glyph() -> None:
-    font = ImageFont.load_default(20)
-    unknown = font.getmask("\u2603").getbbox(), bytes(font.getmask("\u2603"))
-    for letter in "Input Reconstruction Front Back · 180° 45°":
-        assert letter == " " or (font.getmask(letter).getbbox(), bytes(font.getmask(letter))) != unknown
-    assert views._drawable("méthode – 1·2°") == "m?thode ? 1·2°"
 
 
 def test_pixels_are_rounded_and_clipped() -> None:

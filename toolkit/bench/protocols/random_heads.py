@@ -13,7 +13,7 @@ from torch import Tensor
 from toolkit.bench.protocols.features import features_of
 from toolkit.bench.records.store import key_of
 from toolkit.errors import WeightsError
-from toolkit.rendering.views import around, device_of
+from toolkit.rendering.views import around
 from toolkit.weights.tensors import read_metadata, read_tensors, write_tensors
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ class RandomHeads:
         part, spec, count = self._parts[piece], self._generator.spec, len(self._yaws)
         source = torch.Generator().manual_seed(1_000_003 * (self._seed + 1) + part.draw)
         z = torch.randn(count, spec.latents.z_dim, generator=source)
-        device, found = device_of(self._generator), defaultdict(list)
+        device, found = self._generator.device, defaultdict(list)
         for start in range(part.start, part.stop, BATCH):
             chosen = slice(start, min(start + BATCH, part.stop))
             with torch.no_grad():

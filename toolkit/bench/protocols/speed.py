@@ -13,7 +13,6 @@ from toolkit.bench.subjects.heads import InvertedHead
 from toolkit.bench.subjects.inputs import read_item
 from toolkit.bench.subjects.inversions import Contender, Inversions
 from toolkit.metrics.effort import measured
-from toolkit.rendering.views import device_of
 
 if TYPE_CHECKING:
     from toolkit.interfaces import Generator
@@ -63,7 +62,7 @@ class Speed(PictureCells):
                 stages = {name: value for name, value in head.inversion.timings.items() if name not in _SUMS}
                 sayings += [Saying(f"seconds@{name}", value, 1, 0) for name, value in sorted(stages.items())]
             head.input_view()  # the first look may copy a tuned generator
-            with measured(device_of(generator)) as effort:
+            with measured(generator.device) as effort:
                 head.render(item.camera)
             sayings.append(Saying(f"seconds@{RENDER}", effort.seconds, 1, 0))
         return [saying.as_json() for saying in sayings]

@@ -22,7 +22,6 @@ from toolkit.errors import InputError
 from toolkit.files import atomic_write
 from toolkit.inversion import run_provenance
 from toolkit.metrics.images import COMPARED_AT
-from toolkit.rendering.views import device_of
 
 if TYPE_CHECKING:
     from toolkit.bench.execution.schedule import Engine, Found
@@ -77,7 +76,7 @@ def part_of(frame: Frame, work: Work, contenders: Sequence[Contender], found: Fo
         "backend": request.backend,
         "methods": methods,
         "environment": run_provenance(seed=protocol.seed),
-        "machine": machine(device_of(generator)),
+        "machine": machine(generator.device),
         "engine": {"name": engine.name, "workers": engine.width},
         "command": request.command,
     }

@@ -19,7 +19,6 @@ from toolkit.errors import InputError, OutputError
 from toolkit.files import atomic_folder
 from toolkit.inversion import Inversion
 from toolkit.metrics.effort import measured
-from toolkit.rendering.views import device_of
 
 if TYPE_CHECKING:
     from toolkit.interfaces import Generator, Item, Method
@@ -117,7 +116,7 @@ class Inversions:
         method = contender.method
         if isinstance(method, HeadSource):
             raise CellError("invert", f"{contender.name} has renders only, no inversions")
-        device = device_of(self.generator)
+        device = self.generator.device
         name = f"{_file_name(contender.name)}/{_file_name(item.id)}-{key[:8]}"
         facts: Record = {"method": contender.name, "item": item.id, "warm": contender.name in self._warm,
                          "folder": name}  # fmt: skip

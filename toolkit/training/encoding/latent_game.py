@@ -16,7 +16,6 @@ from torch.optim import Adam, Optimizer
 
 from toolkit.configuration import Config
 from toolkit.interfaces import Generator
-from toolkit.inversion import device_of
 from toolkit.losses.adversarial import discriminator_loss, r1_penalty
 from toolkit.losses.latents import POOL_SIZE, LatentPool, latent_realism
 from toolkit.nn.latent_discriminator import LatentDiscriminator
@@ -53,7 +52,7 @@ class LatentGame:
             seed: Of real w, and of what is remembered.
         """
         self.settings, self.generator, self.seed = settings, generator, seed
-        device = device_of(generator)
+        device = generator.device
         self.discriminator = LatentDiscriminator(generator.spec.latents.w_dim).to(device)
         self.optimiser = Adam(self.discriminator.parameters(), lr=settings.rate)
         self._pools = (LatentPool(settings.pool), LatentPool(settings.pool)) if settings.pool else None
@@ -95,7 +94,7 @@ class LatentGame:
 
     def load_state(self, state: Mapping[str, Any]) -> None:
         """Take back what `state` gave."""
-        device = device_of(self.generator)
+        device = self.generator.device
         for pool, kept in zip(self._pools or (), state.get("pools", ()), strict=False):
             pool.kept = [w.to(device) for w in kept]
 

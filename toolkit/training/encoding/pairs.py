@@ -12,7 +12,6 @@ from torch import Tensor
 
 from toolkit.cache import cache_folder
 from toolkit.interfaces import Generator
-from toolkit.inversion import device_of
 from toolkit.latents import latent_statistics, map_styles
 from toolkit.rendering.views import around
 from toolkit.training.chance import RowChance
@@ -39,7 +38,7 @@ class Pairs(NamedTuple):
 @torch.no_grad()
 def draw_codes(generator: Generator, settings: PairSettings, chance: RowChance) -> Tensor:
     """Random codes [rows, num_ws, w_dim] of the settings' space, on the generator's device."""
-    latents, device = generator.spec.latents, device_of(generator)
+    latents, device = generator.spec.latents, generator.device
     z = chance.normal(latents.num_ws if settings.space == "z+" else 1, latents.z_dim).to(device)
     ws = map_styles(generator, z, settings.truncation)
     if settings.space == "w+" and settings.spread:

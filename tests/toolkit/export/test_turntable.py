@@ -14,8 +14,8 @@ import pytest
 from PIL import Image
 
 from toolkit.errors import InputError
+from toolkit.export.turntable import build_page, write_viewer
 from toolkit.inversion import Inversion
-from toolkit.rendering.turntable import build_page, write_viewer
 from toolkit.testing.spherical import SphericalGenerator
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")

@@ -15,13 +15,14 @@ from toolkit import load_generator
 from toolkit.camera import Camera
 from toolkit.devices import checked_device
 from toolkit.errors import InputError, WeightsError
+from toolkit.export.glb import write_glb
+from toolkit.export.mesh import METRES_PER_UNIT, inversion_mesh
+from toolkit.export.orbit import FRAMES, orbit_frames, write_video
+from toolkit.export.sheets import views_sheet
+from toolkit.export.turntable import write_viewer
 from toolkit.inversion import Inversion
-from toolkit.rendering.glb import write_glb
-from toolkit.rendering.mesh import METRES_PER_UNIT, inversion_mesh
-from toolkit.rendering.orbit import FRAMES, orbit_frames, write_video
 from toolkit.rendering.pixels import to_pixels, write_png
-from toolkit.rendering.turntable import write_viewer
-from toolkit.rendering.views import around, iterate_views, views_sheet
+from toolkit.rendering.views import around, iterate_views
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -113,7 +114,7 @@ def write_orbit(
     frames: int = FRAMES,
     resolution: int | None = None,
 ) -> Path:
-    """Write a video of a full turn (see `toolkit.rendering.orbit`)."""
+    """Write a video of a full turn (see `toolkit.export.orbit`)."""
     return write_video(path, orbit_frames(inversion, generator, frames, resolution))
 
 
@@ -124,7 +125,7 @@ def write_mesh(
     resolution: int = 128,
     scale: float = METRES_PER_UNIT,
 ) -> Path:
-    """Write the head as binary glTF (see `toolkit.rendering.mesh`)."""
+    """Write the head as binary glTF (see `toolkit.export.mesh`)."""
     mesh = inversion_mesh(inversion, generator, resolution, scale)
     details = {"method": inversion.method, "generator": inversion.generator, "metres_per_unit": scale}
     return write_glb(path, mesh, details)

@@ -105,7 +105,7 @@ def build_page(
         # Within a script element only "</" and "<!--" could end or change it.
         "DATA": json.dumps(data, separators=(",", ":")).replace("<", "\\u003c"),
     }
-    page = files("toolkit.rendering").joinpath("turntable.html").read_text(encoding="utf-8")
+    page = files("toolkit.export").joinpath("turntable.html").read_text(encoding="utf-8")
     head, *parts = page.split("@@")
     # Names and texts alternate, so that a value that looks like a placeholder stays what it is.
     return head + "".join(values[part] if index % 2 == 0 else part for index, part in enumerate(parts))

@@ -15,7 +15,6 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from toolkit.errors import InputError, MissingDependencyError
-from toolkit.rendering.views import device_of
 
 if TYPE_CHECKING:
     from toolkit.interfaces import Generator, GeneratorSpec
@@ -85,7 +84,7 @@ def extract_surface(generator: Generator, planes: Tensor, resolution: int = 128,
 
 def density_of(generator: Generator, planes: Tensor) -> Sample:
     """A function from points to raw density, chunked, without gradients."""
-    device = device_of(generator)
+    device = generator.device
     planes = planes.to(device)
 
     def sample(points: np.ndarray) -> np.ndarray:

@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from toolkit.export.mesh import Mesh
 from toolkit.files import atomic_write
-from toolkit.rendering.mesh import Mesh
 from toolkit.rendering.pixels import GENERATED_BY
 
 _FLOAT, _UINT16, _UINT32 = 5126, 5123, 5125

@@ -11,10 +11,9 @@ import torch
 import trimesh
 
 from toolkit.errors import InputError
-from toolkit.inversion import Inversion
-from toolkit.rendering.glb import write_glb
-from toolkit.rendering.mesh import Mesh, extract_mesh, inversion_mesh
-from toolkit.rendering.surface import (
+from toolkit.export.glb import write_glb
+from toolkit.export.mesh import Mesh, extract_mesh, inversion_mesh
+from toolkit.export.surface import (
     Lattice,
     density_of,
     enclosed_volume,
@@ -23,6 +22,7 @@ from toolkit.rendering.surface import (
     vertex_normals,
     visible_lattice,
 )
+from toolkit.inversion import Inversion
 from toolkit.testing.spherical import SphericalGenerator
 
 CODE = torch.zeros(1, 1)
@@ -75,7 +75,7 @@ def test_a_surface_cut_by_the_visible_box_is_closed() -> None:
         def __call__(self, points: np.ndarray) -> np.ndarray:
             return (0.2 - np.hypot(points[:, 0], points[:, 2])).astype(np.float32)
 
-    from toolkit.rendering.surface import _triangulate
+    from toolkit.export.surface import _triangulate
 
     lattice = Lattice(np.full(3, -0.5), np.full(3, 1 / 16), (16, 16, 16))
     surface = _triangulate(sample_near_level(Column(), lattice, 0.0, 1), lattice, 0.0)

@@ -11,12 +11,11 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 from toolkit import load_generator, load_method
 from toolkit.devices import checked_device
 from toolkit.errors import CapabilityError, ConfigError, InputError, OutputError, ToolkitError, WeightsError
+from toolkit.export.products import Products, write_products
 from toolkit.faces.photo import BACKGROUNDS, prepare_photo
 from toolkit.files import atomic_folder, check_folder_place, file_sha256
 from toolkit.inversion import Inversion
-from toolkit.presentation import Products, write_products
 from toolkit.registry import default_registry
-from toolkit.rendering.views import device_of
 
 if TYPE_CHECKING:
     from toolkit.interfaces import Generator, Method
@@ -244,7 +243,7 @@ class _Work:
         )
         for note in prepared.notes:
             progress.note(note)
-        device = device_of(self.generator)
+        device = self.generator.device
         progress.stage("invert")
         inversion = self.inverter.invert(prepared.image.to(device), prepared.camera.to(device), self.generator)
         inversion.provenance.update(

@@ -12,8 +12,8 @@ from torch import Tensor
 
 from toolkit.camera import Camera
 from toolkit.errors import InputError
+from toolkit.export.surface import extract_surface, vertex_normals
 from toolkit.interfaces import Render
-from toolkit.rendering.surface import extract_surface, vertex_normals
 from toolkit.rendering.views import around, iterate_views
 
 if TYPE_CHECKING:

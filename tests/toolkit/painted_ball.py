@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
 import torch
 from torch import Tensor, nn
 
@@ -34,6 +33,8 @@ class PaintedBall(nn.Module):
             front_camera=Camera.orbit(),
         )
 
+    device = torch.device("cpu")
+
     def mapping(
         self, z: Tensor, camera: Camera | Tensor, truncation: float = 1.0, truncation_cutoff: int | None = None
     ) -> Tensor:
@@ -62,8 +63,3 @@ class PaintedBall(nn.Module):
         image = colour.transpose(1, 2).reshape(-1, 3, side, side)
         shape = (-1, 1, side, side)
         return Render(image, image, depth.reshape(shape), hit.float().reshape(shape))
-
-
-@pytest.fixture
-def painted_ball() -> PaintedBall:
-    return PaintedBall()

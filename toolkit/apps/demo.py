@@ -10,9 +10,9 @@ from PIL import Image
 from skimage import data
 
 from toolkit import load_generator, load_method
+from toolkit.apps.invert import Outcome, Progress, invert_photos
 from toolkit.files import atomic_write, check_folder_place
 from toolkit.interfaces import MakeRequest
-from toolkit.inverting import Outcome, Progress, invert_photos
 from toolkit.registry import default_registry
 
 GENERATOR = "panohead-mini"

@@ -13,8 +13,8 @@ import pytest
 import torch
 
 from toolkit.errors import InputError, MissingDependencyError, OutputError
+from toolkit.export.orbit import orbit_cameras, orbit_frames, write_video
 from toolkit.inversion import Inversion
-from toolkit.rendering.orbit import orbit_cameras, orbit_frames, write_video
 from toolkit.rendering.pixels import GENERATED_BY
 from toolkit.testing.spherical import SphericalGenerator
 

@@ -8,13 +8,13 @@ import pytest
 import torch
 from PIL import Image
 
-import toolkit.inverting as inverting
-import toolkit.presentation as presentation
+import toolkit.apps.invert as inverting
+import toolkit.export.products as presentation
+from toolkit.apps.invert import PhotoOptions, Products, invert_photos, result_folders
 from toolkit.camera import Camera
 from toolkit.errors import CapabilityError, ConfigError, InputError, OutputError, WeightsError
 from toolkit.interfaces import Generator
 from toolkit.inversion import Inversion
-from toolkit.inverting import PhotoOptions, Products, invert_photos, result_folders
 from toolkit.testing.spherical import SphericalGenerator
 
 

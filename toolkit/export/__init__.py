@@ -1,0 +1,1 @@
+"""What a person looks at or keeps: sheets of views, orbit videos, pages to turn a head on, meshes."""
