@@ -1,4 +1,4 @@
-"""The conformance suite over everything that is registered, and over a tiny random PanoHead."""
+"""The conformance suite over everything that is registered, and over tiny random PanoHead and EG3D."""
 
 from __future__ import annotations
 
@@ -20,9 +20,15 @@ from toolkit.testing import conformance
 from toolkit.testing import plugin as testing_plugin
 
 MUST_RUN = {"spherical", "spherical-bare", "panohead-mini"}
-TINY_PANOHEAD = "panohead (tiny, random)"
-PANOHEADS = (TINY_PANOHEAD, "panohead-mini")
-"""Two sizes on which each of our own methods must run."""
+TINY_PANOHEAD, TINY_EG3D = "panohead (tiny, random)", "eg3d (tiny, random)"
+TINY = (TINY_PANOHEAD, TINY_EG3D)
+FULL_FEATURED = (*TINY, "panohead-mini")
+"""Generators on which each of our own methods must run."""
+TINY_SIZES = {
+    "z_dim": 16, "w_dim": 24, "image_size": 32, "raw_size": 8, "channel_base": 256, "channel_max": 16, "plane_size": 16,
+    "feature_channels": 8, "decoder_hidden": 16, "sr_widths": (8, 8), "samples": 12, "importance_samples": 12,
+}  # fmt: skip
+"""The smallest sizes that keep every part."""
 QUICK_OPTIONS = (
     {"steps": 1, "samples": 8, "perceptual": "pyramid", "tuning_steps": 1, "perceptual_size": 32},
     {"steps": 1, "samples": 8, "perceptual": "pyramid", "perceptual_size": 32},
@@ -42,21 +48,18 @@ def registry() -> Registry:
 @functools.cache
 def build(name: str) -> Generator:
     """A generator by its registered name; kept, since several tests want it."""
-    if name == TINY_PANOHEAD:
-        return tiny_panohead()
+    if name in TINY:
+        return tiny(*(("panohead", "PanoHead") if name == TINY_PANOHEAD else ("eg3d", "EG3D")))
     return registry().load("generator", name)(None, "cpu")
 
 
-def tiny_panohead() -> Generator:
-    """A PanoHead with the smallest sizes that keep every part of it."""
-    loading = pytest.importorskip("toolkit_plugins.panohead.loading")
-    config = pytest.importorskip("toolkit_plugins.panohead.config").PanoHeadConfig(
-        z_dim=16, w_dim=24, image_size=32, raw_size=8, channel_base=256, channel_max=16, plane_size=16,
-        feature_channels=8, decoder_hidden=16, sr_widths=(8, 8), samples=12, importance_samples=12,
-    )  # fmt: skip
+def tiny(plugin: str, name: str) -> Generator:
+    """A generator of EG3D's family with `TINY_SIZES` and random weights."""
+    config = getattr(pytest.importorskip(f"toolkit_plugins.{plugin}.config"), f"{name}Config")(**TINY_SIZES)
+    member = getattr(pytest.importorskip(f"toolkit_plugins.{plugin}.generator"), name)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        return loading.build(config).eval()
+        return member(config).eval()
 
 
 @functools.cache
@@ -77,7 +80,7 @@ def built_or_skipped(name: str) -> Generator:
 
 GENERATORS = [
     *(entry.name for entry in registry().of_kind("generator") if entry.world != "untrained"),  # full size: hours
-    TINY_PANOHEAD,
+    *TINY,
 ]
 METHODS = [entry.name for entry in registry().of_kind("method")]
 OWN_METHODS = {*CLASSES, "encoder1", "encoder2", "mean", "wplus", "pti"}
@@ -98,35 +101,35 @@ def test_the_spherical_generator_offers_everything_and_the_bare_one_nothing():
     assert conformance.capabilities(build("spherical")) == everything
     assert conformance.capabilities(build("spherical-bare")) == []
     for protocol in (Footprint, Marching, PlaneImages, ResumableSynthesis, Tunable):
-        assert isinstance(build(TINY_PANOHEAD), protocol)
+        assert all(isinstance(build(name), protocol) for name in TINY)
 
 
 @pytest.fixture(scope="module")
-def untrained(photo_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path | None]:
-    """Weights that an untrained encoder of ours exports for the tiny PanoHead, by method; None for others."""
+def untrained(photo_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, str], Path | None]:
+    """Weights that an untrained encoder of ours exports for a tiny generator, by method; None for others."""
 
     @functools.cache
-    def exported(kind: str) -> Path:
+    def exported(kind: str, generator_name: str) -> Path:
         path = tmp_path_factory.mktemp(kind) / "weights.safetensors"
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("TOOLKIT_CACHE", str(path.parent))
             more = ("feature_size=8",) if kind == "goae" else ()
-            tiny_job(kind, photo_folder, build(TINY_PANOHEAD), *more).export(path)
+            tiny_job(kind, photo_folder, build(generator_name), *more).export(path)
         return path
 
-    def weights(method: str) -> Path | None:
+    def weights(method: str, generator_name: str) -> Path | None:
         kind = "dual-encoder" if method in ("encoder1", "encoder2") else method
-        return exported(kind) if kind in CLASSES else None
+        return exported(kind, generator_name) if kind in CLASSES and generator_name in TINY else None
 
     return weights
 
 
-@pytest.mark.parametrize("generator_name", ["spherical", "spherical-bare", *PANOHEADS])
+@pytest.mark.parametrize("generator_name", ["spherical", "spherical-bare", *FULL_FEATURED])
 @pytest.mark.parametrize("name", METHODS)
-def test_method(name: str, generator_name: str, untrained: Callable[[str], Path | None]):
+def test_method(name: str, generator_name: str, untrained: Callable[[str, str], Path | None]):
     generator = built_or_skipped(generator_name)
     factory = registry().load("method", name)
-    weights = untrained(name) if generator_name == TINY_PANOHEAD else None
+    weights = untrained(name, generator_name)
     for options in QUICK_OPTIONS:
         try:
             method = factory(generator, weights, options)
@@ -134,7 +137,7 @@ def test_method(name: str, generator_name: str, untrained: Callable[[str], Path 
         except ConfigError:
             continue
         except (CapabilityError, WeightsError) as error:
-            if name in OWN_METHODS and generator_name in PANOHEADS:
+            if name in OWN_METHODS and generator_name in FULL_FEATURED:
                 raise
             pytest.skip(str(error))
     else:
@@ -142,7 +145,7 @@ def test_method(name: str, generator_name: str, untrained: Callable[[str], Path 
     try:
         conformance.check_method(method, generator)
     except CapabilityError as error:
-        if name in OWN_METHODS and generator_name in PANOHEADS:
+        if name in OWN_METHODS and generator_name in FULL_FEATURED:
             raise
         pytest.skip(str(error))
 

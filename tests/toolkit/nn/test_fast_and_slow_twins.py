@@ -11,6 +11,7 @@ from toolkit.nn.convolution import convolve, convolve_reference
 from toolkit.nn.decoder import PointDecoder, softplus
 from toolkit.nn.fir import low_pass
 from toolkit.nn.modulated import modulated_convolve, modulated_convolve_reference
+from toolkit.nn.plane_maps import sample_maps, splat_maps, splat_maps_reference
 
 
 def randn(*shape: int, seed: int = 0) -> Tensor:
@@ -47,6 +48,14 @@ def test_convolution_follows_its_definition(size: int, up: int, down: int, flip:
         form(x, weight, kernel, up=up, down=down, groups=2, flip=flip) for form in (convolve, convolve_reference)
     )
     torch.testing.assert_close(fast, slow)
+
+
+def test_splatting_on_maps_is_the_adjoint_of_reading_them() -> None:
+    places, weights = randn(2, 3, 50, 2) * 0.8, randn(2, 3, 50, seed=1)
+    found = splat_maps(places, (8, 6), weights)
+    torch.testing.assert_close(found, splat_maps_reference(places, (8, 6), weights))
+    maps = randn(2, 3, 1, 8, 6, seed=2)
+    torch.testing.assert_close((found * maps[:, :, 0]).sum(), (sample_maps(maps, places)[:, :, 0] * weights).sum())
 
 
 @pytest.mark.parametrize("weighted", [True, False])
