@@ -11,11 +11,11 @@ from torch import Tensor
 from toolkit.camera import Camera
 from toolkit.encoders.files import EncoderFile
 from toolkit.encoders.method import Laps
+from toolkit.encoders.networks.plane_unet import PlaneRefiner, PlaneUnetConfig
+from toolkit.encoders.networks.style_encoder import GradualStyleEncoder, StyleEncoderConfig
+from toolkit.encoders.networks.triplanenet import TriPlaneNetV2
 from toolkit.errors import WeightsError
 from toolkit.interfaces import Code, Generator
-from toolkit.nn.plane_unet import PlaneRefiner, PlaneUnetConfig
-from toolkit.nn.style_encoder import GradualStyleEncoder, StyleEncoderConfig
-from toolkit.nn.two_stage import TriPlaneNetV2
 
 FIRST, SECOND = "psp_encoder", "triplanenet_encoder"
 """Names of the stages in files, the published ones."""

@@ -5,13 +5,11 @@ from __future__ import annotations
 import dataclasses
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from itertools import groupby
 from typing import Any, TypeVar
 
 from torch import Tensor
 
 from toolkit.errors import ConfigError
-from toolkit.nn.irse import STAGES, UNITS, WIDTH
 from toolkit.registry import unknown_name
 
 Shapes = Mapping[str, tuple[int, ...]]
@@ -48,20 +46,6 @@ def numbered(shapes: Shapes, prefix: str) -> int:
     parts = Counter(key[len(prefix) :].split(".")[0] for key in shapes if key.startswith(prefix))
     named = (int(name) for name, count in parts.items() if name.isdecimal() and count >= 2 and len(name) < _DIGITS)
     return max((number + 1 for number in named if number < len(shapes)), default=0)
-
-
-def trunk_sizes(shapes: Shapes) -> tuple[int, tuple[int, ...]]:
-    """Width and units per stage of a residual trunk; those of the literature where the shapes make no sense."""
-    stem = [("input_layer.0.weight", 0), *((f"input_layer.{name}", 0) for name in ("1.weight", "1.bias", "2.weight"))]
-    width = agreed(shapes, stem, WIDTH)
-    outputs = [
-        agreed(shapes, [(f"body.{index}.res_layer.{layer}", 0) for layer in ("1.weight", "2.weight", "3.weight")], 0)
-        for index in range(numbered(shapes, "body."))
-    ]
-    stages = [(size, len(list(group))) for size, group in groupby(outputs)]
-    if [size for size, _ in stages] != [width * 2**stage for stage in range(STAGES)]:
-        return width, next((units for units in UNITS.values() if sum(units) == len(outputs)), UNITS[50])
-    return width, tuple(count for _, count in stages)
 
 
 def with_config(sizes: _Config, config: Mapping[str, Any] | None, what: str) -> _Config:

@@ -8,10 +8,10 @@ from typing import Literal
 
 from torch import Tensor, nn
 
+from toolkit.encoders.networks.last_layer import LastLayerConfig, LastLayerW
+from toolkit.encoders.networks.style_encoder import GradualStyleEncoder, StyleEncoderConfig
 from toolkit.interfaces import Generator
 from toolkit.latents import map_styles
-from toolkit.nn.last_layer import LastLayerConfig, LastLayerW
-from toolkit.nn.style_encoder import GradualStyleEncoder, StyleEncoderConfig
 
 Space = Literal["z", "z+", "w+"]
 TRUNCATION = 0.85

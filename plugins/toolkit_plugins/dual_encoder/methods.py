@@ -19,8 +19,8 @@ from toolkit.encoders import (
     read_encoder,
     read_options,
 )
+from toolkit.encoders.networks.triplanenet import TriPlaneNetV2
 from toolkit.interfaces import Generator, Stitcher
-from toolkit.nn.two_stage import TriPlaneNetV2
 from toolkit.registry import default_registry
 from toolkit_plugins.dual_encoder.joining import MaskSettings, StyleChoice
 from toolkit_plugins.dual_encoder.networks import DUAL, ENCODER_1, ENCODER_2, read_one

@@ -9,12 +9,12 @@ from typing import Any, cast
 from torch import Tensor, nn
 
 from toolkit.encoders import EncoderFile, build_two_stage, two_stage_sizes
+from toolkit.encoders.networks.plane_unet import PlaneRefiner, PlaneUnetConfig
+from toolkit.encoders.networks.style_encoder import GradualStyleEncoder, StyleEncoderConfig
+from toolkit.encoders.networks.triplanenet import TriPlaneNetV2
 from toolkit.encoders.two_stage import FIRST, SECOND, VIEW
 from toolkit.errors import WeightsError
 from toolkit.interfaces import Generator
-from toolkit.nn.plane_unet import PlaneRefiner, PlaneUnetConfig
-from toolkit.nn.style_encoder import GradualStyleEncoder, StyleEncoderConfig
-from toolkit.nn.two_stage import TriPlaneNetV2
 from toolkit_plugins.dual_encoder.latent_space import MappedEncoder, Space
 
 DUAL, ENCODER_1, ENCODER_2 = "dual-encoder", "encoder1", "encoder2"

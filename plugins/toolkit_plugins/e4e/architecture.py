@@ -8,9 +8,9 @@ from typing import Any
 
 from torch import Tensor
 
-from toolkit.nn.latent_discriminator import LatentDiscriminator
+from toolkit.encoders.networks.latent_discriminator import LatentDiscriminator
+from toolkit.encoders.networks.official_sizes import is_style_encoder, style_encoder_config
 from toolkit.weights.shapes import agreed, shapes_of, with_config
-from toolkit.weights.style_encoders import is_style_encoder, style_encoder_config
 from toolkit_plugins.e4e.encoder import ProgressiveEncoder
 
 MANY_STYLES = 18

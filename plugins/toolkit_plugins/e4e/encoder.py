@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from toolkit.encoders.networks.style_encoder import GradualStyleEncoder, StyleEncoderConfig, level_of
 from toolkit.errors import InputError
-from toolkit.nn.style_encoder import GradualStyleEncoder, StyleEncoderConfig, level_of
 
 FULL_STAGE = 18
 """All deltas, whatever their number: inference."""

@@ -19,9 +19,8 @@ from torch.nn.init import zeros_
 from toolkit.camera import Camera
 from toolkit.configuration import config_path, load_config
 from toolkit.encoders import EncoderFile
-from toolkit.interfaces import Code, Generator
-from toolkit.nn.style_encoder import StyleEncoderConfig, fit_image
-from toolkit.training.encoding import (
+from toolkit.encoders.networks.style_encoder import StyleEncoderConfig, fit_image
+from toolkit.encoders.training import (
     EncodingBatch,
     EncodingSettings,
     Stage,
@@ -30,7 +29,8 @@ from toolkit.training.encoding import (
     code_losses,
     encoder_inputs,
 )
-from toolkit.training.encoding.latent_game import LatentGameJob, LatentGameSettings
+from toolkit.encoders.training.latent_adversary import LatentGameJob, LatentGameSettings
+from toolkit.interfaces import Code, Generator
 from toolkit_plugins.e4e.encoder import STAGE_LENGTH, ProgressiveEncoder, stage_at, stage_starts
 from toolkit_plugins.e4e.method import ENCODER, KIND
 from toolkit_plugins.e4e.objective import DELTA_WEIGHT, delta_size

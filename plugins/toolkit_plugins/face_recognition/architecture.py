@@ -9,8 +9,9 @@ from typing import Any
 
 from torch import Tensor
 
-from toolkit.nn.irse import DEEPEST, UNITS
-from toolkit.weights.shapes import Shapes, agreed, shapes_of, trunk_sizes, with_config
+from toolkit.encoders.networks.irse import DEEPEST, UNITS
+from toolkit.encoders.networks.official_sizes import trunk_sizes
+from toolkit.weights.shapes import Shapes, agreed, shapes_of, with_config
 from toolkit_plugins.face_recognition.recogniser import FaceRecogniser, RecogniserConfig
 
 _ATTENTION = "body.0.res_layer.5.fc1.weight"

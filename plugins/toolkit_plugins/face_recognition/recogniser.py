@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from toolkit.nn.irse import DEEPEST, UNITS, WIDTH, ResidualTrunk
-from toolkit.nn.style_encoder import check_image
+from toolkit.encoders.networks.irse import DEEPEST, UNITS, WIDTH, ResidualTrunk
+from toolkit.encoders.networks.style_encoder import check_image
 
 
 @dataclass(frozen=True)

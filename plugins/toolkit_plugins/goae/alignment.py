@@ -10,10 +10,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from toolkit.encoders.networks.irse import ResidualUnit
 from toolkit.errors import ConfigError, InputError
 from toolkit.nn.activation import activate
-from toolkit.nn.cross_attention import CrossAttention, normalised
-from toolkit.nn.irse import ResidualUnit
+from toolkit_plugins.goae.cross_attention import CrossAttention, normalised
 
 _UNITS = 3
 """Residual units per width, and widths."""

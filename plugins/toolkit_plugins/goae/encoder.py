@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from toolkit.errors import ConfigError
-from toolkit.nn.cross_attention import CrossAttention
-from toolkit.nn.swin_v2 import SwinSettings, SwinTransformer
+from toolkit_plugins.goae.cross_attention import CrossAttention
+from toolkit_plugins.goae.swin_v2 import SwinSettings, SwinTransformer
 
 LEVELS = ("coarse", "mid", "fine")
 _LEAKY_SLOPE = 0.01

@@ -8,10 +8,10 @@ from typing import Any
 import torch
 
 from toolkit.encoders import EncoderFile
-from toolkit.nn.swin_v2 import SwinSettings
 from toolkit_plugins.goae.alignment import AlignmentSettings, FeatureAlignment
 from toolkit_plugins.goae.encoder import EncoderSettings, GoaeEncoder
 from toolkit_plugins.goae.reconstruction import GoaeReconstruction
+from toolkit_plugins.goae.swin_v2 import SwinSettings
 
 KIND, ENCODER, ALIGNMENT = "goae", "goae_encoder", "goae_afa"
 _MIX = ("feature_size", "mixing", "resolution", "view_resolution")

@@ -6,9 +6,9 @@ import torch
 
 from toolkit.errors import CapabilityError
 from toolkit.interfaces import Generator, ResumableSynthesis
-from toolkit.nn.swin_v2 import SwinSettings
 from toolkit_plugins.goae.alignment import AlignmentSettings
 from toolkit_plugins.goae.encoder import EncoderSettings
+from toolkit_plugins.goae.swin_v2 import SwinSettings
 
 FEATURE_SIZE = 32
 """Side of the features that the published alignment changes, in a backbone of 256."""

@@ -9,10 +9,10 @@ import itertools
 import math
 from typing import Any
 
-from toolkit.nn.swin_v2 import STAGES, SwinSettings
 from toolkit.weights.shapes import Shapes, agreed, numbered
 from toolkit_plugins.goae.alignment import AlignmentSettings
 from toolkit_plugins.goae.encoder import LEVELS, EncoderSettings
+from toolkit_plugins.goae.swin_v2 import STAGES, SwinSettings
 
 Places = list[tuple[str, int]]
 _VOTERS = 4

@@ -22,9 +22,8 @@ from torch.nn import Module
 from toolkit.camera import Camera
 from toolkit.configuration import Config, config_path, load_config
 from toolkit.encoders import EncoderFile
-from toolkit.interfaces import Code, Generator
-from toolkit.nn.swin_v2 import SwinSettings
-from toolkit.training.encoding import (
+from toolkit.encoders.networks.irse import ResidualUnit
+from toolkit.encoders.training import (
     EncodingBatch,
     EncodingSettings,
     Reconstruction,
@@ -34,12 +33,14 @@ from toolkit.training.encoding import (
     encoder_inputs,
     reconstructed,
 )
-from toolkit.training.encoding.latent_game import LatentGameJob, LatentGameSettings
+from toolkit.encoders.training.latent_adversary import LatentGameJob, LatentGameSettings
+from toolkit.interfaces import Code, Generator
 from toolkit_plugins.goae.alignment import FeatureAlignment
 from toolkit_plugins.goae.encoder import LEVELS, GoaeEncoder
 from toolkit_plugins.goae.files import ALIGNMENT, ENCODER, KIND, goae_sizes
 from toolkit_plugins.goae.fitting import FEATURE_SIZE, fit_alignment, fit_encoder
 from toolkit_plugins.goae.reconstruction import GoaeReconstruction, Mixing
+from toolkit_plugins.goae.swin_v2 import SwinBlock, SwinSettings
 
 CONFIG = "training/goae"
 
@@ -86,6 +87,7 @@ class GoaeJob(LatentGameJob):
     """The training of both networks, and of the code's discriminator."""
 
     kind = KIND
+    big_blocks = (ResidualUnit, SwinBlock)
     settings: GoaeSettings
     network: GoaeReconstruction
 

@@ -7,10 +7,10 @@ from typing import Any
 
 from torch import Tensor
 
-from toolkit.nn.last_layer import LastLayerConfig, LastLayerW, LastLayerWPlus
-from toolkit.nn.style_encoder import GradualStyleEncoder
-from toolkit.weights.shapes import Shapes, agreed, shapes_of, trunk_sizes, with_config
-from toolkit.weights.style_encoders import is_style_encoder, style_encoder_config
+from toolkit.encoders.networks.last_layer import LastLayerConfig, LastLayerW, LastLayerWPlus
+from toolkit.encoders.networks.official_sizes import is_style_encoder, style_encoder_config, trunk_sizes
+from toolkit.encoders.networks.style_encoder import GradualStyleEncoder
+from toolkit.weights.shapes import Shapes, agreed, shapes_of, with_config
 
 MANY_STYLES = 18
 

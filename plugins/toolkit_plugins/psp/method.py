@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from toolkit.encoders import CodeMethod, open_code_method
+from toolkit.encoders.networks.style_encoder import GradualStyleEncoder
 from toolkit.interfaces import Generator
-from toolkit.nn.style_encoder import GradualStyleEncoder
 
 KIND, ENCODER = "psp", "psp_encoder"
 

@@ -16,9 +16,8 @@ from torch.nn import Module
 
 from toolkit.camera import Camera
 from toolkit.configuration import config_path, load_config
-from toolkit.interfaces import Code
-from toolkit.nn.style_encoder import GradualStyleEncoder, StyleEncoderConfig, fit_image
-from toolkit.training.encoding import (
+from toolkit.encoders.networks.style_encoder import GradualStyleEncoder, StyleEncoderConfig, fit_image
+from toolkit.encoders.training import (
     EncodingJob,
     EncodingSettings,
     Stage,
@@ -26,6 +25,7 @@ from toolkit.training.encoding import (
     StyleEncoderSizes,
     code_losses,
 )
+from toolkit.interfaces import Code
 from toolkit_plugins.psp.method import ENCODER, KIND
 
 CONFIG = "training/psp"

@@ -8,8 +8,9 @@ from typing import Any
 
 from torch import Tensor
 
-from toolkit.nn.plane_unet import PlaneOffsets, PlaneRefiner, PlaneUnetConfig
-from toolkit.weights.shapes import Shapes, agreed, shapes_of, trunk_sizes, with_config
+from toolkit.encoders.networks.official_sizes import trunk_sizes
+from toolkit.encoders.networks.plane_unet import PlaneOffsets, PlaneRefiner, PlaneUnetConfig
+from toolkit.weights.shapes import Shapes, agreed, shapes_of, with_config
 
 V1_CHANNELS, V2_CHANNELS = 6, 9
 _V1_HEAD, _V2_HEAD = "final_head", "final_head_two"

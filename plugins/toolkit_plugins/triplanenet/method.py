@@ -21,9 +21,9 @@ from toolkit.encoders import (
     read_encoder,
     read_options,
 )
+from toolkit.encoders.networks.triplanenet import TriPlaneNetV2
 from toolkit.errors import CapabilityError
 from toolkit.interfaces import Generator, PlaneImages
-from toolkit.nn.two_stage import TriPlaneNetV2
 
 KIND = "triplanenet"
 

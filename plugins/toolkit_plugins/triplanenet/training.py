@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from toolkit.configuration import config_path, load_config
-from toolkit.training.encoding.two_stage import TwoStageJob, TwoStageSettings
+from toolkit.encoders.training.two_stage import TwoStageJob, TwoStageSettings
 from toolkit_plugins.triplanenet.method import KIND
 
 CONFIG = "training/triplanenet"

@@ -4,9 +4,9 @@ import pytest
 import torch
 from encoder_golden import TOLERANCE, build_full, load
 
+from toolkit.encoders.training.latent_realism import LatentPool, latent_realism
 from toolkit.errors import ConfigError
 from toolkit.losses.adversarial import discriminator_loss, generator_loss, r1_penalty
-from toolkit.losses.latents import LatentPool, latent_realism
 from toolkit_plugins.e4e.encoder import FULL_STAGE
 from toolkit_plugins.e4e.objective import (
     ADVERSARIAL_WEIGHT,

@@ -14,10 +14,10 @@ from typer.testing import CliRunner
 from toolkit.bench.subjects.data import data_name, effective_limit, open_data
 from toolkit.cli.data import data_app
 from toolkit.data import ImageFolder, open_source
+from toolkit.encoders.training.photos import open_photos
+from toolkit.encoders.training.settings import PhotoSettings
 from toolkit.errors import InputError
 from toolkit.testing.spherical import SphericalGenerator
-from toolkit.training.encoding.photos import open_photos
-from toolkit.training.encoding.settings import PhotoSettings
 
 
 def panohead(place: Path) -> Path:

@@ -12,7 +12,6 @@ from torch import Tensor
 import toolkit
 from toolkit.camera import Camera
 from toolkit.errors import CapabilityError, ConfigError, InputError, WeightsError
-from toolkit.nn.swin_v2 import SwinSettings
 from toolkit.testing.spherical import BareSphericalGenerator, SphericalGenerator
 from toolkit.weights import build_official
 from toolkit_plugins.goae.alignment import AlignmentSettings, FeatureAlignment
@@ -20,6 +19,7 @@ from toolkit_plugins.goae.architecture import AlignmentArchitecture, EncoderArch
 from toolkit_plugins.goae.encoder import EncoderSettings, GoaeEncoder
 from toolkit_plugins.goae.fitting import SMALL_SWIN, fit_alignment, fit_encoder
 from toolkit_plugins.goae.mix import draw_sigma, hit_map, mix_planes, visibility
+from toolkit_plugins.goae.swin_v2 import SwinSettings
 
 SWIN = SwinSettings(
     image_size=64, width=8, depths=(2, 2, 2, 2), heads=(1, 2, 2, 4), window=4, pretrained_windows=(12, 12, 12, 6)

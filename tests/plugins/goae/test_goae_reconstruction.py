@@ -8,7 +8,6 @@ import torch
 from toolkit.camera import Camera
 from toolkit.errors import CapabilityError, ConfigError, InputError
 from toolkit.interfaces import Generator
-from toolkit.nn.swin_v2 import SwinSettings
 from toolkit.rendering.occlusion import occlusion_mask
 from toolkit.testing import conformance
 from toolkit.testing.spherical import BareSphericalGenerator, SphericalGenerator
@@ -17,6 +16,7 @@ from toolkit_plugins.goae.encoder import GoaeEncoder
 from toolkit_plugins.goae.fitting import fit_alignment, fit_encoder
 from toolkit_plugins.goae.mix import hit_map, visibility
 from toolkit_plugins.goae.reconstruction import GoaeReconstruction
+from toolkit_plugins.goae.swin_v2 import SwinSettings
 
 SWIN = SwinSettings(image_size=32, width=8, depths=(1,) * 4, heads=(1,) * 4, window=4, pretrained_windows=(4, 4, 4, 1))
 

@@ -12,9 +12,9 @@ from encoder_training import overrides
 
 from toolkit.configuration import load_config
 from toolkit.errors import CapabilityError
-from toolkit.nn.cross_attention import CrossAttention
 from toolkit.testing import conformance
 from toolkit.training import train
+from toolkit_plugins.goae.cross_attention import CrossAttention
 from toolkit_plugins.goae.method import open_goae
 from toolkit_plugins.goae.training import GoaeJob, GoaeSettings
 

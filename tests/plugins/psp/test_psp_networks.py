@@ -16,8 +16,8 @@ from encoder_golden import (
     small_state,
 )
 
+from toolkit.encoders.networks.style_encoder import GradualStyleEncoder, StyleEncoderConfig
 from toolkit.errors import ConfigError, InputError, WeightsError
-from toolkit.nn.style_encoder import GradualStyleEncoder, StyleEncoderConfig
 from toolkit.weights import build_official
 from toolkit_plugins.psp.architecture import (
     Gradual18Architecture,

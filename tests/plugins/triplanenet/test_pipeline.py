@@ -6,10 +6,10 @@ from encoder_golden import TOLERANCE, build_full, build_small, load, made_input,
 from toy_generator import ToyGenerator
 
 from toolkit.camera import Camera
+from toolkit.encoders.networks.plane_unet import PlaneOffsets, PlaneRefiner, PlaneUnetConfig
+from toolkit.encoders.networks.style_encoder import GradualStyleEncoder, StyleEncoderConfig
+from toolkit.encoders.networks.triplanenet import TriPlaneNetV1, TriPlaneNetV2
 from toolkit.errors import CapabilityError, ConfigError
-from toolkit.nn.plane_unet import PlaneOffsets, PlaneRefiner, PlaneUnetConfig
-from toolkit.nn.style_encoder import GradualStyleEncoder, StyleEncoderConfig
-from toolkit.nn.two_stage import TriPlaneNetV1, TriPlaneNetV2
 
 TRUNK = {"width": 8, "units": (1, 1, 1, 2)}
 

@@ -17,8 +17,8 @@ from encoder_golden import (
     weights,
 )
 
+from toolkit.encoders.networks.plane_unet import PlaneOffsets, PlaneRefiner, PlaneUnetConfig
 from toolkit.errors import CapabilityError, ConfigError, InputError, WeightsError
-from toolkit.nn.plane_unet import PlaneOffsets, PlaneRefiner, PlaneUnetConfig
 from toolkit.weights import build_official
 from toolkit_plugins.triplanenet.architecture import V1Architecture, V2Architecture, V2ShuffleArchitecture
 

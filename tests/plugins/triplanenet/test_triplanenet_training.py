@@ -13,10 +13,10 @@ from encoder_training import REFINER, TRUNK, overrides
 from toolkit.camera import Camera
 from toolkit.configuration import load_config
 from toolkit.encoders import read_encoder
+from toolkit.encoders.training.two_stage import TwoStageSettings
 from toolkit.errors import CapabilityError
 from toolkit.testing import conformance
 from toolkit.training import train
-from toolkit.training.encoding.two_stage import TwoStageSettings
 from toolkit_plugins.triplanenet.method import open_triplanenet
 from toolkit_plugins.triplanenet.training import TriPlaneNetJob
 

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 import pytest
 import torch
 
+from toolkit.encoders.networks.irse import UNITS, ResidualTrunk
+from toolkit.encoders.networks.official_sizes import trunk_sizes
 from toolkit.errors import ConfigError
-from toolkit.nn.irse import UNITS, ResidualTrunk
-from toolkit.weights.shapes import agreed, numbered, shapes_of, trunk_sizes, with_config
+from toolkit.weights.shapes import agreed, numbered, shapes_of, with_config
 
 
 @dataclass(frozen=True)

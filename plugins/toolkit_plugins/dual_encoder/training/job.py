@@ -20,12 +20,12 @@ from torch.optim import Optimizer
 from toolkit.camera import Camera
 from toolkit.configuration import config_path, load_config
 from toolkit.encoders import EncoderFile
+from toolkit.encoders.networks.plane_unet import PlaneUnetConfig, plane_image_shape
+from toolkit.encoders.networks.style_encoder import StyleEncoderConfig
+from toolkit.encoders.networks.triplanenet import TriPlaneNetV2
+from toolkit.encoders.training import EncodingBatch, EncodingJob, Stage, StageSettings, code_losses
 from toolkit.errors import CapabilityError, ConfigError
 from toolkit.interfaces import Code, PlaneImages
-from toolkit.nn.plane_unet import PlaneUnetConfig, plane_image_shape
-from toolkit.nn.style_encoder import StyleEncoderConfig
-from toolkit.nn.two_stage import TriPlaneNetV2
-from toolkit.training.encoding import EncodingBatch, EncodingJob, Stage, StageSettings, code_losses
 from toolkit_plugins.dual_encoder.networks import (
     DISCRIMINATOR,
     DUAL,

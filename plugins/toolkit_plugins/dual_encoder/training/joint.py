@@ -9,12 +9,12 @@ import torch
 from torch import Tensor
 
 from toolkit.camera import Camera
+from toolkit.encoders.networks.style_encoder import fit_image
+from toolkit.encoders.networks.triplanenet import FirstInversion, TriPlaneNetV2
+from toolkit.encoders.training import EncodingBatch, Reconstruction
 from toolkit.interfaces import Code, Render
-from toolkit.nn.style_encoder import fit_image
-from toolkit.nn.two_stage import FirstInversion, TriPlaneNetV2
 from toolkit.rendering.views import around
 from toolkit.training.distribution import row_numbers
-from toolkit.training.encoding import EncodingBatch, Reconstruction
 from toolkit_plugins.dual_encoder.training.adversary import Adversary
 from toolkit_plugins.dual_encoder.training.settings import JointSettings
 

@@ -10,9 +10,15 @@ from torch import Tensor, nn
 from torchvision.models import swin_transformer as theirs
 
 from toolkit.errors import ConfigError, InputError
-from toolkit.nn.cross_attention import CrossAttention, normalised
-from toolkit.nn.swin_v2 import PatchMerging, SwinBlock, SwinSettings, SwinTransformer
-from toolkit.nn.window_attention import join_windows, offset_index, offset_table, shifted_window_mask, split_windows
+from toolkit_plugins.goae.cross_attention import CrossAttention, normalised
+from toolkit_plugins.goae.swin_v2 import PatchMerging, SwinBlock, SwinSettings, SwinTransformer
+from toolkit_plugins.goae.window_attention import (
+    join_windows,
+    offset_index,
+    offset_table,
+    shifted_window_mask,
+    split_windows,
+)
 
 SMALL = SwinSettings(
     image_size=64, width=8, depths=(2, 2, 2, 2), heads=(1, 2, 2, 4), window=4, pretrained_windows=(4, 4, 4, 2)

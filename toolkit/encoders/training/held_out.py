@@ -10,12 +10,12 @@ import torch
 from torch import Tensor
 
 from toolkit.camera import Camera
+from toolkit.encoders.networks.style_encoder import fit_image
+from toolkit.encoders.training.photos import Photos, PhotoSet
 from toolkit.interfaces import Code, Generator
 from toolkit.losses.perceptual import Perceptual
-from toolkit.nn.style_encoder import fit_image
 from toolkit.rendering.pixels import to_pixels
 from toolkit.rendering.views import around
-from toolkit.training.encoding.photos import Photos, PhotoSet
 
 SHEET_ROWS = 4
 SHEET_YAWS = (-60, 60, 180)

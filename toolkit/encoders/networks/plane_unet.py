@@ -13,9 +13,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from toolkit.encoders.networks.irse import DEEPEST, UNITS, WIDTH, ResidualTrunk
 from toolkit.errors import CapabilityError, ConfigError, InputError
 from toolkit.interfaces import PlaneImages
-from toolkit.nn.irse import DEEPEST, UNITS, WIDTH, ResidualTrunk
 
 if TYPE_CHECKING:
     from toolkit.interfaces import Generator

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from toolkit.errors import ConfigError, InputError
-from toolkit.nn.window_attention import WindowAttention, join_windows, shifted_window_mask, split_windows
+from toolkit_plugins.goae.window_attention import WindowAttention, join_windows, shifted_window_mask, split_windows
 
 STAGES = 4
 MLP_RATIO = 4

@@ -14,13 +14,13 @@ from torch import Tensor
 from toolkit.camera import Camera
 from toolkit.data import EndlessSampler
 from toolkit.data.balance import pose_density, rebalancing_weights
+from toolkit.encoders.training.augmentation import disturb
+from toolkit.encoders.training.pairs import Pairs, make_pairs, rows
+from toolkit.encoders.training.photos import Photos, PhotoSet
+from toolkit.encoders.training.settings import PairSettings, StageSettings
 from toolkit.interfaces import Generator
 from toolkit.training.chance import RowChance, row_chance, source_of
 from toolkit.training.distribution import rank_and_world, row_numbers
-from toolkit.training.encoding.disturbance import disturb
-from toolkit.training.encoding.pairs import Pairs, make_pairs, rows
-from toolkit.training.encoding.photos import Photos, PhotoSet
-from toolkit.training.encoding.settings import PairSettings, StageSettings
 
 
 class Window(NamedTuple):

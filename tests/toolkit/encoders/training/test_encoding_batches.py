@@ -12,15 +12,15 @@ from PIL import Image
 
 from toolkit.camera import Camera
 from toolkit.data import ImageFolder
+from toolkit.encoders.training import batches
+from toolkit.encoders.training.augmentation import disturb
+from toolkit.encoders.training.batches import WHOLE, BatchMaker, Window
+from toolkit.encoders.training.pairs import draw_codes, kept_pairs, make_pairs
+from toolkit.encoders.training.photos import PhotoSet, made_folder, open_photos
+from toolkit.encoders.training.settings import PairSettings, PhotoSettings, StageSettings
 from toolkit.errors import InputError
 from toolkit.training.chance import RowChance
 from toolkit.training.distribution import assume_place
-from toolkit.training.encoding import batches
-from toolkit.training.encoding.batches import WHOLE, BatchMaker, Window
-from toolkit.training.encoding.disturbance import disturb
-from toolkit.training.encoding.pairs import draw_codes, kept_pairs, make_pairs
-from toolkit.training.encoding.photos import PhotoSet, made_folder, open_photos
-from toolkit.training.encoding.settings import PairSettings, PhotoSettings, StageSettings
 
 
 def source(seed: int = 0) -> torch.Generator:
@@ -54,7 +54,7 @@ def test_the_second_half_of_the_numbers_is_mirrored_with_its_cameras(photos):
 
 
 def test_pictures_beyond_memory_are_read_when_asked_for(photo_folder, photos, monkeypatch):
-    monkeypatch.setattr("toolkit.training.encoding.photos.HELD_BYTES", 0)
+    monkeypatch.setattr("toolkit.encoders.training.photos.HELD_BYTES", 0)
     lazy = PhotoSet([ImageFolder(photo_folder)], 16)
     assert torch.equal(lazy.rows([2, 12]).image, photos.rows([2, 12]).image)
 

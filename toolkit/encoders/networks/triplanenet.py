@@ -11,10 +11,10 @@ import torch
 from torch import Tensor, nn
 
 from toolkit.camera import Camera
+from toolkit.encoders.networks.plane_unet import PlaneOffsets, PlaneRefiner
+from toolkit.encoders.networks.style_encoder import GradualStyleEncoder, fit_image
 from toolkit.errors import CapabilityError, ConfigError
 from toolkit.interfaces import Code, Generator, PlaneImages
-from toolkit.nn.plane_unet import PlaneOffsets, PlaneRefiner
-from toolkit.nn.style_encoder import GradualStyleEncoder, fit_image
 
 _Stage = TypeVar("_Stage", PlaneOffsets, PlaneRefiner)
 

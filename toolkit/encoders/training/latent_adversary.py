@@ -15,14 +15,14 @@ from torch.nn import Module
 from torch.optim import Adam, Optimizer
 
 from toolkit.configuration import Config
+from toolkit.encoders.networks.latent_discriminator import LatentDiscriminator
+from toolkit.encoders.training.job import EncodingJob
+from toolkit.encoders.training.latent_realism import POOL_SIZE, LatentPool, latent_realism
+from toolkit.encoders.training.settings import Count, EncodingSettings, Rate, Weight
 from toolkit.interfaces import Generator
 from toolkit.losses.adversarial import discriminator_loss, r1_penalty
-from toolkit.losses.latents import POOL_SIZE, LatentPool, latent_realism
-from toolkit.nn.latent_discriminator import LatentDiscriminator
 from toolkit.training.chance import source_of
 from toolkit.training.distribution import average_gradients, gathered_rows, row_numbers
-from toolkit.training.encoding.job import EncodingJob
-from toolkit.training.encoding.settings import Count, EncodingSettings, Rate, Weight
 
 _PURPOSE = 2
 """Tells its chance from that of a step's batch."""

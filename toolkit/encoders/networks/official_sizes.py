@@ -1,17 +1,33 @@
-"""What every importer of style encoders shares: their sizes, read off an official state dict."""
+"""Sizes of trunks and style encoders, read off an official state dict: what their importers share."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
+from itertools import groupby
 from typing import Any
 
-from toolkit.nn.style_encoder import SHRINKAGE, StyleEncoderConfig, level_of
-from toolkit.weights.shapes import Shapes, agreed, numbered, trunk_sizes, with_config
+from toolkit.encoders.networks.irse import STAGES, UNITS, WIDTH
+from toolkit.encoders.networks.style_encoder import SHRINKAGE, StyleEncoderConfig, level_of
+from toolkit.weights.shapes import Shapes, agreed, numbered, with_config
 
 _TELLING_KEYS = ("styles.0.convs.0.weight", "styles.0.linear.weight", "input_layer.0.weight")
 _VOTERS = 32
 """Styles that are asked for a size; the rest must agree anyway."""
+
+
+def trunk_sizes(shapes: Shapes) -> tuple[int, tuple[int, ...]]:
+    """Width and units per stage of a residual trunk; those of the literature where the shapes make no sense."""
+    stem = [("input_layer.0.weight", 0), *((f"input_layer.{name}", 0) for name in ("1.weight", "1.bias", "2.weight"))]
+    width = agreed(shapes, stem, WIDTH)
+    outputs = [
+        agreed(shapes, [(f"body.{index}.res_layer.{layer}", 0) for layer in ("1.weight", "2.weight", "3.weight")], 0)
+        for index in range(numbered(shapes, "body."))
+    ]
+    stages = [(size, len(list(group))) for size, group in groupby(outputs)]
+    if [size for size, _ in stages] != [width * 2**stage for stage in range(STAGES)]:
+        return width, next((units for units in UNITS.values() if sum(units) == len(outputs)), UNITS[50])
+    return width, tuple(count for _, count in stages)
 
 
 def is_style_encoder(shapes: Shapes, styles: int | None = None) -> bool:

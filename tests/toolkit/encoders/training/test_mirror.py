@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 import torch
 
+from toolkit.encoders.training.mirror import mirror_loss, pixel_errors
 from toolkit.errors import InputError
-from toolkit.losses.mirror import mirror_loss, pixel_errors
 
-sys.path.insert(0, str(Path(__file__).parents[2] / "plugins"))
+sys.path.insert(0, str(Path(__file__).parents[3] / "plugins"))
 from encoder_golden import TOLERANCE, load
 
 

@@ -13,9 +13,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from toolkit.encoders.networks.irse import UNITS, WIDTH, ResidualTrunk
 from toolkit.errors import ConfigError, InputError
 from toolkit.nn.dense import Dense
-from toolkit.nn.irse import UNITS, WIDTH, ResidualTrunk
 
 if TYPE_CHECKING:
     from toolkit.interfaces import GeneratorSpec

@@ -1,9 +1,9 @@
 """Training encoders for a frozen generator: photos, pairs with known codes, stages, held-out scores."""
 
-from toolkit.training.encoding.batches import BatchMaker, EncodingBatch, Window
-from toolkit.training.encoding.codes import Reconstruction, code_losses, encoder_inputs, reconstructed
-from toolkit.training.encoding.job import EncodingJob, Stage
-from toolkit.training.encoding.settings import EncodingSettings, ImageWeights, StageSettings, StyleEncoderSizes
+from toolkit.encoders.training.batches import BatchMaker, EncodingBatch, Window
+from toolkit.encoders.training.code_losses import Reconstruction, code_losses, encoder_inputs, reconstructed
+from toolkit.encoders.training.job import EncodingJob, Stage
+from toolkit.encoders.training.settings import EncodingSettings, ImageWeights, StageSettings, StyleEncoderSizes
 
 __all__ = [
     "BatchMaker",

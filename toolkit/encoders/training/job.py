@@ -23,28 +23,25 @@ from toolkit import load_generator
 from toolkit.camera import Camera
 from toolkit.configuration import settings_for_others
 from toolkit.encoders.files import EncoderFile, read_encoder, write_encoder
+from toolkit.encoders.networks.irse import ResidualTrunk, ResidualUnit, warm_start
+from toolkit.encoders.networks.plane_unet import UpBlock
+from toolkit.encoders.training.batches import BatchMaker, EncodingBatch, photo_rows
+from toolkit.encoders.training.held_out import HeldOut
+from toolkit.encoders.training.image_losses import ImageLosses
+from toolkit.encoders.training.pairs import Pairs, kept_pairs
+from toolkit.encoders.training.photos import Photos, open_photos
+from toolkit.encoders.training.settings import EncodingSettings, StageSettings
+from toolkit.encoders.training.start import find_start
 from toolkit.errors import ConfigError, WeightsError
 from toolkit.interfaces import Code, Generator
 from toolkit.latents import latent_statistics
-from toolkit.nn.irse import ResidualTrunk, ResidualUnit, warm_start
-from toolkit.nn.plane_unet import UpBlock
-from toolkit.nn.swin_v2 import SwinBlock
 from toolkit.training.averaging import WeightAverage
-from toolkit.training.encoding.batches import BatchMaker, EncodingBatch, photo_rows
-from toolkit.training.encoding.held_out import HeldOut
-from toolkit.training.encoding.images import ImageLosses
-from toolkit.training.encoding.pairs import Pairs, kept_pairs
-from toolkit.training.encoding.photos import Photos, open_photos
-from toolkit.training.encoding.settings import EncodingSettings, StageSettings
-from toolkit.training.encoding.start import find_start
 from toolkit.training.job import Stretch, TrainingJob
 from toolkit.training.ranger import make_ranger
 from toolkit.training.stepping import Stepper
 from toolkit.weights.tensors import read_weights
 
 LICENCE = "Apache-2.0"
-BIG_BLOCKS = (ResidualUnit, UpBlock, SwinBlock)
-"""Whose activations `engine.checkpoint_activations` computes twice."""
 _ADAM_BETAS = (0.9, 0.99)
 
 
@@ -67,6 +64,8 @@ class EncodingJob(TrainingJob):
 
     kind: ClassVar[str]
     """Of the file that it writes."""
+    big_blocks: ClassVar[tuple[type[Module], ...]] = (ResidualUnit, UpBlock)
+    """Kinds of blocks whose activations `engine.checkpoint_activations` computes twice."""
 
     def __init__(self, settings: EncodingSettings, device: str = "cpu", generator: Generator | None = None) -> None:
         """Open the generator and the data (made where missing), then lay out networks and stages.
@@ -102,7 +101,7 @@ class EncodingJob(TrainingJob):
             except WeightsError as error:
                 raise WeightsError(f"start: {error}; start=null begins at random weights") from error
         self.stepper.prepare(
-            *self._called(), blocks=[part for part in self.network.modules() if isinstance(part, BIG_BLOCKS)]
+            *self._called(), blocks=[part for part in self.network.modules() if isinstance(part, self.big_blocks)]
         )
         self.average = WeightAverage(self.network)
         stages = tuple(stage for stage in self.plan() if stage.settings.steps)

@@ -3,8 +3,15 @@ from __future__ import annotations
 import pytest
 import torch
 
+from toolkit.encoders.networks.irse import (
+    UNITS,
+    ResidualTrunk,
+    ResidualUnit,
+    SqueezeExcitation,
+    Subsampling,
+    warm_start,
+)
 from toolkit.errors import ConfigError
-from toolkit.nn.irse import UNITS, ResidualTrunk, ResidualUnit, SqueezeExcitation, Subsampling, warm_start
 
 
 def small(in_channels: int = 3, **options) -> ResidualTrunk:

@@ -12,15 +12,15 @@ from torch.nn import Conv2d, Module
 
 from toolkit.camera import Camera
 from toolkit.configuration import Config
+from toolkit.encoders.networks.plane_unet import PlaneRefiner, PlaneUnetConfig
+from toolkit.encoders.networks.style_encoder import GradualStyleEncoder, StyleEncoderConfig
+from toolkit.encoders.networks.triplanenet import TriPlaneNetV2
+from toolkit.encoders.training.batches import EncodingBatch
+from toolkit.encoders.training.code_losses import Reconstruction, code_losses, reconstructed
+from toolkit.encoders.training.job import EncodingJob, Stage
+from toolkit.encoders.training.settings import Count, EncodingSettings, StageSettings, StyleEncoderSizes
 from toolkit.encoders.two_stage import FIRST, SECOND, encode_two_stage, two_stage_sizes
 from toolkit.interfaces import Code
-from toolkit.nn.plane_unet import PlaneRefiner, PlaneUnetConfig
-from toolkit.nn.style_encoder import GradualStyleEncoder, StyleEncoderConfig
-from toolkit.nn.two_stage import TriPlaneNetV2
-from toolkit.training.encoding.batches import EncodingBatch
-from toolkit.training.encoding.codes import Reconstruction, code_losses, reconstructed
-from toolkit.training.encoding.job import EncodingJob, Stage
-from toolkit.training.encoding.settings import Count, EncodingSettings, StageSettings, StyleEncoderSizes
 
 
 class RefinerSizes(Config):

@@ -14,10 +14,10 @@ from toolkit.cache import cache_folder
 from toolkit.camera import Camera
 from toolkit.data import ImageFolder, layout, resize
 from toolkit.data.sources import find_maker, find_source, open_source
+from toolkit.encoders.training.settings import PhotoSettings
 from toolkit.errors import InputError
 from toolkit.interfaces import MakeRequest
 from toolkit.training.distribution import main_process_first
-from toolkit.training.encoding.settings import PhotoSettings
 
 HELD_BYTES = 2**31
 """Sets up to this size are read once and kept."""

@@ -11,10 +11,10 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parents[3]))
 from encoder_training import CLASSES, STAGES, tiny_job
 
+from toolkit.encoders.training import StageSettings
+from toolkit.encoders.training.job import kinds_of_steps
 from toolkit.testing.spherical import SphericalGenerator
 from toolkit.training import rehearse
-from toolkit.training.encoding import StageSettings
-from toolkit.training.encoding.job import kinds_of_steps
 
 
 @pytest.mark.parametrize("kind", CLASSES)

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
+from toolkit.encoders.networks.irse import UNITS, WIDTH, ResidualTrunk
 from toolkit.errors import ConfigError
 from toolkit.nn.dense import Dense
-from toolkit.nn.irse import UNITS, WIDTH, ResidualTrunk
 
 POOLED_SIDE = 7
 

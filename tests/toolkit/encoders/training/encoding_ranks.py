@@ -16,10 +16,10 @@ from torch.nn.modules.batchnorm import _BatchNorm
 sys.path.insert(0, str(Path(__file__).parents[3]))
 from encoder_training import STAGES, tiny_job
 
+from toolkit.encoders.training import latent_adversary
 from toolkit.testing.spherical import build_spherical
 from toolkit.training import stepping
 from toolkit.training.distribution import average_gradients, average_numbers, process_group, rank_and_world
-from toolkit.training.encoding import latent_game
 from toolkit_plugins.dual_encoder.training import adversary
 
 ROWS = 4
@@ -69,7 +69,7 @@ def take_steps(kind: str, photos: Path) -> dict[str, Tensor]:
 
     torch.manual_seed(rank_and_world()[0])  # no row's chance may come from here
     with contextlib.ExitStack() as patches:
-        for module in (stepping, latent_game, adversary):
+        for module in (stepping, latent_adversary, adversary):
             patches.enter_context(patch.object(module, "average_gradients", noted))
         for step in range(STEPS):
             losses = average_numbers(job.training_step(job.batch(step), step))

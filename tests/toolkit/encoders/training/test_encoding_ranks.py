@@ -9,7 +9,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
+sys.path.insert(0, str(Path(__file__).parents[2] / "training"))
 sys.path.insert(0, str(Path(__file__).parent))
 from encoding_ranks import TRAININGS, take_steps
 from ranks import finish, start_ranks

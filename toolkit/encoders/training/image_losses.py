@@ -11,13 +11,13 @@ from torch import Tensor
 from torch.nn import Module
 
 from toolkit.camera import Camera
+from toolkit.encoders.networks.style_encoder import fit_image
+from toolkit.encoders.training.settings import ImageWeights, NetworkLosses
 from toolkit.interfaces import GeneratorSpec, Render
 from toolkit.losses.identity import IdentityLoss
 from toolkit.losses.perceptual import Perceptual, open_perceptual
 from toolkit.losses.reconstruction import l2
-from toolkit.nn.style_encoder import fit_image
 from toolkit.registry import default_registry
-from toolkit.training.encoding.settings import ImageWeights, NetworkLosses
 
 LARGEST_SIDE = 256
 """Larger pictures are compared at this side, as the published trainings do."""

@@ -3,9 +3,9 @@ from __future__ import annotations
 import pytest
 import torch
 
-from toolkit.nn.style_encoder import GradualStyleEncoder, StyleEncoderConfig, fit_image, level_of
+from toolkit.encoders.networks.official_sizes import style_encoder_config
+from toolkit.encoders.networks.style_encoder import GradualStyleEncoder, StyleEncoderConfig, fit_image, level_of
 from toolkit.weights.shapes import shapes_of
-from toolkit.weights.style_encoders import style_encoder_config
 
 
 def encoder(**sizes) -> GradualStyleEncoder:

@@ -11,12 +11,12 @@ import torch
 from torch import Tensor
 
 from toolkit.cache import cache_folder
+from toolkit.encoders.training.settings import PairSettings
 from toolkit.interfaces import Generator
 from toolkit.latents import latent_statistics, map_styles
 from toolkit.rendering.views import around
 from toolkit.training.chance import RowChance
 from toolkit.training.distribution import main_process_first
-from toolkit.training.encoding.settings import PairSettings
 from toolkit.weights.tensors import read_tensors, write_tensors
 
 CHUNK = 8

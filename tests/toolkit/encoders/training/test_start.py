@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from toolkit.encoders.training.start import find_start
 from toolkit.errors import ConfigError, WeightsError
-from toolkit.training.encoding.start import find_start
 from toolkit_plugins.e4e.training import make_job
 
 

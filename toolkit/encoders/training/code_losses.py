@@ -9,14 +9,14 @@ import torch
 from torch import Tensor
 
 from toolkit.camera import Camera
-from toolkit.losses.mirror import PixelError, mirror_loss
-from toolkit.nn.style_encoder import fit_image
-from toolkit.training.encoding.batches import EncodingBatch, Window
-from toolkit.training.encoding.images import LARGEST_SIDE
-from toolkit.training.encoding.settings import StageSettings
+from toolkit.encoders.networks.style_encoder import fit_image
+from toolkit.encoders.training.batches import EncodingBatch, Window
+from toolkit.encoders.training.image_losses import LARGEST_SIDE
+from toolkit.encoders.training.mirror import PixelError, mirror_loss
+from toolkit.encoders.training.settings import StageSettings
 
 if TYPE_CHECKING:
-    from toolkit.training.encoding.job import EncodingJob
+    from toolkit.encoders.training.job import EncodingJob
 
 
 def code_losses(
