@@ -10,7 +10,8 @@ import sys
 import typer
 
 PACKAGES = ("torch", "torchvision", "numpy", "scipy", "scikit-image", "facenet-pytorch", "opencv-python-headless",
-            "imageio-ffmpeg", "trimesh", "lpips")  # fmt: skip
+            "imageio-ffmpeg", "trimesh", "lpips", "efficientnet-lite-pytorch", "dlib-bin",
+            "face-recognition-models")  # fmt: skip
 
 
 def doctor_command() -> None:
@@ -21,7 +22,7 @@ def doctor_command() -> None:
     typer.echo(f"toolkit {VERSION}, Python {platform.python_version()} on {platform.system()} {platform.machine()}")
     typer.echo("packages")
     for package in PACKAGES:
-        typer.echo(f"  {package:<24}{_version(package)}")
+        typer.echo(f"  {package:<27}{_version(package)}")
     typer.echo("devices")
     for line in _devices():
         typer.echo(f"  {line}")
@@ -31,6 +32,9 @@ def doctor_command() -> None:
         typer.echo(f"  broken: {plugin.plugin}: {plugin.reason}")
     typer.echo("weights")
     for line in _weights():
+        typer.echo(f"  {line}")
+    typer.echo("metrics with networks")
+    for line in _metrics():
         typer.echo(f"  {line}")
     if registry.broken:
         raise typer.Exit(1)
@@ -72,3 +76,19 @@ def _weights() -> list[str]:
         except ToolkitError as error:
             lines.append(f"missing  {entry.name}: {error}")
     return lines or [f"no generators registered ({sys.executable})"]
+
+
+def _metrics() -> list[str]:
+    from toolkit.errors import ToolkitError
+    from toolkit.registry import default_registry
+
+    lines = []
+    for entry in default_registry().of_kind("metric"):
+        if entry.world not in ("full", "embedded"):
+            continue
+        try:
+            entry.load()()
+            lines.append(f"found    {entry.name}: {entry.summary}")
+        except ToolkitError as error:
+            lines.append(f"missing  {entry.name}: {error}")
+    return lines or ["none registered"]
