@@ -199,18 +199,21 @@ class Camera:
         roll = torch.atan2((right * level_up).sum(1), (right * level_right).sum(1))
         return PoseAngles(yaw, pitch, roll)
 
-    def rays(self, resolution: int) -> tuple[Tensor, Tensor]:
-        """Origins [B, 3] and unit directions [B, R*R, 3] through the pixel centres, row by row."""
+    def directions(self, places: Tensor) -> Tensor:
+        """Unit directions [B, M, 3] of the rays through image coordinates [B, M, 2] or [1, M, 2] (0..1, y down)."""
         fx, fy = self.intrinsics[:, 0, 0, None], self.intrinsics[:, 1, 1, None]
         cx, cy, skew = self.intrinsics[:, 0, 2, None], self.intrinsics[:, 1, 2, None], self.intrinsics[:, 0, 1, None]
-        centres = (torch.arange(resolution, dtype=self.label.dtype, device=self.label.device) + 0.5) / resolution
-        y, x = torch.meshgrid(centres, centres, indexing="ij")
-        x, y = x.reshape(1, -1), y.reshape(1, -1)
+        x, y = places.unbind(-1)
         down = (y - cy) / fy
         local = torch.stack([(x - cx - skew * down) / fx, down, torch.ones_like(down)], dim=-1)
         with without_autocast(local):
-            directions = torch.nn.functional.normalize(local @ self.rotation.transpose(1, 2), dim=-1)
-        return self.position, directions
+            return torch.nn.functional.normalize(local @ self.rotation.transpose(1, 2), dim=-1)
+
+    def rays(self, resolution: int) -> tuple[Tensor, Tensor]:
+        """Origins [B, 3] and unit directions [B, R*R, 3] through the pixel centres, row by row."""
+        centres = (torch.arange(resolution, dtype=self.label.dtype, device=self.label.device) + 0.5) / resolution
+        y, x = torch.meshgrid(centres, centres, indexing="ij")
+        return self.position, self.directions(torch.stack([x, y], dim=-1).reshape(1, -1, 2))
 
     def project(self, points: Tensor) -> Tensor:
         """Project world points [B, M, 3] or [M, 3] to image coordinates [B, M, 2] (0..1, y down)."""

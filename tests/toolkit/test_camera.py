@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from toolkit.camera import Camera, as_camera, look_at, pinhole, rotation_distance
 from toolkit.errors import InputError
+from toolkit.rendering.rays import rays_through
 
 yaws = st.floats(-math.pi + 1e-3, math.pi - 1e-3)
 pitches = st.floats(-1.3, 1.3)
@@ -78,6 +79,15 @@ def test_the_mirrored_camera_sees_the_mirrored_point_at_the_mirrored_pixel(
     mirrored = camera.mirror().project(torch.tensor([[-x, y, z]]))
     torch.testing.assert_close(mirrored[..., 0], 1 - seen[..., 0], atol=1e-4, rtol=0)
     torch.testing.assert_close(mirrored[..., 1], seen[..., 1], atol=1e-4, rtol=0)
+
+
+@given(st.integers(0, 20))
+def test_rays_through_any_places_meet_points_that_project_back_to_them(seed: int):
+    camera = random_camera(seed, 3)
+    places = torch.rand(3, 50, 2, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
+    rays = rays_through(camera, places)
+    torch.testing.assert_close(rays.directions.norm(dim=2), torch.ones(3, 50, dtype=torch.float64))
+    torch.testing.assert_close(camera.project(rays.origins + 1.7 * rays.directions), places)
 
 
 @given(st.integers(0, 1000), st.integers(1, 9))

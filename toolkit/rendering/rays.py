@@ -8,7 +8,6 @@ import torch
 from torch import Tensor
 
 from toolkit.camera import Camera, as_camera
-from toolkit.devices import without_autocast
 
 
 class Rays(NamedTuple):
@@ -27,13 +26,8 @@ def camera_rays(camera: Camera | Tensor, resolution: int) -> Rays:
 
 
 def rays_through(cameras: Camera, places: Tensor) -> Rays:
-    """Rays of B cameras without skew through image coordinates [B, M, 2] (0..1, x right, y down)."""
-    intrinsics = cameras.intrinsics
-    focal = intrinsics[:, [0, 1], [0, 1]][:, None]
-    local = torch.cat([(places - intrinsics[:, None, :2, 2]) / focal, torch.ones_like(places[..., :1])], -1)
-    with without_autocast(local):
-        directions = torch.nn.functional.normalize(local @ cameras.rotation.transpose(1, 2), dim=-1)
-    return Rays(cameras.position[:, None], directions)
+    """Rays of B cameras through image coordinates [B, M, 2] (0..1, x right, y down)."""
+    return Rays(cameras.position[:, None], cameras.directions(places))
 
 
 def points_on(rays: Rays, depths: Tensor) -> Tensor:
