@@ -82,7 +82,7 @@ $(RUNS)/%/weights.safetensors: | $(VENV)/.installed
 	$(BIN)/toolkit train $* $(if $(START),--set start=$(RUNS)/$(START)/weights.safetensors) --resume --threads 1 --out $(RUNS)/$*
 
 reproduce: $(VENV)/.installed
-	$(BIN)/python -m toolkit_plugins.dual_encoder.reproduction --out $(OUT)/reproduction $(REPRODUCE)
+	$(BIN)/python experiments/dual_encoder_reproduction.py --out $(OUT)/reproduction $(REPRODUCE)
 
 bench: $(VENV)/.installed
 	@for benchmark in benchmarks/*.py; do echo "== $$benchmark"; $(BIN)/python $$benchmark; done

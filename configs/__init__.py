@@ -1,1 +1,1 @@
-"""The configurations that ship with the toolkit; `toolkit.configuration.config_path` finds them."""
+"""The configurations that belong to no plugin; `toolkit.configuration.config_path` finds them and the plugins' own."""

@@ -21,6 +21,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import ErrorDetails
 
 from toolkit.errors import ConfigError
+from toolkit.registry import default_registry, unknown_name
 
 MAX_BYTES = 1 << 20
 """A configuration file beyond this size is refused unread."""
@@ -70,27 +71,33 @@ def load_config(model_type: type[_Model], path: str | Path | None = None, overri
 
 
 def config_path(name: str) -> Path:
-    """Find a configuration that ships with the toolkit, in a checkout as in an installed wheel.
+    """Find a configuration that ships with the toolkit or with a plugin, in a checkout as in an installed wheel.
 
     Args:
-        name: Its path below configs/, with or without `.yaml`, for example `training/dual-encoder`.
+        name: Its path below a `configs` folder, with or without `.yaml`, for example `training/dual-encoder`.
 
     Raises:
         ConfigError: No such configuration; the message suggests near names and lists all.
     """
-    names = config_names()
+    shipped = _shipped_configs()
     wanted = name.removesuffix(".yaml")
-    if wanted not in names:
-        near = difflib.get_close_matches(wanted, names, n=1)
-        hint = f"did you mean {near[0]!r}? " if near else ""
-        raise ConfigError(f"unknown configuration {name!r}; {hint}available: {', '.join(names) or 'none'}")
-    return _configs_folder() / f"{wanted}.yaml"
+    if wanted not in shipped:
+        raise ConfigError(unknown_name("configuration", name, shipped))
+    return shipped[wanted]
 
 
 def config_names() -> list[str]:
     """Names of all shipped configurations, sorted, as `config_path` takes them."""
-    folder = _configs_folder()
-    return sorted(path.relative_to(folder).with_suffix("").as_posix() for path in folder.rglob("*.yaml"))
+    return sorted(_shipped_configs())
+
+
+def _shipped_configs() -> dict[str, Path]:
+    """Configurations by name; the toolkit's own come first, so no plugin can put another in their place."""
+    found: dict[str, Path] = {}
+    for folder in (_configs_folder(), *(place / "configs" for place in default_registry().folders.values())):
+        for path in folder.rglob("*.yaml"):
+            found.setdefault(path.relative_to(folder).with_suffix("").as_posix(), path)
+    return found
 
 
 def _configs_folder() -> Path:

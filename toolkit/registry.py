@@ -13,9 +13,11 @@ import functools
 import importlib
 import os
 import re
+import types
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
 from typing import Any, Protocol
 
 import pluggy
@@ -111,6 +113,8 @@ class Registry:
     registrations: dict[tuple[str, str], Registration] = field(default_factory=dict)
     broken: list[BrokenPlugin] = field(default_factory=list)
     plugins: list[str] = field(default_factory=list)
+    folders: dict[str, Path] = field(default_factory=dict)
+    """The package folder of each plugin that has one, built-ins first: its `configs` and `weights` lie there."""
 
     def add_plugin(self, plugin_name: str, module: object) -> None:
         """Take in a module with hook implementations: all of what it registers, or nothing.
@@ -132,6 +136,9 @@ class Registry:
         else:
             self.registrations.update(offered)
             self.plugins.append(plugin_name)
+            folder = _package_folder(module)
+            if folder is not None:
+                self.folders[plugin_name] = folder
 
     def _offer(
         self,
@@ -181,6 +188,13 @@ class Registry:
     def load(self, kind: str, name: str) -> Any:
         """Import the factory registered under a name (see `get` and `Registration.load` for errors)."""
         return self.get(kind, name).load()
+
+
+def _package_folder(module: object) -> Path | None:
+    """The folder of the package that a plugin's module is, or lies in; a module in no package has none of its own."""
+    if not isinstance(module, types.ModuleType) or not module.__file__ or not module.__package__:
+        return None
+    return Path(module.__file__).resolve().parent
 
 
 def unknown_name(what: str, name: str, known: Iterable[str]) -> str:

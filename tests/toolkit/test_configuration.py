@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import subprocess
@@ -15,6 +16,7 @@ from pydantic import Field
 from toolkit import configuration
 from toolkit.configuration import Config, config_names, config_path, dotted_keys, load_config, settings_for_others
 from toolkit.errors import ConfigError
+from toolkit.registry import Registry, default_registry
 
 
 class Optimiser(Config):
@@ -150,17 +152,47 @@ def test_files_that_cannot_be_read_are_config_errors(tmp_path: Path, monkeypatch
         load_config(Training, written(tmp_path, "name: a" + " " * 20))
 
 
-def test_shipped_configurations_are_found_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "training").mkdir()
-    (tmp_path / "training" / "dual-encoder.yaml").write_text("")
-    monkeypatch.setattr(configuration, "_configs_folder", lambda: tmp_path)
-    assert config_names() == ["training/dual-encoder"]
+@pytest.fixture
+def shipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Path]:
+    """The toolkit's own folder with one configuration, and the package of a plugin with two."""
+    folders = {"own": tmp_path / "own", "stranger": tmp_path / "stranger_plugin" / "configs"}
+    for folder in folders.values():
+        (folder / "training").mkdir(parents=True)
+        (folder / "training" / "dual-encoder.yaml").write_text("")
+    (folders["stranger"] / "training" / "theirs.yaml").write_text("name: theirs\n")
+    (tmp_path / "stranger_plugin" / "__init__.py").write_text("")
+    monkeypatch.syspath_prepend(tmp_path)
+    registry = Registry()
+    registry.add_plugin("stranger", importlib.import_module("stranger_plugin"))
+    monkeypatch.setattr(configuration, "_configs_folder", lambda: folders["own"])
+    monkeypatch.setattr(configuration, "default_registry", lambda: registry)
+    return folders
+
+
+def test_shipped_configurations_are_found_by_name(shipped: dict[str, Path]) -> None:
+    assert config_names() == ["training/dual-encoder", "training/theirs"]
     assert config_path("training/dual-encoder") == config_path("training/dual-encoder.yaml")
     assert config_path("training/dual-encoder").is_file()
     with pytest.raises(ConfigError, match="did you mean 'training/dual-encoder'"):
         config_path("training/dual-encodr")
     with pytest.raises(ConfigError, match=r"unknown configuration .\.\./secret.;"):
         config_path("../secret")
+
+
+def test_a_plugins_configurations_are_found_in_its_own_folder(shipped: dict[str, Path]) -> None:
+    assert load_config(Training, config_path("training/theirs")).name == "theirs"
+    assert load_config(Training, None, ["base=training/theirs", "steps=3"]) == Training(name="theirs", steps=3)
+
+
+def test_no_plugin_puts_its_configuration_in_the_place_of_another(shipped: dict[str, Path]) -> None:
+    assert config_path("training/dual-encoder").is_relative_to(shipped["own"])
+
+
+def test_every_built_in_training_has_its_configuration_in_its_plugins_folder() -> None:
+    registry = default_registry()
+    for entry in registry.of_kind("trainable"):
+        name = "dual-encoder" if entry.name == "encoder1" else entry.name
+        assert config_path(f"training/{name}").is_relative_to(registry.folders[entry.plugin])
 
 
 def test_the_folder_of_shipped_configurations_exists_from_any_working_directory(tmp_path: Path) -> None:

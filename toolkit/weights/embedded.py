@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 
 from toolkit.errors import WeightsError
+from toolkit.registry import default_registry
 from toolkit.weights.tensors import read_metadata, read_weights
 
 
@@ -21,14 +21,8 @@ class EmbeddedWeights:
 
 
 def embedded_weights() -> list[EmbeddedWeights]:
-    """Every safetensors file in a `weights` folder of a registered plugin's package."""
-    from toolkit.registry import default_registry
-
-    packages = {
-        entry.target.partition(":")[0].rpartition(".")[0] for entry in default_registry().registrations.values()
-    }
-    folders = {folder for package in packages for folder in _weight_folders(package)}
-    files = sorted(file for folder in folders for file in folder.glob("*.safetensors"))
+    """Every safetensors file in the `weights` folder of a plugin's package."""
+    files = sorted(file for folder in _weight_folders() for file in folder.glob("*.safetensors"))
     return [EmbeddedWeights(file.stem, file, file.stat().st_size, _licence(file)) for file in files]
 
 
@@ -48,7 +42,5 @@ def _licence(file: Path) -> str:
         return "unreadable"  # `verify` says why; one damaged file must not hide the others
 
 
-def _weight_folders(package: str) -> list[Path]:
-    spec = find_spec(package) if package else None
-    locations = spec.submodule_search_locations if spec is not None else None
-    return [folder for location in locations or [] if (folder := Path(location) / "weights").is_dir()]
+def _weight_folders() -> list[Path]:
+    return [folder / "weights" for folder in default_registry().folders.values()]

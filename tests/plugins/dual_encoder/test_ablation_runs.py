@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,9 @@ from typer.testing import CliRunner
 from toolkit import load_generator
 from toolkit.cli.main import app
 from toolkit.encoders import read_encoder
-from toolkit_plugins.dual_encoder.reproduction import TABLES, Variant
+
+sys.path.insert(0, str(Path(__file__).parents[3] / "experiments"))
+from dual_encoder_reproduction import TABLES, Variant
 
 pytestmark = pytest.mark.slow
 

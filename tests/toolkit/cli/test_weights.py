@@ -13,7 +13,7 @@ from toolkit.weights.tensors import write_tensors
 def shipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder of embedded weights with one good file."""
     write_tensors(tmp_path / "good.safetensors", {"a": torch.ones(3)}, {"licence": "Apache-2.0"})
-    monkeypatch.setattr(embedded, "_weight_folders", lambda _: [tmp_path])
+    monkeypatch.setattr(embedded, "_weight_folders", lambda: [tmp_path])
     return tmp_path
 
 

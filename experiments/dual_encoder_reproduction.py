@@ -1,7 +1,7 @@
 """The paper's claims and ablations, measured again in the embedded world by one command (hours).
 
-python -m toolkit_plugins.dual_encoder.reproduction --out out/reproduction
-python -m toolkit_plugins.dual_encoder.reproduction --out out/reproduction --tables 3 --seeds 3
+python experiments/dual_encoder_reproduction.py --out out/reproduction
+python experiments/dual_encoder_reproduction.py --out out/reproduction --tables 3 --seeds 3
 
 Nothing but `toolkit train` and `toolkit bench`, in an order; every part goes on where it was stopped. The findings are
 written to claims.md: the claims with verdicts and numbers, and a line per variant of each ablation.
@@ -21,12 +21,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from dual_encoder_claims import FLOOR, Results, as_markdown, judge, judge_discriminators
 from toolkit.bench.records.results import read_results
 from toolkit.bench.report.compare import compare_runs
 from toolkit.data import layout
 from toolkit.errors import InputError
 from toolkit.files import atomic_write
-from toolkit_plugins.dual_encoder.claims import FLOOR, Results, as_markdown, judge, judge_discriminators
 
 METHODS = ("encoder1", "encoder2", "dual-encoder")
 """Whom the claims are about; the leaderboard has all others."""

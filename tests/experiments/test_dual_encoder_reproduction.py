@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
+import dual_encoder_reproduction as reproduction
+from dual_encoder_claims import judge_discriminators
 from toolkit.bench.records.results import FORMAT, SCHEMA_VERSION
 from toolkit.configuration import config_path, load_config
-from toolkit_plugins.dual_encoder import reproduction
-from toolkit_plugins.dual_encoder.claims import judge_discriminators
 from toolkit_plugins.dual_encoder.training.settings import DualSettings
 
 EMPTY = {"format": FORMAT, "schema_version": SCHEMA_VERSION, "runs": {}, "rows": []}

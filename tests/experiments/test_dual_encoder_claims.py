@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from dual_encoder_claims import DRAWS, FLOOR, as_markdown, judge, judge_discriminators
 from toolkit.bench.protocols import fid360
-from toolkit_plugins.dual_encoder.claims import DRAWS, FLOOR, as_markdown, judge, judge_discriminators
 
 
 def row(protocol: str, metric: str, method: str, value: float, spread: float = 0.01) -> dict[str, Any]:
