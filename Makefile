@@ -26,7 +26,7 @@ $(VENV)/.installed: pyproject.toml setup.py constraints.txt
 	@echo "== installing into $(VENV) (about 3 minutes and 6 GB)"
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || { echo "Python 3.10 or newer is needed"; exit 1; }
 	@$(PYTHON) -m venv $(VENV) || { echo "python3-venv is needed: apt-get install python3-venv"; exit 1; }
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]' -e plugins/spherehead
 	@touch $@
 
 demo: $(VENV)/.installed

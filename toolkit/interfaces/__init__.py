@@ -20,6 +20,7 @@ from toolkit.interfaces.generator import (
     SlotMerging,
     StyleRows,
     Tunable,
+    VisibleEntries,
 )
 from toolkit.interfaces.method import Method, Trainable
 from toolkit.interfaces.metric import Metric, Score
@@ -61,4 +62,5 @@ __all__ = [
     "StyleRows",
     "Trainable",
     "Tunable",
+    "VisibleEntries",
 ]

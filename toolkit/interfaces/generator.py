@@ -177,6 +177,19 @@ class Footprint(Protocol):
 
 
 @runtime_checkable
+class VisibleEntries(Protocol):
+    """Capability: which entries a view shows, where a positive footprint says too much.
+
+    For a representation in which every point is read a little from places that stand for other directions, such as the
+    second ball of SphereHead.
+    """
+
+    def visible_entries(self, points: Tensor, weights: Tensor) -> Tensor:
+        """Mark (0 or 1, in the occupancy's shape) what a view shows that shows points [B, M, 3] (weights [B, M])."""
+        ...
+
+
+@runtime_checkable
 class SlotMerging(Protocol):
     """Capability: a footprint whose entries lie behind each other in slots, which can be taken as one column."""
 

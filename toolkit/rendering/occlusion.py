@@ -1,9 +1,9 @@
 """Which entries of a representation an input view does not see (the paper's O, Eq. 3).
 
 An entry is visible if the generator, reading at a surface point that some pixel of the view shows, reads it with
-non-zero weight. How points spread over entries is the generator's own business (its `footprint`), so this works for
-every representation. Entries in the free space between camera and surface count as occluded, as in the published
-recipe, unless `free_space` asks for them.
+non-zero weight (or says otherwise: capability `VisibleEntries`). How points spread over entries is the generator's own
+business (its `footprint`), so this works for every representation. Entries in the free space between camera and surface
+count as occluded, as in the published recipe, unless `free_space` asks for them.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from torch import Tensor
 
 from toolkit.camera import Camera, as_camera
 from toolkit.errors import CapabilityError, InputError
-from toolkit.interfaces import Footprint, Marching, SlotMerging
+from toolkit.interfaces import Footprint, Marching, SlotMerging, VisibleEntries
 from toolkit.rendering.rays import camera_rays, cube_limits, points_on
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ def occlusion_mask(
     if closing < 0 or free_space < 0 or not (math.isfinite(shell) and shell >= 0):
         raise InputError(f"closing, free_space and shell must not be negative, got {closing}, {free_space} and {shell}")
     seen = seen_points(generator, planes, camera, resolution, free_space=free_space, shell=shell)
-    visible = (footprint.footprint(seen.points, seen.weights) > 0).to(planes.dtype)
+    visible = _visible(footprint, seen.points, seen.weights)
     gaps = _has_gaps(footprint, seen, visible, resolution, closing) if closing else None
     if not per_slot:
         visible = cast(SlotMerging, generator).merge_slots(visible)
@@ -142,6 +142,13 @@ def is_visible(points: Tensor, spec: GeneratorSpec) -> Tensor:
     return (points.abs() <= reach).all(dim=-1)
 
 
+def _visible(footprint: Footprint, points: Tensor, weights: Tensor) -> Tensor:
+    """Which entries are read at points [B, M, 3] with weights [B, M] that are not 0: 1 or 0, as an occupancy."""
+    if isinstance(footprint, VisibleEntries):
+        return footprint.visible_entries(points, weights)
+    return (footprint.footprint(points, weights) > 0).to(points.dtype)
+
+
 def _has_gaps(footprint: Footprint, seen: SurfacePoints, visible: Tensor, resolution: int, closing: int) -> Tensor:
     """Whether closing is right more often than wrong with every second row and column of pixels: [B], per head."""
     if resolution == 1:
@@ -151,7 +158,7 @@ def _has_gaps(footprint: Footprint, seen: SurfacePoints, visible: Tensor, resolu
     balance = visible.new_zeros(len(visible))
     for row, column in itertools.product((0, 1), repeat=2):  # all four, so that a mirrored view decides alike
         some = (slice(None), slice(row, None, 2), slice(column, None, 2))
-        found = (footprint.footprint(points[some].flatten(1, 3), weights[some].flatten(1, 3)) > 0).to(visible)
+        found = _visible(footprint, points[some].flatten(1, 3), weights[some].flatten(1, 3))
         gained = footprint.close(found, closing) - found
         balance += ((2 * visible - 1) * gained).flatten(1).sum(1)
     return balance > 0

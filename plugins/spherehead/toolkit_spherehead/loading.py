@@ -1,0 +1,50 @@
+"""Making SphereHead generators from weights files, and writing such files."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from toolkit.errors import WeightsError
+from toolkit.generators.files import load_generator, save_generator
+from toolkit_spherehead.config import SphereHeadConfig
+from toolkit_spherehead.generator import SphereHead
+
+ARCHITECTURE = "spherehead"
+
+
+def save(
+    generator: SphereHead,
+    path: str | Path,
+    metadata: Mapping[str, Any] | None = None,
+    *,
+    dtype: torch.dtype = torch.float32,
+) -> None:
+    """Write a SphereHead's weights and configuration; see `toolkit.generators.files.save_generator`."""
+    save_generator(generator, path, ARCHITECTURE, metadata, dtype=dtype)
+
+
+def load(path: str | Path, device: str = "cpu") -> SphereHead:
+    """Read a file written by `save`: eval mode, float32, gradients off.
+
+    Raises:
+        WeightsError: The file is missing, damaged, holds NaN or infinity, or is of another architecture.
+    """
+    return load_generator(path, ARCHITECTURE, lambda config: SphereHead(SphereHeadConfig.from_dict(config)), device)
+
+
+def load_spherehead(weights: Path | None, device: str = "cpu") -> SphereHead:
+    """The full model from the user's weights file.
+
+    Raises:
+        WeightsError: No file given, or it cannot be used.
+    """
+    if weights is None:
+        raise WeightsError(
+            "generator 'spherehead' needs the released weights, which are not shipped: bring them into a safetensors "
+            "file and name it with --weights (generator_weights in the settings of a training)"
+        )
+    return load(weights, device)
