@@ -1,0 +1,1 @@
+"""The file `anatomy.npz` and the script that makes it."""

@@ -1,0 +1,1 @@
+"""Clothing: necklines, cloth over the body, collars, hoods, patterns."""

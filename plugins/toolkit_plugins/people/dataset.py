@@ -1,0 +1,29 @@
+"""The data set `people`: reads a folder, makes one, and offers the heads themselves."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from toolkit.data import ImageFolder
+from toolkit.interfaces import MakeRequest, ProceduralHeads
+from toolkit_plugins.people.folder import make_folder
+from toolkit_plugins.people.procedural import Heads
+
+
+class People(ImageFolder):
+    """Items of a folder that `make` wrote: image, camera, subject, view, mask and depth."""
+
+    @staticmethod
+    def make(request: MakeRequest) -> Path:
+        """Write a data set folder (see `toolkit_plugins.people.folder`) and return it.
+
+        Raises:
+            InputError: An impossible request, or a folder there that holds something else.
+            OutputError: The folder cannot be written.
+        """
+        return make_folder(request)
+
+    @staticmethod
+    def procedural() -> ProceduralHeads:
+        """The heads as functions of a latent, to be looked at along any ray."""
+        return Heads()

@@ -1,0 +1,1 @@
+"""Hair, brows, beards and lashes: strands as real geometry."""

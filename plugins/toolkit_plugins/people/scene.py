@@ -1,0 +1,48 @@
+"""Rays against triangles, by Intel's Embree."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from embreex import rtcore_scene
+from embreex.mesh_construction import TriangleMesh
+from numpy.typing import NDArray
+
+from toolkit_plugins.people.geometry import F32, Floats
+
+
+class Hits(NamedTuple):
+    """Where R rays meet triangles first."""
+
+    triangle: NDArray[np.int32]
+    """[R], -1 where nothing is met."""
+    u: Floats
+    """[R], weight of the triangle's second corner."""
+    v: Floats
+    """[R], weight of its third."""
+    distance: Floats
+    """[R]."""
+
+
+class Scene:
+    """Triangles that rays can be shot at; never changes."""
+
+    def __init__(self, points: Floats, faces: NDArray[np.integer]) -> None:
+        """Build the tree over triangles [T, 3] of points [V, 3]."""
+        self._scene = rtcore_scene.EmbreeScene()
+        self._mesh = TriangleMesh(self._scene, np.ascontiguousarray(points, F32), np.ascontiguousarray(faces, np.int32))
+
+    def hits(self, origins: Floats, directions: Floats) -> Hits:
+        """First hits of rays [R, 3], [R, 3] (unit)."""
+        found = self._scene.run(
+            np.ascontiguousarray(origins, F32), np.ascontiguousarray(directions, F32), query="INTERSECT", output=1
+        )
+        return Hits(found["primID"], found["u"], found["v"], found["tfar"])
+
+    def blocked(self, origins: Floats, directions: Floats) -> NDArray[np.bool_]:
+        """Whether rays [R, 3], [R, 3] meet anything."""
+        found = self._scene.run(
+            np.ascontiguousarray(origins, F32), np.ascontiguousarray(directions, F32), query="OCCLUDED"
+        )
+        return np.asarray(found >= 0)

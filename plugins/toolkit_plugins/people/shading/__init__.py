@@ -1,0 +1,1 @@
+"""What points of a head look like: skin, eyes, mouth, strands, cloth, metal."""
