@@ -8,7 +8,8 @@ LABELS_FILE = "dataset.json"
 SUBJECTS_FILE = "subjects.json"
 MASKS_FOLDER = "masks"
 DEPTH_FOLDER = "depth"
-OWN_FOLDERS = (MASKS_FOLDER, DEPTH_FOLDER)
+SEGMENTS_FOLDER = "segments"
+OWN_FOLDERS = (MASKS_FOLDER, DEPTH_FOLDER, SEGMENTS_FOLDER)
 """Below these lie no pictures."""
 DEPTH_SCALE = 10_000
 """A depth of one world unit in a 16-bit PNG; 0 stands for no depth."""
@@ -16,7 +17,7 @@ IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp")
 
 
 def is_image(name: str) -> bool:
-    """Whether a file is one of the data set's pictures (not a mask, not depth)."""
+    """Whether a file is one of the data set's pictures (no mask, depth or segments)."""
     pure = PurePosixPath(name)
     return pure.suffix.lower() in IMAGE_SUFFIXES and pure.parts[0] not in OWN_FOLDERS
 
@@ -24,6 +25,11 @@ def is_image(name: str) -> bool:
 def mask_name(name: str) -> str:
     """Where the mask of an image is kept: an 8-bit grey PNG, 255 = head."""
     return f"{MASKS_FOLDER}/{PurePosixPath(name).with_suffix('.png')}"
+
+
+def segment_name(name: str) -> str:
+    """Where the segments of an image are kept: an 8-bit grey PNG, the data set's own numbers of what a pixel shows."""
+    return f"{SEGMENTS_FOLDER}/{PurePosixPath(name).with_suffix('.png')}"
 
 
 def depth_names(name: str) -> tuple[str, str]:

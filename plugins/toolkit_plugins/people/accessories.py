@@ -5,7 +5,19 @@ from __future__ import annotations
 import numpy as np
 
 from toolkit_plugins.people.anatomy import anatomy
-from toolkit_plugins.people.geometry import F32, Floats, Surface, sheet, smoothstep, sphere, triangles_of, tube, unit
+from toolkit_plugins.people.geometry import (
+    F32,
+    Floats,
+    Ints,
+    Mask,
+    Surface,
+    sheet,
+    smoothstep,
+    sphere,
+    triangles_of,
+    tube,
+    unit,
+)
 from toolkit_plugins.people.hair.scalp import Scalp
 from toolkit_plugins.people.parts import Kind, Parts
 from toolkit_plugins.people.person import Dress
@@ -147,7 +159,7 @@ def add_scarf(parts: Parts, bust: Bust, rng: np.random.Generator) -> None:
     parts.add(roll._replace(points=confined(roll.points)), Kind.SCARF, roll.points + bust.centre)
 
 
-def _cells(keep: Floats, quads: int, cells: int) -> np.ndarray:
+def _cells(keep: Mask, quads: int, cells: int) -> Ints:
     side = cells + 1
     inside = keep.reshape(quads, side, side)
     cell = inside[:, :-1, :-1] & inside[:, 1:, 1:]

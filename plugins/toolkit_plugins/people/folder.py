@@ -4,7 +4,7 @@
 people.json              what was asked for, and the latent of every subject; written first
 00000/front.png          pictures: 8-bit RGB
 masks/00000/front.png    8-bit grey: share of the pixel that the head covers
-labels/00000/front.png   8-bit grey: what the ray through the pixel's centre sees (`toolkit_plugins.people.labels`)
+segments/00000/front.png 8-bit grey: what the ray through the pixel's centre sees (`toolkit_plugins.people.labels`)
 depth/00000/front.png    16-bit grey: distance along the ray through the pixel's centre, 10000 = 1 unit, 0 = none
 subjects.json            picture -> subject and view
 dataset.json             cameras; written last, so a folder without it is unfinished
@@ -93,11 +93,6 @@ def picture_name(index: int, view: str) -> str:
     return f"{subject_name(index)}/{view}.png"
 
 
-def label_name(name: str) -> str:
-    """Where the labels of a picture are kept."""
-    return f"labels/{name}"
-
-
 def _record(request: MakeRequest) -> dict[str, Any]:
     latents = (latent_of(request.split, request.seed, index).tolist() for index in range(request.subjects))
     return {
@@ -182,7 +177,7 @@ def _make_subject(task: tuple[MakeRequest, int]) -> int:
 def _write_picture(out: Path, name: str, picture: Picture) -> None:
     image = ((picture.image[0].clamp(-1, 1) + 1) * 127.5).round().permute(1, 2, 0)
     _write_png(out / layout.mask_name(name), _whole(picture.mask[0, 0] * 255, np.uint8))
-    _write_png(out / label_name(name), picture.label[0, 0].numpy())
+    _write_png(out / layout.segment_name(name), picture.label[0, 0].numpy())
     _write_png(out / layout.depth_names(name)[0], _whole(picture.depth[0, 0] * layout.DEPTH_SCALE, np.uint16))
     _write_png(out / name, _whole(image, np.uint8))
 

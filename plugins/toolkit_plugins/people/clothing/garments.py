@@ -13,6 +13,7 @@ from toolkit_plugins.people.geometry import (
     F32,
     Floats,
     Ints,
+    Mask,
     Surface,
     sheet,
     smoothstep,
@@ -157,7 +158,7 @@ def _close_floor(parts: Parts) -> None:
     parts.add(bottom._replace(normals=down), Kind.CLOTH, bottom.points + np.array([0, 6.8, 0], F32), extra)
 
 
-def _kept_faces(inside: Floats, quads: int) -> Ints:
+def _kept_faces(inside: Mask, quads: int) -> Ints:
     """Triangles of the cells that have a corner inside."""
     side = _CELLS + 1
     kept = inside.reshape(quads, side, side)

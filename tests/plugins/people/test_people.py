@@ -1,0 +1,141 @@
+"""People: what a latent means, and what rays see."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from toolkit.camera import Camera
+from toolkit.errors import InputError
+from toolkit.interfaces import DressedHeads, ProceduralHeads
+from toolkit_plugins.people.anatomy import anatomy
+from toolkit_plugins.people.head import Head
+from toolkit_plugins.people.identity import latent_of
+from toolkit_plugins.people.labels import Label
+from toolkit_plugins.people.latent import EXPRESSION_DIM, LATENT_DIM, PIECES
+from toolkit_plugins.people.mesh import head_mesh
+from toolkit_plugins.people.person import person_of
+from toolkit_plugins.people.procedural import Heads
+from toolkit_plugins.people.rendering import Picture, render
+from toolkit_plugins.people.shaping import FLOOR, REACH, TOP, UNIT
+
+
+@pytest.fixture(scope="module")
+def latent() -> torch.Tensor:
+    return latent_of("train", 0, 3)
+
+
+@pytest.fixture(scope="module")
+def head(latent: torch.Tensor) -> Head:
+    return Head(person_of(latent))
+
+
+@pytest.fixture(scope="module")
+def picture(head: Head) -> Picture:
+    return render(head, Camera.orbit(0.2), 48)
+
+
+def test_the_shapes_name_their_source_and_licence():
+    assert anatomy().about["licence"] == "CC0-1.0" and len(anatomy().about["wheel sha256"]) == 64
+
+
+def test_people_offer_what_trainings_ask_for(latent: torch.Tensor):
+    heads = Heads()
+    assert isinstance(heads, ProceduralHeads) and isinstance(heads, DressedHeads)
+    assert latent.shape == (LATENT_DIM,) and PIECES[-1] == ("expression", EXPRESSION_DIM)
+    assert float(latent.square().mean()) == pytest.approx(1, abs=1e-5)
+
+
+def test_a_latent_must_fit():
+    with pytest.raises(InputError, match="finite numbers"):
+        person_of(torch.zeros(LATENT_DIM + 1))
+    with pytest.raises(InputError, match="finite numbers"):
+        person_of(torch.full((LATENT_DIM,), float("nan")))
+
+
+def test_splits_share_no_latent():
+    drawn = [latent_of(split, 0, index) for split in ("train", "val", "test") for index in (0, 1)]
+    assert all(not torch.equal(drawn[i], drawn[j]) for i in range(6) for j in range(i))
+
+
+def test_another_expression_leaves_the_person(latent: torch.Tensor):
+    other = Heads().with_expression(latent, "train", 0, 3, 1)
+    one, two = person_of(latent), person_of(other)
+    assert one.expression != two.expression
+    assert one.hair.style == two.hair.style and np.array_equal(one.shape, two.shape)
+
+
+def test_everything_lies_where_a_generator_sees_it(head: Head):
+    x, y, z = head.solid.points.T
+    assert np.hypot(x, z).max() < REACH + 0.02 and y.min() > FLOOR - 0.02 and y.max() < TOP + 0.02
+    assert REACH / UNIT < 0.37 and TOP / UNIT < 0.37 and -FLOOR / UNIT < 0.371
+
+
+def test_mask_depth_and_labels_agree(picture: Picture):
+    inside, outside = picture.mask == 1, picture.mask == 0
+    assert inside.float().mean() > 0.3 and outside.float().mean() > 0.2
+    assert bool(((picture.depth > 2) == (picture.label > 0)).all())
+    assert (picture.depth[inside] > 0).float().mean() > 0.99  # a centre may look between strands
+    assert (picture.depth[outside] == 0).float().mean() > 0.99
+    assert bool((picture.image[:, :, outside[0, 0]] == 1).all())
+
+
+def test_depth_is_where_the_surface_is(head: Head, picture: Picture):
+    camera = Camera.orbit(0.2)
+    origins, directions = camera.rays(48)
+    depth = picture.depth.reshape(-1)
+    points = (origins[0] + directions[0] * depth[:, None])[depth > 0].numpy() * UNIT
+    chosen = np.linspace(0, len(points) - 1, 40).astype(int)
+    a, b, c = (head.solid.points[head.solid.faces[:, corner]] for corner in range(3))
+    normal = np.cross(b - a, c - a)
+    normal = normal / np.maximum(np.linalg.norm(normal, axis=1, keepdims=True), 1e-12)
+    middle = (a + b + c) / 3
+    size = np.sqrt(np.maximum(((a - middle) ** 2).sum(1), ((b - middle) ** 2).sum(1)).clip(((c - middle) ** 2).sum(1)))
+    for point in points[chosen]:
+        near = ((middle - point) ** 2).sum(1) <= (size + 1e-3) ** 2
+        assert np.abs(((point - middle[near]) * normal[near]).sum(1)).min() < 2e-3
+
+
+def test_a_front_shows_the_parts_of_a_face(head: Head):
+    front = render(head, Camera.orbit(0.0), 96, antialias=1)
+    seen = {Label(int(value)).name for value in front.label.unique()}
+    assert {"BACKGROUND", "SKIN", "EYE", "LIP", "CLOTH", "BROW", "HAIR"} <= seen
+    back = render(head, Camera.orbit(math.pi), 96, antialias=1)
+    assert not {int(Label.EYE), int(Label.LIP)} & set(back.label.unique().tolist())
+
+
+def test_the_landmarks_are_where_the_labels_say(head: Head, latent: torch.Tensor):
+    camera = Camera.orbit(0.0)
+    places = (camera.project(Heads().landmarks(latent))[0] * 96).long()
+    label = render(head, camera, 96, antialias=1).label[0, 0]
+
+    def near(place: torch.Tensor) -> set[int]:
+        x, y = place.tolist()
+        return set(label[y - 3 : y + 4, x - 3 : x + 4].flatten().tolist())
+
+    assert Label.EYE in near(places[0]) and Label.EYE in near(places[1])
+    assert places[0, 0] < places[1, 0] and places[3, 0] < places[4, 0] and places[2, 1] < places[3, 1]
+    assert {Label.LIP, Label.MOUTH} & near(places[3]) and {Label.LIP, Label.MOUTH} & near(places[4])
+
+
+def test_heads_do_not_depend_on_who_looked_before(latent: torch.Tensor):
+    origins, directions = Camera.orbit(0.3).rays(16)
+    origins = origins[:, None].expand_as(directions)[0]
+    first = Heads().trace(latent, origins, directions[0])
+    Heads().trace(latent_of("train", 0, 4), origins[:4], directions[0, :4])
+    Heads().trace(latent_of("train", 0, 5), origins[:4], directions[0, :4])
+    again = Heads().trace(latent, origins, directions[0])
+    assert torch.equal(first.rgb, again.rgb) and torch.equal(first.depth, again.depth)
+    dressed = Heads().trace_dressed(latent, ("train", 0, 3), origins, directions[0])
+    assert not torch.equal(dressed.rgb, first.rgb)
+
+
+def test_the_mesh_is_what_rays_see(head: Head):
+    mesh = head_mesh(head, strands=False)
+    whole = head_mesh(head)
+    assert len(whole.faces) == len(head.solid.faces) > 4 * len(mesh.faces)
+    assert np.abs(whole.bounds).max() < 0.38
+    assert mesh.visual.vertex_colors.shape == (len(mesh.vertices), 4)
