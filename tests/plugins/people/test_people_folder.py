@@ -74,7 +74,7 @@ def test_an_interrupted_folder_is_completed_to_the_same_bytes(made: Path, tmp_pa
 def test_the_number_of_processes_does_not_show(made: Path, tmp_path: Path):
     out = People.make(replace(request(tmp_path / "parallel"), views=("left_30",), workers=2))
     serial, pictures = contents(made), {name: data for name, data in contents(out).items() if name.endswith(".png")}
-    assert len(pictures) == 6
+    assert len(pictures) == 8
     assert pictures == {name: serial[name] for name in pictures}
 
 

@@ -15,6 +15,7 @@ import gzip
 import hashlib
 import io
 import json
+import sys
 import zipfile
 from pathlib import Path
 
@@ -134,7 +135,8 @@ def main() -> None:
     record = {"about": about, "groups": GROUPS, "targets": list(targets), "shape names": names}
     arrays["record"] = np.frombuffer(json.dumps(record).encode(), np.uint8)
     np.savez_compressed(OUT, **arrays)
-    print(f"{OUT}: {len(mesh.points)} vertices, {len(targets)} targets, {OUT.stat().st_size / 1e6:.2f} MB")
+    megabytes = OUT.stat().st_size / 1e6
+    print(f"{OUT}: {len(mesh.points)} vertices, {len(targets)} targets, {megabytes:.2f} MB", file=sys.stderr)
 
 
 def collect_targets(source: Source, mesh: Mesh) -> dict[str, FloatArray]:
