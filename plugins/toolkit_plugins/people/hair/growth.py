@@ -120,7 +120,7 @@ def ribbons(
     tangent = unit(np.gradient(strands, axis=1))
     across = unit(np.cross(tangent, normals))
     t = np.linspace(0, 1, steps, dtype=F32)[None]
-    breadth = np.asarray(width, F32) * rng.uniform(0.6, 1.3, count).astype(F32)
+    breadth = np.asarray(width, F32) * rng.uniform(0.6, 1.3, (count,)).astype(F32)
     half = (breadth[:, None] * (1 - 0.75 * smoothstep(0.5, 1, t)) / 2)[..., None] * across
     points = np.stack([strands - half, strands + half], 2)
     corner = np.arange(count)[:, None] * (2 * steps) + 2 * np.arange(steps - 1)
