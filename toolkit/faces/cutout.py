@@ -12,9 +12,7 @@ from toolkit.errors import InputError
 from toolkit.faces.alignment import AlignedFace, inverse, matrix_scale, outside_photo, transform, warp
 from toolkit.faces.background import (
     WORKING_SIDE,
-    GrabCutMatting,
     composite,
-    key_out,
     replace_uniform,
     uniform_background,
 )
@@ -26,6 +24,8 @@ if TYPE_CHECKING:
 
 CONTEXT = 1.6
 """Side of the window that is matted, in crop sides: enough background to learn its colours."""
+AUTO, AUTO_UNIFORM = "grabcut", "white"
+"""The registered mattings that 'auto' takes: of any background, and of a uniform one."""
 LITTLE_HEAD = 0.05
 """Share of the crop below which a mask is doubtful."""
 
@@ -64,11 +64,11 @@ def cut_as_it_is(
     opacity = None if mask is None else resize(_centre_square(mask), size, size)
     old = uniform_background(pixels) if opacity is None and wishes.matting == "auto" else None
     if old is not None:
-        opacity = key_out(pixels, old)
+        opacity = _matting(wishes.matting, True).matte(pixels, None)
     if wishes.background != "remove":
         return pixels, opacity
     if opacity is None:
-        opacity = matting_named(wishes.matting).matte(pixels, None)
+        opacity = _matting(wishes.matting, False).matte(pixels, None)
     return _on_colour(pixels, opacity, old, wishes, notes), opacity
 
 
@@ -99,7 +99,7 @@ def cut_aligned(
     else:
         window, points, matrix = _context(image, landmarks, aligned)
         old = uniform_background(window) if wishes.matting == "auto" else None
-        found = key_out(window, old) if old is not None else matting_named(wishes.matting).matte(window, points)
+        found = _matting(wishes.matting, old is not None).matte(window, points)
         opacity = warp(found.astype(np.float32), matrix, size)
         opacity[outside_photo(window.shape[:2], matrix, size)] = 0
     opacity[aligned.outside] = 0
@@ -125,13 +125,14 @@ def user_mask(mask: np.ndarray | str | os.PathLike[str], shape: tuple[int, ...])
     return mask.astype(np.float32).clip(0, 1)
 
 
-def matting_named(name: str) -> Matting:
-    """The matting registered under a name; GrabCut for 'auto'.
+def _matting(name: str, uniform: bool) -> Matting:
+    """The matting registered under a name; 'auto' takes the one for uniform backgrounds where there is one.
 
     Raises:
         PluginError: No such matting.
     """
-    matting: Matting = GrabCutMatting() if name == "auto" else default_registry().load("matting", name)()
+    chosen = (AUTO_UNIFORM if uniform else AUTO) if name == "auto" else name
+    matting: Matting = default_registry().load("matting", chosen)()
     return matting
 
 

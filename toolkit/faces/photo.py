@@ -17,7 +17,7 @@ from toolkit.faces.detection import choose_face, detect_faces
 from toolkit.faces.images import image_to_tensor, read_image
 from toolkit.faces.labels import find_dataset_entry, read_camera, read_landmarks
 from toolkit.faces.levelling import level_landmarks
-from toolkit.faces.pose import FivePointPose, angles_from_rotation
+from toolkit.faces.pose import angles_from_rotation
 from toolkit.files import file_sha256
 from toolkit.registry import default_registry
 
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from toolkit.interfaces.generator import GeneratorSpec
 
 BACKGROUNDS = ("auto", "keep", "remove")
+AUTO_POSE = "five_point"
+"""The registered pose estimator that 'auto' takes."""
 MOST_ENLARGED = 2.0
 """A face whose square is enlarged more than that is called small (256 px for a 512 px generator)."""
 MUCH_PADDING = 0.05
@@ -141,9 +143,7 @@ def _find_landmarks(image: np.ndarray, face: int | None, notes: list[str]) -> np
 
 
 def _pose_estimator(name: str) -> PoseEstimator:
-    if name == "auto":
-        return FivePointPose()
-    return default_registry().load("pose_estimator", name)()
+    return default_registry().load("pose_estimator", AUTO_POSE if name == "auto" else name)()
 
 
 def _remark(aligned: AlignedFace, spec: GeneratorSpec, rotation: np.ndarray, notes: list[str]) -> None:

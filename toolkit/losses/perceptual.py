@@ -1,14 +1,12 @@
 """Perceptual distances behind one small seam: embed each image once, compare embeddings.
 
-`pyramid` needs no weights. `lpips-vgg` and `lpips-alex` take the `lpips` package's calibration and a trunk file that
-the user has; nothing is ever downloaded. Plugins offer other networks with the hook `register_perceptual_distances`
-(`embedded`: the embedded world's own); a program may add one with `add_perceptual`.
+Plugins offer them by name with the hook `register_perceptual_distances`. `pyramid` needs no weights; `lpips-vgg` and
+`lpips-alex` take the `lpips` package's calibration and a trunk file that the user has. Nothing is ever downloaded.
 """
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -90,45 +88,38 @@ class Lpips(Module):
         return torch.stack(squares).sum(0).mean()
 
 
-Factory = Callable[[Path | None], Perceptual]
+def open_pyramid(trunk: Path | None = None) -> Perceptual:
+    """Build `pyramid`, which has no trunk."""
+    return Pyramid()
 
 
-def _open_lpips(net: str) -> Factory:
-    def build(trunk: Path | None) -> Perceptual:
-        if trunk is None:
-            name, file = TRUNKS[net]
-            raise WeightsError(
-                f"perceptual distance 'lpips-{net}' needs torchvision's ImageNet weights of {name} "
-                f"(a file such as {file}): name it with the option 'trunk', or choose "
-                f"perceptual 'pyramid', which needs no weights"
-            )
-        return Lpips(net, trunk)
+def open_lpips_vgg(trunk: Path | None = None) -> Perceptual:
+    """Build LPIPS on VGG16 (see `Lpips`)."""
+    return _open_lpips("vgg", trunk)
 
-    return build
+
+def open_lpips_alex(trunk: Path | None = None) -> Perceptual:
+    """Build LPIPS on AlexNet (see `Lpips`)."""
+    return _open_lpips("alex", trunk)
+
+
+def _open_lpips(net: str, trunk: Path | None) -> Perceptual:
+    if trunk is None:
+        name, file = TRUNKS[net]
+        raise WeightsError(
+            f"perceptual distance 'lpips-{net}' needs torchvision's ImageNet weights of {name} "
+            f"(a file such as {file}): name it with the option 'trunk', or choose "
+            f"perceptual 'pyramid', which needs no weights"
+        )
+    return Lpips(net, trunk)
 
 
 _KIND = "perceptual_distance"
-_FACTORIES: dict[str, Factory] = {
-    "pyramid": lambda trunk: Pyramid(),
-    "lpips-vgg": _open_lpips("vgg"),
-    "lpips-alex": _open_lpips("alex"),
-}
-
-
-def add_perceptual(name: str, factory: Factory) -> None:
-    """Offer another distance by name; `factory` takes the user's trunk file, or None.
-
-    Raises:
-        ConfigError: The name is taken.
-    """
-    if name in perceptual_names():
-        raise ConfigError(f"perceptual distance {name!r} is taken")
-    _FACTORIES[name] = factory
 
 
 def perceptual_names() -> list[str]:
     """All distances that `open_perceptual` knows."""
-    return sorted({*_FACTORIES, *(entry.name for entry in default_registry().of_kind(_KIND))})
+    return [entry.name for entry in default_registry().of_kind(_KIND)]
 
 
 def open_perceptual(name: str, trunk: Path | None = None, device: torch.device | str = "cpu") -> Perceptual:
@@ -147,8 +138,7 @@ def open_perceptual(name: str, trunk: Path | None = None, device: torch.device |
     known = perceptual_names()
     if name not in known:
         raise ConfigError(unknown_name("perceptual distance", name, known))
-    factory: Factory = _FACTORIES[name] if name in _FACTORIES else default_registry().load(_KIND, name)
-    perceptual = factory(trunk)
+    perceptual: Perceptual = default_registry().load(_KIND, name)(trunk)
     if isinstance(perceptual, Module):
         perceptual.to(device)
     return perceptual

@@ -7,8 +7,10 @@ import torch
 from safetensors.torch import save_file
 
 from toolkit.errors import ConfigError, WeightsError
+from toolkit.hookspecs import hookimpl
 from toolkit.losses import perceptual
 from toolkit.losses.perceptual import open_perceptual, perceptual_names
+from toolkit.registry import Register, Registry
 
 
 def random_alexnet() -> dict[str, torch.Tensor]:
@@ -89,10 +91,17 @@ def test_lpips_gives_gradients_to_the_image_only(tmp_path):
     assert not any(parameter.requires_grad for parameter in distance.parameters())
 
 
-def test_another_network_can_join_under_a_free_name(monkeypatch):
-    monkeypatch.setattr(perceptual, "_FACTORIES", dict(perceptual._FACTORIES))
-    perceptual.add_perceptual("mine", lambda trunk: perceptual.Pyramid())
-    assert "mine" in perceptual_names()
+def test_a_plugins_distance_is_opened_as_the_built_in_ones_are(monkeypatch: pytest.MonkeyPatch):
+    class Stranger:
+        @staticmethod
+        @hookimpl
+        def register_perceptual_distances(register: Register) -> None:
+            register("mine", "toolkit.losses.perceptual:open_pyramid", summary="the pyramid again", interface=1)
+
+    registry = Registry()
+    registry.add_plugin("stranger", Stranger())
+    monkeypatch.setattr(perceptual, "default_registry", lambda: registry)
+    assert perceptual_names() == ["mine"]
     assert open_perceptual("mine").name == "pyramid"
-    with pytest.raises(ConfigError, match="taken"):
-        perceptual.add_perceptual("mine", lambda trunk: perceptual.Pyramid())
+    with pytest.raises(ConfigError, match="unknown perceptual distance 'pyramid'"):
+        open_perceptual("pyramid")
