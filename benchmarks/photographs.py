@@ -7,7 +7,6 @@ import shutil
 from pathlib import Path
 
 from toolkit.apps.demo import write_astronaut
-
 from toolkit.errors import MissingDependencyError
 
 

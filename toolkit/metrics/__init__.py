@@ -7,10 +7,9 @@ from toolkit.metrics.distributions import (
     FeatureExtractor,
     FrechetMetric,
     KernelMetric,
-    frechet_distance,
-    kernel_distance,
 )
 from toolkit.metrics.effort import Effort, PeakMemory, Seconds, measured
+from toolkit.metrics.feature_distances import frechet_distance, kernel_distance
 from toolkit.metrics.geometry import DepthError, MaskIou, PoseError, ScaleFreeDepthError, seen_from
 from toolkit.metrics.identity import DetectedFace, FaceCrop, IdentityMetric, ProjectedFace
 from toolkit.metrics.images import L2, MsSsim, Psnr, Ssim

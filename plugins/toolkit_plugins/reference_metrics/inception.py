@@ -1,21 +1,21 @@
-"""The Inception-v3 of FID: torchvision's blocks with TensorFlow's pooling, from a plain state dict.
+"""The Inception-v3 of FID, by clean-fid: its network, its resizing; the weights are a plain file that the user has.
 
-Images are rounded to 8 bit, resized to 299 px as clean-fid does (PIL bicubic per channel in float, antialiased, clipped
-to 0..255), scaled by (x - 128) / 128, and the 2048 features of the last pooling are returned.
+clean-fid's usual way to it downloads a TorchScript file, which is a program, and keeps it in /tmp. Its other network,
+that of pytorch-fid, has the same weights in a plain state dict; given a state dict, it needs neither.
 """
 
 from __future__ import annotations
 
+import contextlib
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 import torch
-import torch.nn.functional as F
-from PIL import Image
+import torchvision
 from torch import Tensor, nn
-from torchvision.models import inception as parts
 
 from toolkit.errors import WeightsError
 
@@ -26,51 +26,12 @@ _BATCH = 16
 
 
 def clean_resize(images: Tensor) -> Tensor:
-    """Resize images [B, 3, H, W] in [-1, 1] to float [B, 3, 299, 299] in 0..255, as clean-fid's mode 'clean'."""
-    levels = ((images.detach().clamp(-1, 1) + 1) * 127.5).round().cpu().numpy().astype(np.float32)
-    resized = [
-        [np.asarray(Image.fromarray(channel).resize((SIDE, SIDE), Image.Resampling.BICUBIC)) for channel in image]
-        for image in levels
-    ]
-    return torch.from_numpy(np.array(resized)).clamp(0, 255)
+    """Resize images [B, 3, H, W] in [-1, 1] to float [B, 3, 299, 299] in 0..255, by clean-fid's mode 'clean'."""
+    from cleanfid.resize import build_resizer
 
-
-def _even_pool(x: Tensor) -> Tensor:
-    """Average pooling that leaves the padding out of the mean, as TensorFlow does."""
-    return F.avg_pool2d(x, kernel_size=3, stride=1, padding=1, count_include_pad=False)
-
-
-class _BlockA(parts.InceptionA):
-    def _forward(self, x: Tensor) -> list[Tensor]:
-        five = self.branch5x5_2(self.branch5x5_1(x))
-        three = self.branch3x3dbl_3(self.branch3x3dbl_2(self.branch3x3dbl_1(x)))
-        return [self.branch1x1(x), five, three, self.branch_pool(_even_pool(x))]
-
-
-class _BlockC(parts.InceptionC):
-    def _forward(self, x: Tensor) -> list[Tensor]:
-        seven = self.branch7x7_3(self.branch7x7_2(self.branch7x7_1(x)))
-        double = self.branch7x7dbl_1(x)
-        for layer in (self.branch7x7dbl_2, self.branch7x7dbl_3, self.branch7x7dbl_4, self.branch7x7dbl_5):
-            double = layer(double)
-        return [self.branch1x1(x), seven, double, self.branch_pool(_even_pool(x))]
-
-
-class _BlockE(parts.InceptionE):
-    def __init__(self, channels: int, largest: bool) -> None:
-        super().__init__(channels)
-        self._largest = largest
-
-    def _forward(self, x: Tensor) -> list[Tensor]:
-        three, double = self.branch3x3_1(x), self.branch3x3dbl_2(self.branch3x3dbl_1(x))
-        # the last block of the published network takes the maximum where the one before takes the mean
-        pooled = F.max_pool2d(x, kernel_size=3, stride=1, padding=1) if self._largest else _even_pool(x)
-        return [
-            self.branch1x1(x),
-            torch.cat([self.branch3x3_2a(three), self.branch3x3_2b(three)], 1),
-            torch.cat([self.branch3x3dbl_3a(double), self.branch3x3dbl_3b(double)], 1),
-            self.branch_pool(pooled),
-        ]
+    resize = build_resizer("clean")
+    levels = ((images.detach().clamp(-1, 1) + 1) * 127.5).round().permute(0, 2, 3, 1).cpu().numpy()
+    return torch.from_numpy(np.stack([resize(image) for image in levels])).permute(0, 3, 1, 2).contiguous()
 
 
 class Inception(nn.Module):
@@ -79,17 +40,18 @@ class Inception(nn.Module):
     name = "inception-2015-12-05"
     size = FEATURES
 
-    def __init__(self) -> None:
+    def __init__(self, weights: Mapping[str, Tensor] | None = None) -> None:
+        """Build clean-fid's network with these weights (torchvision's names); None: random ones."""
         super().__init__()
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # torchvision announces another initialisation; the weights are replaced
-            net: Any = parts.Inception3(num_classes=_CLASSES, aux_logits=False, init_weights=False)
-        net.Mixed_5b, net.Mixed_5c, net.Mixed_5d = _BlockA(192, 32), _BlockA(256, 64), _BlockA(288, 64)
-        net.Mixed_6b, net.Mixed_6c = _BlockC(768, channels_7x7=128), _BlockC(768, channels_7x7=160)
-        net.Mixed_6d, net.Mixed_6e = _BlockC(768, channels_7x7=160), _BlockC(768, channels_7x7=192)
-        net.Mixed_7b, net.Mixed_7c = _BlockE(1280, largest=False), _BlockE(2048, largest=True)
-        net.fc, net.dropout = nn.Linear(FEATURES, _CLASSES), nn.Identity()
-        self.net = net
+        from cleanfid import inception_pytorch as theirs
+
+        state = _plain_network().state_dict() if weights is None else dict(weights)
+        with warnings.catch_warnings(), torch.random.fork_rng(devices=[]):
+            warnings.simplefilter("ignore")  # torchvision deprecates how clean-fid calls it
+            with _instead(theirs, "load_state_dict_from_url", lambda *_, **__: state):
+                self.net = theirs.fid_inception_v3()
+            with _instead(theirs, "fid_inception_v3", lambda: self.net):
+                self._pooled = theirs.InceptionV3([3], resize_input=False, normalize_input=False)
         self.eval().requires_grad_(False)
 
     @classmethod
@@ -99,16 +61,14 @@ class Inception(nn.Module):
         Raises:
             WeightsError: The keys or shapes are another network's.
         """
-        network = cls()
-        own = network.net.state_dict()
+        own = _plain_network().state_dict()
         shapes = {key: value.shape for key, value in own.items() if not key.endswith("num_batches_tracked")}
         wrong = [key for key, shape in shapes.items() if key not in weights or weights[key].shape != shape]
         if wrong:
             raise WeightsError(
                 f"these are not FID's Inception weights: {wrong[0]} and {len(wrong) - 1} more do not fit"
             )
-        network.net.load_state_dict({key: weights.get(key, value) for key, value in own.items()})
-        return network
+        return cls({key: weights.get(key, value) for key, value in own.items()})
 
     def features(self, images: Tensor) -> Tensor:
         """Images [B, 3, H, W] in [-1, 1] to features [B, 2048], on the network's device."""
@@ -117,10 +77,26 @@ class Inception(nn.Module):
 
     def forward(self, levels: Tensor) -> Tensor:
         """Features [B, 2048] of resized images [B, 3, 299, 299] in 0..255."""
-        net, x = self.net, (levels - 128) / 128
-        for layer in (net.Conv2d_1a_3x3, net.Conv2d_2a_3x3, net.Conv2d_2b_3x3, net.maxpool1, net.Conv2d_3b_1x1,
-                      net.Conv2d_4a_3x3, net.maxpool2, net.Mixed_5b, net.Mixed_5c, net.Mixed_5d, net.Mixed_6a,
-                      net.Mixed_6b, net.Mixed_6c, net.Mixed_6d, net.Mixed_6e, net.Mixed_7a, net.Mixed_7b,
-                      net.Mixed_7c):  # fmt: skip
-            x = layer(x)
-        return x.mean((2, 3))
+        features: Tensor = self._pooled((levels - 128) / 128)[0]
+        return features.flatten(1)
+
+
+def _plain_network() -> nn.Module:
+    """Torchvision's network of these sizes: the names and shapes of the weights."""
+    with warnings.catch_warnings(), torch.random.fork_rng(devices=[]):
+        warnings.simplefilter("ignore")  # torchvision announces another initialisation; the weights are replaced
+        network: nn.Module = torchvision.models.inception_v3(
+            weights=None, num_classes=_CLASSES, aux_logits=False, init_weights=False
+        )
+    return network
+
+
+@contextlib.contextmanager
+def _instead(module: ModuleType, name: str, function: Any) -> Iterator[None]:
+    """Let a function of a module be another one for a while: this one would download."""
+    original = getattr(module, name)
+    setattr(module, name, function)
+    try:
+        yield
+    finally:
+        setattr(module, name, original)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import socket
 import warnings
 from pathlib import Path
 
@@ -7,13 +8,14 @@ import numpy as np
 import pytest
 import torch
 import torchvision
+from PIL import Image
 from torch import Tensor
 
 from toolkit.errors import WeightsError
 from toolkit.metrics import PerceptualMetric
 from toolkit.registry import default_registry
 from toolkit_plugins.reference_metrics import files, networks
-from toolkit_plugins.reference_metrics.inception import SIDE, Inception, clean_resize
+from toolkit_plugins.reference_metrics.inception import FEATURES, SIDE, Inception, clean_resize
 
 NETWORK_METRICS = ["lpips_alex", "lpips_vgg", "id_curricularface", "id_arcface", "fid", "kid"]
 
@@ -113,13 +115,20 @@ def test_lpips_is_that_of_the_lpips_package(alex_file: Path, pair_of_noise: tupl
     assert same.compute().value < 0.6 * ours.compute().value  # what differs lies outside the region
 
 
-def test_the_resize_is_that_of_clean_fid(pair_of_noise: tuple[Tensor, Tensor]):
-    resize = pytest.importorskip("cleanfid.resize")
+def test_the_resize_is_antialiased_in_float_per_channel(pair_of_noise: tuple[Tensor, Tensor]):
     image = pair_of_noise[0][:1]
-    levels = ((image + 1) * 127.5).round()[0].permute(1, 2, 0).numpy().astype(np.uint8)
-    theirs = resize.make_resizer("PIL", False, "bicubic", (SIDE, SIDE))(levels)
-    ours = clean_resize(image)[0].permute(1, 2, 0).numpy()
-    assert np.abs(ours - np.clip(theirs, 0, 255)).max() < 1e-3
+    levels = ((image + 1) * 127.5).round()[0].numpy().astype(np.float32)
+    plain = [np.asarray(Image.fromarray(each).resize((SIDE, SIDE), Image.Resampling.BICUBIC)) for each in levels]
+    np.testing.assert_allclose(clean_resize(image)[0].numpy(), np.clip(np.stack(plain), 0, 255), atol=1e-3)
+
+
+def test_building_the_network_asks_no_one_outside(monkeypatch: pytest.MonkeyPatch):
+    def refuse(*_: object, **__: object) -> None:
+        raise AssertionError("a connection was asked for")
+
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+    monkeypatch.setattr(socket, "getaddrinfo", refuse)
+    assert Inception().features(torch.zeros(1, 3, 8, 8)).shape == (1, FEATURES)
 
 
 @pytest.fixture(scope="module")

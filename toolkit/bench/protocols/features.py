@@ -11,10 +11,10 @@ from torch import Tensor
 
 from toolkit.bench.protocols.scoring import OpenMetrics
 from toolkit.errors import InputError
-from toolkit.metrics.distributions import KID_SUBSET
+from toolkit.metrics.feature_distances import KID_SUBSET
 
 DISTANCES = (
-    "pictures rounded to 8 bit; fid: covariances over n - 1, symmetric eigenvalues, float64; kid: cubic kernel, "
+    "pictures rounded to 8 bit; by clean-fid, float64: fid: covariances over n - 1; kid: cubic kernel, "
     f"unbiased, all pictures at once up to {KID_SUBSET}; Inception after clean-fid's resize"
 )
 """How distributions are compared, as results tell it."""
