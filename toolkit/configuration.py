@@ -14,7 +14,7 @@ import types
 import typing
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeGuard, TypeVar
+from typing import Any, ClassVar, TypeGuard, TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -37,6 +37,8 @@ class Config(BaseModel):
     """Base of all configurations: unknown keys, NaN and infinity refused, immutable once made."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, validate_default=True)
+    renamed: ClassVar[Mapping[str, str]] = {}
+    """Keys that this configuration once had, and what to write now; for the message about an old file."""
 
 
 def load_config(model_type: type[_Model], path: str | Path | None = None, overrides: Sequence[str] = ()) -> _Model:
@@ -257,6 +259,9 @@ def _sentence(
     key = ".".join(location)
     more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
     if first["type"] == "extra_forbidden":
+        now = _renamed_at(model_type, location[:-1]).get(location[-1])
+        if now is not None:
+            return f"{where}: the key {key!r} is now {'.'.join([*location[:-1], now])!r}{more}"
         valid = _keys_at(model_type, location[:-1])
         near = difflib.get_close_matches(location[-1], valid, n=1, cutoff=0.5)
         hint = f"did you mean {'.'.join([*location[:-1], near[0]])!r}?" if near else f"valid: {', '.join(valid)}"
@@ -268,6 +273,14 @@ def _sentence(
     if not key:
         return f"{where}: {message}{more}"
     return f"{where}: {key!r}: {message}, got {first['input']!r}{more}"
+
+
+def _renamed_at(annotation: Any, location: Sequence[str]) -> Mapping[str, str]:
+    """What a (nested) configuration says about its old keys."""
+    for part in location:
+        field = annotation.model_fields.get(part) if _is_model(annotation) else None
+        annotation = None if field is None else field.annotation
+    return annotation.renamed if isinstance(annotation, type) and issubclass(annotation, Config) else {}
 
 
 def _keys_at(annotation: Any, location: Sequence[str]) -> list[str]:

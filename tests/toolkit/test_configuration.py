@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import pytest
 from hypothesis import given
@@ -232,3 +232,17 @@ def test_dotted_keys_are_those_that_set_takes():
         x: int | None = None
 
     assert dotted_keys(Outer) == ["x", "y.a", "y.b"]
+
+
+def test_an_old_key_is_answered_with_the_new_one(tmp_path: Path):
+    class Inner(Config):
+        renamed: ClassVar = {"doubt": "asymmetry"}
+        asymmetry: float = 0.0
+
+    class Outer(Config):
+        inner: Inner = Inner()
+
+    file = tmp_path / "old.yaml"
+    file.write_text("inner: {doubt: 0.5}")
+    with pytest.raises(ConfigError, match=r"old\.yaml: the key 'inner\.doubt' is now 'inner\.asymmetry'"):
+        load_config(Outer, file)

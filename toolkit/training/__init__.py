@@ -3,7 +3,7 @@
 from toolkit.training.averaging import WeightAverage
 from toolkit.training.cadence import Cadence
 from toolkit.training.engine import TrainingRun, train
-from toolkit.training.job import Stretch, TrainingJob
+from toolkit.training.job import StepKind, TrainingJob
 from toolkit.training.progress import LineProgress, Progress, terminal_progress
 from toolkit.training.rehearsal import Rehearsal, rehearse
 from toolkit.training.stepping import EngineSettings, Stepper
@@ -14,8 +14,8 @@ __all__ = [
     "LineProgress",
     "Progress",
     "Rehearsal",
+    "StepKind",
     "Stepper",
-    "Stretch",
     "TrainingJob",
     "TrainingRun",
     "WeightAverage",

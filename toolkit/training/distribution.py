@@ -58,8 +58,8 @@ def row_numbers(*blocks: int) -> list[int]:
     """Numbers of this process's rows in a step's whole batch.
 
     Args:
-        blocks: Sizes of the stretches of this process's batch (photos, pairs); in the whole batch the first stretches
-            of all processes come first, then the second ones.
+        blocks: Sizes of the blocks of this process's batch (photos, pairs); in the whole batch the first blocks of
+            all processes come first, then the second ones.
     """
     rank, world = rank_and_world()
     numbers: list[int] = []

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Stretch:
-    """Steps of a training that cost alike, wherever in their stage they are."""
+class StepKind:
+    """Steps of one stage that cost alike."""
 
     stage: str
     kind: str
@@ -32,8 +32,8 @@ class TrainingJob(Protocol):
 
     Steps are counted from 0: the loop calls `training_step(batch(i), i)` for i = 0 ... steps - 1. `sheet`, `evaluate`
     and everything on disk are numbered by the steps *done*. Resuming is exact if `batch` depends on the seed and the
-    step only, chance is drawn from torch's global generators (they are saved) or from seeds made of (seed, step), and
-    whatever else changes from step to step is in `modules`, `optimisers` or `state`.
+    step only, random numbers come from torch's global generators (they are saved) or from seeds made of (seed, step),
+    and whatever else changes from step to step is in `modules`, `optimisers` or `state`.
 
     Several processes (`toolkit.training.distribution`) each hold such a job. `batch` then gives this process's rows of
     the step's batch, `training_step` averages gradients before the optimiser's step (`Stepper.update` does), and
@@ -78,8 +78,8 @@ class TrainingJob(Protocol):
         """A picklable twin of `batch` for worker processes, without the networks; None: there is none."""
         return None
 
-    def stretches(self) -> Sequence[Stretch]:
-        """All steps, by what they cost, stage after stage; none: they cost alike."""
+    def step_kinds(self) -> Sequence[StepKind]:
+        """The kinds of steps, stage after stage; none: all steps cost alike."""
         return ()
 
     def export(self, path: Path) -> None:
@@ -95,11 +95,11 @@ class TrainingJob(Protocol):
         return None
 
     def sheet(self, step: int) -> np.ndarray | None:
-        """A picture [H, W, 3] uint8 of how far things are, or None; chance drawn here disturbs no training step."""
+        """A picture [H, W, 3] uint8 of the state of things, or None; random numbers drawn here change no step."""
         return None
 
     def evaluate(self, step: int) -> Mapping[str, float]:
-        """Scores on held-out data, by name (none: not evaluated). Disturbs no training step either."""
+        """Scores on held-out data, by name (none: not evaluated); changes no training step either."""
         return {}
 
     def part_of(self, step: int) -> str:

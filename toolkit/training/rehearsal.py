@@ -15,7 +15,7 @@ from torch.nn import Module
 
 from toolkit.errors import TrainingError
 from toolkit.training.distribution import broadcast_weights
-from toolkit.training.job import Stretch, TrainingJob
+from toolkit.training.job import StepKind, TrainingJob
 
 _QUICK = 5.0
 """Seconds below which the first step, which warms caches up, is not the one that is timed."""
@@ -31,14 +31,14 @@ class Rehearsal:
     parameters: Mapping[str, tuple[int, int]]
     """All and trained parameters of each network."""
     losses: Mapping[str, float]
-    """Of the first step, of each stretch where there are some."""
+    """Of the first step of every kind of step."""
     memory: int | None
     """Peak bytes: on CUDA what was allocated there, else this process's own; None where the system does not tell."""
     device: str
     """cpu or the CUDA device that `memory` speaks of."""
     seconds: float
-    """One step, its batch included; a mean over all steps where there are stretches."""
-    stretches: Sequence[tuple[Stretch, float]] = ()
+    """One step, its batch included; a mean over all steps where their cost differs."""
+    step_kinds: Sequence[tuple[StepKind, float]] = ()
     """Each with the seconds of one of its steps; none: all steps cost alike."""
 
     def lines(self) -> list[str]:
@@ -50,14 +50,14 @@ class Rehearsal:
         rows["losses"] = ", ".join(f"{name} {value:.4g}" for name, value in self.losses.items())
         rows["peak memory"] = "unknown" if self.memory is None else f"{self.memory / 1e9:.2f} GB ({self.device})"
         rows |= dict(self._stages())
-        rows["seconds per step"] = f"{self.seconds:.3g}" + (" on average" if self.stretches else "")
-        total, like = _duration(self.seconds * self.steps), "" if self.stretches else " like this one"
+        rows["seconds per step"] = f"{self.seconds:.3g}" + (" on average" if self.step_kinds else "")
+        total, like = _duration(self.seconds * self.steps), "" if self.step_kinds else " like this one"
         rows["projected total"] = f"{total} for {self.steps} steps{like}; pictures and evaluations come on top"
         width = max(len(name) for name in rows)
         return [f"{self.name}: nothing was written", *(f"  {name:<{width}}  {text}" for name, text in rows.items())]
 
     def _stages(self) -> Iterator[tuple[str, str]]:
-        for stage, found in itertools.groupby(self.stretches, lambda pair: pair[0].stage):
+        for stage, found in itertools.groupby(self.step_kinds, lambda pair: pair[0].stage):
             parts = list(found)
             steps = sum(part.steps for part, _ in parts)
             total = sum(part.steps * seconds for part, seconds in parts)
@@ -67,9 +67,9 @@ class Rehearsal:
 
 
 def rehearse(job: TrainingJob) -> Rehearsal:
-    """Take two steps of every stretch of a job, the second to be timed, and keep nothing.
+    """Take two steps of every kind that a job has, time the second, and keep nothing.
 
-    A job without stretches takes its first step, and the second where that is quick.
+    A job whose steps all cost alike takes its first step, and the second where the first is quick.
 
     Raises:
         TrainingError: A loss is NaN or infinite.
@@ -78,12 +78,12 @@ def rehearse(job: TrainingJob) -> Rehearsal:
     modules = job.modules()
     broadcast_weights(modules.values())
     losses: dict[str, float] = {}
-    timed: list[tuple[Stretch, float]] = []
-    for stretch in job.stretches():
-        losses |= _checked_step(job, stretch.example, "when its stage is rehearsed")[0]
-        timed.append((stretch, _timed_step(job, stretch.example)[1]))
+    timed: list[tuple[StepKind, float]] = []
+    for kind in job.step_kinds():
+        losses |= _checked_step(job, kind.example, "when its stage is rehearsed")[0]
+        timed.append((kind, _timed_step(job, kind.example)[1]))
     if timed:
-        seconds = sum(stretch.steps * each for stretch, each in timed) / job.steps
+        seconds = sum(kind.steps * each for kind, each in timed) / job.steps
     else:
         losses, seconds = _checked_step(job, 0, "in the first step")
         if seconds < _QUICK and job.steps > 1:

@@ -29,7 +29,7 @@ from toolkit.encoders.training import (
     code_losses,
     encoder_inputs,
 )
-from toolkit.encoders.training.latent_adversary import LatentGameJob, LatentGameSettings
+from toolkit.encoders.training.latent_adversary import LatentAdversaryJob, LatentAdversarySettings
 from toolkit.interfaces import Code, Generator
 from toolkit_plugins.e4e.encoder import STAGE_LENGTH, ProgressiveEncoder, stage_at, stage_starts
 from toolkit_plugins.e4e.method import ENCODER, KIND
@@ -52,10 +52,10 @@ class E4eSettings(EncodingSettings):
     progressive_every: Annotated[int, Field(ge=1)] = STAGE_LENGTH
     """Steps from one delta to the next."""
     delta_weight: Annotated[float, Field(ge=0)] = DELTA_WEIGHT
-    latents: LatentGameSettings = LatentGameSettings()
+    latents: LatentAdversarySettings = LatentAdversarySettings()
 
 
-class E4eJob(LatentGameJob):
+class E4eJob(LatentAdversaryJob):
     """The training of one encoder, and of its discriminator."""
 
     kind = KIND

@@ -33,7 +33,7 @@ from toolkit.encoders.training import (
     encoder_inputs,
     reconstructed,
 )
-from toolkit.encoders.training.latent_adversary import LatentGameJob, LatentGameSettings
+from toolkit.encoders.training.latent_adversary import LatentAdversaryJob, LatentAdversarySettings
 from toolkit.interfaces import Code, Generator
 from toolkit_plugins.goae.alignment import FeatureAlignment
 from toolkit_plugins.goae.encoder import LEVELS, GoaeEncoder
@@ -80,10 +80,10 @@ class GoaeSettings(EncodingSettings):
     alignment: StageSettings = StageSettings()
     levels: tuple[int, int, int] = (10_000, 20_000, 30_000)
     """Steps of the images' stage after which coarse, mid and fine offsets join."""
-    latents: LatentGameSettings = LatentGameSettings()
+    latents: LatentAdversarySettings = LatentAdversarySettings()
 
 
-class GoaeJob(LatentGameJob):
+class GoaeJob(LatentAdversaryJob):
     """The training of both networks, and of the code's discriminator."""
 
     kind = KIND

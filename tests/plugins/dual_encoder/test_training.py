@@ -151,7 +151,7 @@ def test_pairs_teach_what_their_pictures_do_not_show(
     )
     job = Encoder2Job(settings, "cpu", spherical)
     stage, batch = job.settings.encoder2.joint, job.batch(0)
-    assert batch.pairs is not None and batch.turns is not None
+    assert batch.pairs is not None and batch.yaws is not None
     ws = batch.pairs.ws
     behind = torch.full((len(ws),), 3.0)
     right = around_losses(job, stage, Code(ws, spherical.planes(ws)), ws, behind)

@@ -9,7 +9,7 @@ import torch
 from toy_training import ToyConfig, ToyJob
 
 from toolkit.errors import TrainingError
-from toolkit.training import Rehearsal, Stretch, rehearse
+from toolkit.training import Rehearsal, StepKind, rehearse
 
 
 class Counted(ToyJob):
@@ -60,8 +60,8 @@ def test_the_lines_give_the_projected_total() -> None:
 class Staged(Counted):
     """A toy with a quick stage of forty steps and a slow one of twenty, in which every other step is quick."""
 
-    def stretches(self) -> Sequence[Stretch]:
-        return [Stretch("one", "", 40, 39), Stretch("two", "window 1", 10, 58), Stretch("two", "window 0.5", 10, 59)]
+    def step_kinds(self) -> Sequence[StepKind]:
+        return [StepKind("one", "", 40, 39), StepKind("two", "window 1", 10, 58), StepKind("two", "window 0.5", 10, 59)]
 
     def training_step(self, batch: Any, step: int) -> Mapping[str, float]:
         time.sleep(0.1 if step == 58 else 0)
@@ -76,7 +76,7 @@ def test_every_stretch_is_warmed_up_and_timed() -> None:
     outcome = rehearse(job)
     assert job.taken == [39, 39, 58, 58, 59, 59]
     assert outcome.losses.keys() == {"one/total", "one/every_third", "two/total"}
-    (first, quick), (_, slow), (_, other) = outcome.stretches
+    (first, quick), (_, slow), (_, other) = outcome.step_kinds
     assert first.stage == "one" and slow >= 0.1 > max(quick, other)
     assert outcome.seconds == pytest.approx((40 * quick + 10 * slow + 10 * other) / 60)
 
@@ -87,12 +87,12 @@ def test_a_later_stage_that_diverges_is_said_so() -> None:
 
 
 def test_the_lines_give_every_stage_and_the_sum() -> None:
-    stretches = [
-        (Stretch("codes", "", 3600, 3599), 0.1),
-        (Stretch("images", "window 1", 900, 5398), 2.0),
-        (Stretch("images", "window 0.5", 900, 5399), 1.0),
+    step_kinds = [
+        (StepKind("codes", "", 3600, 3599), 0.1),
+        (StepKind("images", "window 1", 900, 5398), 2.0),
+        (StepKind("images", "window 0.5", 900, 5399), 1.0),
     ]
-    outcome = Rehearsal("psp", 5400, {"network": (10, 10)}, {"codes/codes": 1.0}, None, "cpu", 3060 / 5400, stretches)
+    outcome = Rehearsal("psp", 5400, {"network": (10, 10)}, {"codes/codes": 1.0}, None, "cpu", 3060 / 5400, step_kinds)
     assert outcome.lines()[3:] == [
         "  peak memory       unknown",
         "  stage codes       0.1 seconds per step, 0:06:00 for 3600 steps",

@@ -14,13 +14,13 @@ from torch import Tensor
 from toolkit.camera import Camera
 from toolkit.data import EndlessSampler
 from toolkit.data.balance import pose_density, rebalancing_weights
-from toolkit.encoders.training.augmentation import disturb
+from toolkit.encoders.training.augmentation import augment
 from toolkit.encoders.training.pairs import Pairs, make_pairs, rows
 from toolkit.encoders.training.photos import Photos, PhotoSet
 from toolkit.encoders.training.settings import PairSettings, StageSettings
 from toolkit.interfaces import Generator
-from toolkit.training.chance import RowChance, row_chance, source_of
 from toolkit.training.distribution import rank_and_world, row_numbers
+from toolkit.training.rng import RowRng, make_rng, row_rng
 
 
 class Window(NamedTuple):
@@ -55,11 +55,11 @@ class EncodingBatch(NamedTuple):
 
     photos: Photos | None
     pairs: Pairs | None
-    """Undisturbed."""
+    """As the generator rendered them."""
     seen: Tensor | None
     """The pairs' pictures as the encoder gets them."""
     window: Window
-    turns: Tensor | None
+    yaws: Tensor | None
     """[P] yaws in radians, anywhere around, to look at the pairs from besides their own cameras."""
 
     @property
@@ -87,11 +87,11 @@ class BatchMaker:
         """Describe the batches.
 
         Args:
-            seed: Of all chance.
+            seed: Of everything that is drawn.
             stages: One after the other.
             photos: None where no stage uses any.
             pairs: The kept ones.
-            pair_settings: How they were made, and how strongly they are disturbed.
+            pair_settings: How they were made, and how strongly they are augmented.
             mirror: Whether mirrored photos count.
             rebalance: Whether rare camera directions are drawn more often.
             generator: Makes new pairs for every step where none are kept.
@@ -117,20 +117,20 @@ class BatchMaker:
         number, local = self.place(step)
         stage = self.stages[number]
         rank, world = rank_and_world()
-        shared = source_of(self.seed, step, 0)
+        shared = make_rng(self.seed, step, 0)
         photos, pairs = photo_rows(stage), stage.batch - photo_rows(stage)
-        chosen = seen = turns = None
+        chosen = seen = yaws = None
         if pairs:
-            chance = row_chance(row_numbers(pairs), self.seed, step, 1)
-            chosen = self._pairs(chance)
-            seen = disturb(chosen.image, self.pair_settings.disturb, chance)
-            turns = (chance.uniform() * 2 - 1) * math.pi
+            rng = row_rng(row_numbers(pairs), self.seed, step, 1)
+            chosen = self._pairs(rng)
+            seen = augment(chosen.image, self.pair_settings.augment, rng)
+            yaws = (rng.uniform() * 2 - 1) * math.pi
         return EncodingBatch(
             self._photos(number, local * world + rank, photos) if photos else None,
             chosen,
             seen,
             _window(stage, local, shared),
-            turns,
+            yaws,
         )
 
     def _photos(self, stage: int, draw: int, count: int) -> Photos:
@@ -139,11 +139,11 @@ class BatchMaker:
         indices = [int(_order(self, stage, place // self.length)[place % self.length]) for place in places]
         return self.photos.rows(indices)
 
-    def _pairs(self, chance: RowChance) -> Pairs:
+    def _pairs(self, rng: RowRng) -> Pairs:
         if self.pairs is None:
             assert self.generator is not None  # a job that keeps no pairs hands over its generator
-            return make_pairs(self.generator, self.pair_settings, chance)
-        return rows(self.pairs, chance.below(len(self.pairs.ws)))
+            return make_pairs(self.generator, self.pair_settings, rng)
+        return rows(self.pairs, rng.below(len(self.pairs.ws)))
 
 
 def photo_rows(stage: StageSettings) -> int:

@@ -52,7 +52,7 @@ def code_losses(
 
 
 def encoder_inputs(batch: EncodingBatch, side: int) -> Tensor:
-    """What encoders get: the photos, then the disturbed pictures of pairs, [B, 3, side, side]."""
+    """What encoders get: the photos, then the augmented pictures of pairs, [B, 3, side, side]."""
     given = [] if batch.photos is None else [fit_image(batch.photos.image, side)]
     given += [] if batch.seen is None else [fit_image(batch.seen, side)]
     return torch.cat(given)
@@ -93,7 +93,7 @@ class Reconstruction(NamedTuple):
         image = job.generator.render(self.planes, self.ws, camera, stage.resolution).image
         side = min(image.shape[-1], LARGEST_SIDE)
         image, target = fit_image(image, side), fit_image(self.target.flip(3), side)
-        total = mirror_loss(image, target, image.new_full((len(image), side, side), stage.doubt), kind)
+        total = mirror_loss(image, target, image.new_full((len(image), side, side), stage.asymmetry), kind)
         if stage.images.perceptual:
             total = total + stage.images.perceptual * job.image_losses.perceptual_distance(image, target)
         if stage.images.identity:

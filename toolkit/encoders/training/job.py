@@ -36,7 +36,7 @@ from toolkit.errors import ConfigError, WeightsError
 from toolkit.interfaces import Code, Generator
 from toolkit.latents import latent_statistics
 from toolkit.training.averaging import WeightAverage
-from toolkit.training.job import Stretch, TrainingJob
+from toolkit.training.job import StepKind, TrainingJob
 from toolkit.training.ranger import make_ranger
 from toolkit.training.stepping import Stepper
 from toolkit.weights.tensors import read_weights
@@ -47,7 +47,7 @@ _ADAM_BETAS = (0.9, 0.99)
 
 @dataclass(frozen=True)
 class Stage:
-    """One stretch of a training."""
+    """One kind of a training."""
 
     name: str
     settings: StageSettings
@@ -176,12 +176,12 @@ class EncodingJob(TrainingJob):
         """What workers make batches with; None where the generator makes pairs for every step."""
         return self.batches if self.batches.generator is None else None
 
-    def stretches(self) -> Sequence[Stretch]:
+    def step_kinds(self) -> Sequence[StepKind]:
         """The stages, cut by the part of the picture that a step looks at and whether it looks at the mirrored view."""
         stages = [stage.settings for stage in self.stages]
         firsts = itertools.accumulate((stage.steps for stage in stages), initial=0)
         return [
-            Stretch(stage.name, kind, steps, first + last)
+            StepKind(stage.name, kind, steps, first + last)
             for stage, first in zip(self.stages, firsts, strict=False)
             for kind, steps, last in kinds_of_steps(stage.settings)
         ]
@@ -304,8 +304,8 @@ def on_device(batch: EncodingBatch, device: torch.device) -> EncodingBatch:
     """Move a batch's tensors."""
     photos = None if batch.photos is None else Photos(*(part.to(device) for part in batch.photos))
     pairs = None if batch.pairs is None else Pairs(*(part.to(device) for part in batch.pairs))
-    seen, turns = (None if part is None else part.to(device) for part in (batch.seen, batch.turns))
-    return EncodingBatch(photos, pairs, seen, batch.window, turns)
+    seen, yaws = (None if part is None else part.to(device) for part in (batch.seen, batch.yaws))
+    return EncodingBatch(photos, pairs, seen, batch.window, yaws)
 
 
 def _optimiser(stage: Stage) -> Optimizer:

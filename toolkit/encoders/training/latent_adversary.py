@@ -21,14 +21,14 @@ from toolkit.encoders.training.latent_realism import POOL_SIZE, LatentPool, late
 from toolkit.encoders.training.settings import Count, EncodingSettings, Rate, Weight
 from toolkit.interfaces import Generator
 from toolkit.losses.adversarial import discriminator_loss, r1_penalty
-from toolkit.training.chance import source_of
 from toolkit.training.distribution import average_gradients, gathered_rows, row_numbers
+from toolkit.training.rng import make_rng
 
 _PURPOSE = 2
-"""Tells its chance from that of a step's batch."""
+"""Tells its random numbers from those of a step's batch."""
 
 
-class LatentGameSettings(Config):
+class LatentAdversarySettings(Config):
     """The published values."""
 
     weight: Weight = 0.1
@@ -40,10 +40,10 @@ class LatentGameSettings(Config):
     """Earlier w that the discriminator is shown, too; 0: only the first layer's of each code."""
 
 
-class LatentGame:
+class LatentAdversary:
     """The discriminator, its optimiser and its memory."""
 
-    def __init__(self, settings: LatentGameSettings, generator: Generator, seed: int) -> None:
+    def __init__(self, settings: LatentAdversarySettings, generator: Generator, seed: int) -> None:
         """Lay out the discriminator for a generator's w.
 
         Args:
@@ -68,13 +68,13 @@ class LatentGame:
             step: From 0; R1 has its own update on every `r1_every`-th.
             stage: Layers 0 ... stage take part; None: all.
         """
-        source, own = source_of(self.seed, step, _PURPOSE), row_numbers(*blocks)
+        rng, own = make_rng(self.seed, step, _PURPOSE), row_numbers(*blocks)
         with torch.no_grad():
             codes = gathered_rows(encode(), *blocks)
-            fake = self._kept(1, codes if stage is None else codes[:, : stage + 1], source)[own]
+            fake = self._kept(1, codes if stage is None else codes[:, : stage + 1], rng)[own]
             latents, front = self.generator.spec.latents, self.generator.spec.front_camera
-            z = torch.randn(len(codes), latents.z_dim, generator=source).to(codes.device)
-            real = self._kept(0, self.generator.mapping(z, front.to(codes.device).expand(len(z))), source)[own]
+            z = torch.randn(len(codes), latents.z_dim, generator=rng).to(codes.device)
+            real = self._kept(0, self.generator.mapping(z, front.to(codes.device).expand(len(z))), rng)[own]
         loss = discriminator_loss(self.discriminator(real), self.discriminator(fake))
         self._update(loss)
         logged = {"discriminator": float(loss.detach())}
@@ -98,8 +98,8 @@ class LatentGame:
         for pool, kept in zip(self._pools or (), state.get("pools", ()), strict=False):
             pool.kept = [w.to(device) for w in kept]
 
-    def _kept(self, which: int, codes: Tensor, source: torch.Generator) -> Tensor:
-        return codes[:, 0] if self._pools is None else self._pools[which].exchange(codes, source)
+    def _kept(self, which: int, codes: Tensor, rng: torch.Generator) -> Tensor:
+        return codes[:, 0] if self._pools is None else self._pools[which].exchange(codes, rng)
 
     def _update(self, loss: Tensor) -> None:
         self.optimiser.zero_grad(set_to_none=True)
@@ -109,19 +109,19 @@ class LatentGame:
         self.optimiser.zero_grad(set_to_none=True)
 
 
-class LatentGameJob(EncodingJob):
+class LatentAdversaryJob(EncodingJob):
     """An encoder's training with the game beside it; stages call `game_term` and, before their steps, `play`."""
 
     def __init__(
         self,
         settings: EncodingSettings,
-        latents: LatentGameSettings,
+        latents: LatentAdversarySettings,
         device: str = "cpu",
         generator: Generator | None = None,
     ) -> None:
         """Add the discriminator (see `EncodingJob`)."""
         super().__init__(settings, device, generator)
-        self.game = LatentGame(latents, self.generator, settings.seed)
+        self.game = LatentAdversary(latents, self.generator, settings.seed)
 
     def game_term(self, ws: Tensor, stage: int | None = None) -> dict[str, Tensor]:
         """The encoder's loss as `adversarial`; nothing where the game is off."""
@@ -130,7 +130,7 @@ class LatentGameJob(EncodingJob):
     def play(
         self, encode: Callable[[], Tensor], blocks: Sequence[int], step: int, stage: int | None = None
     ) -> dict[str, float]:
-        """One step of the discriminator (see `LatentGame.play`); nothing where the game is off."""
+        """One step of the discriminator (see `LatentAdversary.play`); nothing where the game is off."""
         return self.game.play(encode, blocks, step, stage) if self.game.settings.weight else {}
 
     def modules(self) -> Mapping[str, Module]:

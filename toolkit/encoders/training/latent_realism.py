@@ -42,27 +42,27 @@ class LatentPool:
         self.size = size
         self.kept: list[Tensor] = []
 
-    def exchange(self, ws: Tensor, source: torch.Generator | None = None) -> Tensor:
+    def exchange(self, ws: Tensor, rng: torch.Generator | None = None) -> Tensor:
         """Hand in codes [B, positions, w_dim]; get back w [B, w_dim], half of them earlier ones once it is full.
 
         Of each code one position, drawn at random, takes part.
 
         Args:
             ws: The codes.
-            source: Where chance comes from (on the CPU); None: torch's global one.
+            rng: Random generator on the CPU; None: torch's global one.
         """
-        return torch.stack([self._exchange_one(code[_draw(len(code), source)], source) for code in ws.detach()])
+        return torch.stack([self._exchange_one(code[_draw(len(code), rng)], rng) for code in ws.detach()])
 
-    def _exchange_one(self, w: Tensor, source: torch.Generator | None) -> Tensor:
+    def _exchange_one(self, w: Tensor, rng: torch.Generator | None) -> Tensor:
         if len(self.kept) < self.size:
             self.kept.append(w)
             return w
-        if _draw(2, source):
+        if _draw(2, rng):
             return w
-        place = _draw(self.size, source)
+        place = _draw(self.size, rng)
         old, self.kept[place] = self.kept[place], w
         return old
 
 
-def _draw(count: int, source: torch.Generator | None) -> int:
-    return int(torch.randint(count, (), generator=source))
+def _draw(count: int, rng: torch.Generator | None) -> int:
+    return int(torch.randint(count, (), generator=rng))

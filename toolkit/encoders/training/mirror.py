@@ -35,7 +35,7 @@ def pixel_errors(image: Tensor, target: Tensor, kind: PixelError) -> Tensor:
 def mirror_loss(
     image: Tensor,
     target: Tensor,
-    doubt: Tensor,
+    asymmetry: Tensor,
     kind: PixelError = "smooth_l1",
     *,
     normalise: bool = False,
@@ -45,8 +45,8 @@ def mirror_loss(
     Args:
         image: Render from the mirrored camera, [B, 3, H, W] in [-1, 1].
         target: The photo flipped left-right, same shape.
-        doubt: [B, H, W] >= 0 over the *flipped* photo: large where the face is asymmetric. An error counts
-            1 / (1 + doubt).
+        asymmetry: [B, H, W] >= 0 over the *flipped* photo: large where the face is asymmetric. An error counts
+            1 / (1 + asymmetry).
         kind: See `pixel_errors`.
         normalise: Divide each image's loss by its mean weight.
 
@@ -57,9 +57,9 @@ def mirror_loss(
         InputError: The shapes do not fit.
     """
     errors = pixel_errors(image, target, kind)
-    if doubt.shape != errors.shape:
-        raise InputError(f"doubt must have shape {list(errors.shape)}, got {list(doubt.shape)}")
-    weights = 1 / (doubt + 1)
+    if asymmetry.shape != errors.shape:
+        raise InputError(f"asymmetry must have shape {list(errors.shape)}, got {list(asymmetry.shape)}")
+    weights = 1 / (asymmetry + 1)
     losses = (errors * weights).mean(dim=(1, 2))
     if normalise:
         losses = losses / weights.mean(dim=(1, 2))

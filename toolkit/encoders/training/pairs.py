@@ -15,8 +15,8 @@ from toolkit.encoders.training.settings import PairSettings
 from toolkit.interfaces import Generator
 from toolkit.latents import latent_statistics, map_styles
 from toolkit.rendering.views import around
-from toolkit.training.chance import RowChance
 from toolkit.training.distribution import main_process_first
+from toolkit.training.rng import RowRng
 from toolkit.weights.tensors import read_tensors, write_tensors
 
 CHUNK = 8
@@ -36,22 +36,22 @@ class Pairs(NamedTuple):
 
 
 @torch.no_grad()
-def draw_codes(generator: Generator, settings: PairSettings, chance: RowChance) -> Tensor:
+def draw_codes(generator: Generator, settings: PairSettings, rng: RowRng) -> Tensor:
     """Random codes [rows, num_ws, w_dim] of the settings' space, on the generator's device."""
     latents, device = generator.spec.latents, generator.device
-    z = chance.normal(latents.num_ws if settings.space == "z+" else 1, latents.z_dim).to(device)
+    z = rng.normal(latents.num_ws if settings.space == "z+" else 1, latents.z_dim).to(device)
     ws = map_styles(generator, z, settings.truncation)
     if settings.space == "w+" and settings.spread:
         deviation = latent_statistics(generator).spread / math.sqrt(latents.w_dim)
-        ws = ws + settings.spread * deviation * chance.normal(*ws.shape[1:]).to(device)
+        ws = ws + settings.spread * deviation * rng.normal(*ws.shape[1:]).to(device)
     return ws
 
 
 @torch.no_grad()
-def make_pairs(generator: Generator, settings: PairSettings, chance: RowChance) -> Pairs:
-    """Render random codes from random cameras; the same chance gives the same pairs."""
-    ws = draw_codes(generator, settings, chance)
-    turn, lift = chance.uniform() * 2 - 1, chance.uniform() * 2 - 1
+def make_pairs(generator: Generator, settings: PairSettings, rng: RowRng) -> Pairs:
+    """Render random codes from random cameras; the same rng gives the same pairs."""
+    ws = draw_codes(generator, settings, rng)
+    turn, lift = rng.uniform() * 2 - 1, rng.uniform() * 2 - 1
     cameras = around(generator.spec, turn * math.radians(settings.yaw), lift * math.radians(settings.pitch)).to(
         ws.device
     )
@@ -69,13 +69,13 @@ def kept_pairs(generator: Generator, settings: PairSettings, seed: int) -> Pairs
         "version": VERSIONS[settings.space],
         "seed": seed,
         "generator": generator.spec.fingerprint,
-        **settings.model_dump(mode="json", exclude={"disturb"}),
+        **settings.model_dump(mode="json", exclude={"augment"}),
     }
     key = hashlib.sha256(json.dumps(plan, sort_keys=True).encode()).hexdigest()[:16]
     file = cache_folder("pairs") / f"{generator.spec.name}-{settings.count}-{key}.safetensors"
     with main_process_first():
         if not file.is_file():
-            made = make_pairs(generator, settings, RowChance([torch.Generator().manual_seed(seed)], settings.count))
+            made = make_pairs(generator, settings, RowRng([torch.Generator().manual_seed(seed)], settings.count))
             pixels = ((made.image + 1) * 127.5).round().byte()
             write_tensors(file, {"image": pixels, "label": made.label, "ws": made.ws}, {"plan": plan})
     tensors, _ = read_tensors(file)

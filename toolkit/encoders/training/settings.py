@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
@@ -39,6 +40,8 @@ class PhotoSettings(Config):
 class PairSettings(Config):
     """Pictures with known codes, rendered by the generator itself."""
 
+    renamed: ClassVar[Mapping[str, str]] = {"disturb": "augment"}
+
     count: Annotated[int, Field(ge=0)] = 0
     """Made once and kept in the user's cache; 0: new ones for every step."""
     space: Literal["z", "z+", "w+"] = "z"
@@ -51,7 +54,7 @@ class PairSettings(Config):
     yaw: Annotated[float, Field(ge=0, le=180)] = 75.0
     """Cameras stand anywhere within so many degrees of the front."""
     pitch: Annotated[float, Field(ge=0, lt=90)] = 15.0
-    disturb: Share = 1.0
+    augment: Share = 1.0
     """Strength of what is done to their looks (light, colour, blur, noise, things in front) to resemble photos."""
 
 
@@ -68,7 +71,9 @@ class ImageWeights(Config):
 
 
 class StageSettings(Config):
-    """One stretch of a training; the published recipes are the defaults."""
+    """One stage of a training; the published recipes are the defaults."""
+
+    renamed: ClassVar[Mapping[str, str]] = {"doubt": "asymmetry"}
 
     steps: Annotated[int, Field(ge=0)] = 500_000
     batch: Count = 3
@@ -94,8 +99,8 @@ class StageSettings(Config):
     """Weight of the same terms on the view from the mirrored camera, against the mirrored picture (TriPlaneNet v2)."""
     mirror_every: Count = 1
     """Steps from one look at the mirrored view to the next; it weighs so many times as much there."""
-    doubt: Weight = 0.0
-    """Mirror terms on pixels count 1 / (1 + doubt): how asymmetric heads are taken to be."""
+    asymmetry: Weight = 0.0
+    """Mirror terms on pixels count 1 / (1 + asymmetry): how asymmetric heads are taken to be."""
 
 
 class NetworkLosses(Config):

@@ -15,9 +15,9 @@ from toolkit.interfaces import Generator
 from toolkit.latents import map_styles
 from toolkit.losses.adversarial import discriminator_terms, generator_loss
 from toolkit.rendering.views import around
-from toolkit.training.chance import RowChance, row_chance
 from toolkit.training.distribution import average_gradients
 from toolkit.training.ranger import make_ranger
+from toolkit.training.rng import RowRng, row_rng
 from toolkit_plugins.dual_encoder.discriminator import (
     DiscriminatorSettings,
     open_image_discriminator,
@@ -28,7 +28,7 @@ from toolkit_plugins.dual_encoder.training.settings import AdversarySettings
 
 _ADAM_BETAS = (0.0, 0.99)
 _PURPOSE = 3
-"""Tells its chance from that of a step's batch."""
+"""Tells its random numbers from those of a step's batch."""
 
 
 class Adversary:
@@ -72,11 +72,11 @@ class Adversary:
             occlusion: What the input views do not see, in the generator's occupancy shape; None: judge everything.
             rows: The heads' numbers [B] in the whole batch of all processes.
         """
-        chance = row_chance(rows, self.seed, self.steps, _PURPOSE)
-        cameras = self._cameras(chance)
+        rng = row_rng(rows, self.seed, self.steps, _PURPOSE)
+        cameras = self._cameras(rng)
         fake = self._judged(planes, ws, occlusion, cameras)
         with torch.no_grad():
-            real_ws = self.synthesised(chance)
+            real_ws = self.synthesised(rng)
             real = self._judged(self.generator.planes(real_ws), real_ws, occlusion, cameras)
         with without_autocast(real):
             self._learn(real.float(), fake.detach().float())
@@ -89,10 +89,10 @@ class Adversary:
         return self.settings.weight * generator_loss(logits)
 
     @torch.no_grad()
-    def synthesised(self, chance: RowChance) -> Tensor:
+    def synthesised(self, rng: RowRng) -> Tensor:
         """Codes [rows, num_ws, w_dim] of random heads under the frontal camera."""
         latents = self.generator.spec.latents
-        z = chance.normal(latents.num_ws if self.settings.real == "z+" else 1, latents.z_dim).to(self.device)
+        z = rng.normal(latents.num_ws if self.settings.real == "z+" else 1, latents.z_dim).to(self.device)
         return map_styles(self.generator, z, self.settings.truncation)
 
     def take_log(self) -> dict[str, float]:
@@ -141,5 +141,5 @@ class Adversary:
         """Log a mean over a part's rows as its share of the batch's."""
         self._log[name] = self._log.get(name, 0.0) + float(value) / self.parts
 
-    def _cameras(self, chance: RowChance) -> Any:
-        return around(self.generator.spec, (chance.uniform() * 2 - 1) * math.pi).to(self.device)
+    def _cameras(self, rng: RowRng) -> Any:
+        return around(self.generator.spec, (rng.uniform() * 2 - 1) * math.pi).to(self.device)

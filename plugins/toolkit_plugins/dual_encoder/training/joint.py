@@ -60,9 +60,9 @@ def joint_losses(
             losses |= {f"first_{name}": stage.first * term for name, term in terms.items()}
         final = Reconstruction(code.planes[some], code.ws[some], target[some], label[some], batch.window)
         losses |= final.losses(job, stage, local, "square")
-    if stage.around and batch.turns is not None:
+    if stage.around and batch.yaws is not None:
         last = slice(len(seen) - len(ws_of_pairs), None)
-        losses |= around_losses(job, stage, Code(code.ws[last], code.planes[last]), ws_of_pairs, batch.turns)
+        losses |= around_losses(job, stage, Code(code.ws[last], code.planes[last]), ws_of_pairs, batch.yaws)
     if adversary is not None:
         settings = adversary.settings
         masked = settings.domain == "planes" and settings.occlusion
@@ -71,7 +71,7 @@ def joint_losses(
     return losses
 
 
-def around_losses(job: DualJob, stage: JointSettings, found: Code, ws: Tensor, turns: Tensor) -> Mapping[str, Tensor]:
+def around_losses(job: DualJob, stage: JointSettings, found: Code, ws: Tensor, yaws: Tensor) -> Mapping[str, Tensor]:
     """Weighted terms on heads of pairs as they look from elsewhere, where their pictures showed nothing; no identity.
 
     Args:
@@ -79,9 +79,9 @@ def around_losses(job: DualJob, stage: JointSettings, found: Code, ws: Tensor, t
         stage: Weights, and how reconstructions are rendered.
         found: What the encoder made of the pairs' pictures.
         ws: The pairs' own codes [P, num_ws, w_dim].
-        turns: Yaws [P] in radians to look from.
+        yaws: Yaws [P] in radians to look from.
     """
-    camera = around(job.generator.spec, turns)
+    camera = around(job.generator.spec, yaws)
     with torch.no_grad():
         truth = job.generator.render(job.generator.planes(ws), ws, camera, stage.resolution).image
     view = job.generator.render(found.planes, found.ws, camera, stage.resolution)

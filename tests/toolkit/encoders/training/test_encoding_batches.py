@@ -13,22 +13,22 @@ from PIL import Image
 from toolkit.camera import Camera
 from toolkit.data import ImageFolder
 from toolkit.encoders.training import batches
-from toolkit.encoders.training.augmentation import disturb
+from toolkit.encoders.training.augmentation import augment
 from toolkit.encoders.training.batches import WHOLE, BatchMaker, Window
 from toolkit.encoders.training.pairs import draw_codes, kept_pairs, make_pairs
 from toolkit.encoders.training.photos import PhotoSet, made_folder, open_photos
 from toolkit.encoders.training.settings import PairSettings, PhotoSettings, StageSettings
 from toolkit.errors import InputError
-from toolkit.training.chance import RowChance
 from toolkit.training.distribution import assume_place
+from toolkit.training.rng import RowRng
 
 
 def source(seed: int = 0) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
 
-def chance(rows: int, seed: int = 0) -> RowChance:
-    return RowChance([source(seed)], rows)
+def rng(rows: int, seed: int = 0) -> RowRng:
+    return RowRng([source(seed)], rows)
 
 
 def test_a_windows_camera_sees_that_part_of_the_picture():
@@ -99,7 +99,7 @@ STAGES = (
 
 def maker(photos: PhotoSet, spherical, **more) -> BatchMaker:
     settings = PairSettings(count=6)
-    return BatchMaker(3, STAGES, photos, make_pairs(spherical, settings, chance(6)), settings, **more)
+    return BatchMaker(3, STAGES, photos, make_pairs(spherical, settings, rng(6)), settings, **more)
 
 
 def byte_pairs(made: BatchMaker) -> BatchMaker:
@@ -112,7 +112,7 @@ def test_a_batch_is_a_function_of_seed_and_step(photos, spherical):
     for step in (5, 1, 0):
         ours, theirs = first(step), pickle.loads(pickle.dumps(second))(step)  # our own pickle, made here
         assert torch.equal(ours.seen, theirs.seen) and torch.equal(ours.pairs.ws, theirs.pairs.ws)
-        assert ours.window == theirs.window and torch.equal(ours.turns, theirs.turns)
+        assert ours.window == theirs.window and torch.equal(ours.yaws, theirs.yaws)
         if ours.photos is not None:
             assert torch.equal(ours.photos.image, theirs.photos.image)
     assert first(0).window.side == 1 and first(1).window.side == 0.5
@@ -189,16 +189,16 @@ def test_processes_look_at_pairs_from_yaws_of_their_own_all_around(photos, spher
         halves = []
         for rank in range(2):
             assume_place(rank, 2)
-            halves.append(made(1).turns)
+            halves.append(made(1).yaws)
     finally:
         assume_place(0, 1)
-    assert torch.equal(torch.cat(halves), alone(1).turns)
-    turns = torch.cat([alone(step).turns for step in range(8)])
-    assert float(turns.abs().max()) <= math.pi and float(turns.max()) > 2 and float(turns.min()) < -2
+    assert torch.equal(torch.cat(halves), alone(1).yaws)
+    yaws = torch.cat([alone(step).yaws for step in range(8)])
+    assert float(yaws.abs().max()) <= math.pi and float(yaws.max()) > 2 and float(yaws.min()) < -2
 
 
 def test_pairs_are_what_the_generator_makes_of_their_codes(spherical):
-    pairs = make_pairs(spherical, PairSettings(), chance(3))
+    pairs = make_pairs(spherical, PairSettings(), rng(3))
     with torch.no_grad():
         again = spherical.render(spherical.planes(pairs.ws), pairs.ws, pairs.label).image.clamp(-1, 1)
     torch.testing.assert_close(again, pairs.image)
@@ -208,7 +208,7 @@ def test_pairs_are_what_the_generator_makes_of_their_codes(spherical):
 
 @pytest.mark.parametrize(("space", "alike"), [("z", True), ("z+", False), ("w+", False)])
 def test_codes_come_from_the_chosen_space(spherical, space: str, alike: bool):
-    ws = draw_codes(spherical, PairSettings(space=space), chance(4))  # type: ignore[arg-type]
+    ws = draw_codes(spherical, PairSettings(space=space), rng(4))  # type: ignore[arg-type]
     latents = spherical.spec.latents
     assert ws.shape == (4, latents.num_ws, latents.w_dim)
     assert torch.equal(ws[:, 0], ws[:, 1]) == alike
@@ -217,19 +217,19 @@ def test_codes_come_from_the_chosen_space(spherical, space: str, alike: bool):
 def test_pairs_are_kept_in_the_cache_by_what_they_are(spherical, tmp_path, monkeypatch):
     monkeypatch.setenv("TOOLKIT_CACHE", str(tmp_path))
     first = kept_pairs(spherical, PairSettings(count=2), 0)
-    again = kept_pairs(spherical, PairSettings(count=2, disturb=0.5), 0)
+    again = kept_pairs(spherical, PairSettings(count=2, augment=0.5), 0)
     assert torch.equal(first.image, again.image) and first.image.dtype == torch.uint8
     assert len(list((tmp_path / "pairs").iterdir())) == 1
     kept_pairs(spherical, PairSettings(count=2, yaw=10.0), 0)
     assert len(list((tmp_path / "pairs").iterdir())) == 2
 
 
-def test_disturbance_changes_looks_and_keeps_white_mostly_white():
+def test_augmentation_changes_looks_and_keeps_white_mostly_white():
     image = torch.ones(16, 3, 24, 24)
     image[:, :, 8:16, 8:16] = 0.1
-    changed = disturb(image, 1.0, chance(16))
-    assert torch.equal(disturb(image, 0.0, chance(16)), image)
-    assert torch.equal(changed, disturb(image, 1.0, chance(16)))
+    changed = augment(image, 1.0, rng(16))
+    assert torch.equal(augment(image, 0.0, rng(16)), image)
+    assert torch.equal(changed, augment(image, 1.0, rng(16)))
     assert float(changed.abs().max()) <= 1
     assert float((changed[:, :, :4, :4] > 0.8).float().mean()) > 0.8
     assert float((changed - image)[:, :, 8:16, 8:16].abs().mean()) > 0.05

@@ -24,9 +24,9 @@ def test_every_stage_is_rehearsed(
     monkeypatch.setenv("TOOLKIT_CACHE", str(tmp_path / "cache"))
     outcome = rehearse(tiny_job(kind, photo_folder, spherical, steps=3))
     names = [name.replace(".", "/") for name in STAGES[kind]]
-    assert [stretch.stage for stretch, _ in outcome.stretches] == names
-    assert [stretch.example for stretch, _ in outcome.stretches] == [3 * index + 2 for index in range(len(names))]
-    assert all(seconds > 0 for _, seconds in outcome.stretches)
+    assert [kind.stage for kind, _ in outcome.step_kinds] == names
+    assert [kind.example for kind, _ in outcome.step_kinds] == [3 * index + 2 for index in range(len(names))]
+    assert all(seconds > 0 for _, seconds in outcome.step_kinds)
     assert all(any(loss.startswith(f"{name}/") for loss in outcome.losses) for name in names)
     assert "projected total" in outcome.lines()[-1]
 

@@ -50,7 +50,7 @@ def test_every_encoder_is_rehearsed_and_not_trained(kind: str, tmp_path: Path) -
     more = ["samples=32", "feature_size=8"] if kind == "goae" else ["samples=32"]
     sizes = [*SIZES[kind], *more]
     job = default_registry().load("trainable", kind)(config_path(WITHOUT_FILES), [*on_top_of(kind), *sizes], "cpu")
-    stages = [stretch.stage for stretch, _ in rehearse(job).stretches]
+    stages = [kind.stage for kind, _ in rehearse(job).step_kinds]
     assert stages == [name.replace(".", "/") for name in STAGES[kind] if name != "codes"]
     with pytest.raises(ConfigError, match="'panohead-untrained' has random weights: it serves a --dry-run"):
         train(job, tmp_path / "run")
