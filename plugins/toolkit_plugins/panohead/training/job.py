@@ -24,6 +24,7 @@ from torch.optim import Adam, Optimizer
 from toolkit.cache import cache_folder
 from toolkit.camera import Camera
 from toolkit.configuration import config_path, load_config, settings_for_others
+from toolkit.losses.perceptual import open_perceptual
 from toolkit.nn.decoder import PointDecoder
 from toolkit.nn.dense import Dense
 from toolkit.nn.synthesis import SynthesisBlock
@@ -78,6 +79,9 @@ class MiniJob(TrainingJob):
         self.stepper.prepare(
             *self._called(), blocks=[part for part in self.generator.modules() if isinstance(part, BIG_BLOCKS)]
         )
+        self.perceptual = None
+        if settings.losses.patch_perceptual:
+            self.perceptual = open_perceptual(settings.losses.perceptual, None, self.device)
         self.average = WeightAverage(self.generator)
         self.optimiser = self._optimiser()
         self.held_out = HeldOut(self.heads, settings.evaluation_heads, settings.network.image_size, folder)
@@ -133,10 +137,12 @@ class MiniJob(TrainingJob):
         self.stepper.load_state(state["stepper"])
 
     def learning_rate(self, step: int) -> float:
-        """Warm-up, then one cosine to zero."""
+        """Warm-up, then the full rate, then a cosine to zero."""
         settings = self.settings.optimiser
         warm = min(1.0, (step + 1) / max(1, settings.warmup))
-        return settings.rate * warm * (0.5 + 0.5 * math.cos(math.pi * step / self.steps))
+        begin = settings.decay_from * self.steps
+        fallen = max(0.0, step - begin) / (self.steps - begin)
+        return settings.rate * warm * (0.5 + 0.5 * math.cos(math.pi * fallen))
 
     def batch(self, step: int) -> MiniBatch:
         """Latents [B, z], single rays, and (later in the run) a patch of each of the first heads."""
@@ -181,7 +187,9 @@ class MiniJob(TrainingJob):
             if some := len(seen):
                 patches = changed(drawn.patches, lambda whole: whole[seen])
                 look = self._look(step, first=bool(rows[0] == 0), share=some / count)
-                losses |= patch_losses(self.generator, planes[:some], ws[:some], patches, weights, look)
+                losses |= patch_losses(
+                    self.generator, planes[:some], ws[:some], patches, weights, look, self.perceptual
+                )
         return losses
 
     def _look(self, step: int, *, first: bool, share: float) -> PatchLook:

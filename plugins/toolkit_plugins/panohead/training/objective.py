@@ -10,6 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from toolkit.losses.perceptual import Perceptual
+from toolkit.nn.superresolution import resize
 from toolkit.nn.synthesis import Noise
 from toolkit.rendering.marching import Field, MarchSettings, march
 from toolkit.rendering.rays import Rays
@@ -119,6 +121,7 @@ def patch_losses(
     patches: DrawnPatches,
     weights: LossSettings,
     look: PatchLook,
+    perceptual: Perceptual | None = None,
 ) -> dict[str, Tensor]:
     """Losses of patches rendered as at test time (no depth known), raw and super-resolved, weighted."""
     settings = replace(generator.march_settings, count=look.samples[0], importance=look.samples[1])
@@ -131,7 +134,7 @@ def patch_losses(
     scale = image.shape[-1] // side
     inner = scale * MARGIN
     image, truth = image[..., inner:-inner, inner:-inner], patch.image[..., inner:-inner, inner:-inner]
-    return {
+    losses = {
         "patch_raw": look.share * weights.patch_raw * (raw - small).abs().mean(),
         "patch_mask": look.share * weights.mask * (opacity - covered).abs().mean(),
         "patch_image": look.share * weights.patch_image * (image - truth).abs().mean(),
@@ -140,6 +143,12 @@ def patch_losses(
         if look.frame
         else ws.new_zeros(()),
     }
+    if perceptual is not None:
+        with torch.no_grad():
+            wanted = perceptual.embed(truth)
+        far = perceptual.distance(perceptual.embed(image), wanted)
+        losses["patch_perceptual"] = look.share * weights.patch_perceptual * far
+    return losses
 
 
 class PatchRender(NamedTuple):
@@ -201,9 +210,11 @@ def raw_colours(generator: PanoHead, features: Tensor, ws: Tensor) -> Tensor:
 
 
 def enlarged(generator: PanoHead, raw: Tensor, features: Tensor, ws: Tensor) -> Tensor:
-    """Super-resolve a patch of any side, without the resize that whole images get."""
+    """Super-resolve a patch of any side, resized as a whole image would be."""
     styles = ws[:, -1:].expand(-1, 3, -1)
-    sr = generator.superresolution
+    sr, config = generator.superresolution, generator.config
+    side = features.shape[-1] * config.sr_input // config.raw_size
+    raw, features = (resize(part, side, sr.antialias) for part in (raw, features))
     x, image = sr.block0(features, raw, styles, SILENT)
     return sr.block1(x, image, styles, SILENT)[1]
 

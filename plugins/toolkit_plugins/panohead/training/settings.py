@@ -30,6 +30,8 @@ class NetworkSettings(Config):
     density_scale: Rate = 60.0
     sr_widths: tuple[int, int] = (32, 16)
     image_size: Literal[64, 128, 256] = 128
+    raw_size: Annotated[int, Field(ge=16)] | None = None
+    """Side of the ray grid; None: half of the image's. Super-resolution gets it enlarged to half of the image's."""
     samples: Count = 20
     importance_samples: Count = 12
     near: Rate = 2.28
@@ -47,6 +49,7 @@ class HeadsSettings(Config):
     rays_per_camera: Count = 300
     patches: Count = 1
     patch: Count = 16
+    """Side of a patch in rays."""
     folder: str | None = None
     """Where the rays are kept; None: beside the run. Several runs may share one."""
     workers: Count = 2
@@ -62,10 +65,13 @@ class LossSettings(Config):
     patch_raw: Weight = 0.5
     patch_image: Weight = 1.5
     patch_edges: Weight = 1.5
+    patch_perceptual: Weight = 0.0
+    perceptual: str = "lite0"
+    """The perceptual distance of `patch_perceptual`, by its registered name."""
 
 
 class OptimiserSettings(Config):
-    """Adam, one cosine from `rate` to zero after a short warm-up."""
+    """Adam: a short warm-up, then `rate`, and a cosine to zero from `decay_from` on."""
 
     rate: Rate = 1.2e-2
     decoder_factor: Rate = 3.0
@@ -75,6 +81,8 @@ class OptimiserSettings(Config):
     """Makes up for the mapping's learning-rate multiplier of 0.01: without it, z means nothing for hours."""
     betas: tuple[float, float] = (0.9, 0.99)
     warmup: Annotated[int, Field(ge=0)] = 100
+    decay_from: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """Share of the steps after which the rate falls."""
     average: Annotated[float, Field(ge=0, lt=1)] = 0.998
     """Decay of the averaged weights that are shown and exported."""
 
@@ -82,6 +90,8 @@ class OptimiserSettings(Config):
 class MiniSettings(Config):
     """Everything that decides what `panohead-mini` becomes."""
 
+    name: str = "panohead-mini"
+    """Of the generator."""
     seed: Annotated[int, Field(ge=0)] = 0
     steps: Count = 13000
     batch: Count = 4
@@ -123,8 +133,8 @@ class MiniSettings(Config):
 
     @property
     def raw_size(self) -> int:
-        """Side of the ray grid: the 2X super-resolution doubles it."""
-        return self.network.image_size // 2
+        """Side of the ray grid."""
+        return self.network.raw_size or self.network.image_size // 2
 
     def generator_config(self, z_dim: int, face_points: tuple[tuple[float, float, float], ...]) -> PanoHeadConfig:
         """The configuration of the generator that is trained."""
@@ -157,6 +167,6 @@ class MiniSettings(Config):
             plane_offset=True,
             blind_mapping=True,
             about=About(
-                name="panohead-mini", world="embedded", licence="Apache-2.0", truncation=1.0, face_points=face_points,
+                name=self.name, world="embedded", licence="Apache-2.0", truncation=1.0, face_points=face_points,
             ),
         )  # fmt: skip
