@@ -76,7 +76,12 @@ def fit(job: MiniJob, heads: int, steps: int, rate: float) -> Tensor:
         source = torch.Generator().manual_seed(step)
         numbers, look = np.arange(heads), PatchLook(job.settings.patch_samples)
         rays, patch = job.batches.ray_batch(numbers, random), job.batches.patch_batch(numbers, random)
-        drawn = draw(generator, MiniBatch(job.rays.latents[numbers], rays, patch), look.samples, source)
+        drawn = draw(
+            generator,
+            MiniBatch(torch.from_numpy(numbers), job.rays.latents[numbers], rays, patch),
+            look.samples,
+            source,
+        )
         losses = ray_losses(generator, planes, ws, drawn.heads, drawn.counts, job.settings.losses)
         if step > steps // 4 and drawn.patches is not None:
             losses |= patch_losses(generator, planes, ws, drawn.patches, job.settings.losses, look)

@@ -45,11 +45,15 @@ class PatchBatch(NamedTuple):
     """[B, 3, uP, uP] in [-1, 1]."""
     mask: Tensor
     """[B, 1, uP, uP] in [0, 1]."""
+    depths: Tensor | None = None
+    """[B, P*P], 0 for a miss."""
 
 
 class MiniBatch(NamedTuple):
     """What a step looks at."""
 
+    heads: Tensor
+    """[B], their numbers."""
     latents: Tensor
     """[B, z]."""
     rays: RayBatch
@@ -74,7 +78,7 @@ class MiniBatches:
         rays = self.ray_batch(heads, random)
         late = step >= settings.patches_from * settings.steps
         patch = self.patch_batch(heads[: settings.patch_heads], random) if late else None
-        return MiniBatch(self.rays.latents[heads], rays, patch)
+        return MiniBatch(torch.from_numpy(heads), self.rays.latents[heads], rays, patch)
 
     def ray_batch(self, heads: np.ndarray, random: np.random.Generator) -> RayBatch:
         """Random rays of some heads [B], by their numbers."""
@@ -122,7 +126,8 @@ class MiniBatches:
         rows_seen, columns_seen = (slice(start * scale, (start + side) * scale) for start in (row, column))
         picture = data.patch_images[owner, pick][:, :, rows_seen, columns_seen].float()
         rays = rays_through(Camera(data.patch_cameras[owner, pick]), places.flatten(1, 2))
-        return PatchBatch(rays, places, picture[:, :3] / 127.5 - 1, picture[:, 3:] / 255)
+        depths = data.patch_depths[owner, pick][:, row : row + side, column : column + side].flatten(1)
+        return PatchBatch(rays, places, picture[:, :3] / 127.5 - 1, picture[:, 3:] / 255, depths)
 
 
 def changed(batch: _Tree, change: Callable[[Tensor], Tensor]) -> _Tree:

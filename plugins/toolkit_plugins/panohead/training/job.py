@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import Module
+from torch.nn import Embedding, Module
 from torch.optim import Adam, Optimizer
 
 from toolkit.cache import cache_folder
@@ -82,6 +82,7 @@ class MiniJob(TrainingJob):
         self.perceptual = None
         if settings.losses.patch_perceptual:
             self.perceptual = open_perceptual(settings.losses.perceptual, None, self.device)
+        self.codes = self._codes()
         self.average = WeightAverage(self.generator)
         self.optimiser = self._optimiser()
         self.held_out = HeldOut(self.heads, settings.evaluation_heads, settings.network.image_size, folder)
@@ -106,6 +107,14 @@ class MiniJob(TrainingJob):
         generator.t_mapping.requires_grad_(False)
         return generator.to(self.device)
 
+    def _codes(self) -> Embedding | None:
+        """What every head's code has beyond what the mapping makes of its latent, to begin with nothing."""
+        if self.settings.losses.residual is None:
+            return None
+        codes = Embedding(self.settings.heads.heads, self.settings.network.w_dim).to(self.device)
+        torch.nn.init.zeros_(codes.weight)
+        return codes
+
     def _optimiser(self) -> Adam:
         settings, groups = self.settings.optimiser, []
         factors = {
@@ -117,11 +126,14 @@ class MiniJob(TrainingJob):
             if parameter.requires_grad and "noise_strength" not in name:
                 factor = next((value for start, value in factors.items() if name.startswith(start)), 1.0)
                 groups.append({"params": [parameter], "lr": settings.rate * factor, "factor": factor})
+        if self.codes is not None:
+            factor = settings.residual_factor
+            groups.append({"params": [self.codes.weight], "lr": settings.rate * factor, "factor": factor})
         return Adam(groups, betas=settings.betas)
 
     def modules(self) -> Mapping[str, Module]:
-        """The generator."""
-        return {"generator": self.generator}
+        """The generator, and the heads' codes where these have something of their own."""
+        return {"generator": self.generator} | ({} if self.codes is None else {"codes": self.codes})
 
     def optimisers(self) -> Mapping[str, Optimizer]:
         """Adam."""
@@ -161,7 +173,8 @@ class MiniJob(TrainingJob):
         for group in self.optimiser.param_groups:
             group["lr"] = rate * group["factor"]
         parts = self.settings.engine.accumulate
-        drawn = draw(self.generator, batch, self.settings.patch_samples, source, parts)
+        guided = step % self.settings.march_every != 0
+        drawn = draw(self.generator, batch, self.settings.patch_samples, source, parts, guided_patches=guided)
         # every n-th row to each of n parts: patches belong to the first rows, so all parts get their share of them
         rows = torch.tensor([row for part in range(parts) for row in range(part, len(batch.latents), parts)])
         losses = self.stepper.backward(lambda some: self.losses(drawn, some, step), rows)
@@ -179,10 +192,15 @@ class MiniJob(TrainingJob):
         """
         heads, weights = changed(drawn.heads, lambda whole: whole[rows]), self.settings.losses
         ws = self.generator.mapping(heads.latents, self.generator_front)
+        own = None if self.codes is None else self.codes(heads.numbers)
+        if own is not None:
+            ws = ws + own[:, None]
         planes = self.generator.planes(ws, noise="none")
         losses = ray_losses(self.generator, planes, ws, heads, drawn.counts, weights)
+        if own is not None:
+            losses["residual"] = (weights.residual or 0.0) * own.square().mean()
         if drawn.patches is not None:
-            count = len(drawn.patches.jitter)
+            count = len(drawn.patches.patch.image)
             seen = rows[rows < count]
             if some := len(seen):
                 patches = changed(drawn.patches, lambda whole: whole[seen])

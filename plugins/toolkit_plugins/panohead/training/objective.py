@@ -49,6 +49,7 @@ class PatchLook(NamedTuple):
 class DrawnHeads(NamedTuple):
     """Heads [B] with single rays, and where these are sampled."""
 
+    numbers: Tensor
     latents: Tensor
     rays: RayBatch
     samples: Samples
@@ -58,10 +59,12 @@ class DrawnPatches(NamedTuple):
     """Patches of the first heads, and the random numbers of their rendering."""
 
     patch: PatchBatch
-    jitter: Tensor
-    """[B, P*P, stratified samples]."""
+    jitter: Tensor | None
+    """[B, P*P, stratified samples]; None where depth says where to sample."""
     importance: Tensor | None
     """[B, P*P, importance samples]; None where there are none."""
+    samples: Samples | None = None
+    """Round the known depths; None for patches that are marched like whole pictures."""
 
 
 class Drawn(NamedTuple):
@@ -74,13 +77,23 @@ class Drawn(NamedTuple):
 
 
 def draw(
-    generator: PanoHead, batch: MiniBatch, samples: tuple[int, int], source: torch.Generator, parts: int = 1
+    generator: PanoHead,
+    batch: MiniBatch,
+    samples: tuple[int, int],
+    source: torch.Generator,
+    parts: int = 1,
+    *,
+    guided_patches: bool = False,
 ) -> Drawn:
     """Draw from `source` where rays are sampled; `samples` as in `PatchLook`."""
     guided = guided_samples(batch.rays.depths, _guidance(generator), source)
-    heads, counts = DrawnHeads(batch.latents, batch.rays, guided), counts_of(batch.rays.depths, guided, parts)
+    heads = DrawnHeads(batch.heads, batch.latents, batch.rays, guided)
+    counts = counts_of(batch.rays.depths, guided, parts)
     if batch.patch is None:
         return Drawn(heads, None, counts)
+    if guided_patches and batch.patch.depths is not None:
+        around = guided_samples(batch.patch.depths, _guidance(generator), source)
+        return Drawn(heads, DrawnPatches(batch.patch, None, None, around), counts)
     draws, (count, rays, _) = Draws(generator=source), batch.patch.rays.directions.shape
     jitter = draws.jitter_for(count, rays, samples[0], source.device)
     importance = draws.importance_for(count, rays, samples[1], source.device) if samples[1] else None
@@ -123,11 +136,18 @@ def patch_losses(
     look: PatchLook,
     perceptual: Perceptual | None = None,
 ) -> dict[str, Tensor]:
-    """Losses of patches rendered as at test time (no depth known), raw and super-resolved, weighted."""
+    """Losses of patches, raw and super-resolved, weighted.
+
+    Rendered as at test time, or by known depth where the patches were drawn so.
+    """
     settings = replace(generator.march_settings, count=look.samples[0], importance=look.samples[1])
     ws = ws if look.joint else ws.detach()
-    patch, draws = patches.patch, Draws(patches.jitter, patches.importance)
-    raw, image, opacity = patch_render(generator, planes, ws, patch, settings, draws, look.joint)
+    patch = patches.patch
+    if patches.samples is not None:
+        raw, image, opacity = guided_patch(generator, planes, ws, patch, patches.samples, look.joint)
+    else:
+        draws = Draws(patches.jitter, patches.importance)
+        raw, image, opacity = patch_render(generator, planes, ws, patch, settings, draws, look.joint)
     side = patch.places.shape[1]
     small = F.avg_pool2d(patch.image, image.shape[-1] // side)
     covered = F.avg_pool2d(patch.mask, image.shape[-1] // side)
@@ -176,10 +196,27 @@ def patch_render(
     with torch.set_grad_enabled(through_rays and torch.is_grad_enabled()):
         marched = march(field, patch.rays, settings, draws=draws, keep=generator.keeps)
     assert marched.features is not None  # for the type checker: this field has features
+    return _finished(generator, ws, patch, marched.features, marched.opacity)
+
+
+def guided_patch(
+    generator: PanoHead, planes: Tensor, ws: Tensor, patch: PatchBatch, samples: Samples, through_rays: bool = True
+) -> PatchRender:
+    """Render patches by their known depths: a third of the samples; gradients may stop at super-resolution."""
+    assert patch.depths is not None  # whoever drew samples round them had them
+    config, one = generator.config, planes.new_ones(())
+    with torch.set_grad_enabled(through_rays and torch.is_grad_enabled()):
+        seen = guided_march(_field(generator, planes), patch.rays, patch.depths, samples, Counts(one, one, one), 0.0)
+    features = seen.features + (1 - seen.opacity)[:, None] if config.white_back else seen.features
+    return _finished(generator, ws, patch, features, seen.opacity)
+
+
+def _finished(generator: PanoHead, ws: Tensor, patch: PatchBatch, features: Tensor, opacity: Tensor) -> PatchRender:
+    """From blended features [B, F, P*P] and opacity [B, P*P] to pictures."""
     side = patch.places.shape[1]
-    opacity = marched.opacity.unflatten(1, (side, side))[:, None]
+    opacity = opacity.unflatten(1, (side, side))[:, None]
     behind = _background_at(generator, ws, patch.places.flatten(1, 2))
-    features = generator.centred(marched.features.unflatten(2, (side, side)))
+    features = generator.centred(features.unflatten(2, (side, side)))
     if behind is not None:
         features = features + (1 - opacity) * behind.unflatten(2, (side, side))
     raw = raw_colours(generator, features, ws)

@@ -23,7 +23,7 @@ from toolkit.registry import default_registry
 from toolkit.rendering.rays import rays_through
 from toolkit.weights.tensors import read_metadata, read_tensors, write_tensors
 
-_VERSION = 2
+_VERSION = 3
 _FACE_PATCHES = 2 / 3
 """Share of the patches that look at a place in the face."""
 _FACING = 0.3
@@ -78,6 +78,8 @@ class HeadRays:
     """[H, Q, 2] row and column of the first ray on the grid."""
     patch_images: Tensor
     """[H, Q, 4, uP, uP] uint8: colour on white, mask."""
+    patch_depths: Tensor
+    """[H, Q, P, P] along the rays themselves, 0 where nothing is hit."""
     face_rays: int
     """How many rays of a camera that faces the head fall into the face box: the first ones."""
 
@@ -92,7 +94,7 @@ class HeadRays:
         return len(self.latents)
 
 
-def prepare_rays(plan: RayPlan, folder: Path, workers: int = 2, shard: int = 50) -> HeadRays:
+def prepare_rays(plan: RayPlan, folder: Path, workers: int = 2, shard: int = 25) -> HeadRays:
     """Make the shards that are missing in `folder` and read all.
 
     Args:
@@ -132,31 +134,40 @@ def _look_at_head(heads: ProceduralHeads, plan: RayPlan, index: int) -> dict[str
     cameras = _cameras_around(plan, random)
     places = torch.stack([_places(camera, landmarks, plan, random) for camera in cameras])
     patch_cameras, corners = _patches(landmarks, plan, random)
-    grid = plan.grid * plan.upsampling * plan.antialias
     side = plan.patch * plan.upsampling * plan.antialias
-    steps = (torch.arange(side) + 0.5) / grid
-    rows = corners[:, 0, None] / plan.grid + steps
-    columns = corners[:, 1, None] / plan.grid + steps
-    patch_places = torch.stack([columns[:, None, :].expand(-1, side, -1), rows[:, :, None].expand(-1, -1, side)], -1)
+    patch_places = _grid_places(corners, plan, plan.upsampling * plan.antialias)
     looks = [(camera, place) for camera, place in zip(cameras, places, strict=True)]
     looks += [(camera, place.reshape(-1, 2)) for camera, place in zip(patch_cameras, patch_places, strict=True)]
+    central = _grid_places(corners, plan, 1)
+    looks += [(camera, place.reshape(-1, 2)) for camera, place in zip(patch_cameras, central, strict=True)]
     rays = [rays_through(camera, place[None]) for camera, place in looks]
     origins = torch.cat([ray.origins.expand_as(ray.directions)[0] for ray in rays])
     directions = torch.cat([ray.directions[0] for ray in rays])
     seen = heads.trace(latent, origins, directions)
+    depths = torch.where(seen.hit, seen.depth, 0)
     single = plan.cameras * plan.rays_per_camera
-    patch = torch.cat([seen.rgb[single:], seen.hit[single:, None] * 2.0 - 1], 1)
+    fine = slice(single, single + plan.patches * side**2)
+    patch = torch.cat([seen.rgb[fine], seen.hit[fine, None] * 2.0 - 1], 1)
     patch = patch.reshape(plan.patches, side, side, 4).permute(0, 3, 1, 2)
     return {
         "latents": latent,
         "cameras": torch.cat([camera.label for camera in cameras]),
         "places": places,
         "colours": _bytes(seen.rgb[:single]).reshape(*places.shape[:2], 3),
-        "depths": torch.where(seen.hit, seen.depth, 0)[:single].reshape(places.shape[:2]),
+        "depths": depths[:single].reshape(places.shape[:2]),
         "patch_cameras": torch.cat([camera.label for camera in patch_cameras]),
         "patch_corners": corners,
         "patch_images": _bytes(torch.nn.functional.avg_pool2d(patch, plan.antialias)),
+        "patch_depths": depths[fine.stop :].reshape(plan.patches, plan.patch, plan.patch),
     }
+
+
+def _grid_places(corners: Tensor, plan: RayPlan, finer: int) -> Tensor:
+    """Image coordinates [Q, S, S, 2] of the centres of the grid's cells in patches, every cell cut into `finer`^2."""
+    side = plan.patch * finer
+    steps = (torch.arange(side) + 0.5) / (plan.grid * finer)
+    rows, columns = (corners[:, axis, None] / plan.grid + steps for axis in (0, 1))
+    return torch.stack([columns[:, None, :].expand(-1, side, -1), rows[:, :, None].expand(-1, -1, side)], -1)
 
 
 def _bytes(values: Tensor) -> Tensor:

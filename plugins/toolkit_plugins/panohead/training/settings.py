@@ -68,6 +68,8 @@ class LossSettings(Config):
     patch_perceptual: Weight = 0.0
     perceptual: str = "lite0"
     """The perceptual distance of `patch_perceptual`, by its registered name."""
+    residual: Weight | None = None
+    """Of the mean square of what a head's code has beyond what the mapping makes of its latent; None: nothing."""
 
 
 class OptimiserSettings(Config):
@@ -79,6 +81,8 @@ class OptimiserSettings(Config):
     """For the learnt mean tri-grid."""
     mapping_factor: Rate = 30.0
     """Makes up for the mapping's learning-rate multiplier of 0.01: without it, z means nothing for hours."""
+    residual_factor: Rate = 1.0
+    """For what a head's code has beyond the mapping."""
     betas: tuple[float, float] = (0.9, 0.99)
     warmup: Annotated[int, Field(ge=0)] = 100
     decay_from: Annotated[float, Field(ge=0, lt=1)] = 0.0
@@ -114,6 +118,8 @@ class MiniSettings(Config):
     """Steps between two looks at the frame of an empty picture."""
     patch_samples: tuple[int, int] = (16, 8)
     """Stratified and importance samples on the rays of patches."""
+    march_every: Count = 1
+    """Steps between two patches that are marched like whole pictures; the others know their depth, which is cheaper."""
     evaluation_heads: Count = 8
     network: NetworkSettings = NetworkSettings()
     heads: HeadsSettings = HeadsSettings()
