@@ -2,6 +2,7 @@
 
 Usage:
     python benchmarks/representation_gate.py --sheet gate.png
+    python benchmarks/representation_gate.py --config training/panohead-mini-people --set heads.seed=51 --sheet gate.png
 
 No mapping and no backbone: one tri-grid per head and one decoder for all, fitted through the training's own losses to
 the training's own rays. What comes out is the ceiling of everything that a backbone can learn. PSNR of images in
@@ -44,13 +45,15 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=500)
     parser.add_argument("--rate", type=float, default=0.08, help="of Adam")
     parser.add_argument("--sheet", type=Path, help="picture: truth above, fitted below")
+    parser.add_argument("--config", default=CONFIG, help="the training whose networks and losses are tried")
+    parser.add_argument("--set", action="append", default=[], metavar="A.B=C", help="change one of its settings")
     arguments = parser.parse_args()
     heads = arguments.heads
     folder = Path(tempfile.mkdtemp(prefix="gate-"))
     overrides = [f"heads.heads={heads}", f"batch={heads}", f"patch_heads={heads}", "evaluation_heads=1"]
     # far more rays than a training has of each head: this one sees few heads, often
     overrides += ["heads.rays_per_camera=2000", "heads.patches=12", f"heads.folder={folder}"]
-    settings = load_config(MiniSettings, config_path(CONFIG), overrides)
+    settings = load_config(MiniSettings, config_path(arguments.config), [*overrides, *arguments.set])
     prepare_rays(settings.ray_plan(), folder, workers=1, shard=heads)
     job = MiniJob(settings)
     began = time.process_time()
@@ -81,10 +84,11 @@ def fit(job: MiniJob, heads: int, steps: int, rate: float) -> Tensor:
             MiniBatch(torch.from_numpy(numbers), job.rays.latents[numbers], rays, patch),
             look.samples,
             source,
+            guided_patches=step % job.settings.march_every != 0,
         )
         losses = ray_losses(generator, planes, ws, drawn.heads, drawn.counts, job.settings.losses)
         if step > steps // 4 and drawn.patches is not None:
-            losses |= patch_losses(generator, planes, ws, drawn.patches, job.settings.losses, look)
+            losses |= patch_losses(generator, planes, ws, drawn.patches, job.settings.losses, look, job.perceptual)
         optimiser.zero_grad(set_to_none=True)
         total(losses).backward()
         optimiser.step()
@@ -104,7 +108,7 @@ def judge(job: MiniJob, planes: Tensor) -> tuple[dict[str, float], list[np.ndarr
     errors: dict[str, list[float]] = {"whole": [], **{name: [] for name in BOXES}}
     rows = []
     for head, own in enumerate(planes):
-        latent, pictures = heads.latent("train", 0, head), []
+        latent, pictures = heads.latent("train", job.settings.heads.seed, head), []
         for yaw in YAWS:
             camera = Camera.orbit(math.radians(yaw))
             truth = view(heads, latent, camera, generator.spec.image_size)[:3]

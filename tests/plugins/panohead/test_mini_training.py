@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import pickle
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +20,12 @@ from toolkit.camera import Camera
 from toolkit.errors import InputError, TrainingError
 from toolkit.nn import synthesis
 from toolkit.rendering import marching
+from toolkit.rendering.rays import Rays
+from toolkit.rendering.sampling import Draws
 from toolkit.training import Cadence, train
 from toolkit.weights.tensors import write_tensors
-from toolkit_plugins.panohead.loading import load
-from toolkit_plugins.panohead.training import guided, rays
+from toolkit_plugins.panohead.loading import build, load
+from toolkit_plugins.panohead.training import guided, objective, rays
 from toolkit_plugins.panohead.training.evaluation import _VERSION, YAWS
 from toolkit_plugins.panohead.training.job import MiniJob
 from toolkit_plugins.panohead.training.settings import MiniSettings
@@ -150,8 +153,9 @@ def gradients(job: MiniJob, step: int = 0) -> tuple[dict[str, float], dict[str, 
         (2, {"patch_heads": 4, "joint_from": 1, "patch_samples": [4, 0]}),
         (2, {"frame_every": 2}),
         (2, {"patches_from": 1}),
+        (2, {"march_every": 2, "losses": {"residual": 0.1, "patch_perceptual": 0.1, "perceptual": "pyramid"}}),
     ],
-    ids=["even", "without", "uneven", "alone", "frame", "rays"],
+    ids=["even", "without", "uneven", "alone", "frame", "rays", "guided"],
 )
 def test_parts_of_a_batch_teach_what_the_whole_does(rays_folder: Path, parts: int, changes: dict[str, Any]) -> None:
     for step in (0, 1):
@@ -163,6 +167,55 @@ def test_parts_of_a_batch_teach_what_the_whole_does(rays_folder: Path, parts: in
         for name, gradient in wanted.items():
             scale = float(gradient.abs().max())
             torch.testing.assert_close(found[name], gradient, rtol=1e-3, atol=1e-5 * scale, msg=name)
+
+
+def test_every_head_gets_a_code_of_its_own(rays_folder: Path) -> None:
+    job = switched(rays_folder, batch=2, losses={"residual": 0.1})
+    assert job.codes is not None and not job.codes.weight.any()
+    batch = job.batch(0)
+    losses = job.training_step(batch, 0)
+    assert losses["residual"] == 0
+    moved = job.codes.weight.abs().sum(1) > 0
+    assert moved.nonzero()[:, 0].tolist() == sorted(batch.heads.tolist())
+    assert set(job.modules()) == {"generator", "codes"}
+
+
+def test_a_patch_by_known_depth_shows_what_marching_shows(rays_folder: Path) -> None:
+    job = switched(rays_folder)
+    generator, patch = job.generator, job.batch(0).patch
+    assert patch is not None and patch.depths is not None
+    ball = 0.2
+    patch = patch._replace(rays=patch.rays, depths=hits_of_ball(patch.rays, ball))
+    hard = lambda points: (1e6 * (ball - points.norm(dim=-1)), points.transpose(1, 2).repeat(1, 2, 1)[:, :4])  # noqa: E731
+    with pytest.MonkeyPatch.context() as change:
+        change.setattr(objective, "_field", lambda *_: hard)
+        ws = generator.mean_ws.expand(2, -1, -1)
+        planes = torch.zeros(2, *generator.spec.planes_shape)
+        source = torch.Generator().manual_seed(0)
+        samples = guided.guided_samples(patch.depths, guided.GuidedSettings(2.28, 3.12), source)
+        fast = objective.guided_patch(generator, planes, ws, patch, samples)
+        settings = replace(generator.march_settings, count=200, importance=100)
+        slow = objective.patch_render(generator, planes, ws, patch, settings, Draws(generator=source))
+    seen = (patch.depths > 0).reshape(2, 1, 6, 6)
+    assert 0 < seen.sum() < seen.numel()
+    assert (fast.opacity - seen.float()).abs().mean() < 0.03 and (slow.opacity - fast.opacity).abs().mean() < 0.05
+    assert ((fast.raw - slow.raw).abs() * seen).mean() < 0.04
+
+
+def hits_of_ball(rays: Rays, radius: float) -> Tensor:
+    """Depths [B, R] at which rays hit a ball round the origin, 0 for a miss."""
+    middle = -(rays.origins * rays.directions).sum(-1)
+    miss = (rays.origins + middle[..., None] * rays.directions).square().sum(-1)
+    return torch.where(miss < radius**2, middle - (radius**2 - miss).clamp_min(0).sqrt(), 0)
+
+
+@pytest.mark.parametrize("raw_size", [32, 16, 24])
+def test_a_patch_as_large_as_the_picture_is_enlarged_like_it(rays_folder: Path, raw_size: int) -> None:
+    config = settings(rays_folder, network=NETWORK | {"raw_size": raw_size}).generator_config(8, ())
+    generator = build(config)
+    features, ws = torch.rand(1, 4, raw_size, raw_size), torch.randn(1, generator.num_ws, 12)
+    patch = objective.enlarged(generator, features[:, :3], features, ws)
+    torch.testing.assert_close(patch, generator.superresolution(features[:, :3], features, ws), rtol=0, atol=1e-5)
 
 
 def test_heads_that_cannot_be_shared_out_are_refused(rays_folder: Path) -> None:
