@@ -11,7 +11,7 @@ from torch import Tensor
 
 from toolkit.data import layout, pictures
 from toolkit.data.folder import read_subjects
-from toolkit.data.labels import NameIndex, checked_cameras, parse_entry, parse_json, parse_labels
+from toolkit.data.labels import NameIndex, checked_cameras, parse_entry, parse_labels, read_json
 from toolkit.data.store import Store, open_store, safe_name
 from toolkit.errors import InputError
 
@@ -38,7 +38,7 @@ class FolderReport:
 
     def blame(self, name: str, problem: str | InputError) -> None:
         """Note a fault."""
-        self.faults.append(Fault(name, str(problem).removeprefix(f"{name}: ")))
+        self.faults.append(Fault(name, str(problem).removeprefix(name).removeprefix(":").lstrip()))
 
 
 def check_folder(
@@ -79,7 +79,7 @@ def _check_labels(store: Store, files: list[str], report: FolderReport) -> list[
         report.blame(layout.LABELS_FILE, "missing: the pictures have no cameras")
         return None
     try:
-        document = parse_json(store.read(layout.LABELS_FILE), layout.LABELS_FILE)
+        document = read_json(store, layout.LABELS_FILE, len(files))
         entries = document.get("labels") if isinstance(document, dict) else None
         if not isinstance(entries, list):
             parse_labels(document, layout.LABELS_FILE)
@@ -114,7 +114,7 @@ def _check_entry(
 def _check_item(store: Store, index: NameIndex, name: str, report: FolderReport) -> None:
     found = index.find(name)
     if found is None:
-        report.blame(name, "named in dataset.json, but there is no such file")
+        report.blame(name, f"named in {layout.LABELS_FILE}, but {index.missing(name)}")
         return
     image = _decode(store, found, pictures.decode_image, report)
     if image is None:

@@ -29,9 +29,9 @@ from toolkit.data.labels import (
     NameIndex,
     Sighting,
     checked_cameras,
-    parse_json,
     parse_labels,
     parse_subjects,
+    read_json,
 )
 from toolkit.data.store import Store, open_store, safe_name
 from toolkit.data.transforms import composite, resize_item
@@ -145,7 +145,7 @@ class ImageFolder:
     def _read(self, name: str, decode: Callable[[bytes, str], Tensor]) -> Tensor:
         found = self._files.find(safe_name(name, self.path))
         if found is None:
-            raise InputError(f"{self.path}: {layout.LABELS_FILE} names {name!r}, which is not there")
+            raise InputError(f"{self.path}: {layout.LABELS_FILE} names {name!r}, which {self._files.missing(name)}")
         return decode(self._store.read(found), f"{self.path}: {found}")
 
     def _read_if_there(self, names: tuple[str, ...], decode: Callable[[bytes, str], Tensor]) -> Tensor | None:
@@ -159,16 +159,14 @@ def read_labels(store: Store, names: list[str]) -> list[Label] | None:
     """The entries of `dataset.json`; None where there are none."""
     if layout.LABELS_FILE not in names:
         return None
-    where = f"{store.path}: {layout.LABELS_FILE}"
-    return parse_labels(parse_json(store.read(layout.LABELS_FILE), where), where)
+    return parse_labels(read_json(store, layout.LABELS_FILE, len(names)), f"{store.path}: {layout.LABELS_FILE}")
 
 
 def read_subjects(store: Store, names: list[str]) -> dict[str, Sighting]:
     """The entries of `subjects.json`; empty where there is none."""
     if layout.SUBJECTS_FILE not in names:
         return {}
-    where = f"{store.path}: {layout.SUBJECTS_FILE}"
-    return parse_subjects(parse_json(store.read(layout.SUBJECTS_FILE), where), where)
+    return parse_subjects(read_json(store, layout.SUBJECTS_FILE, len(names)), f"{store.path}: {layout.SUBJECTS_FILE}")
 
 
 def without_repeats(labels: list[Label], where: Path) -> list[Label]:

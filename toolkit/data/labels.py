@@ -11,7 +11,14 @@ import torch
 from torch import Tensor
 
 from toolkit.camera import LABEL_SIZE, Camera
+from toolkit.data.store import Store
 from toolkit.errors import InputError
+
+REPEATS = 32
+"""How often a file may be listed on average (a rebalanced list names some many times)."""
+SPARE_ENTRIES = 1000
+BYTES_PER_ENTRY, MARKS_PER_ENTRY = 2000, 40
+"""Most that an entry of 25 numbers takes."""
 
 
 class Label(NamedTuple):
@@ -27,6 +34,25 @@ class Sighting(NamedTuple):
 
     subject: str
     view: str | None
+
+
+def read_json(store: Store, name: str, files: int) -> Any:
+    """Read a JSON file that lists a data set's files; how much it may hold depends on how many there are.
+
+    Args:
+        store: Where the file lies.
+        name: Its name.
+        files: Number of files of the data set.
+
+    Raises:
+        InputError: It is not JSON, or far larger than a list of so many files can be; memory is not taken for it then.
+    """
+    where = f"{store.path}: {name}"
+    entries = SPARE_ENTRIES + REPEATS * files
+    data = store.read(name, limit=entries * BYTES_PER_ENTRY)
+    if sum(data.count(mark) for mark in b"[{,:") > entries * MARKS_PER_ENTRY:
+        raise InputError(f"{where} lists far more than the {files} files of the data set")
+    return parse_json(data, where)
 
 
 def parse_json(data: bytes, where: str) -> Any:
@@ -65,7 +91,7 @@ def parse_entry(entry: Any, where: str) -> Label:
     """
     if not isinstance(entry, (list, tuple)) or len(entry) != 2 or not isinstance(entry[0], str):
         raise InputError(f"{where} must be [name, [{LABEL_SIZE} numbers]]")
-    name, values = entry
+    name, values = posix_name(entry[0], where), entry[1]
     if not isinstance(values, list) or len(values) != LABEL_SIZE:
         count = f"{len(values)} values" if isinstance(values, list) else type(values).__name__
         raise InputError(f"{where} ({name}) must have {LABEL_SIZE} numbers, got {count}")
@@ -88,8 +114,27 @@ def parse_subjects(document: Any, where: str) -> dict[str, Sighting]:
         if not isinstance(entry, dict) or "subject" not in entry:
             raise InputError(f'{where}: {name} must be {{"subject": ..., "view": ...}}')
         view = entry.get("view")
-        sightings[name] = Sighting(str(entry["subject"]), None if view is None else str(view))
+        sightings[posix_name(name, where)] = Sighting(
+            _text(str(entry["subject"]), where), None if view is None else _text(str(view), where)
+        )
     return sightings
+
+
+def posix_name(name: str, where: str) -> str:
+    r"""A file's name with forward slashes; lists written on Windows have backslashes.
+
+    Raises:
+        InputError: It holds characters that no text has (half of a surrogate pair).
+    """
+    return _text(name, where).replace("\\", "/")
+
+
+def _text(value: str, where: str) -> str:
+    try:
+        value.encode()
+    except UnicodeEncodeError as error:
+        raise InputError(f"{where}: {value!r} is no text: it holds half of a surrogate pair") from error
+    return value
 
 
 def checked_cameras(labels: Sequence[Label]) -> Tensor:
@@ -127,6 +172,12 @@ class NameIndex:
     def find(self, name: str) -> str | None:
         """The stored name, or None."""
         return name if name in self._names else self._plain.get(_plain(name))
+
+    def missing(self, name: str) -> str:
+        """Say that a file is not there, and which one of the same stem with another ending is."""
+        stem = str(PurePosixPath(name).with_suffix("")) if PurePosixPath(name).name else name
+        near = sorted(one for one in self._names if str(PurePosixPath(one).with_suffix("")) == stem)
+        return "is not there" + (f"; did you mean {near[0]!r}?" if near else "")
 
 
 def _plain(name: str) -> str:

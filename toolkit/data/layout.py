@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import PurePosixPath
 
+from toolkit.pictures import SUFFIXES
+
 LABELS_FILE = "dataset.json"
 SUBJECTS_FILE = "subjects.json"
 MASKS_FOLDER = "masks"
@@ -13,13 +15,12 @@ OWN_FOLDERS = (MASKS_FOLDER, DEPTH_FOLDER, SEGMENTS_FOLDER)
 """Below these lie no pictures."""
 DEPTH_SCALE = 10_000
 """A depth of one world unit in a 16-bit PNG; 0 stands for no depth."""
-IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp")
 
 
 def is_image(name: str) -> bool:
     """Whether a file is one of the data set's pictures (no mask, depth or segments)."""
     pure = PurePosixPath(name)
-    return pure.suffix.lower() in IMAGE_SUFFIXES and pure.parts[0] not in OWN_FOLDERS
+    return pure.suffix.lower() in SUFFIXES and pure.parts[0] not in OWN_FOLDERS
 
 
 def mask_name(name: str) -> str:

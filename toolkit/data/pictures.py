@@ -1,9 +1,9 @@
-"""Decoding a data set's files: image, mask and depth bytes to tensors."""
+"""Decoding a data set's files by the rules of `toolkit.pictures`: image, mask and depth bytes to tensors."""
 
 from __future__ import annotations
 
 import io
-import warnings
+import math
 
 import numpy as np
 import torch
@@ -12,21 +12,18 @@ from torch import Tensor
 
 from toolkit.data.layout import DEPTH_SCALE
 from toolkit.errors import InputError
+from toolkit.pictures import grey_pixels, open_picture, rgb_pixels
 
-PIXEL_LIMIT = 8192 * 8192
-"""Most pixels that a picture may have; more is taken for a decompression bomb."""
-_COLOUR_MODES = ("RGB", "RGBA", "L", "LA", "P", "1")
 _DEPTH_MODES = ("I;16", "I;16B", "I;16L", "I")
 
 
 def decode_image(data: bytes, name: str) -> Tensor:
-    """Decode a square picture to [3, S, S] in [-1, 1]; transparency is ignored.
+    """Decode a square picture to [3, S, S] in [-1, 1]; transparency is put on white.
 
     Raises:
         InputError: It cannot be decoded, is not square, or is too large.
     """
-    picture = _open(data, name, _COLOUR_MODES)
-    pixels = np.asarray(picture.convert("RGB"), dtype=np.float32)
+    pixels = rgb_pixels(_square(data, name), name).astype(np.float32)
     return torch.from_numpy(pixels / 127.5 - 1).permute(2, 0, 1).contiguous()
 
 
@@ -36,8 +33,7 @@ def decode_mask(data: bytes, name: str) -> Tensor:
     Raises:
         InputError: As for `decode_image`.
     """
-    picture = _open(data, name, _COLOUR_MODES)
-    return torch.from_numpy(np.asarray(picture.convert("L"), dtype=np.float32) / 255)[None]
+    return torch.from_numpy(grey_pixels(_square(data, name), name).astype(np.float32) / 255)[None]
 
 
 def decode_depth(data: bytes, name: str) -> Tensor:
@@ -57,31 +53,36 @@ def decode_depth(data: bytes, name: str) -> Tensor:
 
 def _read_npy(data: bytes, name: str) -> np.ndarray:
     try:
+        _check_npy_header(data)
         array = np.load(io.BytesIO(data), allow_pickle=False)
         return np.asarray(array, dtype=np.float32)
-    except (ValueError, OSError, EOFError, TypeError) as error:
+    except (ValueError, OSError, EOFError, TypeError, SyntaxError, MemoryError, OverflowError) as error:
         raise InputError(f"{name}: not an NPY array of numbers ({error})") from error
 
 
+def _check_npy_header(data: bytes) -> None:
+    """Compare what an NPY header promises with the bytes that are there, before memory is taken for it.
+
+    Raises:
+        ValueError: It promises more, or is no NPY header.
+    """
+    stream = io.BytesIO(data)
+    version = np.lib.format.read_magic(stream)
+    read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+    shape, _, dtype = read(stream)
+    if math.prod(shape) * dtype.itemsize > len(data) - stream.tell():
+        raise ValueError(f"the header promises shape {list(shape)}, more than the file holds")
+
+
 def _read_depth_picture(data: bytes, name: str) -> np.ndarray:
-    return np.asarray(_open(data, name, _DEPTH_MODES), dtype=np.float32) / DEPTH_SCALE
+    picture = _square(data, name)
+    if picture.mode not in _DEPTH_MODES:
+        raise InputError(f"{name}: depth must be a grey picture with 16 bits, got pixel mode {picture.mode}")
+    return np.asarray(picture, dtype=np.float32) / DEPTH_SCALE
 
 
-def _open(data: bytes, name: str, modes: tuple[str, ...]) -> Image.Image:
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # the limit below is ours
-            picture = Image.open(io.BytesIO(data))
-            width, height = picture.size
-            if width * height > PIXEL_LIMIT:
-                raise InputError(f"{name}: {width} x {height} pixels are too many")
-            picture.load()
-    except InputError:
-        raise
-    except (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError) as error:
-        raise InputError(f"{name}: cannot be decoded as a picture ({error})") from error
-    if picture.mode not in modes:
-        raise InputError(f"{name}: pixel mode must be one of {', '.join(modes)}, got {picture.mode}")
-    if width != height:
-        raise InputError(f"{name}: must be square, got {width} x {height} pixels")
+def _square(data: bytes, name: str) -> Image.Image:
+    picture = open_picture(data, name)
+    if picture.width != picture.height:
+        raise InputError(f"{name}: must be square, got {picture.width} x {picture.height} pixels")
     return picture

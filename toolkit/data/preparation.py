@@ -30,6 +30,7 @@ from toolkit.data import layout
 from toolkit.errors import InputError, OutputError, ToolkitError
 from toolkit.files import atomic_write
 from toolkit.interfaces.dataset import Gathered, Photograph
+from toolkit.pictures import FORMATS_IN_WORDS, SUFFIXES, is_picture, read_head
 
 if TYPE_CHECKING:
     from toolkit.interfaces import GeneratorSpec
@@ -55,9 +56,10 @@ class Preparation:
 
 
 def find_photographs(source: Path) -> Gathered:
-    """All pictures below a folder (or one picture), hidden ones left out; names that collide get a number.
+    """All pictures below a folder (or one picture), by their content; names that collide get a number.
 
-    So do folders that are named like a data set's own: photos of `masks/` become `masks-2/...`.
+    So do folders that are named like a data set's own: photos of `masks/` become `masks-2/...`. Hidden files and
+    folders are passed over; everything else that is no picture is left out with its reason.
 
     Raises:
         InputError: There is nothing at `source`.
@@ -67,13 +69,35 @@ def find_photographs(source: Path) -> Gathered:
     if not source.is_dir():
         raise InputError(f"there are no photos at {source}")
     found: dict[str, Photograph] = {}
+    rejects: dict[str, str] = {}
     for file in sorted(source.rglob("*")):
         place = file.relative_to(source)
-        if file.suffix.lower() in layout.IMAGE_SUFFIXES and not any(part.startswith(".") for part in place.parts):
-            stem = _outside_own_folders(place.with_suffix("").as_posix())
+        if any(part.startswith(".") for part in place.parts):
+            continue
+        reason = _why_no_photograph(file)
+        if reason:
+            rejects[str(file)] = reason
+        elif file.is_file():
+            ending = place.suffix.lower() in SUFFIXES
+            stem = _outside_own_folders((place.with_suffix("") if ending else place).as_posix())
             name = next(name for name in _numbered(stem) if name not in found)
             found[name] = Photograph(file, name)
-    return Gathered(list(found.values()), {})
+    if not found and not rejects:
+        rejects[str(source)] = "an empty folder"
+    return Gathered(list(found.values()), rejects)
+
+
+def _why_no_photograph(file: Path) -> str:
+    """Why a file or folder gives no photo by itself; empty for pictures and for folders that hold something."""
+    if file.is_dir():
+        if file.is_symlink():
+            return "a link to a folder is not followed: name the folder itself"
+        return "" if any(file.iterdir()) else "an empty folder"
+    if not file.is_file():
+        return "not a regular file"
+    if file.suffix.lower() in SUFFIXES or is_picture(read_head(file)):
+        return ""  # whoever reads it says what is wrong with it
+    return f"not a {FORMATS_IN_WORDS} picture"
 
 
 def _outside_own_folders(name: str) -> str:

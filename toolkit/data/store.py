@@ -20,6 +20,8 @@ MEMBER_LIMIT = 512 * 2**20
 _COMPRESSIONS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _ENCRYPTED = 0x1
 _DRIVE = re.compile(r"[A-Za-z]:")
+_ARCHIVER_FOLDER = "__MACOSX/"
+"""What one operating system's archiver puts beside the files."""
 
 
 class Store(Protocol):
@@ -31,27 +33,31 @@ class Store(Protocol):
         """All file names, sorted."""
         ...
 
-    def read(self, name: str) -> bytes:
+    def read(self, name: str, limit: int = MEMBER_LIMIT) -> bytes:
         """The bytes of one file.
 
+        Args:
+            name: The file.
+            limit: Most bytes that are taken into memory.
+
         Raises:
-            InputError: No such file, a name that leaves the store, or a file that is too large or damaged.
+            InputError: No such file, a name or link that leaves the store, or a file that is too large or damaged.
         """
         ...
 
 
 def open_store(path: str | os.PathLike[str]) -> Store:
-    """Open a folder or a zip.
+    """Open a folder or a zip; one that holds nothing but a folder with a data set in it stands for that folder.
 
     Raises:
         InputError: There is nothing at `path`, or a file that is no zip, or a zip with unsafe members.
     """
     place = Path(path)
-    if place.is_dir():
-        return FolderStore(place)
     if not place.exists():
         raise InputError(f"there is no data set at {place}")
-    return ZipStore(place)
+    store: Store = FolderStore(place) if place.is_dir() else ZipStore(place)
+    inner = _only_folder(store.names())
+    return store if inner is None else InnerStore(store, inner)
 
 
 def safe_name(name: str, where: Path) -> str:
@@ -67,8 +73,34 @@ def safe_name(name: str, where: Path) -> str:
     return str(pure)
 
 
+def _only_folder(names: list[str]) -> str | None:
+    """The folder in which all of a data set lies, its labels (some JSON file) included; None where there is none."""
+    tops = {name.partition("/")[0] for name in names if not name.startswith(_ARCHIVER_FOLDER)}
+    if len(tops) != 1:
+        return None
+    (top,) = tops
+    return top if any(name.endswith(".json") and name.count("/") == 1 for name in names) else None
+
+
+class InnerStore:
+    """The files below one folder of another store, named as if that were the store."""
+
+    def __init__(self, outer: Store, folder: str) -> None:
+        """Look into a folder of a store."""
+        self.path, self._outer, self._folder = outer.path, outer, f"{folder}/"
+
+    def names(self) -> list[str]:
+        """All file names, sorted."""
+        start = len(self._folder)
+        return sorted(name[start:] for name in self._outer.names() if name.startswith(self._folder))
+
+    def read(self, name: str, limit: int = MEMBER_LIMIT) -> bytes:
+        """The bytes of one file (see `Store.read`)."""
+        return self._outer.read(self._folder + safe_name(name, self.path), limit)
+
+
 class FolderStore:
-    """Files under a folder; hidden ones are left out."""
+    """Files under a folder; hidden ones are left out, links that lead out of it are never followed."""
 
     def __init__(self, path: Path) -> None:
         """Take in a folder that exists."""
@@ -83,14 +115,16 @@ class FolderStore:
             found += [(relative / name).as_posix() for name in files if not name.startswith(".")]
         return sorted(found)
 
-    def read(self, name: str) -> bytes:
+    def read(self, name: str, limit: int = MEMBER_LIMIT) -> bytes:
         """The bytes of one file (see `Store.read`)."""
         file = self.path / safe_name(name, self.path)
         try:
             if not file.is_file():
                 raise InputError(f"{file}: there is no such file")
-            if file.stat().st_size > MEMBER_LIMIT:
-                raise InputError(f"{file}: larger than {MEMBER_LIMIT // 2**20} MiB")
+            if not file.resolve().is_relative_to(self.path.resolve()):
+                raise InputError(f"{file}: a link that leads out of the data set")
+            if file.stat().st_size > limit:
+                raise InputError(f"{file}: larger than {_in_words(limit)}")
             return file.read_bytes()
         except OSError as error:
             raise InputError(f"{file}: cannot be read ({error.strerror})") from error
@@ -122,17 +156,17 @@ class ZipStore:
             if not info.is_dir() and not any(part.startswith(".") for part in PurePosixPath(info.filename).parts)
         )
 
-    def read(self, name: str) -> bytes:
+    def read(self, name: str, limit: int = MEMBER_LIMIT) -> bytes:
         """The bytes of one member (see `Store.read`)."""
         try:
             with self._zip().open(safe_name(name, self.path)) as member:
-                data = member.read(MEMBER_LIMIT + 1)
+                data = member.read(limit + 1)
         except KeyError as error:
             raise InputError(f"{self.path}: no member {name!r}") from error
         except (OSError, EOFError, zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError) as error:
             raise InputError(f"{self.path}: member {name!r} is damaged ({error})") from error
-        if len(data) > MEMBER_LIMIT:
-            raise InputError(f"{self.path}: member {name!r} is larger than {MEMBER_LIMIT // 2**20} MiB")
+        if len(data) > limit:
+            raise InputError(f"{self.path}: member {name!r} is larger than {_in_words(limit)}")
         return data
 
     def _zip(self) -> zipfile.ZipFile:
@@ -146,6 +180,10 @@ class ZipStore:
     def _check(self, info: zipfile.ZipInfo) -> None:
         safe_name(info.filename, self.path)
         if info.file_size > MEMBER_LIMIT:
-            raise InputError(f"{self.path}: member {info.filename!r} is larger than {MEMBER_LIMIT // 2**20} MiB")
+            raise InputError(f"{self.path}: member {info.filename!r} is larger than {_in_words(MEMBER_LIMIT)}")
         if info.compress_type not in _COMPRESSIONS or info.flag_bits & _ENCRYPTED:
             raise InputError(f"{self.path}: member {info.filename!r} is encrypted or neither stored nor deflated")
+
+
+def _in_words(size: int) -> str:
+    return f"{size // 2**20} MiB" if size >= 2**20 else f"{size} bytes"

@@ -1,4 +1,4 @@
-"""Reading pictures from strangers: bounded, upright, RGB, and one sentence for each way in which a file can be bad.
+"""Photos and masks as arrays: read by the rules of `toolkit.pictures`, resized, turned into tensors and back.
 
 Pixels are uint8 [H, W, 3] here; tensors are float32 [1, 3, H, W] in [-1, 1].
 """
@@ -6,41 +6,31 @@ Pixels are uint8 [H, W, 3] here; tensors are float32 [1, 3, H, W] in [-1, 1].
 from __future__ import annotations
 
 import os
-import struct
-import warnings
-import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image
 
 from toolkit.errors import InputError
+from toolkit.pictures import grey_pixels, open_picture, rgb_pixels
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF")
-FORMATS_IN_WORDS = "PNG, JPEG, WebP, BMP or TIFF"
-MAX_PIXELS = 64_000_000
-"""A picture whose header promises more is refused before anything is decoded."""
-
-_DAMAGE = (
-    OSError, SyntaxError, ValueError, TypeError, LookupError, EOFError, OverflowError, struct.error, zlib.error,
-)  # fmt: skip
-"""What Pillow's decoders raise on damaged bytes."""
-_TRANSPARENT_MODES = {"RGBA", "LA", "PA", "La", "RGBa"}
-_DEEP_GREY_MODES = {"I", "I;16", "I;16B", "I;16L", "I;16N"}
-
 
 def read_image(path: str | os.PathLike[str]) -> np.ndarray:
-    """Read a picture as uint8 RGB [H, W, 3], turned upright, transparency put on white.
+    """Read a picture as uint8 sRGB [H, W, 3], turned upright, transparency put on white.
 
     Raises:
         InputError: Missing, a directory, unreadable, empty, not a picture of the known formats, truncated or damaged,
-            or larger than `MAX_PIXELS`.
+            or too large.
     """
-    return _decode(_existing_file(path), grey=False)
+    file = _existing_file(path)
+    try:
+        return rgb_pixels(open_picture(file, str(file)), str(file))
+    except PermissionError as error:
+        raise InputError(f"{file} may not be read: {error.strerror}") from error
 
 
 def read_mask(path: str | os.PathLike[str], size: tuple[int, int] | None = None) -> np.ndarray:
@@ -54,7 +44,10 @@ def read_mask(path: str | os.PathLike[str], size: tuple[int, int] | None = None)
         InputError: As `read_image`; or another aspect ratio than `size`, or nothing but background.
     """
     file = _existing_file(path)
-    mask = _decode(file, grey=True).astype(np.float32) / 255
+    try:
+        mask = grey_pixels(open_picture(file, str(file)), str(file)).astype(np.float32) / 255
+    except PermissionError as error:
+        raise InputError(f"{file} may not be read: {error.strerror}") from error
     if size is not None and mask.shape != size:
         height, width = size
         if abs(mask.shape[1] / mask.shape[0] - width / height) > 0.02:
@@ -129,57 +122,3 @@ def _existing_file(path: str | os.PathLike[str]) -> Path:
     if file.stat().st_size == 0:
         raise InputError(f"{file} is empty")
     return file
-
-
-def _decode(file: Path, *, grey: bool) -> np.ndarray:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # Pillow's remarks on odd metadata and sizes: sizes are judged below
-        try:
-            with Image.open(file, formats=FORMATS) as picture:
-                _check_size(file, picture.size)
-                picture.load()
-                return _upright_pixels(picture, grey=grey)
-        except InputError:
-            raise
-        except Image.DecompressionBombError as error:
-            raise InputError(f"{file} is too large: at most {MAX_PIXELS // 10**6} million pixels") from error
-        except Image.UnidentifiedImageError as error:
-            raise InputError(f"{file} is not a {FORMATS_IN_WORDS} picture, whatever its name says") from error
-        except PermissionError as error:
-            raise InputError(f"{file} may not be read: {error.strerror}") from error
-        except _DAMAGE as error:
-            raise InputError(f"{file} is damaged or cut short: {error}") from error
-
-
-def _check_size(file: Path, size: tuple[int, int]) -> None:
-    width, height = size
-    if width < 1 or height < 1:
-        raise InputError(f"{file} has no pixels ({width} x {height})")
-    if width * height > MAX_PIXELS:
-        raise InputError(
-            f"{file} is too large: {width} x {height} pixels, at most {MAX_PIXELS // 10**6} million are taken"
-        )
-
-
-def _upright_pixels(picture: Image.Image, *, grey: bool) -> np.ndarray:
-    try:
-        upright = ImageOps.exif_transpose(picture)
-    except _DAMAGE:
-        upright = picture  # the pixels are good, only the camera's notes are not
-    if upright.mode in _DEEP_GREY_MODES:
-        upright = _eight_bit(upright)
-    if upright.mode == "F":
-        raise InputError("a floating point picture has no known range: save it with 8 or 16 bits per channel")
-    if upright.mode in _TRANSPARENT_MODES or "transparency" in upright.info:
-        upright = upright.convert("RGBA")
-        opacity = np.array(upright.getchannel("A"))
-        if grey and opacity.min() < 255:
-            return opacity
-        upright = Image.alpha_composite(Image.new("RGBA", upright.size, "white"), upright)
-    return np.array(upright.convert("L" if grey else "RGB"))
-
-
-def _eight_bit(picture: Image.Image) -> Image.Image:
-    """Keep the high byte of 16-bit grey; Pillow's own conversion would clip at 255."""
-    values = np.asarray(picture).astype(np.int64)
-    return Image.fromarray((values.clip(0, 65535) >> 8).astype(np.uint8))

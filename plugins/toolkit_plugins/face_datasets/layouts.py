@@ -5,7 +5,7 @@
 | `dataset.json` | EG3D, PanoHead; `fnames` in it renames pictures, in PanoHead's zips |
 | `label.json` | GOAE: names end in png where files end in jpg |
 | `camera_parameters.json` | LPFF: {id: 25 numbers}, ids without ending |
-| `X_seg.zip` beside `X.zip` (or folders) | PanoHead's soft masks, named as the pictures, whatever the ending |
+| `X_seg.zip` beside `X.zip` or `X_img.zip` (or folders) | PanoHead's soft masks, named as the pictures, any ending |
 """
 
 from __future__ import annotations
@@ -17,12 +17,13 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from toolkit.data import ImageFolder, layout
-from toolkit.data.labels import parse_json
-from toolkit.data.store import Store, open_store
+from toolkit.data.labels import read_json
+from toolkit.data.store import MEMBER_LIMIT, Store, open_store
 from toolkit.errors import InputError
+from toolkit.pictures import SUFFIXES
 
 LABEL_FILES = (layout.LABELS_FILE, "label.json", "camera_parameters.json")
-MASKS_ENDING = "_seg"
+MASKS_ENDING, PICTURES_ENDING = "_seg", "_img"
 
 
 def open_faces(path: str | os.PathLike[str], size: int | None = None) -> ImageFolder:
@@ -86,13 +87,13 @@ class FaceStore:
         """All file names, sorted; the labels under their standard name."""
         return sorted({*self._store.names(), *self._mask_names, layout.LABELS_FILE})
 
-    def read(self, name: str) -> bytes:
+    def read(self, name: str, limit: int = MEMBER_LIMIT) -> bytes:
         """The bytes of one file (see `Store.read`)."""
         if name == layout.LABELS_FILE:
             return self._labels
         if self._masks is not None and name in self._mask_names:
-            return self._masks.read(self._mask_names[name])
-        return self._store.read(name)
+            return self._masks.read(self._mask_names[name], limit)
+        return self._store.read(name, limit)
 
     def _standard_labels(self, names: Iterable[str]) -> bytes:
         present = set(names)
@@ -100,7 +101,7 @@ class FaceStore:
         if file is None:
             raise InputError(f"{self.path} has no labels; one of {', '.join(LABEL_FILES)} is needed")
         where = f"{self.path}: {file}"
-        document = parse_json(self._store.read(file), where)
+        document = read_json(self._store, file, len(present))
         if not isinstance(document, dict):
             raise InputError(f"{where} must hold an object")
         entries: Any = document.get("labels", document)
@@ -125,8 +126,10 @@ class FaceStore:
 
 def _masks_beside(path: Path, pictures: Iterable[str]) -> tuple[Store | None, dict[str, str]]:
     """The store of masks that belongs to a data set, and which of its files is which picture's mask."""
-    place = path.with_name(f"{path.stem}{MASKS_ENDING}{path.suffix}")
-    if not place.exists():
+    stems = dict.fromkeys((path.stem, path.stem.removesuffix(PICTURES_ENDING)))
+    places = [path.with_name(f"{stem}{MASKS_ENDING}{path.suffix}") for stem in stems]
+    place = next((place for place in places if place.exists()), None)
+    if place is None:
         return None, {}
     store = open_store(place)
     files = {_stem(name): name for name in store.names() if layout.is_image(name)}
@@ -145,4 +148,4 @@ def _is_pairs(renamed: Any) -> bool:
 def _stem(name: str) -> str:
     """A name without its ending: img.7 and img.7.png are told apart by known endings only."""
     pure = PurePosixPath(name)
-    return str(pure.with_suffix("")) if pure.suffix.lower() in layout.IMAGE_SUFFIXES else str(pure)
+    return str(pure.with_suffix("")) if pure.suffix.lower() in SUFFIXES else str(pure)

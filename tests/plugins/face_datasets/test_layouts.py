@@ -26,14 +26,15 @@ def test_eg3d_form_with_subfolders_and_mirrors(tmp_path: Path, place: str) -> No
     torch.testing.assert_close(faces[1].camera.label, faces[0].camera.mirror().label)
 
 
-def test_panohead_form_with_text_labels_renamed_files_and_soft_masks_in_a_zip_beside(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["ffhqf", "ffhqf_img"])
+def test_panohead_form_with_text_labels_renamed_files_and_soft_masks_in_a_zip_beside(tmp_path: Path, name: str) -> None:
     skewed = np.array(numbers(0.5))
     skewed[0] += 0.02  # rotations that are fitted are not quite rotations
     labels = [["old-0.png", [f"{value:.6f}" for value in numbers(0.0)]], ["old-1.png", [str(v) for v in skewed]]]
     renamed = {"old-0.png": "00000/img0.jpg", "old-1.png": "00000/img1.jpg"}
     files = {"dataset.json": as_json({"labels": labels, "fnames": renamed})}
     files |= {name: picture(100, "jpg") for name in renamed.values()}
-    path = write(tmp_path / "ffhqf.zip", files)
+    path = write(tmp_path / f"{name}.zip", files)
     write(tmp_path / "ffhqf_seg.zip", {"00000/img0.png": picture(128, mode="L")})
     faces = open_faces(path)
     assert [item.id for item in faces] == ["00000/img0.jpg", "00000/img1.jpg"]

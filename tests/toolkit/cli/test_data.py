@@ -119,7 +119,7 @@ def test_check_names_faults_and_exits_with_1(small: Path):
     (small / "a.png").write_bytes(b"")
     result = run("check", str(small))
     assert result.exit_code == 1
-    assert "fault     a.png: cannot be decoded" in result.stdout
+    assert "fault     a.png: is empty" in result.stdout
 
 
 def test_check_prints_json_for_scripts(small: Path):

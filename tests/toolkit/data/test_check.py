@@ -38,11 +38,11 @@ def test_every_fault_is_named_and_none_stops_the_search(folder: Path):
     faults = [f"{fault.name}: {fault.problem}" for fault in check_folder(folder).faults]
     for expected in (
         "00000/front.png: its rotation is not one",
-        "absent.png: named in dataset.json, but there is no such file",
+        "absent.png: named in dataset.json, but is not there",
         "'../out.png' leads out of the data set",
         "entry 3 (short.png) must have 25 numbers",
         "00001/front.png: two different labels",
-        "masks/00000/front.png: cannot be decoded",
+        "masks/00000/front.png: is not a PNG",
         "00000/left_30.png: not in dataset.json",
         "subjects.json: does not name 00001/front.png",
         "subjects.json: names 00000/left_30.png, which is no picture",

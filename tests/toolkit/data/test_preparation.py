@@ -69,6 +69,7 @@ def test_the_folder_is_a_whole_data_set_and_what_was_left_out_has_its_reason(
     assert made.rejects == {
         str(photos / "b" / "empty.png"): "no face was found",
         str(photos / "b" / "odd.png"): "ValueError: a decoder fell over",
+        str(photos / "notes.txt"): "not a PNG, JPEG, WebP, BMP, TIFF or AVIF picture",
     }
     assert json.loads((tmp_path / "set" / "rejects.json").read_text()) == made.rejects
     assert made.notes == {"b/small": ["the face is small"]}
@@ -177,3 +178,25 @@ def test_real_photos_are_prepared_by_several_processes(tmp_path: Path) -> None:
     assert not check_folder(tmp_path / "set").faults
     first, second = ImageFolder(tmp_path / "set")
     assert torch.equal(first.image, second.image) and first.image.shape[-1] == spec.image_size
+
+
+def test_everything_that_is_left_out_is_named_with_its_reason(tmp_path: Path, photos: Path) -> None:
+    picture = Image.new("RGB", (20, 30), (90, 20, 20))
+    for name in ("t.tiff", "v.avif"):
+        picture.save(photos / name)
+    picture.save(photos / "no-ending", format="PNG")
+    picture.save(photos / "dotted.v2", format="JPEG")
+    (photos / "empty").mkdir()
+    (tmp_path / "elsewhere").mkdir()
+    picture.save(tmp_path / "elsewhere" / "far.png")
+    (photos / "linked").symlink_to(tmp_path / "elsewhere")
+    (photos / "gone.png").symlink_to(tmp_path / "nowhere.png")
+    found = find_photographs(photos)
+    names = {one.name for one in found.photographs}
+    assert {"t", "v", "no-ending", "dotted.v2"} <= names
+    assert not any("far" in name for name in names)
+    assert found.rejects[str(photos / "empty")] == "an empty folder"
+    assert "link to a folder" in found.rejects[str(photos / "linked")]
+    assert found.rejects[str(photos / "gone.png")] == "not a regular file"
+    (tmp_path / "nothing").mkdir()
+    assert find_photographs(tmp_path / "nothing").rejects == {str(tmp_path / "nothing"): "an empty folder"}

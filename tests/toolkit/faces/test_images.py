@@ -139,7 +139,7 @@ def test_a_pipe_is_not_waited_for(tmp_path: Path):
 
 def test_a_gif_is_named_as_unsupported(tmp_path: Path):
     Image.fromarray(GRADIENT).save(tmp_path / "x.gif")
-    with pytest.raises(InputError, match="PNG, JPEG, WebP, BMP or TIFF"):
+    with pytest.raises(InputError, match="PNG, JPEG, WebP, BMP, TIFF or AVIF"):
         read_image(tmp_path / "x.gif")
 
 

@@ -1,0 +1,182 @@
+"""One set of rules for every picture that is read, whoever made the file."""
+
+from __future__ import annotations
+
+import io
+import struct
+import subprocess
+import sys
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image, ImageCms
+
+from toolkit.data.pictures import decode_depth, decode_image, decode_mask
+from toolkit.errors import InputError
+from toolkit.faces.images import read_image, read_mask
+from toolkit.pictures import FORMATS, is_picture, open_picture, rgb_pixels
+
+PIXELS = np.random.default_rng(0).integers(0, 256, (12, 12, 3), dtype=np.uint8)
+LOSSLESS = {"PNG": {}, "BMP": {}, "TIFF": {}, "WEBP": {"lossless": True}}
+POSTSCRIPT = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 8 8\n%%EndComments\n(%pipe%touch /tmp/ran) (w) file\n%%EOF\n"
+FITS = b"SIMPLE  =                    T".ljust(80) + b"BITPIX  =                    8".ljust(80) + b"END".ljust(80)
+
+
+def encoded(format_: str, picture: Image.Image | None = None, **options: object) -> bytes:
+    stream = io.BytesIO()
+    (picture or Image.fromarray(PIXELS)).save(stream, format_, **options)
+    return stream.getvalue()
+
+
+def foreign() -> dict[str, bytes]:
+    """Files that Pillow would open, or hand to another program, under whatever name."""
+    return {
+        "eps": POSTSCRIPT,
+        "gif": encoded("GIF"),
+        "ppm": encoded("PPM"),
+        "tga": encoded("TGA"),
+        "pcx": encoded("PCX"),
+        "ico": encoded("ICO"),
+        "jpeg 2000": encoded("JPEG2000"),
+        "psd": b"8BPS\0\1" + b"\0" * 6 + struct.pack(">HIIHH", 3, 8, 8, 8, 3) + b"\0" * 200,
+        "fits": FITS.ljust(2880),
+        "pdf": b"%PDF-1.4\n%%EOF",
+    }
+
+
+@pytest.mark.parametrize("decode", [decode_image, decode_mask, decode_depth])
+@pytest.mark.parametrize("kind", foreign())
+def test_other_formats_are_refused_whatever_their_name(kind: str, decode, tmp_path: Path):
+    data = foreign()[kind]
+    with pytest.raises(InputError, match="is not a PNG, JPEG"):
+        decode(data, "front.png")
+    (tmp_path / "front.png").write_bytes(data)
+    for read in (read_image, read_mask):
+        with pytest.raises(InputError, match="is not a PNG, JPEG"):
+            read(tmp_path / "front.png")
+    assert not is_picture(data[:64])
+
+
+@pytest.mark.parametrize("format_", FORMATS)
+def test_every_known_format_is_read_from_a_file_and_from_a_data_set_alike(format_: str, tmp_path: Path):
+    data = encoded(format_, **LOSSLESS.get(format_, {"quality": 100}))
+    assert is_picture(data[:64])
+    (tmp_path / "x.jpg").write_bytes(data)  # the name says nothing
+    pixels = read_image(tmp_path / "x.jpg")
+    np.testing.assert_allclose(
+        (decode_image(data, "x").numpy().transpose(1, 2, 0) + 1) * 127.5, pixels.astype(float), atol=1e-3
+    )
+    if format_ in LOSSLESS:
+        np.testing.assert_array_equal(pixels, PIXELS)
+
+
+def test_pictures_of_phones_are_read_where_the_package_is_there_and_named_where_not(tmp_path: Path):
+    heif = pytest.importorskip("pillow_heif")
+    heif.register_heif_opener()
+    data = encoded("HEIF", Image.new("RGB", (64, 64), (200, 40, 40)), quality=95)
+    (tmp_path / "phone.heic").write_bytes(data)
+    np.testing.assert_allclose(read_image(tmp_path / "phone.heic")[30, 30], (200, 40, 40), atol=6)
+    without = (
+        "import sys; sys.modules['pillow_heif'] = None\n"
+        "from toolkit.faces.images import read_image\n"
+        f"read_image({str(tmp_path / 'phone.heic')!r})"
+    )
+    result = subprocess.run([sys.executable, "-c", without], capture_output=True, text=True, check=False)
+    assert "pip install 'toolkit[heic]'" in result.stderr
+
+
+def test_an_mpo_gives_its_first_picture(tmp_path: Path):
+    first, second = (Image.new("RGB", (16, 16), colour) for colour in ("red", "blue"))
+    data = encoded("MPO", first, save_all=True, append_images=[second])
+    assert rgb_pixels(open_picture(data, "x"), "x")[8, 8].tolist()[0] > 200
+
+
+def test_an_embedded_colour_profile_is_applied_everywhere(tmp_path: Path):
+    """Pure green of a wider space than sRGB, as phones store it, is another green in sRGB's numbers."""
+    swapped = _profile_with_swapped_primaries()
+    data = encoded("PNG", Image.new("RGB", (8, 8), (250, 10, 10)), icc_profile=swapped)
+    (tmp_path / "x.png").write_bytes(data)
+    red, green, _ = read_image(tmp_path / "x.png")[0, 0].tolist()
+    assert green > 200 > 60 > red, "the profile says that the first channel is green"
+    assert decode_image(data, "x")[1, 0, 0] > 0.5
+    srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    same = rgb_pixels(open_picture(encoded("PNG", icc_profile=srgb), "x"), "x")
+    np.testing.assert_allclose(same.astype(int), PIXELS.astype(int), atol=1)
+
+
+def _profile_with_swapped_primaries() -> bytes:
+    """An sRGB profile whose red and green primaries have changed places."""
+    data = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
+    count = struct.unpack(">I", data[128:132])[0]
+    places = {data[132 + 12 * i : 136 + 12 * i].decode(): 132 + 12 * i for i in range(count)}
+    red, green = (data[places[tag] + 4 : places[tag] + 12] for tag in ("rXYZ", "gXYZ"))
+    data[places["rXYZ"] + 4 : places["rXYZ"] + 12], data[places["gXYZ"] + 4 : places["gXYZ"] + 12] = green, red
+    return bytes(data)
+
+
+@pytest.mark.parametrize("profile", [b"", b"nonsense", b"\0" * 128, b"\xff" * 4000])
+def test_a_damaged_profile_does_not_cost_the_picture(profile: bytes):
+    pixels = rgb_pixels(open_picture(encoded("PNG", icc_profile=profile), "x"), "x")
+    np.testing.assert_array_equal(pixels, PIXELS)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_orientation_is_applied_in_photos_masks_and_data_sets_alike(orientation: int, tmp_path: Path):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    data = encoded("PNG", exif=exif)
+    (tmp_path / "x.png").write_bytes(data)
+    pixels = read_image(tmp_path / "x.png")
+    assert (pixels.tolist() == PIXELS.tolist()) == (orientation == 1)
+    tensor = decode_image(data, "x").numpy().transpose(1, 2, 0)
+    np.testing.assert_allclose((tensor + 1) * 127.5, pixels, atol=1e-3)
+    grey = np.asarray(Image.fromarray(pixels).convert("L"), dtype=float) / 255
+    np.testing.assert_allclose(read_mask(tmp_path / "x.png"), grey, atol=0.01)
+
+
+def test_transparency_is_put_on_white_in_photos_and_data_sets_alike(tmp_path: Path):
+    rgba = np.dstack([PIXELS, np.zeros((12, 12), np.uint8)])
+    data = encoded("PNG", Image.fromarray(rgba))
+    (tmp_path / "x.png").write_bytes(data)
+    assert (read_image(tmp_path / "x.png") == 255).all()
+    assert (decode_image(data, "x") == 1).all()
+
+
+def png_that_promises(width: int, height: int) -> bytes:
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    header = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0))
+    return b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", zlib.compress(b"0" * 99)) + chunk(b"IEND", b"")
+
+
+@pytest.mark.parametrize("side", [9_000, 40_000, 2**31 - 1])
+def test_what_a_header_promises_is_judged_before_it_is_decoded(side: int):
+    for decode in (decode_image, decode_mask, decode_depth):
+        with pytest.raises(InputError, match=r"too large|damaged"):
+            decode(png_that_promises(side, side), "x.png")
+
+
+@pytest.mark.parametrize("shape", [(100_000, 100_000), (2**40,), (2**62, 2**62)])
+def test_an_array_file_that_promises_more_than_it_holds_takes_no_memory(shape: tuple[int, ...]):
+    header = f"{{'descr': '<f8', 'fortran_order': False, 'shape': {shape}, }}".encode().ljust(117) + b"\n"
+    with pytest.raises(InputError, match="more than the file holds"):
+        decode_depth(b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header, "x.npy")
+
+
+@given(st.data())
+def test_damaged_pictures_are_one_sentence_or_a_picture(data: st.DataObject):
+    format_ = data.draw(st.sampled_from(FORMATS))
+    content = bytearray(encoded(format_))
+    for _ in range(data.draw(st.integers(1, 4))):
+        content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
+    cut = bytes(content[: data.draw(st.integers(0, len(content)))])
+    for decode in (decode_image, decode_mask, decode_depth):
+        try:
+            decode(cut, "x.png")
+        except InputError as error:
+            assert "\n" not in str(error).strip() and "x.png" in str(error)
