@@ -76,3 +76,8 @@ def register_mattings(register: Register) -> None:
 @hookspec
 def register_architectures(register: Register) -> None:
     """Register official architectures by kind: factory() -> Architecture."""
+
+
+@hookspec
+def register_method_files(register: Register) -> None:
+    """Register official checkpoints of methods, by the method's name: factory() -> MethodFile."""

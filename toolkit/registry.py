@@ -43,6 +43,7 @@ KINDS = {
     "perceptual_distance": "register_perceptual_distances",
     "matting": "register_mattings",
     "architecture": "register_architectures",
+    "method_file": "register_method_files",
 }
 """Kinds of things that plugins offer, and the hook that registers each."""
 

@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.markup import escape
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+    TransferSpeedColumn,
+)
 from typing_extensions import Self
 
 
@@ -64,3 +76,30 @@ class InvertProgress:
     def note(self, text: str) -> None:
         """Something that the user should know about this photo."""
         self._console.print(f"  note: {text}", soft_wrap=True, highlight=False)
+
+
+@contextlib.contextmanager
+def download_progress(name: str) -> Iterator[Callable[[int, int | None], None]]:
+    """A bar for one download; in a log, a line for every tenth of it."""
+    bar = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        DownloadColumn(),
+        TransferSpeedColumn(),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+        transient=True,
+        disable=not sys.stderr.isatty(),
+    )
+    task = bar.add_task(escape(name), total=None)
+    said = -1
+
+    def show(here: int, total: int | None) -> None:
+        nonlocal said
+        bar.update(task, completed=here, total=total)
+        if total and not sys.stderr.isatty() and here * 10 // total > said:
+            said = here * 10 // total
+            print(f"{name}: {here / 2**20:.1f} of {total / 2**20:.1f} MiB", file=sys.stderr)
+
+    with bar:
+        yield show

@@ -1,10 +1,18 @@
-"""`toolkit weights`: which weights are embedded, which a user has to bring, and whether they are whole."""
+"""`toolkit weights`: what ships, what is here, what can be had; import of official files, downloads, checks."""
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
+from typing import Annotated
+
 import typer
 
-weights_app = typer.Typer(help="The weights files: list and verify.", no_args_is_help=True)
+from toolkit.errors import InputError
+
+weights_app = typer.Typer(help="The weights files: list, import, download, verify.", no_args_is_help=True)
+
+_KIND = "What they are, where the files do not say: a kind of `toolkit plugins list` or a method."
 
 
 @weights_app.callback()
@@ -14,29 +22,93 @@ def _weights() -> None:
 
 @weights_app.command("list")
 def list_weights() -> None:
-    """List the embedded weights with their size, training run and licence."""
+    """List what ships (size, licence, place), then the official files: found here, or where to get them."""
     from toolkit.weights.embedded import embedded_weights
+    from toolkit.weights.inventory import official_state
 
     for entry in embedded_weights():
         typer.echo(f"{entry.name:<32}{entry.size / 2**20:6.2f} MiB  {entry.licence}  {entry.path}")
+    for state in official_state():
+        typer.echo(state.line())
+
+
+@weights_app.command("import")
+def import_weights(
+    files: Annotated[list[Path], typer.Argument(help="Official files; several where they belong together.")],
+    kind: Annotated[str | None, typer.Option("--as", help=_KIND)] = None,
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="A file of your own instead of the store.")] = None,
+    generator: Annotated[
+        str | None, typer.Option(help="The generator that a method's codes belong to, where the files do not say.")
+    ] = None,
+    force: Annotated[bool, typer.Option(help="Replace what is in the store under this name.")] = False,
+) -> None:
+    """Read official weights (.pkl, .pt, .pth, .npy, .safetensors) and write them as safetensors.
+
+    Nothing in the files is executed. Without -o the result goes into the store ($TOOLKIT_HOME), where every command
+    finds it: after importing PanoHead's file, `--generator panohead` needs no path.
+    """
+    from toolkit.weights.importing import import_files
+    from toolkit.weights.inventory import check_free, store_target
+
+    if out is not None and out.suffix != ".safetensors":
+        raise InputError(f"-o writes safetensors, so the name must end in .safetensors, got {out}")
+    found = import_files(files, kind, generator)
+    target = out or store_target(found.kind)
+    if out is None and not force:
+        check_free(target, found)
+    found.write(target)
+    print(f"recognised: {found.kind}, {len(found.tensors)} tensors; licence: {found.header['licence']}", file=sys.stderr)
+    for note in found.notes:
+        print(note, file=sys.stderr)
+    typer.echo(target)
+
+
+@weights_app.command("download")
+def download_weights(
+    names: Annotated[list[str], typer.Argument(help="Names of `toolkit weights list`.")],
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+) -> None:
+    """Fetch published files into the store: resumable, checked by size and sha256. Others are fetched by hand."""
+    from toolkit.cli.progress import download_progress
+    from toolkit.weights.download import download
+    from toolkit.weights.inventory import manifest_entry
+    from toolkit.weights.store import found_weights, weights_folder
+
+    for entry in [manifest_entry(name) for name in names]:
+        found = found_weights(entry.name)
+        if found is not None:
+            typer.echo(found)
+            continue
+        target = weights_folder() / entry.file
+        if entry.url is not None and not yes:
+            size = f", {entry.size / 2**20:.0f} MiB" if entry.size else ""
+            question = f"fetch {entry.file}{size} ({entry.licence}) from {entry.url} to {target}?"
+            if not typer.confirm(question, err=True):
+                raise InputError(f"{entry.file} was not fetched: nobody agreed (--yes agrees beforehand)")
+        with download_progress(entry.file) as progress:
+            download(entry, target, progress)
+        typer.echo(target)
 
 
 @weights_app.command("verify")
 def verify_weights() -> None:
-    """Check every embedded weights file: readable, bounded header, no NaN.
+    """Check every weights file, shipped or in the store: readable, bounded header, no NaN, sha256 where published.
 
     Exits with 1 when one is damaged.
     """
     from toolkit.errors import ToolkitError
     from toolkit.weights.embedded import embedded_weights, verify
+    from toolkit.weights.inventory import stored_files, verify_stored
 
     damaged = 0
-    for entry in embedded_weights():
+    checks = [(entry.name, entry.path, verify) for entry in embedded_weights()]
+    checks += [(path.name, path, verify_stored) for path in stored_files()]
+    for name, path, check in checks:
         try:
-            verify(entry.path)
-            typer.echo(f"ok       {entry.name}")
+            check(path)
+            typer.echo(f"ok       {name}")
         except ToolkitError as error:
             damaged += 1
-            typer.echo(f"damaged  {entry.name}: {error}")
+            typer.echo(f"damaged  {name}: {error}")
     if damaged:
         raise typer.Exit(1)

@@ -15,10 +15,10 @@ from torch.nn import Module
 from toolkit.errors import WeightsError
 from toolkit.interfaces import GeneratorSpec
 from toolkit.weights.official import load_strictly
-from toolkit.weights.tensors import half, read_metadata, read_weights, write_tensors
-
-CENTRE = "centre"
-"""Name of the average ws [num_ws, w_dim] that codes are offsets from."""
+from toolkit.weights.method_importing import CENTRE
+from toolkit.weights.opening import open_weights
+from toolkit.weights.store import imported_file
+from toolkit.weights.tensors import half, read_metadata, write_tensors
 
 
 @dataclass(frozen=True)
@@ -48,14 +48,16 @@ class EncoderFile:
             WeightsError: It is another.
         """
         trained = self.about.get("generator", {})
-        name, fingerprint = str(trained.get("name", "unknown")), str(trained.get("fingerprint", ""))
+        name, fingerprint = str(trained.get("name", "")), str(trained.get("fingerprint", ""))
         shape = (spec.latents.num_ws, spec.latents.w_dim)
         if tuple(self.centre.shape) != shape:
             raise WeightsError(
-                f"{self.path} was trained for generator {name!r} with codes {list(self.centre.shape)}; "
+                f"{self.path} was trained for generator {name or 'unknown'!r} with codes {list(self.centre.shape)}; "
                 f"{spec.name!r} takes {list(shape)}"
             )
-        if not other and (name, fingerprint) != (spec.name, spec.fingerprint):
+        # an official file may not say which generator it belongs to, or with which weights
+        same = name in ("", spec.name) and fingerprint in ("", spec.fingerprint)
+        if not other and not same:
             raise WeightsError(
                 f"{self.path} was trained for generator {name!r} with the fingerprint {fingerprint[:12] or 'unknown'}, "
                 f"this one is {spec.name!r} with {spec.fingerprint[:12] or 'none'}: its codes would mean other heads. "
@@ -112,7 +114,7 @@ def write_encoder(
 
 
 def read_encoder(path: str | os.PathLike[str], *kinds: str) -> EncoderFile:
-    """Read a file of `write_encoder`.
+    """Read a file of `write_encoder`, or an official checkpoint as it is.
 
     Args:
         path: The file.
@@ -121,7 +123,7 @@ def read_encoder(path: str | os.PathLike[str], *kinds: str) -> EncoderFile:
     Raises:
         WeightsError: The file is missing, damaged, holds NaN or infinity, or is of another kind.
     """
-    tensors, header = read_weights(path)
+    tensors, header = open_weights(path, *kinds)
     kind = str(header.get("architecture", "nothing known"))
     if CENTRE not in tensors or "config" not in header or (kinds and kind not in kinds):
         wanted = " or ".join(repr(each) for each in kinds) or "an encoder"
@@ -131,17 +133,19 @@ def read_encoder(path: str | os.PathLike[str], *kinds: str) -> EncoderFile:
 
 
 def find_encoder(weights: Path | None, package: str, kind: str, spec: GeneratorSpec) -> Path:
-    """The file to use: the user's, or the one that ships in a plugin's `weights` folder.
+    """The file to use: the user's, or the one that ships in a plugin's `weights` folder, or the imported one.
 
     Raises:
-        WeightsError: None is given and none ships for this generator.
+        WeightsError: None is given, and none ships or was imported for this generator.
     """
     if weights is not None:
         return weights
     shipped = Path(str(resources.files(package))) / "weights" / f"{kind}.safetensors"
-    if not shipped.is_file() or read_metadata(shipped).get("generator", {}).get("name") != spec.name:
-        raise WeightsError(
-            f"method {kind!r} has no weights of its own for generator {spec.name!r}: train it with "
-            f"'toolkit train {kind} --set generator={spec.name}' and name the file with --method-weights"
-        )
-    return shipped
+    for file in (shipped, imported_file(kind)):
+        if file.is_file() and read_metadata(file).get("generator", {}).get("name") in ("", spec.name):
+            return file
+    raise WeightsError(
+        f"method {kind!r} has no weights of its own for generator {spec.name!r}: train it with "
+        f"'toolkit train {kind} --set generator={spec.name}' and name the file with --method-weights, or import the "
+        "official ones ('toolkit weights list' says where they are)"
+    )

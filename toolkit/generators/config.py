@@ -211,6 +211,8 @@ class VolumeConfig:
             "c_dim": kwargs["c_dim"],
             "mapping_layers": kwargs.get("mapping_kwargs", {}).get("num_layers", 8),
             "image_size": kwargs["img_resolution"],
+            # an attribute of the pickled object, which importing adds to the constructor's keywords
+            "raw_size": kwargs.get("neural_rendering_resolution", 64),
             "channel_base": kwargs.get("channel_base", 32768),
             "channel_max": kwargs.get("channel_max", 512),
             "decoder_lr": options.get("decoder_lr_mul", 1.0),

@@ -11,7 +11,8 @@ import torch
 from toolkit.errors import InputError, WeightsError
 from toolkit.generators.generator import VolumeGenerator
 from toolkit.weights.official import load_strictly
-from toolkit.weights.tensors import read_weights, write_tensors
+from toolkit.weights.opening import open_weights
+from toolkit.weights.tensors import write_tensors
 
 _Member = TypeVar("_Member", bound=VolumeGenerator)
 
@@ -48,7 +49,7 @@ def save_generator(
 def load_generator(
     path: str | Path, architecture: str, build: Callable[[dict[str, Any]], _Member], device: str = "cpu"
 ) -> _Member:
-    """Read a file written by `save_generator`: eval mode, float32, gradients off.
+    """Read a file written by `save_generator`, or an official one as it is: eval mode, float32, gradients off.
 
     Args:
         path: The file.
@@ -59,7 +60,7 @@ def load_generator(
     Raises:
         WeightsError: The file is missing, damaged, holds NaN or infinity, or is of another architecture.
     """
-    tensors, header = read_weights(path)
+    tensors, header = open_weights(path, architecture)
     if header.get("architecture") != architecture or "config" not in header:
         found = header.get("architecture")
         raise WeightsError(f"{path} does not hold a generator of kind {architecture!r}: its header names {found!r}")

@@ -23,6 +23,7 @@ from toolkit.interfaces.generator import (
     VisibleEntries,
 )
 from toolkit.interfaces.method import Method, Trainable
+from toolkit.interfaces.method_file import MethodFile, Part
 from toolkit.interfaces.metric import Metric, Score
 from toolkit.interfaces.stitcher import Softening, Stitcher
 
@@ -45,8 +46,10 @@ __all__ = [
     "Marching",
     "Matting",
     "Method",
+    "MethodFile",
     "Metric",
     "Orbit",
+    "Part",
     "PlaneImages",
     "Pose",
     "PoseEstimator",

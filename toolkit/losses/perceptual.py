@@ -1,7 +1,8 @@
 """Perceptual distances behind one small seam: embed each image once, compare embeddings.
 
 Plugins offer them by name with the hook `register_perceptual_distances`. `pyramid` needs no weights; `lpips-vgg` and
-`lpips-alex` take the `lpips` package's calibration and a trunk file that the user has. Nothing is ever downloaded.
+`lpips-alex` take the `lpips` package's calibration and a trunk file that the user has, named or in the store. Nothing is
+ever downloaded.
 """
 
 from __future__ import annotations
@@ -17,9 +18,11 @@ from torch.nn import Module
 from toolkit.errors import ConfigError, MissingDependencyError, WeightsError
 from toolkit.losses.pyramid import feature_difference, pyramid_features
 from toolkit.registry import default_registry, unknown_name
+from toolkit.weights.opening import open_state_dict
+from toolkit.weights.store import found_weights, how_to_get
 
-TRUNKS = {"vgg": ("vgg16", "vgg16-397923af.pth"), "alex": ("alexnet", "alexnet-owt-7be5be79.pth")}
-"""Per LPIPS network: torchvision's name for the trunk, and the usual name of its weights file."""
+TRUNKS = {"vgg": "vgg16", "alex": "alexnet"}
+"""Per LPIPS network: torchvision's name for the trunk, which is also that of its weights in the store."""
 
 
 class Perceptual(Protocol):
@@ -104,12 +107,12 @@ def open_lpips_alex(trunk: Path | None = None) -> Perceptual:
 
 
 def _open_lpips(net: str, trunk: Path | None) -> Perceptual:
+    trunk = trunk or found_weights(TRUNKS[net])
     if trunk is None:
-        name, file = TRUNKS[net]
         raise WeightsError(
-            f"perceptual distance 'lpips-{net}' needs torchvision's ImageNet weights of {name} "
-            f"(a file such as {file}): name it with the option 'trunk', or choose "
-            f"perceptual 'pyramid', which needs no weights"
+            f"perceptual distance 'lpips-{net}' needs torchvision's ImageNet weights of {TRUNKS[net]}: "
+            f"{how_to_get(TRUNKS[net])}; or name a file with the option 'trunk', or choose perceptual 'pyramid', "
+            "which needs no weights"
         )
     return Lpips(net, trunk)
 
@@ -156,29 +159,13 @@ def _lpips_network(net: str) -> Any:
 
 
 def _load_trunk(network: Module, net: str, path: Path) -> None:
-    weights = _read_weights(path)
+    weights = open_state_dict(path)
     own = network.state_dict()
     found = {}
     for key, value in own.items():
         layer = key.split(".", 1)[1]  # 'slice3.10.weight' stands for torchvision's 'features.10.weight'
         source = weights.get(f"features.{layer}")
         if source is None or source.shape != value.shape:
-            raise WeightsError(f"{path} does not hold torchvision's {TRUNKS[net][0]}: no fitting 'features.{layer}'")
+            raise WeightsError(f"{path} does not hold torchvision's {TRUNKS[net]}: no fitting 'features.{layer}'")
         found[key] = source
     network.load_state_dict(found)
-
-
-def _read_weights(path: Path) -> dict[str, Tensor]:
-    if not path.is_file():
-        raise WeightsError(f"there is no weights file {path}")
-    try:
-        if path.suffix == ".safetensors":
-            from safetensors.torch import load_file
-
-            return load_file(path)
-        loaded = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # torch and safetensors raise many kinds for a damaged file
-        raise WeightsError(f"{path} cannot be read as weights: {error}") from error
-    if not isinstance(loaded, dict):
-        raise WeightsError(f"{path} holds no table of weights")
-    return loaded

@@ -70,10 +70,19 @@ def read_weights(path: str | os.PathLike[str], device: str = "cpu") -> tuple[dic
             but NaN of every photo, each time without saying whose fault it is.
     """
     tensors, metadata = read_tensors(path, device)
+    check_finite(tensors, path)
+    return single(tensors), metadata
+
+
+def check_finite(tensors: Mapping[str, Tensor], path: str | os.PathLike[str]) -> None:
+    """Refuse weights of which one is no number.
+
+    Raises:
+        WeightsError: A tensor holds NaN or infinity.
+    """
     for name, tensor in tensors.items():
         if tensor.is_floating_point() and not torch.isfinite(tensor).all():
             raise WeightsError(f"{path}: tensor {name!r} holds NaN or infinity")
-    return single(tensors), metadata
 
 
 def check_header(path: str | os.PathLike[str]) -> None:
@@ -90,6 +99,20 @@ def check_header(path: str | os.PathLike[str]) -> None:
     size = struct.unpack("<Q", prefix)[0] if len(prefix) == 8 else 0
     if not 2 <= size <= min(HEADER_LIMIT, file.stat().st_size - 8):
         raise WeightsError(f"{file} is not a sound safetensors file: its header claims {size} bytes")
+
+
+def is_safetensors(path: str | os.PathLike[str]) -> bool:
+    """Whether a file begins as safetensors do; False for any other file.
+
+    Raises:
+        WeightsError: There is no such file.
+    """
+    file = Path(path)
+    if not file.is_file():
+        raise WeightsError(f"weights file {file} does not exist" if not file.exists() else f"{file} is not a file")
+    with open(file, "rb") as stream:
+        start = stream.read(9)
+    return file.suffix == ".safetensors" or (start[8:] == b"{" and start[:2] != b"PK")
 
 
 def half(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

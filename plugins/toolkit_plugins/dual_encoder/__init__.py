@@ -67,3 +67,10 @@ def register_discriminators(register: Register) -> None:
         summary="judges rendered images (the paper's ablation)",
         interface=1,
     )
+
+
+@hookimpl
+def register_method_files(register: Register) -> None:
+    """Offer the reader of its official checkpoint."""
+    here = "toolkit_plugins.dual_encoder.official:DualEncoderFile"
+    register("dual-encoder", here, summary="official checkpoint of dual-encoder", interface=1)

@@ -35,3 +35,10 @@ def register_trainables(register: Register) -> None:
     """Offer the encoder's training."""
     here = "toolkit_plugins.e4e.training:make_job"
     register("e4e", here, summary="e4e's encoder for any generator", interface=1)
+
+
+@hookimpl
+def register_method_files(register: Register) -> None:
+    """Offer the reader of its official checkpoint."""
+    here = "toolkit_plugins.e4e.official:E4eFile"
+    register("e4e", here, summary="official checkpoint of e4e", interface=1)

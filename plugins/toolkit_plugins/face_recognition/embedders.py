@@ -4,38 +4,34 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from toolkit.errors import WeightsError
 from toolkit.weights.official import load_strictly
-from toolkit.weights.tensors import read_weights
+from toolkit.weights.opening import open_weights
+from toolkit.weights.store import needed_weights
 from toolkit_plugins.face_recognition.architecture import ArcFaceArchitecture, CurricularFaceArchitecture
 from toolkit_plugins.face_recognition.recogniser import FaceRecogniser
 
 
 def open_arcface(weights: Path | None = None) -> FaceRecogniser:
-    """ArcFace from a safetensors file.
+    """ArcFace from a file, by default the one in the store.
 
     Raises:
-        WeightsError: No file given, or it cannot be used.
+        WeightsError: There is none, or it cannot be used.
     """
     return _open(ArcFaceArchitecture(), "arcface", weights)
 
 
 def open_curricularface(weights: Path | None = None) -> FaceRecogniser:
-    """CurricularFace from a safetensors file.
+    """CurricularFace from a file, by default the one in the store.
 
     Raises:
-        WeightsError: No file given, or it cannot be used.
+        WeightsError: There is none, or it cannot be used.
     """
     return _open(CurricularFaceArchitecture(), "curricularface", weights)
 
 
 def _open(architecture: ArcFaceArchitecture, name: str, weights: Path | None) -> FaceRecogniser:
-    if weights is None:
-        raise WeightsError(
-            f"face embedder {name!r} needs its weights: convert the published file with "
-            f"'toolkit weights import' (kind {architecture.kind}) and name the result"
-        )
-    tensors, _ = read_weights(weights)
+    weights = weights or needed_weights(architecture.kind, f"face embedder {name!r}")
+    tensors, _ = open_weights(weights, architecture.kind)
     recogniser = architecture.build(tensors)
     load_strictly(recogniser, tensors, str(weights))
     return recogniser.eval().requires_grad_(False)

@@ -30,3 +30,10 @@ def register_trainables(register: Register) -> None:
     """Offer the training of both networks."""
     here = "toolkit_plugins.goae.training:make_job"
     register("goae", here, summary="GOAE for any generator whose synthesis resumes", interface=1)
+
+
+@hookimpl
+def register_method_files(register: Register) -> None:
+    """Offer the reader of its official checkpoint."""
+    here = "toolkit_plugins.goae.official:GoaeFile"
+    register("goae", here, summary="official checkpoint of goae", interface=1)

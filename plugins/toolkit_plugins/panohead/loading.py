@@ -12,6 +12,7 @@ import torch
 
 from toolkit.errors import WeightsError
 from toolkit.generators.files import load_generator, save_generator
+from toolkit.weights.store import needed_weights
 from toolkit_plugins.panohead.config import About, PanoHeadConfig
 from toolkit_plugins.panohead.generator import PanoHead
 
@@ -46,18 +47,12 @@ def load(path: str | Path, device: str = "cpu") -> PanoHead:
 
 
 def load_panohead(weights: Path | None, device: str = "cpu") -> PanoHead:
-    """The full model from the user's weights file (written by `save`, see docs/weights.md).
+    """The full model from a file (ours or the official pickle), by default the one that was imported.
 
     Raises:
-        WeightsError: No file given, or it cannot be used.
+        WeightsError: There is none, or it cannot be used.
     """
-    if weights is None:
-        raise WeightsError(
-            "generator 'panohead' needs the released weights, which are not shipped (non-commercial licence): bring "
-            "them into a safetensors file as docs/weights.md says and name it with --weights (generator_weights in the "
-            "settings of a training)"
-        )
-    return load(weights, device)
+    return load(weights or needed_weights(ARCHITECTURE, "generator 'panohead'"), device)
 
 
 def load_untrained(weights: Path | None = None, device: str = "cpu") -> PanoHead:

@@ -36,3 +36,10 @@ def register_trainables(register: Register) -> None:
     """Offer the encoder's training."""
     here = "toolkit_plugins.psp.training:make_job"
     register("psp", here, summary="pSp's encoder for any generator", interface=1)
+
+
+@hookimpl
+def register_method_files(register: Register) -> None:
+    """Offer the reader of its official checkpoint."""
+    here = "toolkit_plugins.psp.official:PspFile"
+    register("psp", here, summary="official checkpoint of psp", interface=1)

@@ -35,3 +35,10 @@ def register_trainables(register: Register) -> None:
     """Offer the training of both stages."""
     here = "toolkit_plugins.triplanenet.training:make_job"
     register("triplanenet", here, summary="TriPlaneNet v2 for any generator with planes as images", interface=1)
+
+
+@hookimpl
+def register_method_files(register: Register) -> None:
+    """Offer the reader of its official checkpoint."""
+    here = "toolkit_plugins.triplanenet.official:TriPlaneNetFile"
+    register("triplanenet", here, summary="official checkpoint of triplanenet", interface=1)

@@ -1,0 +1,37 @@
+"""GOAE's two official files, the encoder's and the alignment's state dicts."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
+
+from torch.nn import Module
+
+from toolkit.interfaces import Part
+from toolkit_plugins.goae.encoder import GoaeEncoder
+from toolkit_plugins.goae.files import ALIGNMENT, ENCODER, KIND
+
+MIX = {"feature_size": 32, "mixing": "published", "resolution": 128, "view_resolution": None}
+
+
+class GoaeFile:
+    """Kind `goae`."""
+
+    kind = KIND
+    licence = "not stated by its authors (official weights)"
+    generator = "eg3d"
+
+    def parts(self) -> Sequence[Part]:
+        """Encoder and alignment."""
+        return Part(ENCODER, ("goae_encoder",)), Part(ALIGNMENT, ("goae_afa",))
+
+    def claims(self, settings: Mapping[str, Any]) -> bool | None:
+        """Nothing else has these two networks."""
+        return None
+
+    def config(self, modules: Mapping[str, Module], settings: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Both networks' sizes and the published mix."""
+        sizes = {name: dataclasses.asdict(cast(GoaeEncoder, module).settings) for name, module in modules.items()}
+        return {**json.loads(json.dumps(sizes)), "mix": MIX}

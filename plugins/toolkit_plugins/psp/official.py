@@ -1,0 +1,38 @@
+"""pSp's official checkpoint: `encoder.*`, `latent_avg`, `opts`."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from torch.nn import Module
+
+from toolkit.interfaces import Part
+from toolkit_plugins.psp.method import ENCODER, KIND
+
+
+class PspFile:
+    """Kind `psp`: one encoder and its average latent."""
+
+    kind = KIND
+    licence = "MIT (official weights)"
+    generator = ""
+
+    def parts(self) -> Sequence[Part]:
+        """The encoder, of any number of styles."""
+        return (Part(ENCODER, ("psp_gradual_encoder", "psp_gradual_encoder_18styles")),)
+
+    def claims(self, settings: Mapping[str, Any]) -> bool | None:
+        """By the option that names the encoder's class; e4e's files have a discriminator of latents."""
+        options = settings.get("opts")
+        named = options.get("encoder_type") if isinstance(options, Mapping) else None
+        if named is not None:
+            return named == "GradualStyleEncoder"
+        return False if "discriminator_state_dict" in settings else None
+
+    def config(self, modules: Mapping[str, Module], settings: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The encoder's sizes."""
+        sizes = dataclasses.asdict(modules[ENCODER].config)  # type: ignore[arg-type]
+        return {ENCODER: json.loads(json.dumps(sizes))}

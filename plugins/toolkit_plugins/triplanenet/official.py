@@ -1,0 +1,38 @@
+"""TriPlaneNet's official checkpoint: `psp_encoder.*`, `triplanenet_encoder.*`, the generator as `decoder.*`."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from torch.nn import Module
+
+from toolkit.encoders.two_stage import FIRST, SECOND, VIEW
+from toolkit.interfaces import Part
+from toolkit_plugins.triplanenet.method import KIND
+
+FIRST_KINDS = ("psp_gradual_encoder",)
+SECOND_KINDS = ("triplanenet_v2_encoder", "triplanenet_v2_encoder_pixelshuffle")
+
+
+class TriPlaneNetFile:
+    """Kind `triplanenet`: both stages of version 2."""
+
+    kind = KIND
+    licence = "MIT (official weights)"
+    generator = "eg3d"
+
+    def parts(self) -> Sequence[Part]:
+        """The encoder into W+ and the one that mends planes."""
+        return Part(FIRST, FIRST_KINDS), Part(SECOND, SECOND_KINDS)
+
+    def claims(self, settings: Mapping[str, Any]) -> bool | None:
+        """Nothing else has these two networks."""
+        return None
+
+    def config(self, modules: Mapping[str, Module], settings: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Both networks' sizes."""
+        sizes = {name: dataclasses.asdict(module.config) for name, module in modules.items()}  # type: ignore[arg-type]
+        return {**json.loads(json.dumps(sizes)), VIEW: None}
