@@ -57,7 +57,9 @@ def import_weights(
     if out is None and not force:
         check_free(target, found)
     found.write(target)
-    print(f"recognised: {found.kind}, {len(found.tensors)} tensors; licence: {found.header['licence']}", file=sys.stderr)
+    print(
+        f"recognised: {found.kind}, {len(found.tensors)} tensors; licence: {found.header['licence']}", file=sys.stderr
+    )
     for note in found.notes:
         print(note, file=sys.stderr)
     typer.echo(target)

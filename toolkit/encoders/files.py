@@ -14,8 +14,8 @@ from torch.nn import Module
 
 from toolkit.errors import WeightsError
 from toolkit.interfaces import GeneratorSpec
-from toolkit.weights.official import load_strictly
 from toolkit.weights.method_importing import CENTRE
+from toolkit.weights.official import load_strictly
 from toolkit.weights.opening import open_weights
 from toolkit.weights.store import imported_file
 from toolkit.weights.tensors import half, read_metadata, write_tensors

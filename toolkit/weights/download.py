@@ -55,7 +55,9 @@ def download(entry: Official, target: Path, progress: Progress | None = None) ->
     return fetch(Request(entry.url, target, entry.size, entry.sha256), progress)
 
 
-def fetch(request: Request, progress: Progress | None = None, *, attempts: int = ATTEMPTS, pause: float = PAUSE) -> Path:
+def fetch(
+    request: Request, progress: Progress | None = None, *, attempts: int = ATTEMPTS, pause: float = PAUSE
+) -> Path:
     """Fetch a file into its place; what arrived before a failure is kept beside it and continued by the next call.
 
     Proxies come from the environment (https_proxy, no_proxy), as everywhere.
@@ -97,9 +99,7 @@ def _receive(request: Request, partial: Path, progress: Progress | None) -> None
         headers["Range"] = f"bytes={here}-"
     try:
         # the address is the manifest's own, http or https
-        with urllib.request.urlopen(  # noqa: S310
-            urllib.request.Request(request.url, headers=headers), timeout=TIMEOUT  # noqa: S310
-        ) as answer:
+        with urllib.request.urlopen(urllib.request.Request(request.url, headers=headers), timeout=TIMEOUT) as answer:
             first, total = _place(answer, here)
             if request.size is not None and total is not None and total != request.size:
                 raise WeightsError(f"{request.url} has {total} bytes, and the published file {request.size}")
@@ -116,7 +116,9 @@ def _receive(request: Request, partial: Path, progress: Progress | None) -> None
             raise _Broken("the server has fewer bytes than are here") from error
         if error.code >= 500 or error.code == 429:
             raise _Broken(f"the server answers {error.code} {error.reason}") from error
-        raise WeightsError(f"{request.url} cannot be fetched: the server answers {error.code} {error.reason}") from error
+        raise WeightsError(
+            f"{request.url} cannot be fetched: the server answers {error.code} {error.reason}"
+        ) from error
     except urllib.error.URLError as error:
         raise _Broken(f"{error.reason}") from error
     except (http.client.HTTPException, ConnectionError, TimeoutError) as error:

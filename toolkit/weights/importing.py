@@ -208,8 +208,10 @@ def _hint(files: Sequence[OfficialFile]) -> str:
     if not keys:
         return "there are no tensors in it"
     if any(key.startswith("layers.conv.") or key.startswith("layers.mixed") for key in keys):
-        return "it looks like the TorchScript file of Inception: 'toolkit weights download inception' has the same "\
+        return (
+            "it looks like the TorchScript file of Inception: 'toolkit weights download inception' has the same "
             "weights as plain tensors"
+        )
     return f"its tensors begin with {', '.join(keys[:3])}; known kinds: {', '.join(architectures())}"
 
 
@@ -220,5 +222,3 @@ def _names(files: Sequence[OfficialFile]) -> str:
 def _first_line(error: BaseException) -> str:
     text = str(error) or type(error).__name__
     return text.splitlines()[0][:200]
-
-

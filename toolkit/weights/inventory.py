@@ -71,7 +71,9 @@ def check_free(target: Path, imported: Imported) -> None:
         return
     there = read_metadata(target).get("source")
     if there != imported.header.get("source"):
-        was = there[0].get("file") if isinstance(there, list) and there and isinstance(there[0], dict) else "another file"
+        was = (
+            there[0].get("file") if isinstance(there, list) and there and isinstance(there[0], dict) else "another file"
+        )
         raise InputError(
             f"the store already has weights {imported.kind!r} from {was}: -o FILE.safetensors writes these elsewhere, "
             "--force replaces those"

@@ -84,7 +84,9 @@ MANIFEST = (
         _PSP,
         "MIT",
     ),
-    Official("curricularface_ir101", "recogniser of the metric id_curricularface", "CurricularFace_Backbone.pth", _PSP, "MIT"),
+    Official(
+        "curricularface_ir101", "recogniser of the metric id_curricularface", "CurricularFace_Backbone.pth", _PSP, "MIT"
+    ),
     Official(
         "alexnet",
         "trunk of LPIPS: lpips_alex, perceptual lpips-alex",
@@ -125,7 +127,7 @@ def official(name: str) -> Official | None:
 
 
 def licence_of(kind: str) -> str:
-    """The licence of official weights of a kind; an architecture's files are licensed as the method's they belong to."""
+    """The licence of official weights of a kind; networks of a method are licensed as the method's file."""
     for entry in MANIFEST:
         if kind == entry.name or kind.replace("-", "_").startswith(entry.name.replace("-", "_")):
             return entry.licence

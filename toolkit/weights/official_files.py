@@ -55,9 +55,7 @@ class OfficialFile:
         if total > 2 * self.path.stat().st_size + _SLACK:
             raise WeightsError(f"{self.path} declares {total} bytes of tensors, more than it can hold")
         try:
-            return {
-                key: value.tensor() if isinstance(value, StoredTensor) else value for key, value in wanted.items()
-            }
+            return {key: value.tensor() if isinstance(value, StoredTensor) else value for key, value in wanted.items()}
         except (DamagedPickle, RuntimeError) as error:
             raise WeightsError(f"{self.path} is damaged: {error}") from error
 
@@ -96,7 +94,7 @@ def _official(file: Path, contents: Contents, reader: TorchReader) -> OfficialFi
 
 def _content(reader: TorchReader, stream: Any, start: bytes, size: int) -> Any:
     if start[:4] == b"PK\x03\x04":
-        return reader.zip(open(stream.name, "rb"), size)  # noqa: SIM115 (the tensors are read from it later)
+        return reader.zip(open(stream.name, "rb"), size)
     data = mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
     if start[:6] == b"\x93NUMPY":
         return {ARRAY: _array(data, size)}
@@ -155,5 +153,3 @@ def _literal(text: str) -> Any:
     for old, new in (("(", "["), (")", "]"), ("'", '"'), ("False", "false"), ("True", "true")):
         text = text.replace(old, new)
     return json.loads(text.replace(",]", "]").replace(", }", "}").replace(",}", "}"))
-
-

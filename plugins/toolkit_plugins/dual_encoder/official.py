@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -11,6 +9,7 @@ from torch.nn import Module
 
 from toolkit.encoders.two_stage import FIRST, SECOND, VIEW
 from toolkit.interfaces import Part
+from toolkit.weights.importing import described
 from toolkit_plugins.dual_encoder.networks import DUAL, ENCODER_1, ENCODER_2
 
 FIRST_KINDS = ("psp_gradual_encoder",)
@@ -43,5 +42,5 @@ class DualEncoderFile:
         sizes: dict[str, dict[str, Any]] = {}
         for name, module in modules.items():
             encoder, _, stage = name.partition(".")
-            sizes.setdefault(encoder, {VIEW: None})[stage] = dataclasses.asdict(module.config)  # type: ignore[arg-type]
-        return dict(json.loads(json.dumps(sizes)))
+            sizes.setdefault(encoder, {VIEW: None})[stage] = described(module)
+        return sizes

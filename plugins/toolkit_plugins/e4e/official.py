@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import dataclasses
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from torch.nn import Module
 
 from toolkit.interfaces import Part
+from toolkit.weights.importing import described
 from toolkit_plugins.e4e.method import ENCODER, KIND
 
 
@@ -34,5 +33,4 @@ class E4eFile:
 
     def config(self, modules: Mapping[str, Module], settings: Mapping[str, Any]) -> Mapping[str, Any]:
         """The encoder's sizes."""
-        sizes = dataclasses.asdict(modules[ENCODER].config)  # type: ignore[arg-type]
-        return {ENCODER: json.loads(json.dumps(sizes))}
+        return {ENCODER: described(modules[ENCODER])}

@@ -8,8 +8,8 @@ from typing import Any
 
 import torch
 
-from toolkit.errors import WeightsError
 from toolkit.generators.files import load_generator, save_generator
+from toolkit.weights.store import needed_weights
 from toolkit_plugins.eg3d.config import EG3DConfig
 from toolkit_plugins.eg3d.generator import EG3D
 
@@ -33,15 +33,9 @@ def load(path: str | Path, device: str = "cpu") -> EG3D:
 
 
 def load_eg3d(weights: Path | None, device: str = "cpu") -> EG3D:
-    """The full model from the user's weights file.
+    """The full model from a file (ours or the official pickle), by default the one that was imported.
 
     Raises:
-        WeightsError: No file given, or it cannot be used.
+        WeightsError: There is none, or it cannot be used.
     """
-    if weights is None:
-        raise WeightsError(
-            "generator 'eg3d' needs released weights, which are not shipped (non-commercial licence): bring them into "
-            "a safetensors file as docs/weights.md says and name it with --weights (generator_weights in the settings "
-            "of a training)"
-        )
-    return load(weights, device)
+    return load(weights or needed_weights(ARCHITECTURE, "generator 'eg3d'"), device)

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import dataclasses
-import json
 from collections.abc import Mapping, Sequence
-from typing import Any, cast
+from typing import Any
 
 from torch.nn import Module
 
 from toolkit.interfaces import Part
-from toolkit_plugins.goae.encoder import GoaeEncoder
+from toolkit.weights.importing import described
 from toolkit_plugins.goae.files import ALIGNMENT, ENCODER, KIND
 
 MIX = {"feature_size": 32, "mixing": "published", "resolution": 128, "view_resolution": None}
@@ -33,5 +31,4 @@ class GoaeFile:
 
     def config(self, modules: Mapping[str, Module], settings: Mapping[str, Any]) -> Mapping[str, Any]:
         """Both networks' sizes and the published mix."""
-        sizes = {name: dataclasses.asdict(cast(GoaeEncoder, module).settings) for name, module in modules.items()}
-        return {**json.loads(json.dumps(sizes)), "mix": MIX}
+        return {"mix": MIX, **{name: described(module) for name, module in modules.items()}}

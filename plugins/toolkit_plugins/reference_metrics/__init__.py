@@ -19,6 +19,22 @@ _NETWORKS = {
 }
 
 
+_ARCHITECTURES = {
+    "alexnet": ("AlexNetArchitecture", "AlexNet's convolutions (torchvision)"),
+    "vgg16": ("Vgg16Architecture", "VGG16's convolutions (torchvision)"),
+    "inception": ("InceptionArchitecture", "Inception of FID and KID"),
+    "lpips_layers": ("LpipsLayersArchitecture", "the five weighted sums of LPIPS"),
+}
+
+
+@hookimpl
+def register_architectures(register: Register) -> None:
+    """Offer the readers of the networks' published files."""
+    for name, (attribute, summary) in _ARCHITECTURES.items():
+        place = f"toolkit_plugins.reference_metrics.architecture:{attribute}"
+        register(name, place, summary=summary, interface=1)
+
+
 @hookimpl
 def register_metrics(register: Register) -> None:
     """Offer the metrics with the literature's networks (full scale)."""

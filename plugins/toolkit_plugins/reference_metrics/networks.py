@@ -11,20 +11,12 @@ from torch.nn import Module
 
 from toolkit.losses.perceptual import Lpips
 from toolkit.metrics import DetectedFace, FrechetMetric, IdentityMetric, KernelMetric, PerceptualMetric
-from toolkit.weights import build_official
-from toolkit_plugins.reference_metrics.files import (
-    ALEXNET,
-    ARCFACE,
-    CURRICULARFACE,
-    INCEPTION,
-    VGG16,
-    ReferenceFile,
-    find_file,
-    read_weights,
-)
+from toolkit.weights.official import build_official
+from toolkit.weights.opening import open_state_dict, open_weights
+from toolkit.weights.store import needed_weights
 from toolkit_plugins.reference_metrics.inception import Inception
 
-BACKEND = "reference"
+BACKEND, INCEPTION = "reference", "inception"
 _SMALLEST = 64
 """Below it, pooling leaves nothing of an image for the trunks' last layers."""
 
@@ -47,7 +39,7 @@ def open_lpips_alex() -> PerceptualMetric:
     Raises:
         WeightsError: The trunk's file is missing or another one.
     """
-    return _lpips("alex", ALEXNET)
+    return _lpips("alex", "alexnet")
 
 
 def open_lpips_vgg() -> PerceptualMetric:
@@ -56,7 +48,7 @@ def open_lpips_vgg() -> PerceptualMetric:
     Raises:
         WeightsError: The trunk's file is missing or another one.
     """
-    return _lpips("vgg", VGG16)
+    return _lpips("vgg", "vgg16")
 
 
 def open_id_curricularface() -> IdentityMetric:
@@ -65,7 +57,7 @@ def open_id_curricularface() -> IdentityMetric:
     Raises:
         WeightsError: The network's file is missing or another one.
     """
-    return _identity("curricularface_ir101", CURRICULARFACE)
+    return _identity("curricularface_ir101", "id_curricularface")
 
 
 def open_id_arcface() -> IdentityMetric:
@@ -74,7 +66,7 @@ def open_id_arcface() -> IdentityMetric:
     Raises:
         WeightsError: The network's file is missing or another one.
     """
-    return _identity("irse50_arcface", ARCFACE)
+    return _identity("irse50_arcface", "id_arcface")
 
 
 def open_fid() -> FrechetMetric:
@@ -97,29 +89,29 @@ def open_kid() -> KernelMetric:
     return KernelMetric(network, "kid", BACKEND).using(path)
 
 
-def _lpips(net: str, file: ReferenceFile) -> PerceptualMetric:
-    network, path = _feature_maps(net, file)
-    return PerceptualMetric(network, file.purpose, BACKEND, smallest=_SMALLEST).using(path)
+def _lpips(net: str, kind: str) -> PerceptualMetric:
+    network, path = _feature_maps(net, kind)
+    return PerceptualMetric(network, f"lpips_{net}", BACKEND, smallest=_SMALLEST).using(path)
 
 
-def _identity(kind: str, file: ReferenceFile) -> IdentityMetric:
-    embedder, path = _recogniser(kind, file)
-    return IdentityMetric(embedder, file.purpose, BACKEND, DetectedFace()).using(path)
+def _identity(kind: str, metric: str) -> IdentityMetric:
+    embedder, path = _recogniser(kind, metric)
+    return IdentityMetric(embedder, metric, BACKEND, DetectedFace()).using(path)
 
 
 @functools.cache
-def _feature_maps(net: str, file: ReferenceFile) -> tuple[Lpips, Path]:
-    path = find_file(file)
+def _feature_maps(net: str, kind: str) -> tuple[Lpips, Path]:
+    path = needed_weights(kind, f"metric 'lpips_{net}'")
     return Lpips(net, path), path
 
 
 @functools.cache
-def _recogniser(kind: str, file: ReferenceFile) -> tuple[NetworkEmbedder, Path]:
-    path = find_file(file)
-    return NetworkEmbedder(build_official(kind, read_weights(path))), path
+def _recogniser(kind: str, metric: str) -> tuple[NetworkEmbedder, Path]:
+    path = needed_weights(kind, f"metric {metric!r}")
+    return NetworkEmbedder(build_official(kind, open_weights(path, kind)[0])), path
 
 
 @functools.cache
 def _inception() -> tuple[Inception, Path]:
-    path = find_file(INCEPTION)
-    return Inception.from_state_dict(read_weights(path)), path
+    path = needed_weights(INCEPTION, "metrics 'fid' and 'kid' each")
+    return Inception.from_state_dict(open_state_dict(path)), path

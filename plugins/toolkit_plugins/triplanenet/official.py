@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -11,6 +9,7 @@ from torch.nn import Module
 
 from toolkit.encoders.two_stage import FIRST, SECOND, VIEW
 from toolkit.interfaces import Part
+from toolkit.weights.importing import described
 from toolkit_plugins.triplanenet.method import KIND
 
 FIRST_KINDS = ("psp_gradual_encoder",)
@@ -34,5 +33,4 @@ class TriPlaneNetFile:
 
     def config(self, modules: Mapping[str, Module], settings: Mapping[str, Any]) -> Mapping[str, Any]:
         """Both networks' sizes."""
-        sizes = {name: dataclasses.asdict(module.config) for name, module in modules.items()}  # type: ignore[arg-type]
-        return {**json.loads(json.dumps(sizes)), VIEW: None}
+        return {VIEW: None, **{name: described(module) for name, module in modules.items()}}

@@ -31,7 +31,7 @@ from toolkit.encoders.training.image_losses import ImageLosses
 from toolkit.encoders.training.pairs import Pairs, kept_pairs
 from toolkit.encoders.training.photos import Photos, open_photos
 from toolkit.encoders.training.settings import EncodingSettings, StageSettings
-from toolkit.encoders.training.start import find_start
+from toolkit.encoders.training.start import find_recogniser, find_start
 from toolkit.errors import ConfigError, WeightsError
 from toolkit.interfaces import Code, Generator
 from toolkit.latents import latent_statistics
@@ -39,7 +39,7 @@ from toolkit.training.averaging import WeightAverage
 from toolkit.training.job import StepKind, TrainingJob
 from toolkit.training.ranger import make_ranger
 from toolkit.training.stepping import Stepper
-from toolkit.weights.tensors import read_weights
+from toolkit.weights.opening import open_state_dict
 
 LICENCE = "Apache-2.0"
 _ADAM_BETAS = (0.9, 0.99)
@@ -94,7 +94,7 @@ class EncodingJob(TrainingJob):
         torch.manual_seed(settings.seed)
         self.network = self.build().to(self.device)
         if settings.recogniser is not None:
-            start_trunks(self.network, Path(settings.recogniser).expanduser())
+            start_trunks(self.network, find_recogniser(settings.recogniser))
         if settings.start is not None:
             try:
                 self.begin_from(read_encoder(find_start(settings.start)))
@@ -269,7 +269,7 @@ def start_trunks(network: Module, path: Path) -> None:
     trunks = [module for module in network.modules() if isinstance(module, ResidualTrunk)]
     if not trunks:
         raise ConfigError("recogniser: this network has no IR-SE trunk to start")
-    tensors, _ = read_weights(path)
+    tensors = open_state_dict(path)
     for trunk in trunks:
         warm_start(trunk, tensors)
 
