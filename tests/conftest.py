@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +20,8 @@ from toolkit.testing import plugin as testing_plugin
 from toolkit.testing.spherical import BareSphericalGenerator, SphericalGenerator, build_bare, build_spherical
 
 torch.set_num_threads(1)
+os.environ["TOOLKIT_HOME"] = tempfile.mkdtemp(prefix="toolkit-home-")
+os.environ.pop("TOOLKIT_WEIGHTS", None)  # the weights of whoever runs the tests are not looked at
 settings.register_profile(
     "repeatable", deadline=None, derandomize=True, max_examples=40, suppress_health_check=[HealthCheck.too_slow]
 )

@@ -1,8 +1,8 @@
 """Perceptual distances behind one small seam: embed each image once, compare embeddings.
 
 Plugins offer them by name with the hook `register_perceptual_distances`. `pyramid` needs no weights; `lpips-vgg` and
-`lpips-alex` take the `lpips` package's calibration and a trunk file that the user has, named or in the store. Nothing is
-ever downloaded.
+`lpips-alex` take the `lpips` package's calibration and a trunk file that the user has, named or in the store. Nothing
+is ever downloaded.
 """
 
 from __future__ import annotations

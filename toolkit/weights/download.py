@@ -49,8 +49,8 @@ def download(entry: Official, target: Path, progress: Progress | None = None) ->
     """
     if entry.url is None:
         raise WeightsError(
-            f"{entry.name!r} has to be fetched by hand: get {entry.file} from {entry.page}, then "
-            f"'toolkit weights import {entry.file}'"
+            f"{entry.name!r} has to be fetched by hand: get {entry.files} from {entry.page} ({entry.licence}), then "
+            f"'toolkit weights import {entry.files} --as {entry.name}'"
         )
     return fetch(Request(entry.url, target, entry.size, entry.sha256), progress)
 

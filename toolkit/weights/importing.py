@@ -139,11 +139,11 @@ def official_config(component: Component, kind: str) -> dict[str, Any] | None:
 
 def described(module: Module) -> Any:
     """The network's own configuration as JSON values, None if it has none."""
-    config = getattr(module, "config", getattr(module, "settings", None))
+    config: Any = getattr(module, "config", getattr(module, "settings", None))
     if hasattr(config, "to_dict"):
         return config.to_dict()
     is_plain = dataclasses.is_dataclass(config) and not isinstance(config, type)
-    return json.loads(json.dumps(dataclasses.asdict(config))) if is_plain else None  # type: ignore[arg-type]
+    return json.loads(json.dumps(dataclasses.asdict(config))) if is_plain else None
 
 
 def provenance(kind: str, files: Sequence[OfficialFile]) -> dict[str, Any]:

@@ -27,6 +27,13 @@ class Official:
     """In bytes, where known."""
     sha256: str | None = None
     """None where no independent source tells."""
+    others: tuple[str, ...] = ()
+    """Files that belong to it and are imported together with it."""
+
+    @property
+    def files(self) -> str:
+        """The names of all its files."""
+        return " ".join((self.file, *self.others))
 
 
 _PSP = "https://github.com/eladrich/pixel2style2pixel (auxiliary models)"
@@ -65,17 +72,19 @@ MANIFEST = (
     ),
     Official(
         "goae",
-        "GOAE for eg3d: encoder_FFHQ.pt and afa_FFHQ.pt together",
+        "both networks of GOAE, for eg3d",
         "encoder_FFHQ.pt",
         "https://github.com/jiangyzy/GOAE",
         "not stated",
+        others=("afa_FFHQ.pt",),
     ),
     Official(
         "dual-encoder",
-        "the dual encoder's own release: visible_net.pt, occluded_net.pt and latent_avg.npy together",
+        "the dual encoder's own release, for panohead",
         "visible_net.pt",
         "https://github.com/berkegokmen1/dual-enc-3d-gan-inversion",
         "Apache-2.0",
+        others=("occluded_net.pt", "latent_avg.npy"),
     ),
     Official(
         "irse50_arcface",

@@ -93,9 +93,9 @@ def _official(file: Path, contents: Contents, reader: TorchReader) -> OfficialFi
 
 
 def _content(reader: TorchReader, stream: Any, start: bytes, size: int) -> Any:
-    if start[:4] == b"PK\x03\x04":
-        return reader.zip(open(stream.name, "rb"), size)
     data = mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
+    if start[:4] == b"PK\x03\x04":
+        return reader.zip(data)
     if start[:6] == b"\x93NUMPY":
         return {ARRAY: _array(data, size)}
     if start.startswith(STREAM_START):

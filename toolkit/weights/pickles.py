@@ -106,13 +106,14 @@ class PickleReader:
             DamagedPickle: It cannot be read.
         """
         try:
+            argument: Any
             for count, (opcode, argument, place) in enumerate(pickletools.genops(window)):  # type: ignore[arg-type]
                 if count >= self._opcodes:
                     raise DamagedPickle(f"more than {self._opcodes} opcodes")
                 if opcode.name == "STOP":
                     return self._stack.pop()
                 if opcode.name in _LENGTH_PREFIX and len(argument) >= _LARGE:
-                    argument = Blob(window.data, place + _LENGTH_PREFIX[opcode.name], len(argument))
+                    argument = Blob(window.data, (place or 0) + _LENGTH_PREFIX[opcode.name], len(argument))
                 self._step(opcode.name, argument)
         except DamagedPickle:
             raise

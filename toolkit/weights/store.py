@@ -70,7 +70,8 @@ def how_to_get(name: str) -> str:
         return f"'toolkit weights import FILE --as {name}' takes the official file"
     if entry.url is not None:
         return f"'toolkit weights download {name}' fetches {entry.file} ({entry.licence})"
-    return f"get {entry.file} from {entry.page} ({entry.licence}), then 'toolkit weights import {entry.file}'"
+    command = f"toolkit weights import {entry.files} --as {name}"
+    return f"get {entry.files} from {entry.page} ({entry.licence}), then '{command}'"
 
 
 def _torch_downloads() -> Path:

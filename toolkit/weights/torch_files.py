@@ -6,6 +6,7 @@ import io
 import struct
 import tarfile
 import zipfile
+import zlib
 from typing import Any
 
 from toolkit.weights.pickle_calls import calls, storage_dtype
@@ -17,7 +18,6 @@ STREAM_START = b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19."
 """A pickle of that number, with which the older format begins."""
 ENTRIES_LIMIT, DIRECTORY_LIMIT = 100_000, 16 * 2**20
 """Largest number of entries of a zip, and largest size of its directory in bytes."""
-_PICKLE_LIMIT = 256 * 2**20
 
 
 class TorchReader:
@@ -36,36 +36,23 @@ class TorchReader:
             for name, count in reader.inert.items():
                 self.inert[name] = self.inert.get(name, 0) + count
 
-    def zip(self, stream: io.BufferedReader, size: int) -> Any:
+    def zip(self, data: Any) -> Any:
         """A zip as torch writes it since 1.6.
 
         Raises:
             DamagedPickle: It is no such zip, or it declares more than it holds.
         """
-        _check_directory(stream, size)
-        try:
-            archive = zipfile.ZipFile(stream)
-            entries = {entry.filename: entry for entry in archive.infolist()}
-        except (zipfile.BadZipFile, ValueError, OSError, NotImplementedError, struct.error) as error:
-            raise DamagedPickle(f"no sound zip ({error})") from error
+        entries = _entries(data)
         roots = [name.removesuffix("data.pkl") for name in entries if name.rpartition("/")[2] == "data.pkl"]
         if len(roots) != 1:
             raise DamagedPickle("a zip that torch did not write: it has no single data.pkl")
         root = roots[0]
 
-        def read(name: str, limit: int) -> bytes:
-            entry = entries.get(name)
-            if entry is None:
-                raise DamagedPickle(f"its entry {name[-80:]!r} is missing")
-            if entry.compress_type != zipfile.ZIP_STORED or entry.file_size > min(limit, size):
-                raise DamagedPickle(f"its entry {name[-80:]!r} declares more than the file holds")
-            try:
-                return archive.read(entry)
-            except (zipfile.BadZipFile, EOFError, ValueError, OSError, RuntimeError, NotImplementedError) as error:
-                raise DamagedPickle(f"its entry {name[-80:]!r} is damaged ({error})") from error
+        def read(name: str) -> bytes:
+            return _entry_bytes(data, entries[name])
 
         order = f"{root}byteorder"
-        if order in entries and read(order, 64).strip() != b"little":
+        if order in entries and read(order).strip() != b"little":
             raise DamagedPickle("its numbers are big-endian: write it anew on another machine")
 
         def persistent(args: tuple[Any, ...]) -> StoredBytes:
@@ -75,9 +62,9 @@ class TorchReader:
             nbytes = count * storage_dtype(kind).itemsize
             if entry is None or entry.file_size < nbytes:
                 raise DamagedPickle(f"a storage of {count} numbers that the file does not hold")
-            return StoredBytes(storage_dtype(kind), count, lambda: read(name, size)[:nbytes])
+            return StoredBytes(storage_dtype(kind), count, lambda: read(name)[:nbytes])
 
-        return self.pickle(Window(read(f"{root}data.pkl", _PICKLE_LIMIT)), persistent)
+        return self.pickle(Window(read(f"{root}data.pkl")), persistent)
 
     def stream(self, data: Any, start: int = 0, end: int | None = None, *, nested: bool = True) -> Any:
         """The format before 1.6: pickles, then the storages' numbers.
@@ -116,7 +103,7 @@ class TorchReader:
             DamagedPickle: It is damaged.
         """
         try:
-            with tarfile.open(fileobj=io.BytesIO(bytes(data)), mode="r:") as archive:
+            with tarfile.open(fileobj=_Stream(data), mode="r:") as archive:
                 members = {member.name: member for member in archive.getmembers()[:8] if member.isreg()}
                 parts = {name: (members[name].offset_data, members[name].size) for name in _TAR_PARTS}
         except (tarfile.TarError, KeyError, EOFError, ValueError, OSError) as error:
@@ -215,17 +202,65 @@ def _exactly(window: Window, count: int) -> bytes:
     return data
 
 
-def _check_directory(stream: io.BufferedReader, size: int) -> None:
-    """Bound a zip's directory by what its last bytes say, before the zip is opened."""
-    stream.seek(max(0, size - 2**16 - 1024))
-    tail = stream.read(2**16 + 1024)
+def _entries(data: Any) -> dict[str, zipfile.ZipInfo]:
+    """The zip's directory, whose size its last bytes must bound before it is read."""
+    tail_start = max(0, len(data) - 2**16 - 1024)
+    tail = bytes(data[tail_start:])
     last = tail.rfind(b"PK\x05\x06")
     if last < 0 or last + 22 > len(tail):
         raise DamagedPickle("a zip that is cut short")
-    entries, directory = struct.unpack("<HI", tail[last + 10 : last + 16])
+    count, directory = struct.unpack("<HI", tail[last + 10 : last + 16])
     wide = tail.rfind(b"PK\x06\x06", 0, last)
     if wide >= 0 and wide + 48 <= len(tail):
-        entries, directory = struct.unpack("<QQ", tail[wide + 32 : wide + 48])
-    if entries > ENTRIES_LIMIT or directory > min(DIRECTORY_LIMIT, size):
-        raise DamagedPickle(f"a zip with {entries} entries")
-    stream.seek(0)
+        count, directory = struct.unpack("<QQ", tail[wide + 32 : wide + 48])
+    if count > ENTRIES_LIMIT or directory > min(DIRECTORY_LIMIT, len(data)):
+        raise DamagedPickle(f"a zip with {count} entries")
+    try:
+        with zipfile.ZipFile(_Stream(data)) as archive:
+            return {entry.filename: entry for entry in archive.infolist()}
+    except (zipfile.BadZipFile, ValueError, OSError, NotImplementedError, struct.error, UnicodeError) as error:
+        raise DamagedPickle(f"no sound zip ({error})") from error
+
+
+def _entry_bytes(data: Any, entry: zipfile.ZipInfo) -> bytes:
+    """An entry's bytes, which torch never compresses, checked by their sum."""
+    start, size = entry.header_offset, entry.file_size
+    head = bytes(data[start : start + 30])
+    if entry.compress_type != zipfile.ZIP_STORED or entry.flag_bits & 1:
+        raise DamagedPickle(f"its entry {entry.filename[-80:]!r} is compressed, as torch's never are")
+    if len(head) < 30 or head[:4] != b"PK\x03\x04":
+        raise DamagedPickle(f"its entry {entry.filename[-80:]!r} is not where it should be")
+    name, extra = struct.unpack("<HH", head[26:30])
+    first = start + 30 + name + extra
+    if first + size > len(data):
+        raise DamagedPickle(f"its entry {entry.filename[-80:]!r} declares more than the file holds")
+    found = bytes(data[first : first + size])
+    if zlib.crc32(found) != entry.CRC:
+        raise DamagedPickle(f"its entry {entry.filename[-80:]!r} is damaged (its checksum differs)")
+    return found
+
+
+class _Stream(io.RawIOBase):
+    """A memory map as a file that is never open."""
+
+    def __init__(self, data: Any) -> None:
+        self._data, self._place = data, 0
+
+    def seekable(self) -> bool:
+        return True
+
+    def readable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        self._place = max(0, offset + (0, self._place, len(self._data))[whence])
+        return self._place
+
+    def tell(self) -> int:
+        return self._place
+
+    def read(self, count: int = -1) -> bytes:
+        end = len(self._data) if count is None or count < 0 else min(len(self._data), self._place + count)
+        found = bytes(self._data[self._place : end])
+        self._place += len(found)
+        return found

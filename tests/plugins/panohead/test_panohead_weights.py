@@ -165,7 +165,7 @@ def test_weights_that_do_not_fit_into_half_precision_are_not_written(small: Pano
 
 
 def test_missing_and_damaged_files_are_one_sentence(tmp_path: Path) -> None:
-    with pytest.raises(WeightsError, match="needs the released weights"):
+    with pytest.raises(WeightsError, match="needs weights that are not shipped"):
         load_panohead(None)
     with pytest.raises(WeightsError, match="does not exist"):
         load_mini(tmp_path / "absent.safetensors")

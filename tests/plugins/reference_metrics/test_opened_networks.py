@@ -12,16 +12,19 @@ from torch import Tensor
 
 from toolkit.files import file_sha256
 from toolkit.registry import default_registry
+from toolkit.weights import manifest
+from toolkit.weights.manifest import MANIFEST
 from toolkit_plugins.reference_metrics import networks
 from toolkit_plugins.reference_metrics.inception import Inception
+
+INCEPTION = "pt_inception-2015-12-05-6726825d.pth"
 
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The weights folder; hashes are not checked, since the files hold random networks."""
+    """The store; hashes are not checked, since the files hold random networks."""
     monkeypatch.setenv("TOOLKIT_WEIGHTS", str(tmp_path))
-    for name in ("INCEPTION", "ARCFACE"):
-        monkeypatch.setattr(networks, name, dataclasses.replace(getattr(networks, name), sha256=None))
+    monkeypatch.setattr(manifest, "MANIFEST", tuple(dataclasses.replace(each, sha256=None) for each in MANIFEST))
     networks._inception.cache_clear()
     networks._recogniser.cache_clear()
     yield tmp_path
@@ -30,10 +33,10 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_fid_and_kid_read_one_network_and_score(folder: Path):
-    torch.save(Inception().net.state_dict(), folder / networks.INCEPTION.name)
+    torch.save(Inception().net.state_dict(), folder / INCEPTION)
     fid, kid = (default_registry().load("metric", name)() for name in ("fid", "kid"))
     assert fid.extractor is kid.extractor
-    assert fid.networks == kid.networks == {networks.INCEPTION.name: file_sha256(folder / networks.INCEPTION.name)}
+    assert fid.networks == kid.networks == {INCEPTION: file_sha256(folder / INCEPTION)}
     images = torch.rand(3, 3, 16, 16, generator=torch.Generator().manual_seed(0)) * 2 - 1
     features = fid.extractor.features(images)
     assert features.shape == (3, 2048)
@@ -57,7 +60,7 @@ def test_identity_reads_an_official_recogniser_and_knows_the_same_face(folder: P
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         tiny = recogniser.FaceRecogniser(recogniser.RecogniserConfig(width=4))
-    torch.save(tiny.state_dict(), folder / networks.ARCFACE.name)
+    torch.save(tiny.state_dict(), folder / "model_ir_se50.pth")
     metric = default_registry().load("metric", "id_arcface")()
     metric.update(torch.cat([astronaut, astronaut]), torch.cat([astronaut, torch.zeros_like(astronaut)]))
     score = metric.compute()

@@ -14,7 +14,8 @@ from torch import Tensor
 from toolkit.errors import WeightsError
 from toolkit.metrics import PerceptualMetric
 from toolkit.registry import default_registry
-from toolkit_plugins.reference_metrics import files, networks
+from toolkit.weights.store import weights_folder
+from toolkit_plugins.reference_metrics import networks
 from toolkit_plugins.reference_metrics.inception import FEATURES, SIDE, Inception, clean_resize
 
 NETWORK_METRICS = ["lpips_alex", "lpips_vgg", "id_curricularface", "id_arcface", "fid", "kid"]
@@ -28,39 +29,29 @@ def empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.mark.parametrize("name", NETWORK_METRICS)
-def test_a_missing_file_is_one_sentence_with_name_origin_and_place(name: str, empty_folder: Path):
+def test_a_missing_file_is_one_sentence_that_says_how_to_get_it(name: str, empty_folder: Path):
     with pytest.raises(WeightsError) as caught:
         default_registry().load("metric", name)()
     message = str(caught.value)
-    assert "needs the file" in message
-    assert str(empty_folder) in message
-    assert "(from " in message
+    assert name in message and "needs weights" in message
+    assert "toolkit weights download" in message or ("https://" in message and "toolkit weights import" in message)
     assert "\n" not in message
 
 
-def test_files_are_looked_for_in_the_users_cache_unless_a_folder_is_named(
+def test_files_are_looked_for_in_the_users_home_unless_a_folder_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setenv("TOOLKIT_CACHE", str(tmp_path))
+    monkeypatch.setenv("TOOLKIT_HOME", str(tmp_path))
     monkeypatch.delenv("TOOLKIT_WEIGHTS", raising=False)
-    assert files.weights_folder() == tmp_path / "weights"
+    assert weights_folder() == tmp_path / "weights"
     monkeypatch.setenv("TOOLKIT_WEIGHTS", str(tmp_path / "own"))
-    assert files.weights_folder() == tmp_path / "own"
+    assert weights_folder() == tmp_path / "own"
 
 
 def test_another_file_of_that_name_is_refused_by_its_hash(empty_folder: Path):
-    (empty_folder / files.ALEXNET.name).write_bytes(b"something else")
+    (empty_folder / "alexnet-owt-7be5be79.pth").write_bytes(b"something else")
     with pytest.raises(WeightsError, match="sha256 differs"):
         networks.open_lpips_alex()
-
-
-def test_executable_pickles_are_never_loaded(tmp_path: Path):
-    import pickle
-
-    path = tmp_path / "evil.pth"
-    path.write_bytes(pickle.dumps(Path.cwd))
-    with pytest.raises(WeightsError, match="cannot be read"):
-        files.read_weights(path)
 
 
 def test_every_metric_of_the_plugin_names_itself_as_registered(pair_of_noise: tuple[Tensor, Tensor]):

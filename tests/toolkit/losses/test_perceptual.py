@@ -49,7 +49,7 @@ def test_lpips_without_a_trunk_says_which_file_and_what_else_there_is():
 
 def test_lpips_refuses_missing_damaged_and_foreign_files(tmp_path):
     pytest.importorskip("lpips")
-    with pytest.raises(WeightsError, match="no weights file"):
+    with pytest.raises(WeightsError, match="does not exist"):
         open_perceptual("lpips-alex", tmp_path / "nothing.pth")
     (tmp_path / "torn.pth").write_bytes(b"not weights")
     with pytest.raises(WeightsError, match="cannot be read"):
