@@ -12,6 +12,8 @@ from toolkit.nn.activation import activate
 from toolkit.nn.dense import Dense
 
 SIGMOID_MARGIN = 0.001
+_EXP_LIMIT = 80.0
+"""Beyond it, exp leaves float32, and softplus is the identity long before."""
 
 FEATURE_ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "none": lambda x: x,
@@ -22,7 +24,10 @@ FEATURE_ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
 
 
 class PointDecoder(nn.Module):
-    """Dense, softplus, dense; output 0 is the raw density, the rest are features. Channels come first throughout."""
+    """Dense, softplus, dense; output 0 is the raw density, the rest are features.
+
+    Channels come first in every shape; in memory, they are neighbours.
+    """
 
     def __init__(
         self,
@@ -60,20 +65,21 @@ class PointDecoder(nn.Module):
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Decode x [B, C, M] to raw density [B, M] and features [B, F, M]."""
         weight, bias = self._last()
-        out = _affine(self._hidden(x), weight, bias)
-        return out[:, 0], self._finish(out[:, 1:])
+        out = F.linear(self._hidden(x), weight, bias)
+        return out[..., 0], self._finish(out[..., 1:]).transpose(1, 2)
 
     def density(self, x: Tensor) -> Tensor:
         """Decode x [B, C, M] to raw density [B, M] alone."""
         weight, bias = self._last()
-        return _affine(self._hidden(x), weight[:1], bias[:1])[:, 0]
+        return F.linear(self._hidden(x), weight[:1], bias[:1])[..., 0]
 
     def _hidden(self, x: Tensor) -> Tensor:
+        """Activations [B, M, H] of the first layer."""
         first = self.net[0]
         assert isinstance(first, Dense)  # for the type checker
         weight, bias = first.scaled()
         assert bias is not None
-        return softplus(_affine(x, weight, bias))
+        return softplus(F.linear(x.transpose(1, 2), weight, bias))
 
     def _last(self) -> tuple[Tensor, Tensor]:
         last = self.net[2]
@@ -87,13 +93,8 @@ class PointDecoder(nn.Module):
         return weight * scale[:, None], bias * scale
 
 
-def _affine(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-    """Apply weight [O, I] and bias [O] to x [B, I, M]."""
-    return torch.baddbmm(bias[None, :, None], weight[None].expand(x.shape[0], -1, -1), x)
-
-
 def softplus(x: Tensor) -> Tensor:
     """log(1 + exp(x)); where no gradient is kept, in a form that is twice as fast on CPUs (equal to rounding)."""
     if torch.is_grad_enabled() or x.device.type != "cpu":
         return F.softplus(x)
-    return x.abs().neg_().exp_().add_(1).log_().add_(x.relu())
+    return torch.maximum(x.clamp(max=_EXP_LIMIT).exp_().add_(1).log_(), x)

@@ -5,12 +5,15 @@ Axes of the volumes (W, H, D): (x, y, z), (x, z, y), (y, z, x). Points outside a
 
 from __future__ import annotations
 
+import math
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 AXES = ((0, 1, 2), (0, 2, 1), (1, 2, 0))
 """Coordinate that runs along W, H and D of each volume."""
+_AXIS_ORDER = [axis for axes in AXES for axis in axes]
 
 
 def as_volumes(planes: Tensor, depth: int) -> Tensor:
@@ -48,8 +51,52 @@ def sample_volumes(volumes: Tensor, points: Tensor) -> Tensor:
 
 
 def read_trigrid(volumes: Tensor, points: Tensor) -> Tensor:
-    """Mean over the three readings, [B, C, M]; volumes and points as in `sample_volumes`."""
+    """Mean over the three readings, [B, C, M]; volumes and points as in `sample_volumes`.
+
+    On CPUs, the 24 texels round a point are gathered as rows of C channels, weighted and added in one step: quickest
+    with volumes laid out by `channels_fastest`. The result's memory then holds one row of channels per point, too.
+    """
+    if volumes.device.type != "cpu" or volumes.dtype not in (torch.float32, torch.float64):
+        return read_trigrid_reference(volumes, points)
+    batch, _, channels, depth, height, width = volumes.shape
+    table = volumes.permute(0, 1, 3, 4, 5, 2).reshape(-1, channels)
+    rows, shares = _corners(points, (depth, height, width))
+    read = F.embedding_bag(rows.flatten(0, 1), table, mode="sum", per_sample_weights=shares.flatten(0, 1))
+    return read.unflatten(0, (batch, -1)).transpose(1, 2)
+
+
+def read_trigrid_reference(volumes: Tensor, points: Tensor) -> Tensor:
+    """Slow twin of `read_trigrid`: the three readings one by one, then their mean."""
     return sample_volumes(volumes, points).mean(dim=1)
+
+
+def _corners(points: Tensor, shape: tuple[int, int, int]) -> tuple[Tensor, Tensor]:
+    """Where points [B, M, 3] read: rows [B, M, 24] of a table of B x 3 x D x H x W texels, and their shares of the mean."""
+    batch, count, _ = points.shape
+    sizes = torch.tensor(shape[::-1], dtype=points.dtype, device=points.device)
+    grid = points[..., _AXIS_ORDER].unflatten(-1, (3, 3))
+    position = ((grid + 1) * sizes - 1) / 2
+    # far outside nothing is read, wherever it is; not a number reads nothing, as elsewhere
+    position = torch.maximum(torch.minimum(position.nan_to_num(nan=-2.0), sizes + 1), sizes.new_tensor(-2.0))
+    low = position.detach().floor()
+    fraction = position - low
+    shares = torch.stack([(1 - fraction) * _inside(low, sizes), fraction * _inside(low + 1, sizes)], dim=-1)
+    along_w, along_h, along_d = shares.unbind(dim=-2)
+    square = (along_h / 3)[..., :, None] * along_w[..., None, :]
+    shares = along_d[..., :, None, None] * square[..., None, :, :]
+    ends = torch.stack([low, low + 1], dim=-1).clamp(min=0).minimum((sizes - 1)[:, None])
+    texels = math.prod(shape)
+    kind = torch.int32 if batch * 3 * texels < 2**31 else torch.int64
+    strides = torch.tensor([1, shape[2], shape[1] * shape[2]], dtype=kind, device=points.device)
+    at_w, at_h, at_d = (ends.to(kind) * strides[:, None]).unbind(dim=-2)
+    volume = torch.arange(3 * batch, dtype=kind, device=points.device).reshape(batch, 1, 3) * texels
+    line = at_d + volume[..., None]
+    rows = line[..., :, None, None] + (at_h[..., :, None] + at_w[..., None, :])[..., None, :, :]
+    return rows.reshape(batch, count, 24), shares.reshape(batch, count, 24)
+
+
+def _inside(index: Tensor, sizes: Tensor) -> Tensor:
+    return ((index >= 0) & (index < sizes)).to(index.dtype)
 
 
 def footprint(points: Tensor, shape: tuple[int, int, int], weights: Tensor | None = None) -> Tensor:

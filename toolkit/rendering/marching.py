@@ -22,8 +22,8 @@ DEVICE_CHUNK_POINTS = 1 << 21
 WORTH_SPARING = 0.9
 """Share of kept samples below which the others are left out of the field's evaluation."""
 SAFE_DENSITY = 790.0
-"""Below it, an interval with one end cut away has a weight of exactly 0 (softplus underflows), so features there are
-never seen."""
+"""Below it, an interval with one end cut away has a weight of exactly 0, gradient included: with EMPTY_DENSITY at the
+other end, softplus underflows. So features are asked for at those samples only that have a denser neighbour."""
 
 
 class Field(Protocol):
@@ -78,6 +78,17 @@ class Trace(NamedTuple):
     depths: Tensor
     densities: Tensor
     weights: Tensor
+
+
+class _Evaluated(NamedTuple):
+    density: Tensor
+    """[B, R, S], empty where not kept."""
+    features: Tensor | None
+    """[B, C, K], of all samples or of those that `slot` names."""
+    kept: Tensor | None
+    """[B, R, S]; None: features are those of all samples, in order."""
+    slot: Tensor | None
+    """[B, R, S], place of a kept sample's features among K (any number where not kept)."""
 
 
 class _Accumulated(NamedTuple):
@@ -212,53 +223,129 @@ def _accumulate(
     importance: Tensor | None,
     keep: KeepMask | None,
 ) -> _Accumulated:
-    density, features = _evaluate(field, rays, coarse, keep)
+    first = _evaluate(field, rays, coarse, keep)
     if importance is None:
-        weights = interval_weights(coarse, density)
-        result = None if features is None else blend(features, node_weights(weights))
-        return _summed(result, Trace(coarse, None, None, coarse, density, weights))
-    first_weights = interval_weights(coarse.detach(), density.detach())
+        weights = interval_weights(coarse, first.density)
+        node = node_weights(weights)
+        result = _blended(first, node)
+        result = _with_hidden(result, field, rays, coarse, node, first.kept, _beside_dense(first.density))
+        return _summed(result, Trace(coarse, None, None, coarse, first.density, weights))
+    first_weights = interval_weights(coarse.detach(), first.density.detach())
     fine = importance_depths(coarse, first_weights, importance)
-    fine_density, fine_features = _evaluate(field, rays, fine, keep)
-    depths, order = torch.cat([coarse, fine], dim=-1).sort(dim=-1)
-    densities = torch.cat([density, fine_density], dim=-1).gather(-1, order)
+    second = _evaluate(field, rays, fine, keep)
+    both = torch.cat([coarse, fine], dim=-1)
+    depths, order = both.sort(dim=-1)
+    densities = torch.cat([first.density, second.density], dim=-1).gather(-1, order)
     weights = interval_weights(depths, densities)
     result = None
-    if features is not None and fine_features is not None:
+    if first.features is not None:
         # weights go back to the samples' own places: many times fewer numbers move than if features were sorted
         node = torch.zeros_like(densities).scatter(-1, order, node_weights(weights))
         split = coarse.shape[-1]
-        result = blend(features, node[..., :split]) + blend(fine_features, node[..., split:])
+        result = _sum_of(_blended(first, node[..., :split]), _blended(second, node[..., split:]))
+        kept = _all_kept(first, second)
+        if kept is not None:
+            dense = torch.zeros_like(kept).scatter(-1, order, _beside_dense(densities))
+            result = _with_hidden(result, field, rays, both, node, kept, dense)
     return _summed(result, Trace(coarse, first_weights, fine, depths, densities, weights))
 
 
-def _evaluate(field: _AnyField, rays: Rays, depths: Tensor, keep: KeepMask | None) -> tuple[Tensor, Tensor | None]:
-    """Raw densities [B, R, S] and features [B, C, R, S] at depths [B, R, S], of their type under autocast too."""
-    points = points_on(rays, depths).flatten(1, 2)
-    if keep is None:
-        density, features = field(points)
-    else:
-        density, features = _evaluate_kept(field, points, keep(points))
+def _evaluate(field: _AnyField, rays: Rays, depths: Tensor, keep: KeepMask | None) -> _Evaluated:
+    """Raw densities and features at depths [B, R, S], of their type under autocast too; spares what is not kept."""
+    points = points_on(rays, depths)
+    kept = None if keep is None else keep(points)
+    if kept is not None and kept.device.type == "cpu":  # elsewhere, counting would wait for the device
+        some = _evaluate_kept(field, points, kept)
+        if some is not None:
+            return some
+    density, features = field(points.flatten(1, 2))
     density = density.reshape(depths.shape).to(depths.dtype)
-    return density, None if features is None else features.unflatten(2, depths.shape[1:]).to(depths.dtype)
+    if kept is not None:
+        density = density.masked_fill(~kept, EMPTY_DENSITY)
+    return _Evaluated(density, None if features is None else features.to(depths.dtype), None, None)
 
 
-def _evaluate_kept(field: _AnyField, points: Tensor, kept: Tensor) -> tuple[Tensor, Tensor | None]:
-    """Raw densities [B, M], empty where not kept [B, M], and features [B, C, M]; spares work where nothing is seen."""
-    most = int(kept.sum(dim=1).max()) if points.device.type == "cpu" else points.shape[1]
-    if 0 < most < WORTH_SPARING * points.shape[1]:
-        # kept points to the front; items with fewer of them are filled up with others, emptied again below
-        order = kept.byte().argsort(dim=1, descending=True, stable=True)[:, :most]
-        density, features = field(points.gather(1, order[..., None].expand(-1, -1, 3)))
-        if float(density.detach().max()) < SAFE_DENSITY:
-            density = torch.full_like(kept, EMPTY_DENSITY, dtype=density.dtype).scatter(1, order, density)
-            if features is not None:
-                channels = features.shape[1]
-                everywhere = features.new_zeros(features.shape[0], channels, points.shape[1])
-                features = everywhere.scatter(2, order[:, None].expand(-1, channels, -1), features)
-            return density.masked_fill(~kept, EMPTY_DENSITY), features
-    density, features = field(points)
-    return density.masked_fill(~kept, EMPTY_DENSITY), features
+def _evaluate_kept(field: _AnyField, points: Tensor, kept: Tensor) -> _Evaluated | None:
+    """Evaluate a field where points [B, R, S, 3] are kept [B, R, S]; None where that is not worth it."""
+    flat = kept.flatten(1)
+    counts = flat.sum(dim=1)
+    most = int(counts.max())
+    if not 0 < most < WORTH_SPARING * flat.shape[1]:
+        return None
+    density, features, slot = _at_some(field, points.flatten(1, 2), flat, most)
+    density = density.to(points.dtype).gather(1, slot)
+    density = torch.where(flat, density, EMPTY_DENSITY).view_as(kept)
+    features = None if features is None else features.to(points.dtype)
+    return _Evaluated(density, features, kept, slot.view_as(kept))
+
+
+def _at_some(field: _AnyField, points: Tensor, some: Tensor, most: int) -> tuple[Tensor, Tensor | None, Tensor]:
+    """The field at some [B, M] of points [B, M, 3], at most `most` a head: density [B, K], features, slots [B, M]."""
+    slot = (some.cumsum(dim=1) - 1).clamp_(min=0)
+    which, place = some.nonzero(as_tuple=True)
+    order = slot.new_zeros(len(some), most)  # heads with fewer samples are filled up with their first one
+    order[which, slot[which, place]] = place
+    density, features = field(points.gather(1, order[..., None].expand(-1, -1, 3)))
+    return density, features, slot
+
+
+def _blended(samples: _Evaluated, node: Tensor) -> Tensor | None:
+    """Sum of features [B, C, R] over samples with weights [B, R, S]; None without features."""
+    if samples.features is None:
+        return None
+    if samples.slot is None or samples.kept is None:
+        return blend(samples.features.unflatten(2, node.shape[1:]), node)
+    return _blend_some(samples.features, node * samples.kept, samples.slot)
+
+
+def _blend_some(features: Tensor, node: Tensor, slot: Tensor) -> Tensor:
+    """Sum features [B, C, K] at slots [B, R, S] with weights [B, R, S]."""
+    batch, channels, count = features.shape
+    table = features.transpose(1, 2).reshape(-1, channels)
+    first = torch.arange(batch, device=slot.device)[:, None, None] * count
+    rows, shares = (slot + first).flatten(0, 1), node.flatten(0, 1)
+    blended = F.embedding_bag(rows, table, mode="sum", per_sample_weights=shares)
+    return blended.unflatten(0, (batch, -1)).transpose(1, 2)
+
+
+def _beside_dense(densities: Tensor) -> Tensor:
+    """Which of sorted samples [B, R, S] have a neighbour so dense that they are seen, though cut away."""
+    dense = densities.detach() >= SAFE_DENSITY
+    return F.pad(dense[..., :-1], (1, 0)) | F.pad(dense[..., 1:], (0, 1))
+
+
+def _with_hidden(
+    result: Tensor | None,
+    field: _AnyField,
+    rays: Rays,
+    depths: Tensor,
+    node: Tensor,
+    kept: Tensor | None,
+    beside_dense: Tensor,
+) -> Tensor | None:
+    """Add features at those samples that are cut away, but share an interval with a very dense one."""
+    if result is None or kept is None:
+        return result
+    seen = (beside_dense & ~kept).flatten(1)
+    most = int(seen.sum(dim=1).max())
+    if not most:
+        return result
+    _, features, slot = _at_some(field, points_on(rays, depths).flatten(1, 2), seen, most)
+    assert features is not None  # for the type checker: there are features elsewhere
+    seen, slot = seen.view_as(node), slot.view_as(node)
+    return result + _blend_some(features.to(node.dtype), node * seen, slot)
+
+
+def _all_kept(first: _Evaluated, second: _Evaluated) -> Tensor | None:
+    """Which samples of both passes have features; None: all."""
+    if first.kept is None and second.kept is None:
+        return None
+    every = [torch.ones_like(part.density, dtype=torch.bool) if part.kept is None else part.kept for part in (first, second)]
+    return torch.cat(every, dim=-1)
+
+
+def _sum_of(first: Tensor | None, second: Tensor | None) -> Tensor | None:
+    return None if first is None or second is None else first + second
 
 
 def node_weights(weights: Tensor) -> Tensor:
@@ -267,8 +354,9 @@ def node_weights(weights: Tensor) -> Tensor:
 
 
 def blend(features: Tensor, node: Tensor) -> Tensor:
-    """Sum features [B, C, R, S] over samples with weights [B, R, S]."""
-    return (features * node[:, None]).sum(dim=-1)
+    """Sum features [B, C, R, S] over samples with weights [B, R, S]: quickest where channels are memory's neighbours."""
+    rows = features.permute(0, 2, 3, 1)
+    return torch.matmul(node[..., None, :], rows)[..., 0, :].transpose(1, 2)
 
 
 def _summed(features: Tensor | None, samples: Trace) -> _Accumulated:

@@ -14,9 +14,6 @@ from toolkit.nn.mapping import MappingNetwork
 from toolkit.nn.morphology import close, smooth
 from toolkit_plugins.panohead.config import PanoHeadConfig
 
-LARGE_PLANES = 1 << 21
-"""Numbers beyond which planes no longer fit a cache, so that rearranging them pays."""
-
 
 class PanoHead(VolumeGenerator):
     """The generator whose planes are a tri-grid [B, 3, C D, H, W] (channels feature-major, slices fastest)."""
@@ -42,8 +39,9 @@ class PanoHead(VolumeGenerator):
             raise InputError(
                 f"planes must have shape [B, {expected[0]}, {expected[1]}, H, W], got {list(planes.shape)}"
             )
-        volumes = trigrid.as_volumes(planes, self.config.plane_depth)
-        return volumes if planes[0].numel() < LARGE_PLANES else trigrid.channels_fastest(volumes)
+        if len(planes) > 1 and planes.stride(0) == 0:
+            planes = planes[:1]  # one head, seen by several cameras
+        return trigrid.channels_fastest(trigrid.as_volumes(planes, self.config.plane_depth))
 
     def read(self, volumes: Tensor, points: Tensor) -> Tensor:
         """Features [B, C, M] at world points [B, M, 3]; one set of volumes may serve several batches of points."""

@@ -79,6 +79,26 @@ def test_layout_does_not_change_a_reading() -> None:
     torch.testing.assert_close(trigrid.read_trigrid(trigrid.channels_fastest(volumes), points), slow)
 
 
+@pytest.mark.parametrize("spread", [0.5, 3.0])
+def test_reading_by_rows_and_its_gradients(spread: float) -> None:
+    leaves = [randn(2, 3, 5, 3, 8, 6), randn(2, 40, 3, seed=1) * spread]
+    results = []
+    for form in (trigrid.read_trigrid, trigrid.read_trigrid_reference):
+        volumes, points = (leaf.clone().requires_grad_() for leaf in leaves)
+        read = form(volumes, points)
+        results.append((read, *torch.autograd.grad(read.sin().sum(), (volumes, points))))
+    for fast, slow in zip(*results, strict=True):
+        torch.testing.assert_close(fast, slow)
+
+
+def test_points_far_outside_read_nothing() -> None:
+    volumes = randn(1, 3, 5, 3, 8, 6)
+    far = torch.tensor([[[3e38, 0, 0], [0, -torch.inf, 0.1], [0.1, 0.2, torch.nan]]], dtype=torch.float64)
+    read = trigrid.read_trigrid(volumes, far)
+    torch.testing.assert_close(read[..., :2], trigrid.read_trigrid_reference(volumes, far[:, :2]))
+    assert torch.isfinite(read).all()
+
+
 def test_density_alone_equals_the_full_decoder() -> None:
     decoder = PointDecoder(6, 5, hidden=7).double()
     x = randn(2, 6, 20)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 
@@ -116,6 +117,35 @@ def test_sparing_work_outside_the_crop_changes_nothing(monkeypatch: pytest.Monke
         results.append((sum(asked), *marched, gradient))
     assert results[1][0] < results[0][0]
     for full, spared in zip(results[0][1:], results[1][1:], strict=True):
+        torch.testing.assert_close(full, spared, atol=1e-6, rtol=1e-5)
+
+
+@pytest.mark.parametrize("importance", [True, False])
+def test_what_a_dense_neighbour_shows_of_cut_samples_is_evaluated_once(
+    monkeypatch: pytest.MonkeyPatch, importance: bool
+) -> None:
+    settings, draws = variant(0)
+    settings = settings if importance else dataclasses.replace(settings, importance=0)
+    rays = camera_rays(array("c"), 8)
+    samples = 2 * 64 * (settings.count + settings.importance)
+    results, asked = [], []
+    for share in (0.0, 2.0):
+        monkeypatch.setattr(marching, "WORTH_SPARING", share)
+        scale = torch.tensor(3000.0, requires_grad=True)
+        count = 0
+
+        def dense(points: Tensor, scale: Tensor = scale) -> tuple[Tensor, Tensor]:
+            nonlocal count
+            count += points.shape[0] * points.shape[1]
+            return scale * (points[..., 1] > -0.1), torch.cat([points, points.sin()], -1).transpose(1, 2)
+
+        marched = march(dense, rays, settings, draws=draws, keep=keep)
+        assert marched.features is not None
+        (gradient,) = torch.autograd.grad(marched.features.square().mean() + marched.opacity.mean(), scale)
+        results.append((*marched, gradient))
+        asked.append(count)
+    assert asked[0] == samples and asked[1] < samples
+    for full, spared in zip(*results, strict=True):
         torch.testing.assert_close(full, spared, atol=1e-6, rtol=1e-5)
 
 
