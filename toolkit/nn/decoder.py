@@ -94,7 +94,7 @@ class PointDecoder(nn.Module):
 
 
 def softplus(x: Tensor) -> Tensor:
-    """log(1 + exp(x)); where no gradient is kept, in a form that is twice as fast on CPUs (equal to rounding)."""
-    if torch.is_grad_enabled() or x.device.type != "cpu":
+    """log(1 + exp(x)), to rounding; overwrites x on CPUs where no gradient is kept, in half the time."""
+    if torch.is_grad_enabled() or x.device.type != "cpu" or float(x.amax()) > _EXP_LIMIT:
         return F.softplus(x)
-    return torch.maximum(x.clamp(max=_EXP_LIMIT).exp_().add_(1).log_(), x)
+    return x.exp_().add_(1).log_()

@@ -13,7 +13,6 @@ from torch import Tensor
 
 AXES = ((0, 1, 2), (0, 2, 1), (1, 2, 0))
 """Coordinate that runs along W, H and D of each volume."""
-_AXIS_ORDER = [axis for axes in AXES for axis in axes]
 
 
 def as_volumes(planes: Tensor, depth: int) -> Tensor:
@@ -56,12 +55,13 @@ def read_trigrid(volumes: Tensor, points: Tensor) -> Tensor:
     On CPUs, the 24 texels round a point are gathered as rows of C channels, weighted and added in one step: quickest
     with volumes laid out by `channels_fastest`. The result's memory then holds one row of channels per point, too.
     """
-    if volumes.device.type != "cpu" or volumes.dtype not in (torch.float32, torch.float64):
+    square = volumes.shape[-1] == volumes.shape[-2]
+    if volumes.device.type != "cpu" or volumes.dtype not in (torch.float32, torch.float64) or not square:
         return read_trigrid_reference(volumes, points)
-    batch, _, channels, depth, height, width = volumes.shape
+    batch, _, channels = volumes.shape[:3]
     table = volumes.permute(0, 1, 3, 4, 5, 2).reshape(-1, channels)
-    rows, shares = _corners(points, (depth, height, width))
-    read = F.embedding_bag(rows.flatten(0, 1), table, mode="sum", per_sample_weights=shares.flatten(0, 1))
+    rows, shares = _corners(points, volumes.shape[3:])
+    read = F.embedding_bag(rows, table, mode="sum", per_sample_weights=shares)
     return read.unflatten(0, (batch, -1)).transpose(1, 2)
 
 
@@ -70,33 +70,59 @@ def read_trigrid_reference(volumes: Tensor, points: Tensor) -> Tensor:
     return sample_volumes(volumes, points).mean(dim=1)
 
 
-def _corners(points: Tensor, shape: tuple[int, int, int]) -> tuple[Tensor, Tensor]:
-    """Where points [B, M, 3] read: rows [B, M, 24] of a table of B x 3 x D x H x W texels, and their shares of the mean."""
+def _corners(points: Tensor, shape: torch.Size) -> tuple[Tensor, Tensor]:
+    """Where points read, and with which shares of the mean.
+
+    All steps but the last have points side by side in memory, which is what vector instructions want.
+
+    Args:
+        points: [B, M, 3] in [-1, 1].
+        shape: (D, H, W) of a volume, of which H and W are equal.
+
+    Returns:
+        Rows [B M, 24] of a table of B x 3 x D x H x W texels, and shares [B M, 24].
+    """
     batch, count, _ = points.shape
-    sizes = torch.tensor(shape[::-1], dtype=points.dtype, device=points.device)
-    grid = points[..., _AXIS_ORDER].unflatten(-1, (3, 3))
-    position = ((grid + 1) * sizes - 1) / 2
-    # far outside nothing is read, wherever it is; not a number reads nothing, as elsewhere
-    position = torch.maximum(torch.minimum(position.nan_to_num(nan=-2.0), sizes + 1), sizes.new_tensor(-2.0))
-    low = position.detach().floor()
-    fraction = position - low
-    shares = torch.stack([(1 - fraction) * _inside(low, sizes), fraction * _inside(low + 1, sizes)], dim=-1)
-    along_w, along_h, along_d = shares.unbind(dim=-2)
-    square = (along_h / 3)[..., :, None] * along_w[..., None, :]
-    shares = along_d[..., :, None, None] * square[..., None, :, :]
-    ends = torch.stack([low, low + 1], dim=-1).clamp(min=0).minimum((sizes - 1)[:, None])
-    texels = math.prod(shape)
-    kind = torch.int32 if batch * 3 * texels < 2**31 else torch.int64
-    strides = torch.tensor([1, shape[2], shape[1] * shape[2]], dtype=kind, device=points.device)
-    at_w, at_h, at_d = (ends.to(kind) * strides[:, None]).unbind(dim=-2)
-    volume = torch.arange(3 * batch, dtype=kind, device=points.device).reshape(batch, 1, 3) * texels
-    line = at_d + volume[..., None]
-    rows = line[..., :, None, None] + (at_h[..., :, None] + at_w[..., None, :])[..., None, :, :]
-    return rows.reshape(batch, count, 24), shares.reshape(batch, count, 24)
+    depth, side = shape[0], shape[2]
+    x, y, z = points.flatten(0, 1).unbind(dim=1)
+    lines = torch.stack([x, y, z, z, y, x])  # x, y, z along H and W, then along D of each volume
+    low, shares = _line_shares(lines, [side] * 3 + [depth] * 3)
+    at_w, at_h = (torch.tensor(axes[:3], device=points.device) for axes in ((0, 0, 1), (1, 2, 2)))
+    along_w, along_h, along_d = shares.index_select(1, at_w), shares.index_select(1, at_h), shares[:, 3:]
+    shares = along_d[:, None, None] * ((along_h / 3)[:, None] * along_w)
+    kind = torch.int32 if batch * 3 * math.prod(shape) < 2**31 else torch.int64
+    low = low.to(kind)
+    volume = torch.arange(3, dtype=kind, device=points.device)[:, None] * math.prod(shape)
+    first = low.index_select(0, at_w) + low.index_select(0, at_h) * side + low[3:] * side**2 + volume
+    if batch > 1:
+        first += torch.arange(batch, dtype=kind, device=points.device).repeat_interleave(count) * (3 * math.prod(shape))
+    steps = torch.tensor([0, side**2 if depth > 1 else 0], dtype=kind, device=points.device)[:, None, None]
+    steps = steps + torch.tensor(
+        [[0, 1], [side, side + 1]] if side > 1 else [[0, 0]] * 2, dtype=kind, device=points.device
+    )
+    rows = first + steps[..., None, None]
+    return rows.flatten(0, 3).t().contiguous(), shares.flatten(0, 3).t().contiguous()
 
 
-def _inside(index: Tensor, sizes: Tensor) -> Tensor:
-    return ((index >= 0) & (index < sizes)).to(index.dtype)
+def _line_shares(coordinates: Tensor, sizes: list[int]) -> tuple[Tensor, Tensor]:
+    """The lower one [K, M] of two neighbouring texels on each of K lines, and the shares [2, K, M] of both.
+
+    Outside, both shares fade to 0; a coordinate that is not a number reads nothing.
+    """
+    size = torch.tensor(sizes, dtype=coordinates.dtype, device=coordinates.device)[:, None]
+    position = (coordinates * (size / 2)).add_((size - 1) / 2)
+    position = torch.fmax(position, position.new_tensor(-4.0))
+    low = torch.minimum(position.detach().floor().clamp_(min=0), (size - 2).clamp_(min=0))
+    near = position - low
+    both = torch.stack([near, near - 1])
+    if both.requires_grad:  # on a texel, the slope is that of the side above it
+        below, reached = both.detach() < 0, (both.detach() >= -1) & (both.detach() < 1)
+        shares = (1 + torch.where(below, both, -both)) * reached
+    else:
+        shares = both.abs_().neg_().add_(1).clamp_(min=0)
+    if min(sizes) == 1:
+        shares = shares * torch.stack([torch.ones_like(size), (size > 1).to(size)])
+    return low, shares
 
 
 def footprint(points: Tensor, shape: tuple[int, int, int], weights: Tensor | None = None) -> Tensor:

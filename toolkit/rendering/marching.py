@@ -340,7 +340,9 @@ def _all_kept(first: _Evaluated, second: _Evaluated) -> Tensor | None:
     """Which samples of both passes have features; None: all."""
     if first.kept is None and second.kept is None:
         return None
-    every = [torch.ones_like(part.density, dtype=torch.bool) if part.kept is None else part.kept for part in (first, second)]
+    every = [
+        torch.ones_like(part.density, dtype=torch.bool) if part.kept is None else part.kept for part in (first, second)
+    ]
     return torch.cat(every, dim=-1)
 
 
@@ -354,7 +356,7 @@ def node_weights(weights: Tensor) -> Tensor:
 
 
 def blend(features: Tensor, node: Tensor) -> Tensor:
-    """Sum features [B, C, R, S] over samples with weights [B, R, S]: quickest where channels are memory's neighbours."""
+    """Sum features [B, C, R, S] over samples with weights [B, R, S] (quickest with channels fastest)."""
     rows = features.permute(0, 2, 3, 1)
     return torch.matmul(node[..., None, :], rows)[..., 0, :].transpose(1, 2)
 

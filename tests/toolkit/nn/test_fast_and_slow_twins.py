@@ -79,9 +79,14 @@ def test_layout_does_not_change_a_reading() -> None:
     torch.testing.assert_close(trigrid.read_trigrid(trigrid.channels_fastest(volumes), points), slow)
 
 
+@pytest.mark.parametrize("depth", [1, 3])
 @pytest.mark.parametrize("spread", [0.5, 3.0])
-def test_reading_by_rows_and_its_gradients(spread: float) -> None:
-    leaves = [randn(2, 3, 5, 3, 8, 6), randn(2, 40, 3, seed=1) * spread]
+def test_reading_by_rows_and_its_gradients(spread: float, depth: int) -> None:
+    points = randn(2, 40, 3, seed=1) * spread
+    points[0, :8] = torch.tensor([[0.0, 0, 0], [0, 0.25, 0], [2 / 3, 0, 0.5], [0.125, 0.875, -1], [1, 1, 1]])[
+        [0, 1, 2, 3, 4, 0, 1, 2]
+    ]
+    leaves = [randn(2, 3, 5, depth, 8, 8), points]
     results = []
     for form in (trigrid.read_trigrid, trigrid.read_trigrid_reference):
         volumes, points = (leaf.clone().requires_grad_() for leaf in leaves)
@@ -92,7 +97,7 @@ def test_reading_by_rows_and_its_gradients(spread: float) -> None:
 
 
 def test_points_far_outside_read_nothing() -> None:
-    volumes = randn(1, 3, 5, 3, 8, 6)
+    volumes = randn(1, 3, 5, 3, 8, 8)
     far = torch.tensor([[[3e38, 0, 0], [0, -torch.inf, 0.1], [0.1, 0.2, torch.nan]]], dtype=torch.float64)
     read = trigrid.read_trigrid(volumes, far)
     torch.testing.assert_close(read[..., :2], trigrid.read_trigrid_reference(volumes, far[:, :2]))

@@ -1,0 +1,37 @@
+"""Freed memory is kept, unless the user says otherwise."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+FAULTS = """
+import resource
+import {module}
+import torch
+def faults():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+for _ in range(4):
+    torch.ones(4 << 20).add(1).mul(2)
+before = faults()
+for _ in range(10):
+    torch.ones(4 << 20).add(1).mul(2)
+print(faults() - before)
+"""
+
+
+def faults(module: str, **environment: str) -> int:
+    clean = {key: value for key, value in os.environ.items() if not key.startswith(("MALLOC_", "TOOLKIT_"))}
+    command = [sys.executable, "-c", FAULTS.format(module=module)]
+    run = subprocess.run(command, env=clean | environment, capture_output=True, text=True, check=True)
+    return int(run.stdout)
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only glibc has these settings")
+def test_tensors_reuse_memory_unless_told_otherwise() -> None:
+    kept, given_back = faults("toolkit.nn"), faults("toolkit.nn", TOOLKIT_MALLOC="system")
+    assert kept < 1000
+    assert given_back > 10 * kept + 10_000

@@ -1,0 +1,32 @@
+"""How this process gets memory for tensors on CPUs: freed memory is kept for the next tensor.
+
+By default, glibc gives freed tensors back to the system at once, and every page of the next one is faulted in anew: a
+third of the time of rendering, where each step makes tensors of a few megabytes.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+from functools import cache
+
+SWITCH = "TOOLKIT_MALLOC"
+"""Environment variable; 'system' leaves the allocator as it is."""
+KEPT_BYTES = 512 << 20
+"""Most freed memory that is kept at the end of the heap."""
+LARGE_BYTES = 64 << 20
+"""Tensors from this size on are given back at once, so that they never fragment memory."""
+_TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
+
+
+@cache
+def keep_freed_memory() -> bool:
+    """Ask glibc to keep freed memory; whether it agreed (other C libraries do not know the question)."""
+    settings = ("MALLOC_TRIM_THRESHOLD_", "MALLOC_MMAP_THRESHOLD_")
+    if os.environ.get(SWITCH) == "system" or any(name in os.environ for name in settings):
+        return False
+    try:
+        mallopt = ctypes.CDLL(None).mallopt
+    except (OSError, AttributeError, TypeError):
+        return False
+    return bool(mallopt(_MMAP_THRESHOLD, LARGE_BYTES) and mallopt(_TRIM_THRESHOLD, KEPT_BYTES))
