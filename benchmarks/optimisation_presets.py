@@ -25,7 +25,7 @@ from toolkit.bench.subjects.data import open_data
 from toolkit.data.folder import ImageFolder
 from toolkit.interfaces import Generator, Item
 from toolkit.losses.reconstruction import l2
-from toolkit.settings import parse_settings
+from toolkit.options import parse_settings
 
 DEFAULT_TRIALS = ("wplus:fast", "pti:fast")
 

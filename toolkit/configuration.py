@@ -1,27 +1,23 @@
-"""Typed configurations from YAML files and `--set a.b=c`, and the ones that ship with the toolkit.
+"""Typed configurations from YAML files and `--set a.b=c`, and the ones that ship with the toolkit and its plugins.
 
-A configuration is a `Config` subclass. Reading is strict (no number from a string, no truth value as a number); only
-`1e-4`, which YAML 1.1 takes for a string, is read as the number it looks like.
+A configuration is a `Config` subclass; `toolkit.options` says how values are read and what is said of a wrong one.
 """
 
 from __future__ import annotations
 
-import difflib
 import importlib.resources
 import json
-import re
-import types
-import typing
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, TypeGuard, TypeVar
+from typing import Any, TypeVar
 
-import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError
-from pydantic_core import ErrorDetails
+from pydantic import BaseModel
 
 from toolkit.errors import ConfigError
+from toolkit.options import Config, apply_settings, is_model, parse_yaml, validated
 from toolkit.registry import default_registry, unknown_name
+
+__all__ = ["BASE", "Config", "config_names", "config_path", "load_config", "settings_for_others"]
 
 MAX_BYTES = 1 << 20
 """A configuration file beyond this size is refused unread."""
@@ -29,16 +25,7 @@ MAX_BYTES = 1 << 20
 BASE = "base"
 """Key of the configuration that another one changes."""
 
-_NUMBER = re.compile(r"[-+]?(\d+(\.\d*)?|\.\d+)[eE][-+]?\d+")
 _Model = TypeVar("_Model", bound=BaseModel)
-
-
-class Config(BaseModel):
-    """Base of all configurations: unknown keys, NaN and infinity refused, immutable once made."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, validate_default=True)
-    renamed: ClassVar[Mapping[str, str]] = {}
-    """Keys that this configuration once had, and what to write now; for the message about an old file."""
 
 
 def load_config(model_type: type[_Model], path: str | Path | None = None, overrides: Sequence[str] = ()) -> _Model:
@@ -58,18 +45,11 @@ def load_config(model_type: type[_Model], path: str | Path | None = None, overri
     """
     source = "defaults" if path is None else str(path)
     data = {} if path is None else _read(Path(path))
-    origins: dict[tuple[str, ...], str] = {}
-    for override in overrides:
-        keys, value = _parse_override(override)
-        _assign(data, keys, value, override)
-        origins[keys] = f"--set {override}"
+    origins = apply_settings(data, overrides)
     if BASE in data and BASE not in model_type.model_fields:
         data = _on_base(data, source)
     complete = _with_nested_defaults(model_type, data)
-    try:
-        return model_type.model_validate_json(json.dumps(complete, default=str), strict=True)
-    except ValidationError as error:
-        raise ConfigError(_sentence(model_type, error.errors(include_url=False), source, origins)) from error
+    return validated(model_type, complete, source, origins=origins)
 
 
 def config_path(name: str) -> Path:
@@ -109,15 +89,6 @@ def _configs_folder() -> Path:
         return Path(__file__).resolve().parent.parent / "configs"
 
 
-def dotted_keys(model_type: type[BaseModel]) -> list[str]:
-    """Every key that a configuration knows, those of nested ones with dots as `--set` takes them, sorted."""
-    keys = []
-    for name, field in model_type.model_fields.items():
-        inner: Any = field.annotation
-        keys += [f"{name}.{key}" for key in dotted_keys(inner)] if _is_model(inner) else [name]
-    return sorted(keys)
-
-
 def settings_for_others(settings: BaseModel, exclude: Any = None) -> str:
     """Settings as JSON for a file that is given away: it does not tell where things lay on the machine that made it.
 
@@ -141,42 +112,6 @@ def _without_folders(node: Any) -> Any:
     return node
 
 
-class _Loader(yaml.SafeLoader):
-    """Safe YAML without aliases (they can grow without bound) and without repeated keys."""
-
-    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
-        if self.check_event(yaml.AliasEvent):
-            raise yaml.composer.ComposerError(None, None, "aliases are not allowed", self.peek_event().start_mark)
-        return super().compose_node(parent, index)
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        seen = set()
-        for key_node, _ in node.value:
-            if isinstance(key_node, yaml.ScalarNode):
-                if key_node.value in seen:
-                    raise yaml.constructor.ConstructorError(
-                        None, None, f"the key {key_node.value!r} is given twice", key_node.start_mark
-                    )
-                seen.add(key_node.value)
-        return super().construct_mapping(node, deep)
-
-
-_Loader.add_implicit_resolver("tag:yaml.org,2002:float", _NUMBER, list("-+.0123456789"))
-
-
-def _parse(text: str, source: str) -> Any:
-    try:
-        return yaml.load(text, Loader=_Loader)  # a SafeLoader
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark
-        place = f" (line {mark.line + 1}, column {mark.column + 1})" if mark is not None else ""
-        raise ConfigError(f"{source} is not valid YAML: {error.problem}{place}") from error
-    except (yaml.YAMLError, ValueError) as error:
-        raise ConfigError(f"{source} is not valid YAML: {str(error).splitlines()[0]}") from error
-    except RecursionError as error:
-        raise ConfigError(f"{source} is nested too deeply") from error
-
-
 def _read(path: Path) -> dict[str, Any]:
     try:
         with open(path, "rb") as file:
@@ -188,7 +123,7 @@ def _read(path: Path) -> dict[str, Any]:
         raise ConfigError(f"the configuration {path} is not UTF-8 text") from error
     if len(raw) > MAX_BYTES:
         raise ConfigError(f"the configuration {path} is larger than {MAX_BYTES} bytes")
-    data = _parse(text, str(path))
+    data = parse_yaml(text, str(path))
     if data is None:
         return {}
     if not isinstance(data, dict):
@@ -207,30 +142,13 @@ def _on_base(data: Mapping[str, Any], source: str) -> dict[str, Any]:
     return _merged(below, above)
 
 
-def _parse_override(override: str) -> tuple[tuple[str, ...], Any]:
-    key, equals, text = override.partition("=")
-    keys = tuple(part.strip() for part in key.split("."))
-    if not equals or not all(keys):
-        raise ConfigError(f"--set takes KEY=VALUE with dots between nested keys, got {override!r}")
-    return keys, _parse(text, f"the value of --set {override}")
-
-
-def _assign(data: dict[str, Any], keys: tuple[str, ...], value: Any, override: str) -> None:
-    for position, key in enumerate(keys[:-1]):
-        inner = data.setdefault(key, {})
-        if not isinstance(inner, dict):
-            raise ConfigError(f"--set {override}: {'.'.join(keys[: position + 1])!r} holds {inner!r}, not nested keys")
-        data = inner
-    data[keys[-1]] = value
-
-
 def _with_nested_defaults(model_type: type[BaseModel], data: Mapping[str, Any]) -> dict[str, Any]:
     """Complete mappings for nested configurations from the field's own default, not only from their class."""
     complete = dict(data)
     for name, field in model_type.model_fields.items():
         given, default = complete.get(name), field.get_default(call_default_factory=False)
         inner: Any = field.annotation
-        if not isinstance(given, dict) or not _is_model(inner):
+        if not isinstance(given, dict) or not is_model(inner):
             continue
         complete[name] = _with_nested_defaults(inner, given)
         if type(default) is inner:
@@ -244,54 +162,3 @@ def _merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any
         old = result.get(key)
         result[key] = _merged(old, value) if isinstance(old, dict) and isinstance(value, dict) else value
     return result
-
-
-def _is_model(annotation: Any) -> TypeGuard[type[BaseModel]]:
-    return isinstance(annotation, type) and issubclass(annotation, BaseModel)
-
-
-def _sentence(
-    model_type: type[BaseModel], errors: list[ErrorDetails], source: str, origins: Mapping[tuple[str, ...], str]
-) -> str:
-    first = errors[0]
-    location = tuple(str(part) for part in first["loc"])
-    where = next((text for keys, text in origins.items() if location[: len(keys)] == keys), source)
-    key = ".".join(location)
-    more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
-    if first["type"] == "extra_forbidden":
-        now = _renamed_at(model_type, location[:-1]).get(location[-1])
-        if now is not None:
-            return f"{where}: the key {key!r} is now {'.'.join([*location[:-1], now])!r}{more}"
-        valid = _keys_at(model_type, location[:-1])
-        near = difflib.get_close_matches(location[-1], valid, n=1, cutoff=0.5)
-        hint = f"did you mean {'.'.join([*location[:-1], near[0]])!r}?" if near else f"valid: {', '.join(valid)}"
-        return f"{where}: unknown key {key!r}; {hint}{more}"
-    if first["type"] == "missing":
-        return f"{where}: the key {key!r} is missing{more}"
-    message = first["msg"].removeprefix("Value error, ")
-    message = message[:1].lower() + message[1:]
-    if not key:
-        return f"{where}: {message}{more}"
-    return f"{where}: {key!r}: {message}, got {first['input']!r}{more}"
-
-
-def _renamed_at(annotation: Any, location: Sequence[str]) -> Mapping[str, str]:
-    """What a (nested) configuration says about its old keys."""
-    for part in location:
-        field = annotation.model_fields.get(part) if _is_model(annotation) else None
-        annotation = None if field is None else field.annotation
-    return annotation.renamed if isinstance(annotation, type) and issubclass(annotation, Config) else {}
-
-
-def _keys_at(annotation: Any, location: Sequence[str]) -> list[str]:
-    """Keys that are allowed at a place of a configuration; all candidates where a union leaves it open."""
-    if _is_model(annotation):
-        fields = annotation.model_fields
-        if not location:
-            return sorted(fields)
-        if location[0] in fields:
-            return _keys_at(fields[location[0]].annotation, location[1:])
-        return _keys_at(annotation, location[1:])  # pydantic put a union member's name or tag into the path
-    arguments = [argument for argument in typing.get_args(annotation) if argument is not types.NoneType]
-    inside = location if typing.get_origin(annotation) in (typing.Union, types.UnionType) else location[1:]
-    return sorted({key for argument in arguments for key in _keys_at(argument, inside)})

@@ -201,12 +201,10 @@ def _pairs(option: str, texts: list[str]) -> dict[str, str]:
 
 
 def _by_method(texts: list[str]) -> dict[str, dict[str, Any]]:
-    from toolkit.settings import parse_settings
+    from toolkit.options import parse_settings
 
-    found: dict[str, dict[str, Any]] = {}
-    for key, value in parse_settings(texts, "--option").items():
-        method, separator, name = key.partition(".")
-        if not separator or not method or not name:
-            raise InputError(f"--option takes METHOD.KEY=VALUE, got {key!r}")
-        found.setdefault(method, {})[name] = value
+    found = parse_settings(texts, "--option")
+    for method, settings in found.items():
+        if not isinstance(settings, dict):
+            raise InputError(f"--option takes METHOD.KEY=VALUE, got {method}={settings}")
     return found

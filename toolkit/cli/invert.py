@@ -48,8 +48,8 @@ def invert_command(
         raise InputError("--camera, --landmarks and --mask belong to one photo; several were given")
 
     from toolkit.cli.progress import InvertProgress
+    from toolkit.options import parse_settings
     from toolkit.registry import default_registry
-    from toolkit.settings import parse_settings
 
     options = parse_settings(settings or [])
     if method is not None:

@@ -49,8 +49,10 @@ def train_command(
     Ctrl-C and SIGTERM save a checkpoint first; --resume goes on after any stop, a power cut included. On several GPUs:
     torchrun --nproc-per-node 2 -m toolkit.cli.main train NAME --device cuda.
     """
+    from toolkit.options import parse_settings
     from toolkit.registry import default_registry
 
+    parse_settings(settings or [])  # what can be refused at once is refused before torch is imported
     entry = default_registry().get("trainable", name)
     factory = entry.load()
     folder = Path("trainings") / name if out is None else out

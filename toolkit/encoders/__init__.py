@@ -2,7 +2,7 @@
 
 from toolkit.encoders.codes import CodeMethod, open_code_method
 from toolkit.encoders.files import EncoderFile, find_encoder, read_encoder, write_encoder
-from toolkit.encoders.method import Encoded, EncoderMethod, EncoderOptions, Laps, read_options
+from toolkit.encoders.method import Encoded, EncoderMethod, EncoderOptions, Laps
 from toolkit.encoders.two_stage import build_two_stage, encode_two_stage, two_stage_sizes
 
 __all__ = [
@@ -17,7 +17,6 @@ __all__ = [
     "find_encoder",
     "open_code_method",
     "read_encoder",
-    "read_options",
     "two_stage_sizes",
     "write_encoder",
 ]

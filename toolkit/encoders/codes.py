@@ -10,9 +10,10 @@ from torch import Tensor
 
 from toolkit.camera import Camera
 from toolkit.encoders.files import EncoderFile, find_encoder, read_encoder
-from toolkit.encoders.method import Encoded, EncoderMethod, EncoderOptions, Laps, read_options
+from toolkit.encoders.method import Encoded, EncoderMethod, EncoderOptions, Laps
 from toolkit.encoders.networks.style_encoder import GradualStyleEncoder, StyleEncoderConfig, fit_image
 from toolkit.interfaces import Generator
+from toolkit.options import read_options
 
 
 class CodeMethod(EncoderMethod):

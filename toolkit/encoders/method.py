@@ -5,22 +5,19 @@ from __future__ import annotations
 import contextlib
 import functools
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
 
 import torch
-from pydantic import ValidationError
 from torch import Tensor
 
 from toolkit.camera import Camera
-from toolkit.configuration import Config, dotted_keys
+from toolkit.configuration import Config
 from toolkit.encoders.files import EncoderFile
-from toolkit.errors import ConfigError, InputError
+from toolkit.errors import InputError
 from toolkit.files import file_sha256
 from toolkit.interfaces import Generator
 from toolkit.inversion import Inversion, identity_of, run_provenance
-from toolkit.registry import unknown_name
 
 
 class EncoderOptions(Config):
@@ -128,33 +125,3 @@ def checked_input(image: Tensor, camera: Camera, generator: Generator) -> tuple[
     if not torch.isfinite(image).all() or image.abs().max() > 1.01:
         raise InputError("the image must hold values in [-1, 1]")
     return image, Camera(camera.label.detach().to(device, torch.float32))
-
-
-def read_options(model: type[EncoderOptions], options: Mapping[str, Any], method: str) -> Any:
-    """The user's options, checked.
-
-    `preset` is how `--preset` arrives at any method. Where the options have none, only the name that all methods know
-    will do.
-
-    Raises:
-        ConfigError: Unknown or impossible option, or a preset.
-    """
-    values, known = dict(options), dotted_keys(model)
-    preset = values.pop("preset", None) if "preset" not in model.model_fields else None
-    if preset not in (None, "default"):
-        raise ConfigError(f"method {method!r} has no presets, got {preset!r}; its options: {', '.join(known)}")
-    try:
-        return model.model_validate(values)
-    except ValidationError as error:
-        fault = error.errors(include_url=False)[0]
-        key = ".".join(str(part) for part in fault["loc"])
-        if fault["type"] == "extra_forbidden":
-            if isinstance(fault["input"], Mapping) and fault["input"]:
-                key = f"{key}.{next(iter(fault['input']))}"  # of an unknown group, name the key that the user typed
-            raise ConfigError(unknown_name(f"option of method {method!r}", key, known)) from error
-        if fault["type"] == "model_type":
-            inside = [each for each in known if each.startswith(f"{key}.")]
-            raise ConfigError(
-                f"option {key!r} of method {method!r} is a group, got {fault['input']!r}; set {', '.join(inside)}"
-            ) from error
-        raise ConfigError(f"option {key!r} of method {method!r}: {fault['msg']}, got {fault['input']!r}") from error

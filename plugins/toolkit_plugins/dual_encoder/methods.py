@@ -17,10 +17,10 @@ from toolkit.encoders import (
     Laps,
     find_encoder,
     read_encoder,
-    read_options,
 )
 from toolkit.encoders.networks.triplanenet import TriPlaneNetV2
 from toolkit.interfaces import Generator, Stitcher
+from toolkit.options import read_options
 from toolkit.registry import default_registry
 from toolkit_plugins.dual_encoder.joining import MaskSettings, StyleChoice
 from toolkit_plugins.dual_encoder.networks import DUAL, ENCODER_1, ENCODER_2, read_one
@@ -96,7 +96,7 @@ def open_dual_encoder(generator: Generator, weights: Path | None, options: Mappi
         PluginError: Unknown stitcher.
         WeightsError: There are no weights for this generator, or they cannot be used.
     """
-    chosen: DualOptions = read_options(DualOptions, _nested(options), DUAL)
+    chosen: DualOptions = read_options(DualOptions, options, DUAL)
     chosen.ws.check(generator)
     stitcher: Stitcher = default_registry().load("stitcher", chosen.stitcher)()
     file = read_encoder(find_encoder(weights, PACKAGE, DUAL, generator.spec), DUAL)
@@ -120,18 +120,3 @@ def _open_single(name: str, generator: Generator, weights: Path | None, options:
     chosen: EncoderOptions = read_options(EncoderOptions, options, name)
     file = read_encoder(find_encoder(weights, PACKAGE, DUAL, generator.spec), name, DUAL)
     return SingleEncoder(name, read_one(file, name, generator, other_generator=chosen.other_generator), chosen, file)
-
-
-def _nested(options: Mapping[str, Any]) -> dict[str, Any]:
-    """`mask.resolution` and the like, as `--set` gives them, put under `mask`."""
-    nested: dict[str, Any] = {}
-    for key, value in options.items():
-        group, dot, rest = key.partition(".")
-        if not dot:
-            nested[key] = {**nested.get(key, {}), **value} if isinstance(value, Mapping) else value
-        else:
-            group_values = nested.setdefault(group, {})
-            if not isinstance(group_values, dict):
-                group_values = nested[group] = {}
-            group_values[rest] = value
-    return nested

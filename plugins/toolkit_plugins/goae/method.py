@@ -17,10 +17,10 @@ from toolkit.encoders import (
     Laps,
     find_encoder,
     read_encoder,
-    read_options,
 )
 from toolkit.errors import CapabilityError
 from toolkit.interfaces import Generator, ResumableSynthesis
+from toolkit.options import read_options
 from toolkit_plugins.goae.files import KIND, build_goae
 from toolkit_plugins.goae.reconstruction import GoaeReconstruction
 

@@ -16,7 +16,7 @@ from toolkit.configuration import Config
 from toolkit.interfaces import Generator
 from toolkit.inversion import Inversion, identity_of, run_provenance
 from toolkit.latents import latent_statistics
-from toolkit_plugins.optimisation.settings import read_settings
+from toolkit.options import read_options
 from toolkit_plugins.optimisation.target import as_single_camera, as_target
 from toolkit_plugins.optimisation.wplus import refuse_weights
 
@@ -66,4 +66,4 @@ def open_mean(generator: Generator, weights: Path | None, options: Mapping[str, 
         ConfigError: Unknown or impossible option, or weights, which this method has none of.
     """
     refuse_weights("mean", weights)
-    return MeanHead(read_settings(MeanSettings, {"default": {}}, options, "default", "mean"))
+    return MeanHead(read_options(MeanSettings, options, "mean", {"default": {}}))

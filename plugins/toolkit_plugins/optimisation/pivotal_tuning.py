@@ -18,11 +18,12 @@ from toolkit.errors import CapabilityError
 from toolkit.interfaces import Generator, Tunable
 from toolkit.inversion import Inversion
 from toolkit.losses.perceptual import open_perceptual
+from toolkit.options import read_options
 from toolkit_plugins.optimisation.locality import Locality
 from toolkit_plugins.optimisation.objective import Objective
 from toolkit_plugins.optimisation.projector import check_finite, frozen_copy, project
 from toolkit_plugins.optimisation.result import as_delta, as_inversion
-from toolkit_plugins.optimisation.settings import PIVOTAL_PRESETS, PivotalSettings, read_settings
+from toolkit_plugins.optimisation.settings import PIVOTAL_PRESETS, PivotalSettings
 from toolkit_plugins.optimisation.target import OnStep, as_mask, as_single_camera, as_target
 from toolkit_plugins.optimisation.wplus import refuse_weights
 
@@ -191,4 +192,4 @@ def open_pti(generator: Generator, weights: Path | None, options: Mapping[str, A
     refuse_weights("pti", weights)
     check_tunable(generator)
     preset = "default" if generator.spec.world == "embedded" else "panohead-pti"
-    return PivotalTuning(read_settings(PivotalSettings, PIVOTAL_PRESETS, options, preset, "pti"))
+    return PivotalTuning(read_options(PivotalSettings, options, "pti", PIVOTAL_PRESETS, preset))

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import Field
 
 from toolkit.configuration import Config
-from toolkit.errors import ConfigError
-from toolkit.registry import unknown_name
 
 
 class ProjectorSettings(Config):
@@ -129,43 +126,3 @@ PIVOTAL_PRESETS: dict[str, dict[str, Any]] = {
     "default": PROJECTOR_PRESETS["default"] | _TUNE_EMBEDDED | {"steps": 48, "tuning_steps": 30},
     "quality": PROJECTOR_PRESETS["quality"] | _TUNE_EMBEDDED | {"steps": 120, "tuning_steps": 100, "tuning_lr": 3e-4},
 }
-
-Settings = TypeVar("Settings", bound=BaseModel)
-
-
-def read_settings(
-    model: type[Settings],
-    presets: Mapping[str, Mapping[str, Any]],
-    options: Mapping[str, Any],
-    world_default: str,
-    method: str,
-) -> Settings:
-    """Lay the user's options over a preset.
-
-    Args:
-        model: The settings to make.
-        presets: Named presets; the option `preset` chooses one.
-        options: What the user said.
-        world_default: The preset where none is named.
-        method: What to call the method in errors.
-
-    Raises:
-        ConfigError: Unknown preset or option (the nearest is named), wrong type or impossible value.
-    """
-    name = options.get("preset") or world_default
-    if name not in presets:
-        raise ConfigError(unknown_name(f"preset of method {method!r}", str(name), presets))
-    values = {**presets[name], **options, "preset": name}
-    try:
-        return model.model_validate(values)
-    except ValidationError as error:
-        raise ConfigError(_first_fault(error, model, method)) from error
-
-
-def _first_fault(error: ValidationError, model: type[BaseModel], method: str) -> str:
-    fault = error.errors(include_url=False)[0]
-    key = ".".join(str(part) for part in fault["loc"])
-    if fault["type"] == "extra_forbidden":
-        return unknown_name(f"option of method {method!r}", key, model.model_fields)
-    reason = fault["msg"][:1].lower() + fault["msg"][1:]
-    return f"option {key!r} of method {method!r}: {reason}, got {fault['input']!r}"

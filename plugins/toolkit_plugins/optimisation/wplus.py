@@ -14,9 +14,10 @@ from toolkit.camera import Camera
 from toolkit.errors import ConfigError
 from toolkit.interfaces import Generator
 from toolkit.inversion import Inversion
+from toolkit.options import read_options
 from toolkit_plugins.optimisation.projector import project
 from toolkit_plugins.optimisation.result import as_delta, as_inversion
-from toolkit_plugins.optimisation.settings import PROJECTOR_PRESETS, ProjectorSettings, read_settings
+from toolkit_plugins.optimisation.settings import PROJECTOR_PRESETS, ProjectorSettings
 from toolkit_plugins.optimisation.target import OnStep, as_mask, as_single_camera, as_target
 
 
@@ -76,7 +77,7 @@ def open_wplus(generator: Generator, weights: Path | None, options: Mapping[str,
     """
     refuse_weights("wplus", weights)
     preset = "default" if generator.spec.world == "embedded" else "panohead-wplus"
-    return WPlus(read_settings(ProjectorSettings, PROJECTOR_PRESETS, options, preset, "wplus"))
+    return WPlus(read_options(ProjectorSettings, options, "wplus", PROJECTOR_PRESETS, preset))
 
 
 def refuse_weights(method: str, weights: Path | None) -> None:

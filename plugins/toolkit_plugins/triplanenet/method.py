@@ -19,11 +19,11 @@ from toolkit.encoders import (
     encode_two_stage,
     find_encoder,
     read_encoder,
-    read_options,
 )
 from toolkit.encoders.networks.triplanenet import TriPlaneNetV2
 from toolkit.errors import CapabilityError
 from toolkit.interfaces import Generator, PlaneImages
+from toolkit.options import read_options
 
 KIND = "triplanenet"
 

@@ -109,12 +109,12 @@ def test_mask_options_arrive(spherical: SphericalGenerator, dual_file: Path, pic
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"mask.resolutio": 3}, "method 'dual-encoder' 'mask.resolutio'; did you mean 'mask.resolution'?"),
+        ({"mask.resolutio": 3}, "'dual-encoder': unknown option 'mask.resolutio'; did you mean 'mask.resolution'?"),
         ({"masc.resolution": 3}, "'masc.resolution'; did you mean 'mask.resolution'?"),
         ({"resolution": 3}, "'resolution'; did you mean 'mask.resolution'?"),
         ({"wz": {"raw": "occluded"}}, "'wz.raw'; did you mean 'ws.raw'?"),
         ({"sticher": "hard"}, "'sticher'; did you mean 'stitcher'?"),
-        ({"mask": 3}, "option 'mask' of method 'dual-encoder' is a group, got 3; set mask.closing, mask.free_space"),
+        ({"mask": 3}, "method 'dual-encoder': 'mask' is a group, got 3; set mask.closing, mask.free_space"),
         ({"preset": "fast"}, "method 'dual-encoder' has no presets, got 'fast'"),
     ],
     ids=str,

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from toolkit.errors import CapabilityError, ConfigError
+from toolkit.options import read_options
 from toolkit.registry import Registry
 from toolkit_plugins import optimisation
 from toolkit_plugins.optimisation.mean import open_mean
@@ -14,7 +15,6 @@ from toolkit_plugins.optimisation.settings import (
     PROJECTOR_PRESETS,
     PivotalSettings,
     ProjectorSettings,
-    read_settings,
 )
 from toolkit_plugins.optimisation.wplus import open_wplus
 
@@ -34,22 +34,22 @@ def test_the_methods_register_and_only_the_mean_is_no_headline():
 
 @pytest.mark.parametrize("name", PROJECTOR_PRESETS)
 def test_every_projector_preset_is_valid(name):
-    settings = read_settings(ProjectorSettings, PROJECTOR_PRESETS, {"preset": name}, "default", "wplus")
+    settings = read_options(ProjectorSettings, {"preset": name}, "wplus", PROJECTOR_PRESETS)
     assert settings.preset == name
 
 
 @pytest.mark.parametrize("name", PIVOTAL_PRESETS)
 def test_every_pivotal_preset_is_valid(name):
-    assert read_settings(PivotalSettings, PIVOTAL_PRESETS, {"preset": name}, "default", "pti").preset == name
+    assert read_options(PivotalSettings, {"preset": name}, "pti", PIVOTAL_PRESETS).preset == name
 
 
 def test_panoheads_own_numbers():
-    wplus = read_settings(ProjectorSettings, PROJECTOR_PRESETS, {}, "panohead-wplus", "wplus")
+    wplus = read_options(ProjectorSettings, {}, "wplus", PROJECTOR_PRESETS, "panohead-wplus")
     assert (wplus.steps, wplus.lr, wplus.shared, wplus.samples) == (500, 0.1, 0.0, 10_000)
     assert (wplus.perceptual, wplus.perceptual_size) == ("lpips-vgg", 256)
     assert (wplus.perceptual_weight, wplus.pixel_weight, wplus.centre_weight) == (1.0, 0.1, 1.0)
     assert not wplus.noise_buffers
-    pti = read_settings(PivotalSettings, PIVOTAL_PRESETS, {}, "panohead-pti", "pti")
+    pti = read_options(PivotalSettings, {}, "pti", PIVOTAL_PRESETS, "panohead-pti")
     assert (pti.tuning_steps, pti.tuning_lr, pti.early_stop, pti.locality_weight) == (350, 3e-4, None, 0.0)
 
 
@@ -72,11 +72,11 @@ def test_the_generators_world_chooses_the_preset(generator, monkeypatch):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"setps": 3}, "unknown option of method 'wplus' 'setps'; did you mean 'steps'"),
+        ({"setps": 3}, "method 'wplus': unknown option 'setps'; did you mean 'steps'"),
         ({"preset": "fasst"}, "unknown preset of method 'wplus' 'fasst'; did you mean 'fast'"),
-        ({"steps": 0}, "option 'steps' of method 'wplus': input should be greater than or equal to 1, got 0"),
-        ({"lr": "quick"}, "option 'lr' of method 'wplus': .*got 'quick'"),
-        ({"tuning_steps": 5}, "unknown option of method 'wplus' 'tuning_steps'"),
+        ({"steps": 0}, "method 'wplus': 'steps': input should be greater than or equal to 1, got 0"),
+        ({"lr": "quick"}, "method 'wplus': 'lr': .*got 'quick'"),
+        ({"tuning_steps": 5}, "method 'wplus': unknown option 'tuning_steps'"),
     ],
 )
 def test_a_wrong_option_is_one_sentence(generator, options, message):

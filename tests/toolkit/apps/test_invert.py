@@ -162,22 +162,6 @@ def test_a_device_that_is_not_there_is_named() -> None:
         inverting.checked_device("warp")
 
 
-@pytest.mark.parametrize("text", ["steps", "=3", "a=1,a=2", "a=[1"])
-def test_bad_settings_are_one_sentence(text: str) -> None:
-    from toolkit.settings import parse_settings
-
-    with pytest.raises(ConfigError, match="--set"):
-        parse_settings(text.split(","))
-
-
-def test_settings_are_yaml_scalars() -> None:
-    from toolkit.settings import parse_settings
-
-    assert parse_settings(["steps=5", "lr=0.1", "noise_buffers=true", "preset=fast"]) == {
-        "steps": 5, "lr": 0.1, "noise_buffers": True, "preset": "fast",
-    }  # fmt: skip
-
-
 def refusing(*refusals: Exception | None):
     """A `load_method` whose first method, second method, ... raises that (None: gives its name); of options, if so."""
     answers = dict(zip(inverting.DEFAULT_METHODS, refusals, strict=False))
