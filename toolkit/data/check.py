@@ -9,9 +9,10 @@ from typing import Any, NamedTuple
 
 from torch import Tensor
 
+from toolkit.camera_faults import camera_faults
 from toolkit.data import layout, pictures
 from toolkit.data.folder import read_subjects
-from toolkit.data.labels import NameIndex, checked_cameras, parse_entry, parse_labels, read_json
+from toolkit.data.labels import NameIndex, parse_entry, parse_labels, read_json
 from toolkit.data.store import Store, open_store, safe_name
 from toolkit.errors import InputError
 
@@ -91,7 +92,10 @@ def _check_labels(store: Store, files: list[str], report: FolderReport) -> list[
     for position, entry in enumerate(entries):
         _check_entry(store, position, entry, seen, report)
     report.labelled = len(seen)
-    return list(seen)
+    names = list(seen)
+    for index, fault in camera_faults(list(seen.values())).items():
+        report.blame(names[index], fault)
+    return names
 
 
 def _check_entry(
@@ -105,10 +109,6 @@ def _check_entry(
         return
     if seen.setdefault(label.name, label.numbers) != label.numbers:
         report.blame(label.name, f"two different labels in {layout.LABELS_FILE}")
-    try:
-        checked_cameras([label])
-    except InputError as error:
-        report.blame(label.name, error)
 
 
 def _check_item(store: Store, index: NameIndex, name: str, report: FolderReport) -> None:

@@ -1,0 +1,110 @@
+"""Every usual way in which a camera label goes wrong is told from its numbers and named."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from toolkit.camera import Camera
+from toolkit.camera_faults import camera_fault, camera_faults
+
+Change = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
+YAWS = [-2.6, -1.7, -0.9, -0.4, 0.3, 0.8, 1.5, 2.4, 3.1]
+OPENGL = np.diag([1.0, -1.0, -1.0, 1.0])
+Z_UP = np.array([[1.0, 0, 0, 0], [0, 0, -1, 0], [0, 1, 0, 0], [0, 0, 0, 1]])
+"""From a world with y up to one with z up."""
+
+
+def numbers(yaw: float, pitch: float = 0.15, radius: float = 2.7, focal: float = 4.2647) -> np.ndarray:
+    return Camera.orbit(yaw, pitch, radius=radius, focal=focal).label[0].double().numpy()
+
+
+def changed(change: Change, yaw: float, pitch: float = 0.15) -> list[float]:
+    values = numbers(yaw, pitch)
+    matrix, intrinsics = change(values[:16].reshape(4, 4), values[16:].reshape(3, 3))
+    return [*matrix.ravel().tolist(), *intrinsics.ravel().tolist()]
+
+
+def moved(factor: float) -> Change:
+    scale = np.ones((4, 4))
+    scale[:3, 3] = factor
+    return lambda matrix, intrinsics: (matrix * scale, intrinsics)
+
+
+def pixels(side: int) -> Change:
+    return lambda matrix, intrinsics: (matrix, np.diag([side, side, 1]) @ intrinsics)
+
+
+def signed(matrix: np.ndarray, intrinsics: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    return matrix, np.array([[2, 0, -1], [0, 2, -1], [0, 0, 1.0]]) @ intrinsics
+
+
+MISTAKES: dict[str, tuple[Change, str]] = {
+    "world to camera": (lambda m, k: (np.linalg.inv(m), k), "the inverse of cam2world"),
+    "opengl": (lambda m, k: (m @ OPENGL, k), "OpenGL's (y up, z backwards)"),
+    "opengl view": (lambda m, k: (OPENGL @ np.linalg.inv(m), k), "OpenGL view matrix"),
+    "transposed": (lambda m, k: (m.T, k), "transposed"),
+    "pixels 512": (pixels(512), "intrinsics are in pixels"),
+    "pixels 224": (pixels(224), "intrinsics are in pixels"),
+    "focal in pixels": (lambda m, k: (m, k + np.diag([1015.0, 1015.0, 0])), "focal length is in pixels"),
+    "signed coordinates": (signed, "from -1 to 1"),
+    "centimetres": (moved(100), "100 times smaller"),
+    "millimetres": (moved(1000), "1000 times smaller"),
+    "a hundredth": (moved(0.01), "100 times larger"),
+    "scaled rotation": (lambda m, k: (m @ np.diag([1.5, 1.5, 1.5, 1]), k), "the rotation is scaled"),
+    "left-handed": (lambda m, k: (m @ np.diag([-1.0, 1, 1, 1]), k), "left-handed"),
+    "y down": (lambda m, k: (np.diag([1.0, -1, -1, 1]) @ m, k), "y axis points down"),
+    "z up": (lambda m, k: (Z_UP @ m, k), "z axis points up"),
+    "pixels and world to camera": (lambda m, k: pixels(256)(np.linalg.inv(m), k), "in pixels"),
+}
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_the_mistake_of_a_data_set_is_named(mistake: str) -> None:
+    change, words = MISTAKES[mistake]
+    labels = [changed(change, yaw, pitch) for yaw in YAWS for pitch in (-0.3, 0.2)]
+    faults = camera_faults(labels)
+    assert len(faults) >= 0.6 * len(labels), "a wrong convention is seen in most labels"
+    named = sum(words in fault for fault in faults.values())
+    assert named == len(faults), faults
+
+
+@pytest.mark.parametrize(
+    ("label", "words"),
+    [
+        (numbers(0.4, radius=10.0), "it stands 10 units from the head"),
+        (numbers(0.4, focal=1015.0), "focal length is 1015"),
+        (numbers(0.4, radius=0.2), "inside the head"),
+        (numbers(0.4, focal=18.837), "would fill"),
+        (changed(lambda m, k: (m @ np.diag([-1.0, 1, -1, 1]), k), 0.4), "looks away"),
+        (numbers(0.4)[:24], "not 25 finite numbers"),
+        (np.full(25, np.nan), "not 25 finite numbers"),
+        (np.zeros(25), "last row"),
+    ],
+)
+def test_single_impossible_cameras_are_described(label: np.ndarray, words: str) -> None:
+    assert words in str(camera_fault(list(label)))
+
+
+@given(
+    st.floats(-math.pi, math.pi), st.floats(-1.2, 1.2), st.floats(1.6, 3.5), st.floats(-0.15, 0.15),
+    st.floats(1.1, 1.9),
+)  # fmt: skip
+def test_no_camera_of_a_head_is_blamed(yaw: float, pitch: float, radius: float, pivot: float, size: float) -> None:
+    camera = Camera.orbit(yaw, pitch, radius=radius, pivot=(0.0, pivot, 0.1), focal=size * radius)
+    assert camera_fault(camera.label[0].tolist()) is None
+
+
+def test_the_cameras_of_cars_and_of_the_eg3d_pivot_are_no_fault() -> None:
+    assert camera_fault(list(numbers(0.4, radius=1.3, focal=1.025))) is None
+    assert camera_fault(Camera.orbit(1.2, pivot=(0, 0, 0.2)).label[0].tolist()) is None
+
+
+def test_labels_that_are_right_stay_unblamed_beside_wrong_ones() -> None:
+    labels = [list(numbers(0.5)), changed(MISTAKES["pixels 512"][0], 0.2), list(numbers(-0.5))]
+    assert list(camera_faults(labels)) == [1]

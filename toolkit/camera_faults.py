@@ -1,0 +1,255 @@
+"""Camera labels that are cameras, but not of a head: what is odd about the numbers, and what probably went wrong.
+
+A label that came out of another convention is usually a perfectly good matrix. It is told by what it would show: a head
+at the world's origin must lie in front of the camera, in the picture, upright, and at a size at which one can see it.
+Where it does not, the usual mistakes are undone one by one, and the one after which all is well is named.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from toolkit.camera import FOCAL, LABEL_SIZE, RADIUS
+
+DISTANCES = (1.2, 5.0)
+"""World units from the origin at which cameras stand; EG3D's family uses 2.7, its cars 1.3 to 1.7."""
+SIZES = (0.5, 5.0)
+"""Focal length over distance: how large a head appears; 1.58 in face crops."""
+FOCALS = (0.3, 20.0)
+"""Of intrinsics divided by the picture's side."""
+MARGIN = 0.25
+"""How far outside the picture, in picture sides, the head's centre may lie."""
+ROLL = math.radians(75)
+_ORTHONORMALITY = 0.05
+_UNITS = (10, 100, 1000, 10_000)
+_JUDGED = 200
+"""Faulty labels of a data set that decide which cause is preferred."""
+
+
+class _Label(NamedTuple):
+    cam2world: np.ndarray
+    """[4, 4]."""
+    intrinsics: np.ndarray
+    """[3, 3]."""
+
+
+_Repair = Callable[[_Label], _Label]
+
+
+def camera_fault(numbers: Sequence[float]) -> str | None:
+    """Say what is wrong with a label of 25 numbers, and the likely cause; None where it can be a head's camera.
+
+    Args:
+        numbers: The flattened 4x4 cam2world matrix and the flattened 3x3 intrinsics.
+    """
+    return camera_faults([numbers]).get(0)
+
+
+def camera_faults(labels: Sequence[Sequence[float]]) -> dict[int, str]:
+    """The same for the labels of one data set, by index; labels without a fault are left out.
+
+    One data set has one convention, so the cause that explains most faults is preferred.
+    """
+    odd: dict[int, tuple[_Label | None, list[str]]] = {}
+    for index, numbers in enumerate(labels):
+        label = _parsed(numbers)
+        symptoms = [f"it is not {LABEL_SIZE} finite numbers"] if label is None else _symptoms(label)
+        if symptoms:
+            odd[index] = label, symptoms
+    repairs = _by_success([label for label, _ in odd.values() if label is not None][:_JUDGED])
+    faults = {}
+    for index, (label, symptoms) in odd.items():
+        cause = None if label is None else next((name for name, mend in repairs if _is_mended(label, mend)), None)
+        faults[index] = "; ".join(symptoms) + (f" (likely cause: {cause})" if cause else "")
+    return faults
+
+
+def _parsed(numbers: Sequence[float]) -> _Label | None:
+    values = np.asarray(numbers, dtype=np.float64)
+    if values.shape != (LABEL_SIZE,) or not np.isfinite(values).all():
+        return None
+    return _Label(values[:16].reshape(4, 4), values[16:].reshape(3, 3))
+
+
+def _symptoms(label: _Label) -> list[str]:
+    """What cannot be true of a head's camera, the most basic first; later ones are judged only if earlier ones hold."""
+    intrinsics, matrix = _intrinsics_symptom(label.intrinsics), _matrix_symptom(label.cam2world)
+    if intrinsics or matrix:
+        return [symptom for symptom in (matrix, intrinsics) if symptom]
+    return _view_symptoms(label)
+
+
+def _matrix_symptom(matrix: np.ndarray) -> str:
+    if np.abs(matrix[3] - [0, 0, 0, 1]).max() > 1e-3:
+        return "the last row of its cam2world matrix is not (0, 0, 0, 1)"
+    rotation = matrix[:3, :3]
+    error = np.abs(rotation.T @ rotation - np.eye(3)).max()
+    if error > _ORTHONORMALITY or np.linalg.det(rotation) < 0.5:
+        return f"its rotation is not one (|R^T R - 1| = {error:.3g}, determinant {np.linalg.det(rotation):.3g})"
+    return ""
+
+
+def _intrinsics_symptom(intrinsics: np.ndarray) -> str:
+    focal, centre = intrinsics[[0, 1], [0, 1]], intrinsics[:2, 2]
+    if abs(intrinsics[2, 2] - 1) > 1e-3 or (focal <= 0).any() or np.abs(intrinsics[[1, 2, 2], [0, 0, 1]]).max() > 1e-3:
+        return "its intrinsics are not a pinhole camera's (focal lengths > 0, last row 0, 0, 1)"
+    if not (FOCALS[0] <= focal.min() and focal.max() <= FOCALS[1]):
+        return f"its focal length is {focal.max():.4g} picture sides ({FOCAL} is usual)"
+    if (centre < 0.1).any() or (centre > 0.9).any():
+        return f"its principal point is ({centre[0]:.3g}, {centre[1]:.3g}), not near the picture's centre (0.5, 0.5)"
+    return ""
+
+
+def _view_symptoms(label: _Label) -> list[str]:
+    rotation, position = label.cam2world[:3, :3], label.cam2world[:3, 3]
+    distance = float(np.linalg.norm(position))
+    if distance < DISTANCES[0] / 2:
+        return [f"it stands inside the head, {distance:.3g} units from the origin ({RADIUS} is usual)"]
+    centre = rotation.T @ -position
+    if centre[2] <= 0.2 * distance:
+        return ["it looks away from the head at the origin"]
+    x, y, _ = label.intrinsics @ (centre / centre[2])
+    found = []
+    if not (-MARGIN <= x <= 1 + MARGIN and -MARGIN <= y <= 1 + MARGIN):
+        found.append(f"it sees the head at ({x:.2f}, {y:.2f}), outside the picture (0 to 1)")
+    if not DISTANCES[0] <= distance <= DISTANCES[1]:
+        found.append(f"it stands {distance:.3g} units from the head ({RADIUS} is usual)")
+    size = float(label.intrinsics[0, 0]) / distance
+    if not SIZES[0] <= size <= SIZES[1]:
+        found.append(f"a head would fill {50 * size:.0f} % of the picture's height (79 % is usual)")
+    roll = _roll(rotation)
+    if abs(roll) > ROLL:
+        found.append(f"it is rolled by {math.degrees(roll):.0f} degrees: the head would not stand upright")
+    return found
+
+
+def _roll(rotation: np.ndarray) -> float:
+    """Angle of the world's up (y) against the picture's; 0 where the camera looks straight up or down."""
+    up = rotation.T @ [0.0, 1.0, 0.0]
+    return 0.0 if math.hypot(up[0], up[1]) < 0.2 else math.atan2(up[0], -up[1])
+
+
+def _by_success(labels: Sequence[_Label]) -> list[tuple[str, _Repair]]:
+    """Mistakes, and pairs of one of the matrix and one of the intrinsics, that explain most labels first.
+
+    Of two that explain the same number the simpler one comes first.
+    """
+    pairs = itertools.product(_MATRIX_REPAIRS.items(), _INTRINSICS_REPAIRS.items())
+    simplest_first = sorted(pairs, key=lambda pair: bool(pair[0][0]) + bool(pair[1][0]))
+    repairs = [
+        (" and ".join(reason for reason in (first, second) if reason), _both(undo, repair))
+        for (first, undo), (second, repair) in simplest_first
+    ]
+    return sorted(repairs, key=lambda entry: -sum(_is_mended(label, entry[1]) for label in labels))
+
+
+def _both(first: _Repair, second: _Repair) -> _Repair:
+    return lambda label: second(first(label))
+
+
+def _is_mended(label: _Label, repair: _Repair) -> bool:
+    try:
+        return not _symptoms(repair(label))
+    except np.linalg.LinAlgError:
+        return False
+
+
+def _with_matrix(change: Callable[[np.ndarray], np.ndarray]) -> _Repair:
+    return lambda label: _Label(change(label.cam2world), label.intrinsics)
+
+
+def _in_world(rows: Sequence[Sequence[float]]) -> _Repair:
+    """Turn the world: `rows` are the new axes in the old ones."""
+    turn = np.eye(4)
+    turn[:3, :3] = rows
+    return _with_matrix(lambda matrix: turn @ matrix)
+
+
+def _in_units(factor: float) -> _Repair:
+    scale = np.ones((4, 4))
+    scale[:3, 3] = factor
+    return _with_matrix(lambda matrix: matrix * scale)
+
+
+def _unscaled(matrix: np.ndarray) -> np.ndarray:
+    mended = matrix.copy()
+    mended[:3, :3] /= np.cbrt(abs(np.linalg.det(matrix[:3, :3]))) or 1.0
+    return mended
+
+
+def _intrinsics_first(label: _Label) -> _Label:
+    values = np.concatenate([label.cam2world.ravel(), label.intrinsics.ravel()])
+    return _Label(values[9:].reshape(4, 4), values[:9].reshape(3, 3))
+
+
+def _out_of_pixels(label: _Label) -> _Label:
+    side = 2 * label.intrinsics[:2, 2].max()
+    return _Label(label.cam2world, np.diag([1 / side, 1 / side, 1]) @ label.intrinsics) if side > 4 else label
+
+
+def _focal_out_of_pixels(label: _Label) -> _Label:
+    """The focal length alone is in pixels: of the usual one in a picture of 64 to 2048 px."""
+    focal = label.intrinsics[0, 0]
+    if not 64 * FOCALS[0] <= focal <= 4096 * FOCALS[1] or focal <= FOCALS[1]:
+        return label
+    return _Label(label.cam2world, np.diag([FOCAL / focal, FOCAL / focal, 1]) @ _with_centre(label.intrinsics))
+
+
+def _with_centre(intrinsics: np.ndarray) -> np.ndarray:
+    centred = intrinsics.copy()
+    centred[:2, 2] = 0.5 * intrinsics[0, 0] / FOCAL
+    return centred
+
+
+def _out_of_signed_coordinates(label: _Label) -> _Label:
+    if np.abs(label.intrinsics[:2, 2]).max() > MARGIN:
+        return label
+    mended = label.intrinsics.copy()
+    mended[:2] /= 2
+    mended[:2, 2] += 0.5
+    return _Label(label.cam2world, mended)
+
+
+_OPENGL = np.diag([1.0, -1.0, -1.0, 1.0])
+_MIRROR = np.diag([-1.0, 1.0, 1.0, 1.0])
+_MATRIX_REPAIRS: dict[str, _Repair] = {
+    "": lambda label: label,
+    "the matrix maps world to camera, the inverse of cam2world": _with_matrix(np.linalg.inv),
+    "the camera's axes are OpenGL's (y up, z backwards), not OpenCV's (y down, z forward)": _with_matrix(
+        lambda matrix: matrix @ _OPENGL
+    ),
+    "the matrix is an OpenGL view matrix: world to camera, y up, z backwards": _with_matrix(
+        lambda matrix: np.linalg.inv(_OPENGL @ matrix)
+    ),
+    "the matrix is transposed (the translation stands in the last row)": _with_matrix(np.transpose),
+    "the intrinsics come first, then the matrix": _intrinsics_first,
+    **{
+        f"the translation is in a unit that is {count} times {'smaller' if small else 'larger'}": _in_units(
+            1 / count if small else count
+        )
+        for count in _UNITS
+        for small in (True, False)
+    },
+    "the rotation is scaled": _with_matrix(_unscaled),
+    "the axes are left-handed": _with_matrix(lambda matrix: matrix @ _MIRROR),
+    "the world's y axis points down": _in_world([[1, 0, 0], [0, -1, 0], [0, 0, -1]]),
+    "the world's z axis points up": _in_world([[1, 0, 0], [0, 0, 1], [0, -1, 0]]),
+    "the world's z axis points up and the matrix maps world to camera": lambda label: _in_world(
+        [[1, 0, 0], [0, 0, 1], [0, -1, 0]]
+    )(_with_matrix(np.linalg.inv)(label)),
+    "the world's z axis points up and the camera's axes are OpenGL's": lambda label: _in_world(
+        [[1, 0, 0], [0, 0, 1], [0, -1, 0]]
+    )(_with_matrix(lambda matrix: matrix @ _OPENGL)(label)),
+}
+"""Undoes each usual mistake of the matrix; the simplest first."""
+_INTRINSICS_REPAIRS: dict[str, _Repair] = {
+    "": lambda label: label,
+    "the intrinsics are in pixels, not divided by the picture's side": _out_of_pixels,
+    "the focal length is in pixels, not divided by the picture's side": _focal_out_of_pixels,
+    "the intrinsics are for coordinates from -1 to 1, not from 0 to 1": _out_of_signed_coordinates,
+}
