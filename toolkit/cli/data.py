@@ -138,6 +138,7 @@ def _as_document(report: FolderReport) -> dict[str, object]:
         "masks": report.masks,
         "depths": report.depths,
         "subjects": report.subjects,
+        "faces_compared": report.faces_compared,
         "sizes": {str(side): count for side, count in sorted(report.sizes.items())},
         "faults": [{"name": fault.name, "problem": fault.problem} for fault in report.faults],
     }
@@ -151,6 +152,7 @@ def _as_text(report: FolderReport) -> str:
         f"masks     {report.masks}",
         f"depth     {report.depths}",
         f"subjects  {report.subjects}",
+        f"faces     {report.faces_compared} pictures held against their labels",
         *(f"fault     {fault.name}: {fault.problem}" for fault in report.faults),
         f"{len(report.faults)} faults" if report.faults else "no faults",
     ]

@@ -9,12 +9,20 @@ from typing import Any, NamedTuple
 
 from torch import Tensor
 
+from toolkit.camera import Camera
 from toolkit.camera_faults import camera_faults
 from toolkit.data import layout, pictures
 from toolkit.data.folder import read_subjects
 from toolkit.data.labels import NameIndex, parse_entry, parse_labels, read_json
 from toolkit.data.store import Store, open_store, safe_name
 from toolkit.errors import InputError
+from toolkit.faces.agreement import face_disagreement
+from toolkit.faces.images import tensor_to_image
+
+FACES = 24
+"""In how many pictures a face is looked for."""
+SMALLEST_FACE_PICTURE = 48
+"""Side in pixels below which a detector sees no face."""
 
 
 class Fault(NamedTuple):
@@ -33,6 +41,8 @@ class FolderReport:
     masks: int = 0
     depths: int = 0
     subjects: int = 0
+    faces_compared: int = 0
+    """Pictures in which a face was looked for and held against the label."""
     sizes: dict[int, int] = field(default_factory=dict)
     """Side in pixels -> number of pictures."""
     faults: list[Fault] = field(default_factory=list)
@@ -43,13 +53,14 @@ class FolderReport:
 
 
 def check_folder(
-    path: str | os.PathLike[str] | Store, progress: Callable[[int, int], None] | None = None
+    path: str | os.PathLike[str] | Store, progress: Callable[[int, int], None] | None = None, faces: int = FACES
 ) -> FolderReport:
     """Read every file of a data set folder or zip and list what is wrong.
 
     Args:
         path: The folder or zip, or a store that shows another layout as one.
         progress: Called with (items done, items in all).
+        faces: In how many pictures, spread over the data set, a face is looked for and held against the label.
 
     Raises:
         InputError: There is no data set at `path`, or nothing in it can be addressed at all.
@@ -59,7 +70,8 @@ def check_folder(
     files = store.names()
     index = NameIndex(files)
     images = {name for name in files if layout.is_image(name)}
-    listed = _check_labels(store, files, report)
+    labels = _check_labels(store, files, report)
+    listed = None if labels is None else list(labels)
     names = sorted(images) if listed is None else listed
     report.items = len(names)
     if not names:
@@ -69,13 +81,15 @@ def check_folder(
         if progress is not None:
             progress(done + 1, len(names))
     if listed is not None:
+        _check_faces(store, index, labels, faces, report)
         for name in sorted(images - {index.find(name) for name in listed}):
             report.blame(name, f"not in {layout.LABELS_FILE}")
     _check_subjects(store, files, set(names), report)
     return report
 
 
-def _check_labels(store: Store, files: list[str], report: FolderReport) -> list[str] | None:
+def _check_labels(store: Store, files: list[str], report: FolderReport) -> dict[str, tuple[float, ...]] | None:
+    """Names and numbers of the labels, faults included; None where there are none."""
     if layout.LABELS_FILE not in files:
         report.blame(layout.LABELS_FILE, "missing: the pictures have no cameras")
         return None
@@ -95,7 +109,7 @@ def _check_labels(store: Store, files: list[str], report: FolderReport) -> list[
     names = list(seen)
     for index, fault in camera_faults(list(seen.values())).items():
         report.blame(names[index], fault)
-    return names
+    return seen
 
 
 def _check_entry(
@@ -109,6 +123,23 @@ def _check_entry(
         return
     if seen.setdefault(label.name, label.numbers) != label.numbers:
         report.blame(label.name, f"two different labels in {layout.LABELS_FILE}")
+
+
+def _check_faces(
+    store: Store, index: NameIndex, labels: dict[str, tuple[float, ...]], count: int, report: FolderReport
+) -> None:
+    """Hold the faces of some sound pictures, spread over the data set, against their labels."""
+    blamed = {fault.name for fault in report.faults}
+    sound = [name for name in labels if name not in blamed and index.find(name) is not None]
+    for position in range(min(count, len(sound))):
+        name = sound[position * len(sound) // min(count, len(sound))]
+        image = pictures.decode_image(store.read(index.find(name) or name), name)
+        if image.shape[-1] < SMALLEST_FACE_PICTURE:
+            continue
+        report.faces_compared += 1
+        fault = face_disagreement(tensor_to_image(image), Camera.from_label(labels[name]))
+        if fault is not None:
+            report.blame(name, fault)
 
 
 def _check_item(store: Store, index: NameIndex, name: str, report: FolderReport) -> None:

@@ -57,11 +57,11 @@ def cut_as_it_is(
     Returns:
         Pixels uint8 [S, S, 3] and mask float32 [S, S]; None where the background is neither known nor uniform.
     """
-    square = _centre_square(image)
+    square = centre_square(image)
     if square.shape != image.shape:
         notes.append(f"the photo is not square: its middle {square.shape[1]} x {square.shape[0]} px were taken")
     pixels = resize(square, size, size)
-    opacity = None if mask is None else resize(_centre_square(mask), size, size)
+    opacity = None if mask is None else resize(centre_square(mask), size, size)
     old = uniform_background(pixels) if opacity is None and wishes.matting == "auto" else None
     if old is not None:
         opacity = _matting(wishes.matting, True).matte(pixels, None)
@@ -171,7 +171,7 @@ def _context(
     return resize(window, width, height), points, matrix
 
 
-def _centre_square(image: np.ndarray) -> np.ndarray:
+def centre_square(image: np.ndarray) -> np.ndarray:
     height, width = image.shape[:2]
     side = min(height, width)
     top, left = (height - side) // 2, (width - side) // 2

@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from toolkit.camera_faults import camera_fault
 from toolkit.errors import InputError
+from toolkit.faces.agreement import face_disagreement
 from toolkit.faces.alignment import AlignedFace, Crop, align
 from toolkit.faces.background import WHITE
-from toolkit.faces.cutout import Wishes, cut_aligned, cut_as_it_is, user_mask
+from toolkit.faces.cutout import Wishes, centre_square, cut_aligned, cut_as_it_is, user_mask
 from toolkit.faces.detection import choose_face, detect_faces
 from toolkit.faces.images import image_to_tensor, read_image
 from toolkit.faces.labels import find_dataset_entry, read_camera, read_landmarks
@@ -102,6 +104,7 @@ def prepare_photo(
         known = entry.camera if entry is not None else read_camera(camera)  # type: ignore[arg-type]  # one of both is there
         source = mask if mask is not None or entry is None else entry.mask
         own_mask = None if source is None else user_mask(source, image.shape)
+        notes += doubts_about_camera(image, known)
         pixels, opacity = cut_as_it_is(image, own_mask, spec.image_size, wishes, notes)
     elif pose == "label":
         raise InputError(f"no dataset.json near {path} names it: pose 'label' needs one (or give --camera)")
@@ -122,6 +125,12 @@ def prepare_photo(
         size=(image.shape[1], image.shape[0]),
         landmarks=points,
     )
+
+
+def doubts_about_camera(image: np.ndarray, camera: Camera) -> list[str]:
+    """What speaks against a photo's camera label: its own numbers, and where a face lies in the photo."""
+    doubts = [camera_fault(camera.label[0].tolist()), face_disagreement(centre_square(image), camera)]
+    return [f"the camera label is doubtful: {doubt}" for doubt in doubts if doubt]
 
 
 def background_colour(spec: GeneratorSpec) -> tuple[float, float, float]:

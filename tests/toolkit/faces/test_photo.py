@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Callable
 from pathlib import Path
 
@@ -171,3 +172,22 @@ def test_a_portrait_on_one_colour_is_keyed(
     corner = photo.image[0, :, :20, :10]
     assert (corner > 0.97).all()
     assert float(photo.mask.mean()) == pytest.approx(0.66, abs=0.05)
+
+
+@pytest.mark.parametrize(
+    ("camera", "words"),
+    [
+        (Camera.orbit(0.1, radius=10.0), "stands 10 units"),
+        (Camera.orbit(math.pi), "back of the head"),
+        (Camera.orbit(0.0, focal=1.9), "times as large"),
+        (Camera.orbit(1.2), "the label says 69 degrees"),
+    ],
+)
+def test_a_camera_that_the_photo_contradicts_is_doubted(
+    tmp_path: Path, astronaut_file: Path, spec: GeneratorSpec, camera: Camera, words: str
+) -> None:
+    photo = prepare_photo(astronaut_file, spec)
+    crop = save(tmp_path / "crop.png", tensor_to_image(photo.image))
+    assert not any("doubtful" in note for note in prepare_photo(crop, spec, camera=photo.camera).notes)
+    notes = prepare_photo(crop, spec, camera=camera).notes
+    assert any("the camera label is doubtful" in note and words in note for note in notes), notes
