@@ -80,7 +80,7 @@ def check_folder(
         _check_item(store, index, name, report)
         if progress is not None:
             progress(done + 1, len(names))
-    if listed is not None:
+    if labels is not None and listed is not None:
         _check_faces(store, index, labels, faces, report)
         for name in sorted(images - {index.find(name) for name in listed}):
             report.blame(name, f"not in {layout.LABELS_FILE}")

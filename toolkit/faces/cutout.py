@@ -172,6 +172,7 @@ def _context(
 
 
 def centre_square(image: np.ndarray) -> np.ndarray:
+    """The middle square of an image [H, W, ...]."""
     height, width = image.shape[:2]
     side = min(height, width)
     top, left = (height - side) // 2, (width - side) // 2

@@ -15,6 +15,7 @@ from toolkit.errors import InputError
 from toolkit.interfaces import MakeRequest
 from toolkit.registry import default_registry
 
+OPENGL = torch.diag(torch.tensor([1.0, -1.0, -1.0, 1.0]))
 NAMES = ("00000/front.png", "00000/left_30.png", "00001/front.png")
 
 
@@ -83,7 +84,7 @@ def test_a_place_without_a_data_set_is_refused(tmp_path: Path):
         (lambda c: Camera.orbit(float(c.angles().yaw), focal=1015.0), "focal length is in pixels|focal length is 1015"),
         (lambda c: Camera.orbit(float(c.angles().yaw), radius=0.1), "inside the head"),
         (
-            lambda c: Camera.from_matrices(c.cam2world @ torch.diag(torch.tensor([1.0, -1, -1, 1])), c.intrinsics),
+            lambda c: Camera.from_matrices(c.cam2world @ OPENGL, c.intrinsics),
             "OpenGL",
         ),
         (lambda c: Camera.from_matrices(torch.linalg.inv(c.cam2world), c.intrinsics), "inverse of cam2world"),
@@ -92,9 +93,8 @@ def test_a_place_without_a_data_set_is_refused(tmp_path: Path):
 def test_cameras_that_cannot_be_of_a_head_are_faults(
     folder: Path, change: Callable[[Camera], Camera], words: str
 ) -> None:
-    labels = [
-        [name, change(Camera.orbit(yaw)).label[0].tolist()] for name, yaw in zip(NAMES, (0.6, -0.8, 1.4), strict=True)
-    ]
+    cameras = [change(Camera.orbit(yaw)) for yaw in (0.6, -0.8, 1.4)]
+    labels = [[name, camera.label[0].tolist()] for name, camera in zip(NAMES, cameras, strict=True)]
     (folder / "dataset.json").write_text(json.dumps({"labels": labels}))
     faults = check_folder(folder).faults
     assert {fault.name for fault in faults} == set(NAMES)
@@ -103,16 +103,16 @@ def test_cameras_that_cannot_be_of_a_head_are_faults(
 
 def test_labels_that_contradict_the_faces_in_the_pictures_are_faults(tmp_path: Path) -> None:
     maker = default_registry().load("dataset", "heads360")
-    maker.make(MakeRequest(tmp_path / "set", 2, "test", 3, "wild", ("front", "left_30", "right_60", "back"), 128, 1))
+    maker.make(MakeRequest(tmp_path / "set", 1, "test", 3, "wild", ("front", "left_30", "back"), 128, 1))
     report = check_folder(tmp_path / "set")
     assert report.faults == []
-    assert report.faces_compared == 8
+    assert report.faces_compared == 3
     document = json.loads((tmp_path / "set" / "dataset.json").read_text())
     for entry in document["labels"]:
         entry[1] = Camera.from_label(entry[1]).mirror().label[0].tolist()
     (tmp_path / "set" / "dataset.json").write_text(json.dumps(document))
     swapped = [fault for fault in check_folder(tmp_path / "set").faults if "left and right" in fault.problem]
-    assert len(swapped) == 4
+    assert len(swapped) == 1
     for entry in document["labels"]:
         entry[1] = Camera.orbit(math.pi + float(Camera.from_label(entry[1]).angles().yaw)).label[0].tolist()
     (tmp_path / "set" / "dataset.json").write_text(json.dumps(document))
