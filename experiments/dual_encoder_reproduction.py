@@ -215,13 +215,13 @@ def _joined(*folders: Path) -> dict[str, Any]:
 def _across(benches: dict[str, Path]) -> dict[str, Any]:
     """Rows and comparisons of runs of one method, which is named after its run; unlike runs have no comparisons."""
     runs = {name: read_results(folder) for name, folder in benches.items()}
-    rows = [{**row, "method": name} for name, run in runs.items() for row in run["rows"] if row["method"] != FLOOR]
-    rows += [row for row in next(iter(runs.values()))["rows"] if row["method"] == FLOOR]
+    rows = [{**row.as_json(), "method": name} for name, run in runs.items() for row in run.rows if row.method != FLOOR]
+    rows += [row.as_json() for row in next(iter(runs.values())).rows if row.method == FLOOR]
     pairs = []
     for (first, one), (second, other) in itertools.combinations(runs.items(), 2):
         with contextlib.suppress(InputError):
-            compared = compare_runs(one, other, (benches[first], benches[second]))["comparisons"]
-            pairs += [{**pair, "first": first, "second": second} for pair in compared]
+            compared = compare_runs(one, other, (benches[first], benches[second])).comparisons
+            pairs += [{**pair.as_json(), "first": first, "second": second} for pair in compared]
     return {"rows": rows, "comparisons": pairs}
 
 

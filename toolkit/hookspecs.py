@@ -49,6 +49,11 @@ def register_metrics(register: Register) -> None:
 
 
 @hookspec
+def register_protocols(register: Register) -> None:
+    """Register benchmark protocols: a class derived from `toolkit.bench.BenchProtocol`."""
+
+
+@hookspec
 def register_datasets(register: Register) -> None:
     """Register data sets: factory(path: Path, size: int | None = None) -> Dataset; its owner may offer Makeable."""
 

@@ -37,6 +37,7 @@ KINDS = {
     "method": "register_methods",
     "trainable": "register_trainables",
     "metric": "register_metrics",
+    "protocol": "register_protocols",
     "dataset": "register_datasets",
     "pose_estimator": "register_pose_estimators",
     "face_embedder": "register_face_embedders",
@@ -64,7 +65,7 @@ class Register(Protocol):
             target: Import path of the factory.
             summary: One line for lists.
             interface: Version of the contract that the plugin was written for.
-            headline: Methods: whether `--methods all` includes it.
+            headline: Methods and protocols: whether `--methods all`, `--protocol all` include it.
             world: 'embedded', 'full', 'untrained', or empty where that depends on the generator.
         """
         ...

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 from toolkit.bench.execution.runner import rehearse_suite, run_bench, run_suite
-from toolkit.bench.execution.work import BenchRequest
-from toolkit.bench.protocols.protocol import BenchProtocol, open_protocol, open_protocols, protocol_names
+from toolkit.bench.execution.runs import BenchRequest
+from toolkit.bench.protocols.base import BenchProtocol
+from toolkit.bench.protocols.settings import ProtocolSettings, open_protocol, open_protocols, protocol_names
 from toolkit.bench.records.results import read_results
+from toolkit.bench.records.schema import Results, Row
 from toolkit.bench.report import as_tables, write_report
-from toolkit.bench.subjects.contenders import method_names, open_contenders
-from toolkit.bench.subjects.inversions import CellError, Contender
+from toolkit.bench.subjects.methods import ComparedMethod, UnitError, method_names, open_methods
 
 __all__ = [
     "BenchProtocol",
     "BenchRequest",
-    "CellError",
-    "Contender",
+    "ComparedMethod",
+    "ProtocolSettings",
+    "Results",
+    "Row",
+    "UnitError",
     "as_tables",
     "method_names",
-    "open_contenders",
+    "open_methods",
     "open_protocol",
     "open_protocols",
     "protocol_names",

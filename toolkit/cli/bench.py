@@ -16,6 +16,7 @@ import typer
 from toolkit.errors import InputError
 
 if TYPE_CHECKING:
+    from toolkit.bench import Results
     from toolkit.bench.execution.engines import RunDescription
 
 bench_app = typer.Typer(
@@ -98,8 +99,8 @@ def bench_command(
         return
     with _opened(described, engine, workers) as parts:
         results = run_suite(*parts)
-    typer.echo(json.dumps(results, indent=1, ensure_ascii=False) if as_json else as_tables(results["rows"]))
-    mine = _report_losses(results, {request.protocol.title for request in requests}, requests[0].data_name)
+    typer.echo(json.dumps(results.as_json(), indent=1, ensure_ascii=False) if as_json else as_tables(results.rows))
+    mine = _report_losses(results, {request.settings.title for request in requests}, requests[0].data_name)
     typer.echo(f"report in {out / 'report.html'}", err=True)
     if mine:
         raise typer.Exit(1)
@@ -113,13 +114,13 @@ def _opened(described: RunDescription, engine: str, workers: int | None) -> Iter
     from toolkit.bench.execution.engines import open_engine, open_run
     from toolkit.cli.bench_progress import BenchProgress
 
-    model, contenders, broken = open_run(described)
-    if not contenders:
+    model, methods, broken = open_run(described)
+    if not methods:
         raise InputError(f"no method can be run: {'; '.join(broken.values())}")
     runs_on = open_engine(engine, described, workers, os.environ.get("RAY_ADDRESS"))
     requests = [replace(request, broken_methods=broken) for request in described.requests]
-    with BenchProgress([contender.name for contender in contenders]) as progress:
-        yield requests, model, contenders, progress, runs_on
+    with BenchProgress([method.name for method in methods]) as progress:
+        yield requests, model, methods, progress, runs_on
 
 
 def _rehearse(described: RunDescription, engine: str, workers: int | None, as_json: bool) -> None:
@@ -132,7 +133,7 @@ def _rehearse(described: RunDescription, engine: str, workers: int | None, as_js
     for method, reason in parts[0][0].broken_methods.items():
         typer.echo(f"failed   {method}: {reason}", err=True)
     for entry in left_out:
-        typer.echo(f"left out {entry['protocol']}: {entry['reason']}", err=True)
+        typer.echo(f"left out {entry.protocol}: {entry.reason}", err=True)
 
 
 @bench_app.command("compare")
@@ -147,7 +148,7 @@ def compare_command(
 
     folders = first if first.is_dir() else first.parent, second if second.is_dir() else second.parent
     found = compare_runs(read_results(first), read_results(second), folders)
-    typer.echo(json.dumps(found, indent=1, ensure_ascii=False) if as_json else as_text(found))
+    typer.echo(json.dumps(found.as_json(), indent=1, ensure_ascii=False) if as_json else as_text(found))
 
 
 @bench_app.command("report")
@@ -170,23 +171,22 @@ def report_command(
         typer.echo(str(leaderboard))
 
 
-def _report_losses(results: dict[str, Any], protocols: set[str], data: str) -> bool:
+def _report_losses(results: Results, protocols: set[str], data: str) -> bool:
     """Say what failed and what was left out of these protocols; whether anything failed."""
-
-    def ours(part: str) -> list[dict[str, Any]]:
-        return [entry for entry in results[part] if entry["protocol"] in protocols and entry["data"] == data]
-
     failures = dict.fromkeys(
-        (entry["method"] or "", entry.get("target") or entry["item"] or "", entry["error"])
-        for entry in ours("failures")
+        (entry.method or "", entry.target or entry.item or "", entry.error)
+        for entry in results.failures
+        if entry.protocol in protocols and entry.data == data
     )
     for method, item, error in failures:
         who = " ".join(filter(None, (method, item)))
         typer.echo(f"failed   {who}: {error}" if who else f"failed   {error}", err=True)
-    for name, reason in dict.fromkeys((entry["metric"], entry["reason"]) for entry in ours("unavailable")):
+    missing = [entry for entry in results.unavailable if entry.protocol in protocols and entry.data == data]
+    for name, reason in dict.fromkeys((entry.metric, entry.reason) for entry in missing):
         typer.echo(f"left out {name}: {reason}", err=True)
-    for entry in ours("left_out"):
-        typer.echo(f"left out {entry['protocol']}: {entry['reason']}", err=True)
+    for left in results.left_out:
+        if left.protocol in protocols and left.data == data:
+            typer.echo(f"left out {left.protocol}: {left.reason}", err=True)
     return bool(failures)
 
 

@@ -18,9 +18,10 @@ from typing import NamedTuple
 
 from toolkit.data import layout
 from toolkit.data.folder import ImageFolder
+from toolkit.data.indexed import indexed
 from toolkit.data.store import Store, open_store
 from toolkit.errors import InputError, PluginError
-from toolkit.interfaces import Makeable
+from toolkit.interfaces import Dataset, IndexedDataset, Makeable
 from toolkit.interfaces.dataset import Readable
 
 
@@ -75,6 +76,28 @@ def open_source(text: str, size: int | None = None) -> ImageFolder:
     if not isinstance(opened, ImageFolder):
         raise PluginError(f"the data set {source.reader!r} opens a {type(opened).__name__}, not an ImageFolder")
     return opened
+
+
+def open_dataset(text: str, size: int | None = None) -> IndexedDataset:
+    """Open PATH or READER:PATH by the contract of data sets alone: whatever class the reader's is.
+
+    Args:
+        text: What the user wrote.
+        size: Resize to this side; None keeps the files'.
+
+    Raises:
+        InputError: There is no data set, it is in another layout (the reader is named), or it is malformed.
+        PluginError: The reader cannot be loaded, or opens something that is no data set.
+    """
+    source = _existing(text)
+    if source.reader is None:
+        return ImageFolder(_plain_store(source.path), size)
+    from toolkit.registry import default_registry
+
+    opened = default_registry().load("dataset", source.reader)(source.path, size)
+    if not isinstance(opened, Dataset):
+        raise PluginError(f"the data set {source.reader!r} opens a {type(opened).__name__}, which has no items")
+    return indexed(opened, source.path, size)
 
 
 def open_source_store(text: str) -> Store:

@@ -11,39 +11,16 @@ import re
 import zipfile
 import zlib
 from pathlib import Path, PurePosixPath
-from typing import Any, Protocol
+from typing import Any
 
 from toolkit.errors import InputError
+from toolkit.interfaces.dataset import MEMBER_LIMIT, Store
 
-MEMBER_LIMIT = 512 * 2**20
-"""Largest file that is read, in bytes."""
 _COMPRESSIONS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _ENCRYPTED = 0x1
 _DRIVE = re.compile(r"[A-Za-z]:")
 _ARCHIVER_FOLDER = "__MACOSX/"
 """What one operating system's archiver puts beside the files."""
-
-
-class Store(Protocol):
-    """Named files; names are relative and use forward slashes."""
-
-    path: Path
-
-    def names(self) -> list[str]:
-        """All file names, sorted."""
-        ...
-
-    def read(self, name: str, limit: int = MEMBER_LIMIT) -> bytes:
-        """The bytes of one file.
-
-        Args:
-            name: The file.
-            limit: Most bytes that are taken into memory.
-
-        Raises:
-            InputError: No such file, a name or link that leaves the store, or a file that is too large or damaged.
-        """
-        ...
 
 
 def open_store(path: str | os.PathLike[str]) -> Store:

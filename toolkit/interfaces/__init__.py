@@ -1,7 +1,17 @@
 """The contracts between the core and the plugins; importing them imports no torch."""
 
 from toolkit.interfaces.architecture import Architecture
-from toolkit.interfaces.dataset import Dataset, DressedHeads, Item, Makeable, MakeRequest, ProceduralHeads, RayColours
+from toolkit.interfaces.dataset import (
+    Dataset,
+    DressedHeads,
+    IndexedDataset,
+    Item,
+    Makeable,
+    MakeRequest,
+    ProceduralHeads,
+    RayColours,
+    Store,
+)
 from toolkit.interfaces.discriminator import Discriminator
 from toolkit.interfaces.encoder import Code, Encoder
 from toolkit.interfaces.faces import FaceEmbedder, Matting, Pose, PoseEstimator
@@ -22,22 +32,33 @@ from toolkit.interfaces.generator import (
     Tunable,
     VisibleEntries,
 )
-from toolkit.interfaces.method import Method, Trainable
+from toolkit.interfaces.method import Method, OnStep, ReportsProgress
 from toolkit.interfaces.method_file import MethodFile, Part
-from toolkit.interfaces.metric import Metric, Score
+from toolkit.interfaces.metric import (
+    ComparesFeatures,
+    FeatureExtractor,
+    Metric,
+    NeedsSize,
+    Resamples,
+    Score,
+    UsesNetworks,
+)
 from toolkit.interfaces.stitcher import Softening, Stitcher
 
 __all__ = [
     "Architecture",
     "Code",
+    "ComparesFeatures",
     "Dataset",
     "Discriminator",
     "DressedHeads",
     "Encoder",
     "FaceEmbedder",
+    "FeatureExtractor",
     "Footprint",
     "Generator",
     "GeneratorSpec",
+    "IndexedDataset",
     "Item",
     "Latents",
     "MakeRequest",
@@ -48,6 +69,8 @@ __all__ = [
     "Method",
     "MethodFile",
     "Metric",
+    "NeedsSize",
+    "OnStep",
     "Orbit",
     "Part",
     "PlaneImages",
@@ -57,13 +80,16 @@ __all__ = [
     "Query",
     "RayColours",
     "Render",
+    "ReportsProgress",
+    "Resamples",
     "ResumableSynthesis",
     "Score",
     "SlotMerging",
     "Softening",
     "Stitcher",
+    "Store",
     "StyleRows",
-    "Trainable",
     "Tunable",
+    "UsesNetworks",
     "VisibleEntries",
 ]

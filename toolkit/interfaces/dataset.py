@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Protocol, runtime_checkable
@@ -10,9 +11,10 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from toolkit.camera import Camera
-    from toolkit.data.store import Store
 
 INTERFACE_VERSION = 1
+MEMBER_LIMIT = 512 * 2**20
+"""Largest file of a data set that is read, in bytes."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,60 @@ class Dataset(Protocol):
         ...
 
 
+@runtime_checkable
+class IndexedDataset(Dataset, Protocol):
+    """Capability of a data set: everything but pictures is known without reading one.
+
+    The benchmark asks for it; of any other data set each item is read once to find out.
+    """
+
+    @property
+    def path(self) -> Path:
+        """Where it lies, for messages."""
+        ...
+
+    @property
+    def names(self) -> Sequence[str]:
+        """The items' ids."""
+        ...
+
+    @property
+    def cameras(self) -> Camera:
+        """All cameras, in the items' order."""
+        ...
+
+    @property
+    def subjects(self) -> Sequence[str | None]:
+        """Whom each item shows; None where nobody says."""
+        ...
+
+    def digest(self, index: int) -> str:
+        """Identity of an item over everything that it is read from."""
+        ...
+
+
+class Store(Protocol):
+    """Named files; names are relative and use forward slashes."""
+
+    path: Path
+
+    def names(self) -> list[str]:
+        """All file names, sorted."""
+        ...
+
+    def read(self, name: str, limit: int = MEMBER_LIMIT) -> bytes:
+        """The bytes of one file.
+
+        Args:
+            name: The file.
+            limit: Most bytes that are taken into memory.
+
+        Raises:
+            InputError: No such file, a name or link that leaves the store, or a file that is too large or damaged.
+        """
+        ...
+
+
 @dataclass(frozen=True)
 class MakeRequest:
     """What `toolkit data make` asks a procedural data set for."""
@@ -64,7 +120,7 @@ class Makeable(Protocol):
     """Capability of a data set plugin: it can make its folder from nothing."""
 
     def make(self, request: MakeRequest) -> Path:
-        """Write a data set folder (DESIGN section 5) and return it."""
+        """Write a data set folder (pictures and `dataset.json`) and return it."""
         ...
 
 

@@ -1,25 +1,34 @@
-"""What an inversion method must offer, and what a trainable one offers besides."""
+"""What an inversion method must offer, and what a long one may offer besides."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     from torch import Tensor
-    from torch.nn import Module
-    from torch.optim import Optimizer
 
     from toolkit.camera import Camera
     from toolkit.interfaces.generator import Generator
     from toolkit.inversion import Inversion
 
 INTERFACE_VERSION = 1
+OnStep = Callable[[int, int, Mapping[str, float]], None]
+"""Told after each step: steps done, steps in all, losses by name."""
 
 
 @runtime_checkable
 class Method(Protocol):
     """Turns an image and its camera into an inversion."""
+
+    @property
+    def fingerprint(self) -> str:
+        """Identity of everything that inversions depend on besides name, options and generator.
+
+        A sha256 of the weights, say; empty for a method that has none. The benchmark keeps inversions by it: a method
+        whose weights change under an unchanged fingerprint would get its old inversions back.
+        """
+        ...
 
     def invert(self, image: Tensor, camera: Camera, generator: Generator) -> Inversion:
         """Invert one image [1, 3, S, S] in [-1, 1] (background removed), seen by `camera` (batch of 1)."""
@@ -27,17 +36,8 @@ class Method(Protocol):
 
 
 @runtime_checkable
-class Trainable(Protocol):
-    """What the training loop drives: a method, an encoder or a generator that learns."""
+class ReportsProgress(Protocol):
+    """Capability of a method: it says how far an inversion is."""
 
-    def modules(self) -> Mapping[str, Module]:
-        """The networks that are trained and saved, by name."""
-        ...
-
-    def optimisers(self) -> Mapping[str, Optimizer]:
-        """The optimisers, by name; their state is saved with checkpoints."""
-        ...
-
-    def training_step(self, batch: Any, step: int) -> Mapping[str, float]:
-        """Take one optimisation step; return the losses to log, by name."""
-        ...
+    on_step: OnStep | None
+    """Set before `invert`; None: nobody listens."""

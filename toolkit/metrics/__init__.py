@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from toolkit.interfaces.metric import FeatureExtractor
 from toolkit.metrics.distributions import (
     DistributionMetric,
-    FeatureExtractor,
     FrechetMetric,
     KernelMetric,
 )

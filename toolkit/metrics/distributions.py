@@ -3,34 +3,21 @@
 from __future__ import annotations
 
 import math
-from typing import Protocol
 
 import torch
 from torch import Tensor
 
-from toolkit.interfaces.metric import Direction, Score
+from toolkit.interfaces.metric import Direction, FeatureExtractor, Score, Takes
 from toolkit.metrics.feature_distances import frechet_distance, kernel_distance
 from toolkit.metrics.resampling import resampled_frechet, resampled_kernel
 from toolkit.metrics.state import StatefulMetric
-
-
-class FeatureExtractor(Protocol):
-    """A network that turns images into feature vectors; its name says which."""
-
-    name: str
-    size: int
-    """Length of a feature vector."""
-
-    def features(self, images: Tensor) -> Tensor:
-        """Images [B, 3, H, W] in [-1, 1] to features [B, size]."""
-        ...
 
 
 class DistributionMetric(StatefulMetric):
     """Keeps the features of both sides; a merge joins them."""
 
     direction: Direction = "lower"
-    takes = "distribution"
+    takes: Takes = "distribution"
 
     def __init__(self, extractor: FeatureExtractor, name: str, backend: str) -> None:
         """Take the network whose features are compared (embedded ones get names that end in `-e`)."""

@@ -8,7 +8,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, ClassVar, Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -16,22 +16,10 @@ from typing_extensions import Self
 
 from toolkit.errors import InputError
 from toolkit.files import file_sha256
-from toolkit.interfaces.metric import Direction, Score
+from toolkit.interfaces.metric import Direction, Score, Takes
 
 _sha256 = functools.cache(file_sha256)
 Reduction = Literal["sum", "cat"]
-Takes = Literal["images", "pair", "distribution", "faces", "camera", "depth", "mask", "number"]
-"""What `update` is given; the bench feeds a metric by it.
-
-- images: (image, target[, region]): [B, 3, H, W] in [-1, 1] twice, region [B, 1, H, W] weights;
-- pair: (image, target): like images, without regions;
-- faces: (image, target, camera): like pair, and the camera of both;
-- distribution: (images, real): [B, 3, H, W] in [-1, 1], and whether they are of the side compared with;
-- camera: (image, camera): what was rendered, and the camera that was asked for;
-- depth: (depth, target, region): [B, 1, H, W] distances along unit rays, and where both count;
-- mask: (mask, target): [B, 1, H, W] in [0, 1];
-- number: (numbers): a measured quantity [B] or a float.
-"""
 
 
 class StatefulMetric(ABC):
@@ -41,9 +29,7 @@ class StatefulMetric(ABC):
     direction: Direction
     unit: str = ""
     backend: str = "none"
-    takes: ClassVar[Takes]
-    smallest_side: ClassVar[int] = 1
-    """Side in pixels of the smallest images that it can score."""
+    takes: Takes
     networks: Mapping[str, str] = MappingProxyType({})
     """sha256 of the files that its networks were read from, by name: values by other files are of another metric."""
 

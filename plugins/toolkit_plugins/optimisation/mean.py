@@ -32,6 +32,9 @@ class MeanSettings(Config):
 class MeanHead:
     """Returns the average w, seen by the input's camera."""
 
+    fingerprint = ""
+    """Nothing but settings and generator decide what comes out."""
+
     def __init__(self, settings: MeanSettings) -> None:
         self.settings = settings
 

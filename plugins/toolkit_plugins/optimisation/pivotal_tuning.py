@@ -122,6 +122,9 @@ def check_tunable(generator: Generator) -> None:
 class PivotalTuning:
     """Projects, then tunes."""
 
+    fingerprint = ""
+    """Nothing but settings and generator decide what comes out."""
+
     def __init__(self, settings: PivotalSettings) -> None:
         """Take settings; set the attributes below for what is not a setting."""
         self.settings = settings

@@ -24,6 +24,9 @@ from toolkit_plugins.optimisation.target import OnStep, as_mask, as_single_camer
 class WPlus:
     """Optimises a code for the input view."""
 
+    fingerprint = ""
+    """Nothing but settings and generator decide what comes out."""
+
     def __init__(self, settings: ProjectorSettings) -> None:
         """Take settings; set the attributes below for what is not a setting."""
         self.settings = settings

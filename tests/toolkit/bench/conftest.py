@@ -14,7 +14,7 @@ from PIL import Image
 from torch import Tensor
 
 import toolkit.registry
-from toolkit.bench import BenchProtocol, Contender
+from toolkit.bench import ComparedMethod, ProtocolSettings
 from toolkit.camera import Camera
 from toolkit.hookspecs import hookimpl
 from toolkit.inversion import Inversion, identity_of
@@ -72,6 +72,8 @@ def write(path: Path, pixels: np.ndarray) -> None:
 class Drawn:
     """A method that draws a head of a given seed whatever the picture shows; counts its calls, fails on request."""
 
+    fingerprint = ""
+
     def __init__(self, seed: int | None, fails_on: int | None = None, dies_on: int | None = None) -> None:
         self.seed, self.fails_on, self.dies_on, self.calls = seed, fails_on, dies_on, 0
 
@@ -86,17 +88,17 @@ class Drawn:
 
 
 @pytest.fixture
-def contender() -> Callable[..., Contender]:
-    def make(name: str, seed: int | None = 0, **faults: int) -> Contender:
-        return Contender(name, Drawn(seed, **faults))
+def method() -> Callable[..., ComparedMethod]:
+    def make(name: str, seed: int | None = 0, **faults: int) -> ComparedMethod:
+        return ComparedMethod(name, Drawn(seed, **faults))
 
     return make
 
 
 @pytest.fixture
-def protocol() -> Callable[..., BenchProtocol]:
-    def make(kind: str, *metrics: str, **settings: object) -> BenchProtocol:
-        return BenchProtocol.model_validate({"kind": kind, "metrics": metrics, **settings})
+def protocol() -> Callable[..., ProtocolSettings]:
+    def make(kind: str, *metrics: str, **settings: object) -> ProtocolSettings:
+        return ProtocolSettings.model_validate({"kind": kind, "metrics": metrics, **settings})
 
     return make
 

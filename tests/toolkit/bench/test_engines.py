@@ -13,18 +13,19 @@ from typing import Any
 
 import pytest
 
-from toolkit.bench import BenchProtocol, BenchRequest, Contender, run_suite
+from toolkit.bench import BenchRequest, ComparedMethod, ProtocolSettings, run_suite
 from toolkit.bench.execution.engines import RayEngine, RunDescription, open_engine, shards_of
-from toolkit.bench.execution.jobs import CellJob, GroundworkJob, job_at, jobs_of
-from toolkit.bench.execution.runner import open_works
+from toolkit.bench.execution.runs import open_runs
 from toolkit.bench.execution.schedule import LocalEngine
+from toolkit.bench.execution.units import MethodUnit, PrecomputeUnit, precompute_units, unit_at
+from toolkit.bench.records.schema import CellRecord
 from toolkit.bench.records.store import Store
 from toolkit.errors import InputError, MissingDependencyError
 from toolkit.registry import Registry
 from toolkit.testing.spherical import SphericalGenerator
 
-Make = Callable[..., Contender]
-MakeProtocol = Callable[..., BenchProtocol]
+Make = Callable[..., ComparedMethod]
+MakeProtocol = Callable[..., ProtocolSettings]
 
 
 @pytest.fixture
@@ -36,74 +37,78 @@ def requests(heads_folder: Path, tmp_path: Path, protocol: MakeProtocol) -> list
 
 
 def test_a_shard_is_all_that_a_method_does_with_a_picture(
-    spherical: SphericalGenerator, requests: list[BenchRequest], contender: Make
+    spherical: SphericalGenerator, requests: list[BenchRequest], method: Make
 ):
-    works, _ = open_works(requests, spherical, lambda text: None)
-    methods = [contender("a"), contender("b")]
-    jobs = [CellJob(work, method, cell) for method in methods for work in works for cell in work.task.cells]
-    shards = shards_of(jobs)
+    runs, _ = open_runs(requests, spherical, lambda text: None)
+    methods = [method("a"), method("b")]
+    units = [MethodUnit(run, method, item) for method in methods for run in runs for item in run.protocol.items]
+    shards = shards_of(units)
     assert [len(shard) for shard in shards] == [2, 2, 2, 2]
     assert all(
-        len({job.cell.id for job in shard}) == len({job.contender.name for job in shard}) == 1 for shard in shards
+        len({unit.target.id for unit in shard}) == len({unit.method.name for unit in shard}) == 1 for shard in shards
     )
 
 
-def test_groundwork_is_spread_and_every_job_is_found_by_its_address(
-    registry: Registry, spherical: SphericalGenerator, heads_folder: Path, tmp_path: Path, contender: Make,
+def test_a_precompute_is_spread_and_every_unit_is_found_by_its_address(
+    registry: Registry, spherical: SphericalGenerator, heads_folder: Path, tmp_path: Path, method: Make,
     protocol: MakeProtocol,
 ):  # fmt: skip
     wanted = BenchRequest(protocol("fid360", "stripes-e", random_sides=3), str(heads_folder), tmp_path)
-    works, _ = open_works([wanted], spherical, lambda text: None)
-    method = contender("m")
-    groundwork = jobs_of(works[0])
-    cells = [CellJob(works[0], method, cell) for cell in works[0].task.cells]
-    assert len(groundwork) == 3 and all(isinstance(job, GroundworkJob) for job in groundwork)
-    assert [len(shard) for shard in shards_of([*cells, *groundwork])] == [1] * (12 + 3)
-    for job in (*cells, *groundwork):
-        assert job_at(job.address, {"fid360": works[0]}, {"m": method}) == job
-    assert len({job.key for job in (*cells, *groundwork)}) == 15
+    runs, _ = open_runs([wanted], spherical, lambda text: None)
+    method = method("m")
+    precompute = precompute_units(runs[0])
+    cells = [MethodUnit(runs[0], method, item) for item in runs[0].protocol.items]
+    assert len(precompute) == 3 and all(isinstance(unit, PrecomputeUnit) for unit in precompute)
+    assert [len(shard) for shard in shards_of([*cells, *precompute])] == [1] * (12 + 3)
+    for unit in (*cells, *precompute):
+        assert unit_at(unit.address, {"fid360": runs[0]}, {"m": method}) == unit
+    assert len({unit.key for unit in (*cells, *precompute)}) == 15
 
 
 def test_a_cell_measured_with_another_network_is_another_cell(
-    spherical: SphericalGenerator, requests: list[BenchRequest], contender: Make
+    spherical: SphericalGenerator, requests: list[BenchRequest], method: Make
 ):
-    works, _ = open_works(requests[:1], spherical, lambda text: None)
-    job = CellJob(works[0], contender("m"), works[0].task.cells[0])
+    runs, _ = open_runs(requests[:1], spherical, lambda text: None)
+    unit = MethodUnit(runs[0], method("m"), runs[0].protocol.items[0])
     keys = []
     for networks in ({}, {"net.pth": "a"}, {"net.pth": "b"}):
-        works[0].task.metrics.samples["l2"].networks = networks
-        keys.append(job.key)
+        runs[0].protocol.metrics.samples["l2"].networks = networks
+        keys.append(unit.key)
     assert len(set(keys)) == 3
 
 
 def test_a_store_that_does_not_write_hands_over_what_it_was_given(tmp_path: Path):
-    Store(tmp_path / "cells.jsonl").append("a", {"value": 1.0})
+    def record(item: str) -> CellRecord:
+        return CellRecord(protocol="p", method="m", item=item)
+
+    Store(tmp_path / "cells.jsonl", CellRecord).append("a", record("1"))
     before = (tmp_path / "cells.jsonl").read_bytes()
-    store = Store(tmp_path / "cells.jsonl", writes=False)
-    store.append("b", {"value": 2.0})
-    assert (store.get("a"), store.added) == ({"key": "a", "value": 1.0}, [("b", {"key": "b", "value": 2.0})])
+    store = Store(tmp_path / "cells.jsonl", CellRecord, writes=False)
+    store.append("b", record("2"))
+    found = store.get("a")
+    assert found is not None and (found.item, [(key, each.item) for key, each in store.added]) == ("1", [("b", "2")])
     assert (tmp_path / "cells.jsonl").read_bytes() == before
 
 
 class Elsewhere(LocalEngine):
     """Stands for any engine: other order, and one worker that never comes back."""
 
-    def run(self, jobs: Any) -> Iterator[Any]:
-        for job in reversed(jobs):
-            if job.owner == "lost":
-                yield job, job.keep(job.facts(error="the worker died", stage="worker"))
+    def run(self, units: Any) -> Iterator[Any]:
+        for unit in reversed(units):
+            if unit.owner == "lost":
+                yield unit, unit.keep(unit.record(error="the worker died", stage="worker"))
             else:
-                yield from super().run([job])
+                yield from super().run([unit])
 
 
 def test_a_lost_worker_costs_its_cells_and_the_order_changes_nothing(
-    spherical: SphericalGenerator, requests: list[BenchRequest], tmp_path: Path, contender: Make
+    spherical: SphericalGenerator, requests: list[BenchRequest], tmp_path: Path, method: Make
 ):
-    results = run_suite(requests, spherical, [contender("m", None), contender("lost")], engine=Elsewhere())
-    assert {(entry["method"], entry["stage"]) for entry in results["failures"]} == {("lost", "worker")}
-    moved = [BenchRequest(each.protocol, each.data, tmp_path / "again", 2) for each in requests]
-    again = run_suite(moved, spherical, [contender("m", None)])
-    assert [row for row in results["rows"] if row["method"] == "m"] == again["rows"]
+    results = run_suite(requests, spherical, [method("m", None), method("lost")], engine=Elsewhere())
+    assert {(entry.method, entry.stage) for entry in results.failures} == {("lost", "worker")}
+    moved = [BenchRequest(each.settings, each.data, tmp_path / "again", 2) for each in requests]
+    again = run_suite(moved, spherical, [method("m", None)])
+    assert [row for row in results.rows if row.method == "m"] == again.rows
 
 
 def test_unknown_engines_and_a_missing_ray_are_one_sentence(monkeypatch: pytest.MonkeyPatch):
@@ -136,22 +141,25 @@ class Cluster:
         return running[:1], running[1:]
 
     def get(self, task: int) -> Any:
-        return [{"item": item, "error": None, "scores": []} for _, _, item in self.begun[task]], []
+        return [
+            CellRecord(protocol=protocol, method=method, item=item, error=None, scores=[])
+            for protocol, method, item in self.begun[task]
+        ], []
 
 
 def test_an_interrupted_cluster_finishes_what_has_begun_and_keeps_it(
-    spherical: SphericalGenerator, requests: list[BenchRequest], contender: Make
+    spherical: SphericalGenerator, requests: list[BenchRequest], method: Make
 ):
-    works, _ = open_works(requests[:1], spherical, lambda text: None)
-    jobs = [CellJob(works[0], contender(name), cell) for name in "abc" for cell in works[0].task.cells]
+    runs, _ = open_runs(requests[:1], spherical, lambda text: None)
+    units = [MethodUnit(runs[0], method(name), item) for name in "abc" for item in runs[0].protocol.items]
     engine: Any = object.__new__(RayEngine)
     engine._ray, engine._description, engine.width = Cluster(), RunDescription("", None, "cpu", 1, (), ()), 2
-    results = engine.run(jobs)
+    results = engine.run(units)
     next(results)
     results.close()
-    assert len(engine._ray.begun) == 2 < len(shards_of(jobs))
-    assert [works[0].store.get(job.key) is not None for job in jobs] == [True, True, False, False, False, False]
-    assert len(list(engine.run(jobs))) == len(jobs)
+    assert len(engine._ray.begun) == 2 < len(shards_of(units))
+    assert [runs[0].store.get(unit.key) is not None for unit in units] == [True, True, False, False, False, False]
+    assert len(list(engine.run(units))) == len(units)
 
 
 def bench(folder: Path, out: str, *arguments: str) -> list[str]:
@@ -166,7 +174,7 @@ def bench(folder: Path, out: str, *arguments: str) -> list[str]:
 def rows_of(folder: Path) -> Any:
     import json
 
-    return json.loads((folder / "results.json").read_text())["rows"]
+    return json.loads((folder / "results.json").read_text()).rows
 
 
 @pytest.mark.slow

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from toolkit.bench import BenchProtocol, BenchRequest, Contender, run_suite
+from toolkit.bench import BenchRequest, ComparedMethod, ProtocolSettings, run_suite
 from toolkit.bench.subjects.outside import open_outside
 from toolkit.camera import Camera
 from toolkit.data import ImageFolder
@@ -15,12 +15,12 @@ from toolkit.errors import InputError
 from toolkit.rendering.pixels import to_pixels, write_png
 from toolkit.testing.spherical import SphericalGenerator
 
-Make = Callable[..., Contender]
-MakeProtocol = Callable[..., BenchProtocol]
+Make = Callable[..., ComparedMethod]
+MakeProtocol = Callable[..., ProtocolSettings]
 
 
 def test_renders_from_elsewhere_score_as_the_method_that_made_them(
-    spherical: SphericalGenerator, heads_folder: Path, tmp_path: Path, contender: Make, protocol: MakeProtocol
+    spherical: SphericalGenerator, heads_folder: Path, tmp_path: Path, method: Make, protocol: MakeProtocol
 ):
     requests = [
         BenchRequest(protocol(kind, "l2", "mask_iou", input_yaws=(0.0,)), str(heads_folder), tmp_path / "out", 2)
@@ -30,12 +30,12 @@ def test_renders_from_elsewhere_score_as_the_method_that_made_them(
         BenchRequest(protocol("speed", "seconds", "peak_memory", input_yaws=(0.0,)), str(heads_folder),
                      tmp_path / "out", 2)
     )  # fmt: skip
-    drawn = contender("drawn", 0)
+    drawn = method("drawn", 0)
     run_suite(requests, spherical, [drawn])
     wanted = json.loads((tmp_path / "out" / "wanted.json").read_text())["renders"]
     assert len(wanted) == 2 * 4
     item = ImageFolder(heads_folder)[0]
-    inversion = drawn.method.invert(item.image[None], item.camera, spherical)
+    inversion = drawn.inverter.invert(item.image[None], item.camera, spherical)
     renders = []
     for number, (name, label) in enumerate(wanted[:-1]):  # the last one was forgotten
         image = inversion.render(spherical, Camera.from_label(label)).image
@@ -45,18 +45,18 @@ def test_renders_from_elsewhere_score_as_the_method_that_made_them(
     (tmp_path / "theirs" / "renders.json").write_text(json.dumps(document))
     theirs = open_outside(tmp_path / "theirs", spherical.spec.image_size)
     results = run_suite(requests, spherical, [drawn, theirs])
-    rows = {(row["method"], row["protocol"], row["metric"]): row for row in results["rows"]}
-    assert rows["goha", "reconstruction", "l2"]["value"] == pytest.approx(
-        rows["drawn", "reconstruction", "l2"]["value"], rel=0.02
+    rows = {(row.method, row.protocol, row.metric): row for row in results.rows}
+    assert rows["goha", "reconstruction", "l2"].value == pytest.approx(
+        rows["drawn", "reconstruction", "l2"].value, rel=0.02
     )
-    assert rows["goha", "reconstruction", "l2"]["n"] == 2
+    assert rows["goha", "reconstruction", "l2"].n == 2
     assert ("goha", "gt360", "mask_iou") not in rows  # nobody told its masks
     speed = rows["goha", "speed", "seconds"]
-    assert (speed["value"], speed["n"], speed["failed"]) == (0.21, 1, 0)
+    assert (speed.value, speed.n, speed.failed) == (0.21, 1, 0)
     assert ("goha", "speed", "peak_memory") not in rows
-    (failure,) = results["failures"]
-    assert (failure["method"], failure["protocol"]) == ("goha", "gt360")
-    assert "no render within 0.5 degrees" in failure["error"]
+    (failure,) = results.failures
+    assert (failure.method, failure.protocol) == ("goha", "gt360")
+    assert "no render within 0.5 degrees" in failure.error
 
 
 LABEL = Camera.orbit().label[0].tolist()

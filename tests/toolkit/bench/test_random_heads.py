@@ -13,7 +13,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from toolkit.bench import BenchProtocol, BenchRequest, Contender, run_bench, run_suite
+from toolkit.bench import BenchRequest, ComparedMethod, ProtocolSettings, run_bench, run_suite
 from toolkit.bench.protocols.features import features_of
 from toolkit.bench.protocols.random_heads import BATCH, PIECE, RandomHeads
 from toolkit.bench.records.store import key_of
@@ -92,7 +92,7 @@ def test_a_draw_that_is_there_is_used_and_a_torn_one_made_again(spherical: Spher
 
 @pytest.fixture
 def request_of(
-    registry: Registry, heads_folder: Path, protocol: Callable[..., BenchProtocol]
+    registry: Registry, heads_folder: Path, protocol: Callable[..., ProtocolSettings]
 ) -> Callable[..., BenchRequest]:
     def make(out: Path, **others: Any) -> BenchRequest:
         return BenchRequest(protocol("fid360", "stripes-e", random_sides=3), str(heads_folder), out, **others)
@@ -125,48 +125,48 @@ class StopsAt:
 
 def test_a_signal_among_the_random_heads_keeps_what_is_made(
     spherical: SphericalGenerator, request_of: Callable[..., BenchRequest], tmp_path: Path, made: list[str],
-    contender: Callable[..., Contender],
+    method: Callable[..., ComparedMethod],
 ):  # fmt: skip
     request = request_of(tmp_path / "stopped")
     with pytest.raises(Interrupted, match="interrupted after 14 of 15 pieces of work"):
-        run_bench(request, spherical, [contender("m")], StopsAt("random heads"))
+        run_bench(request, spherical, [method("m")], StopsAt("random heads"))
     assert len(made) == 2 and not (tmp_path / "stopped" / "results.json").exists()
-    stopped = run_bench(request, spherical, [contender("m")])
+    stopped = run_bench(request, spherical, [method("m")])
     assert len(made) == 3
-    whole = run_bench(request_of(tmp_path / "whole"), spherical, [contender("m")])
-    assert stopped["rows"] == whole["rows"]
+    whole = run_bench(request_of(tmp_path / "whole"), spherical, [method("m")])
+    assert stopped.rows == whole.rows
 
 
 def test_random_heads_that_cannot_be_made_are_one_sentence_and_cost_this_protocol_only(
     spherical: SphericalGenerator, request_of: Callable[..., BenchRequest], tmp_path: Path, made: list[str],
-    contender: Callable[..., Contender], protocol: Callable[..., BenchProtocol], monkeypatch: pytest.MonkeyPatch,
+    method: Callable[..., ComparedMethod], protocol: Callable[..., ProtocolSettings], monkeypatch: pytest.MonkeyPatch,
 ):  # fmt: skip
-    works = RandomHeads.make
+    runs = RandomHeads.make
 
     def fails(self: RandomHeads, piece: str) -> None:
         if piece.startswith("draw 1"):
             raise RuntimeError("out of memory\nand a long trace")
-        works(self, piece)
+        runs(self, piece)
 
     request = request_of(tmp_path)
     other = BenchRequest(protocol("reconstruction", "l2"), request.data, tmp_path)
     monkeypatch.setattr(RandomHeads, "make", fails)
-    results = run_suite([other, request], spherical, [contender("m")])
-    (failure,) = results["failures"]
-    assert (failure["protocol"], failure["method"], failure["stage"]) == ("fid360", None, "groundwork")
-    assert failure["error"] == (
+    results = run_suite([other, request], spherical, [method("m")])
+    (failure,) = results.failures
+    assert (failure.protocol, failure.method, failure.stage) == ("fid360", None, "precompute")
+    assert failure.error == (
         "fid360 has no numbers, because its random heads could not be made: RuntimeError: out of memory "
         "(1 of 3 pieces failed)"
     )
-    lost = [row for row in results["rows"] if row["protocol"] == "fid360"]
-    assert {row["method"] for row in lost} == {"floor", "m"}
-    assert all(row["value"] is None and row["n"] == 0 and row["failed"] > 0 for row in lost)
-    assert next(row for row in results["rows"] if row["metric"] == "l2")["n"] == 12
+    lost = [row for row in results.rows if row.protocol == "fid360"]
+    assert {row.method for row in lost} == {"floor", "m"}
+    assert all(row.value is None and row.n == 0 and row.failed > 0 for row in lost)
+    assert next(row for row in results.rows if row.metric == "l2").n == 12
     assert "random heads could not be made" in (tmp_path / "report.html").read_text()
-    monkeypatch.setattr(RandomHeads, "make", works)
-    assert run_suite([other, request], spherical, [contender("m")])["rows"] == results["rows"]
+    monkeypatch.setattr(RandomHeads, "make", runs)
+    assert run_suite([other, request], spherical, [method("m")]).rows == results.rows
     assert len(made) == 2  # kept until it is asked for again
     again = request_of(tmp_path, retry_failed=True)
-    mended = run_suite([other, again], spherical, [contender("m")])
-    assert mended["failures"] == [] and len(made) == 3
-    assert mended["rows"][-1]["value"] is not None
+    mended = run_suite([other, again], spherical, [method("m")])
+    assert mended.failures == [] and len(made) == 3
+    assert mended.rows[-1].value is not None

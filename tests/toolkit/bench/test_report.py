@@ -14,15 +14,17 @@ from typing import Any
 import pytest
 import torch
 
-from toolkit.bench.execution.gallery import is_case_metric
 from toolkit.bench.protocols.comparisons import compare_all
-from toolkit.bench.protocols.protocol import open_protocol
-from toolkit.bench.protocols.rows import Cell, Frame
-from toolkit.bench.records.frames import Frames
+from toolkit.bench.protocols.rows import RowOrigin
+from toolkit.bench.protocols.settings import open_protocol
+from toolkit.bench.records.schema import Results, Row
+from toolkit.bench.records.views import ViewFiles
 from toolkit.bench.report import as_csv, as_latex, as_leaderboard, as_markdown, as_tables, build_page, write_report
 from toolkit.bench.report.charts import nice_range, time_chart, yaw_chart
 from toolkit.bench.report.paper import is_comparable, paper_html, read_paper
+from toolkit.bench.report.shown import is_case_metric
 from toolkit.bench.report.tables import number, tables_of
+from toolkit.bench.subjects.inputs import BenchItem
 from toolkit.registry import default_registry
 
 METHODS = ("near & dear", "far", "mean")
@@ -32,14 +34,14 @@ BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
 
 
-def row(method: str, metric: str, value: float | None, **others: Any) -> dict[str, Any]:
+def row(method: str, metric: str, value: float | None, **others: Any) -> Row:
     spread = {"low": None, "high": None} if value is None else {"low": value * 0.9, "high": value * 1.1}
     usual = {"protocol": "gt360", "data": "heads", "world": "embedded", "backend": "none", "unit": "", "n": 8}
-    return {**usual, "method": method, "metric": metric, "value": value, **spread, "failed": 0, "direction": "lower",
-            **others}  # fmt: skip
+    about = {**usual, "method": method, "metric": metric, "value": value, **spread, "failed": 0, "direction": "lower"}
+    return Row.model_validate({**about, **others})
 
 
-def document(folder: Path) -> dict[str, Any]:
+def document(folder: Path) -> Results:
     """Results of three methods on two heads by two protocols."""
     rows, values, curves = [], [], []
     for place, method in enumerate(METHODS):
@@ -51,10 +53,12 @@ def document(folder: Path) -> dict[str, Any]:
             row(method, "lpips-e", level * 10, backend="embedded", n=8 - place, failed=place),
             row(method, "seconds", 10.0 ** (1 - place), protocol="speed", unit="s"),
         ]
-        curves += [{**row(method, "l2", level * (1 + abs(yaw) / 180)), "input_yaw": 0.0, "yaw": yaw} for yaw in YAWS]
+        curves += [
+            {**row(method, "l2", level * (1 + abs(yaw) / 180)).as_json(), "input_yaw": 0.0, "yaw": yaw} for yaw in YAWS
+        ]
         spread = {ITEMS[0]: level * 0.9, ITEMS[1]: level * 1.1}
         values.append({"protocol": "gt360", "data": "heads", "method": method, "metric": "l2", "values": spread})
-    frames, heads = Frames(folder / "frames"), []
+    frames, heads = ViewFiles(folder / "frames"), []
     for item in ITEMS:
         for place, method in enumerate((None, *METHODS)):
             key = f"{item[:5]}-{place}"
@@ -62,7 +66,7 @@ def document(folder: Path) -> dict[str, Any]:
             frames.write(key, YAWS, shades.expand(4, 3, 16, 16))
             yaw = {"yaw": 0.0} if method is None else {}
             heads.append({"data": "heads", "item": item, "method": method, "frames": key, **yaw})
-    cells = [Cell(item, item[:5]) for item in ITEMS]
+    items = [BenchItem(item, item[:5]) for item in ITEMS]
     run = {
         "settings": {"about": "What <it> does.", "seed": 0, "digest": "1"},
         "pictures": {"cells": 2},
@@ -73,20 +77,27 @@ def document(folder: Path) -> dict[str, Any]:
         "machine": {"cores": 2, "processor": "any", "device": "cpu"},
         "command": "toolkit bench --methods all",
     }
-    return {
+    found = Results.model_validate({
         "generator": {"name": "mini", "fingerprint": "0123456789abcdef", "world": "embedded", "licence": "free"},
         "runs": {f"{name} on heads": {"protocol": name, "data": "heads", **run} for name in ("gt360", "speed")},
         "rows": rows,
         "curves": curves,
         "values": values,
-        "comparisons": compare_all(Frame("gt360", "embedded", "heads", 0), cells, values),
-        "cells": [{"protocol": "gt360", "data": "heads", "item": cell.id, "subject": cell.subject} for cell in cells],
+        "comparisons": [],
+        "cells": [{"protocol": "gt360", "data": "heads", "item": item.id, "subject": item.subject} for item in items],
         "failures": [{"protocol": "gt360", "data": "heads", "method": "far", "item": ITEMS[0], "stage": "invert",
                       "error": "RuntimeError: <script>alert(1)</script>"}],
         "unavailable": [{"protocol": "gt360", "data": "heads", "metric": "ms_ssim", "reason": "too small"}],
         "left_out": [{"protocol": "fid360", "data": "heads", "reason": "no network"}],
         "heads": heads,
-    }  # fmt: skip
+    })  # fmt: skip
+    found.comparisons = compare_all(RowOrigin("gt360", "embedded", "heads", 0), items, found.values)
+    return found
+
+
+def results_of(rows: list[Row], **others: Any) -> Results:
+    generator = {"name": "mini", "fingerprint": "", "world": "embedded"}
+    return Results.model_validate({"generator": generator, "rows": [each.as_json() for each in rows], **others})
 
 
 def test_numbers_of_two_worlds_or_backends_share_no_table():
@@ -126,7 +137,7 @@ def test_numbers_are_short(value: float | None, places: int | None, text: str):
 
 def test_text_tables_mark_best_and_second_and_count(tmp_path: Path):
     results = document(tmp_path)
-    printed = as_tables(results["rows"])
+    printed = as_tables(results.rows)
     line = next(line for line in printed.splitlines() if line.startswith("| near & dear"))
     assert [cell.strip() for cell in line.split("|")][2:-1] == ["8", "0.0100*", "20.0*", "0.100*"]
     assert "0.300 (n=6)" in printed  # mean failed twice on lpips-e, and on nothing else
@@ -150,7 +161,7 @@ def test_latex_fits_on_paper_and_says_where_fewer_counted():
     parts = ("", "@visible", "@occluded")
     rows = [row("m", f"metric{index}{part}", 1.0) for part in parts for index in range(6)]
     rows += [row("m", "id-e", 0.5, backend="embedded", n=3)]
-    latex = as_latex({"rows": rows})
+    latex = as_latex(results_of(rows))
     captions = re.findall(r"\\caption{(.*)}", latex)
     assert [caption.rpartition(": ")[2] for caption in captions[1:]] == ["visible", "occluded"]
     assert max(len(columns) for columns in re.findall(r"\\begin{tabular}{l(r+)}", latex)) == 8
@@ -166,8 +177,8 @@ def test_best_and_worst_cases_are_of_every_metric_that_a_picture_shows():
 def test_csv_has_every_row(tmp_path: Path):
     results = document(tmp_path)
     lines = list(csv.DictReader(io.StringIO(as_csv(results))))
-    assert len(lines) == len(results["rows"])
-    assert float(lines[0]["value"]) == results["rows"][0]["value"]
+    assert len(lines) == len(results.rows)
+    assert float(lines[0]["value"]) == results.rows[0].value
 
 
 def test_the_leaderboard_says_how_it_was_made(tmp_path: Path):
@@ -200,20 +211,21 @@ def test_printed_numbers_are_comparable_only_with_the_same_data_and_networks(tmp
     assert "not comparable with this run" in paper_html(document(tmp_path))
     origin = {"protocol": "reconstruction", "data": "crops"}
     settings = {"digest": open_protocol("reconstruction").digest}
-    run = {**origin, "pictures": {"source": "lpff:/crops", "reader": "lpff"}, "settings": settings}
-    same = {"rows": [row("m", "lpips_alex", 0.1, **origin, world="full", backend="reference")], "runs": {"any": run}}
+    run = {**origin, "settings": settings, "pictures": {"source": "lpff:/crops", "reader": "lpff", "cells": 1}}
+
+    def measured(run: dict[str, Any], **others: Any) -> Results:
+        usual = {**origin, "world": "full", "backend": "reference", **others}
+        return results_of([row("m", usual.pop("metric", "lpips_alex"), 0.1, **usual)], runs={"any": run})
+
+    same = measured(run)
     assert is_comparable(paper.tables[0], paper, same)
     assert not is_comparable(paper.tables[1], paper, same)
     assert "same protocol, and pictures read as lpff" in paper_html(same)
-    other = {"rows": same["rows"], "runs": {"any": {**run, "settings": {"digest": "another"}}}}
-    assert not is_comparable(paper.tables[0], paper, other)
-    trunk = {"rows": [{**same["rows"][0], "metric": "lpips_vgg"}], "runs": {"any": run}}
-    assert not is_comparable(paper.tables[0], paper, trunk)
-    named = {"rows": [{**same["rows"][0], "data": "lpff"}],
-             "runs": {"any": {**run, "data": "lpff", "pictures": {"source": "/lpff", "reader": None}}}}  # fmt: skip
-    assert not is_comparable(paper.tables[0], paper, named)  # a folder's name proves nothing
-    same["rows"][0]["world"] = "embedded"
-    assert not is_comparable(paper.tables[0], paper, same)
+    assert not is_comparable(paper.tables[0], paper, measured({**run, "settings": {"digest": "another"}}))
+    assert not is_comparable(paper.tables[0], paper, measured(run, metric="lpips_vgg"))
+    named = {**run, "data": "lpff", "pictures": {"source": "/lpff", "reader": None, "cells": 1}}
+    assert not is_comparable(paper.tables[0], paper, measured(named, data="lpff"))  # a folder's name proves nothing
+    assert not is_comparable(paper.tables[0], paper, measured(run, world="embedded"))
 
 
 def test_the_page_holds_everything_and_nothing_from_outside(tmp_path: Path):

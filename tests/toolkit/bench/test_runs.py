@@ -4,23 +4,31 @@ import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
 
-from toolkit.bench import BenchProtocol, BenchRequest, Contender, open_protocol, protocol_names, run_bench
+from toolkit.bench import (
+    BenchRequest,
+    ComparedMethod,
+    ProtocolSettings,
+    open_protocol,
+    protocol_names,
+    read_results,
+    run_bench,
+)
 from toolkit.bench.protocols.fid360 import spread_yaws
+from toolkit.bench.records.schema import Results, Row
 from toolkit.errors import ConfigError, InputError
 from toolkit.registry import Registry
 from toolkit.testing.spherical import SphericalGenerator
 
-Make = Callable[..., Contender]
-MakeProtocol = Callable[..., BenchProtocol]
+Make = Callable[..., ComparedMethod]
+MakeProtocol = Callable[..., ProtocolSettings]
 
 
-def by_name(results: dict[str, Any], method: str) -> dict[str, Any]:
-    return {row["metric"]: row for row in results["rows"] if row["method"] == method}
+def by_name(results: Results, method: str) -> dict[str, Row]:
+    return {row.metric: row for row in results.rows if row.method == method}
 
 
 def test_the_shipped_protocols_are_sound(registry: Registry):
@@ -37,44 +45,44 @@ def test_the_shipped_protocols_are_sound(registry: Registry):
 
 
 def test_reconstruction_ranks_the_right_head_first_and_reuses_inversions(
-    spherical: SphericalGenerator, heads_folder: Path, tmp_path: Path, contender: Make, protocol: MakeProtocol
+    spherical: SphericalGenerator, heads_folder: Path, tmp_path: Path, method: Make, protocol: MakeProtocol
 ):
     request = BenchRequest(protocol("reconstruction", "l2", "psnr", "ssim", "seconds", "peak_memory"),
                            str(heads_folder), tmp_path, limit=4)  # fmt: skip
-    right, wrong = contender("right", 0), contender("wrong", 7)
+    right, wrong = method("right", 0), method("wrong", 7)
     results = run_bench(request, spherical, [right, wrong])
     good, bad = by_name(results, "right"), by_name(results, "wrong")
-    assert good["l2"]["value"] < 1e-4 < bad["l2"]["value"]  # the first four pictures are subject 0's
-    assert good["psnr"]["value"] > bad["psnr"]["value"]
-    assert good["l2@head"]["n"] == good["l2"]["n"] == 4
-    assert (good["seconds"]["n"], good["peak_memory"]["n"]) == (3, 4)  # the first is not warm
-    assert good["l2"]["world"] == "embedded"
-    assert good["l2"]["direction"] == "lower"
-    assert json.loads((tmp_path / "results.json").read_text()) == results
+    assert good["l2"].value < 1e-4 < bad["l2"].value  # the first four pictures are subject 0's
+    assert good["psnr"].value > bad["psnr"].value
+    assert good["l2@head"].n == good["l2"].n == 4
+    assert (good["seconds"].n, good["peak_memory"].n) == (3, 4)  # the first is not warm
+    assert good["l2"].world == "embedded"
+    assert good["l2"].direction == "lower"
+    assert json.loads((tmp_path / "results.json").read_text()) == results.as_json()
     assert "| right " in (tmp_path / "table.md").read_text()
     again = run_bench(request, spherical, [right, wrong])
     assert again == results
-    assert (right.method.calls, wrong.method.calls) == (4, 4)
+    assert (right.inverter.calls, wrong.inverter.calls) == (4, 4)
     other = BenchRequest(protocol("reconstruction", "l2", "ssim"), str(heads_folder), tmp_path, limit=4)
     run_bench(other, spherical, [right])
-    assert right.method.calls == 4  # other metrics, same inversions
+    assert right.inverter.calls == 4  # other metrics, same inversions
 
 
 def test_a_killed_run_goes_on_to_the_same_results(
-    spherical: SphericalGenerator, heads_folder: Path, tmp_path: Path, contender: Make, protocol: MakeProtocol
+    spherical: SphericalGenerator, heads_folder: Path, tmp_path: Path, method: Make, protocol: MakeProtocol
 ):
     wanted = protocol("reconstruction", "l2", "psnr")
-    whole = run_bench(BenchRequest(wanted, str(heads_folder), tmp_path / "a", 5), spherical, [contender("m", None)])
+    whole = run_bench(BenchRequest(wanted, str(heads_folder), tmp_path / "a", 5), spherical, [method("m", None)])
     request = BenchRequest(wanted, str(heads_folder), tmp_path / "b", 5)
     with pytest.raises(KeyboardInterrupt):
-        run_bench(request, spherical, [contender("m", None, dies_on=4)])
+        run_bench(request, spherical, [method("m", None, dies_on=4)])
     with open(tmp_path / "b" / "cells.jsonl", "ab") as file:
         file.write(b'{"key": "torn')
-    going_on = contender("m", None)
+    going_on = method("m", None)
     resumed = run_bench(request, spherical, [going_on])
-    assert going_on.method.calls == 2
-    assert resumed["rows"] == whole["rows"]
-    assert len({row["value"] for row in resumed["rows"]}) == len(resumed["rows"])
+    assert going_on.inverter.calls == 2
+    assert resumed.rows == whole.rows
+    assert len({row.value for row in resumed.rows}) == len(resumed.rows)
 
 
 def test_failures_cost_their_cell_and_are_listed(
@@ -82,42 +90,42 @@ def test_failures_cost_their_cell_and_are_listed(
     heads_folder: Path,
     own_heads: Path,
     tmp_path: Path,
-    contender: Make,
+    method: Make,
     protocol: MakeProtocol,
 ):
     (own_heads / "00000" / "yaw_90.png").write_bytes(b"no picture")
     request = BenchRequest(protocol("reconstruction", "l2"), str(own_heads), tmp_path / "out", limit=4)
-    results = run_bench(request, spherical, [contender("fragile", 0, fails_on=2), contender("solid", 0)])
-    stages = {(entry["method"], entry["item"]): entry["stage"] for entry in results["failures"]}
+    results = run_bench(request, spherical, [method("fragile", 0, fails_on=2), method("solid", 0)])
+    stages = {(entry.method, entry.item): entry.stage for entry in results.failures}
     assert stages == {
         ("fragile", "00000/yaw_90.png"): "read",
         ("fragile", "00000/yaw_180.png"): "invert",
         ("solid", "00000/yaw_90.png"): "read",
     }
-    assert (by_name(results, "fragile")["l2"]["n"], by_name(results, "fragile")["l2"]["failed"]) == (2, 2)
-    assert (by_name(results, "solid")["l2"]["n"], by_name(results, "solid")["l2"]["failed"]) == (3, 1)
+    assert (by_name(results, "fragile")["l2"].n, by_name(results, "fragile")["l2"].failed) == (2, 2)
+    assert (by_name(results, "solid")["l2"].n, by_name(results, "solid")["l2"].failed) == (3, 1)
     shutil.copy(heads_folder / "00000" / "yaw_90.png", own_heads / "00000" / "yaw_90.png")
-    mended = run_bench(request, spherical, [contender("solid", 0)])
-    assert mended["failures"] == []
-    retried = BenchRequest(request.protocol, request.data, request.out, limit=4, retry_failed=True)
-    assert run_bench(retried, spherical, [contender("fragile", 0)])["failures"] == []
+    mended = run_bench(request, spherical, [method("solid", 0)])
+    assert mended.failures == []
+    retried = BenchRequest(request.settings, request.data, request.out, limit=4, retry_failed=True)
+    assert run_bench(retried, spherical, [method("fragile", 0)]).failures == []
 
 
 def test_ground_truth_all_around_is_split_into_what_the_input_sees_and_what_not(
-    spherical: SphericalGenerator, heads_folder: Path, tmp_path: Path, contender: Make, protocol: MakeProtocol
+    spherical: SphericalGenerator, heads_folder: Path, tmp_path: Path, method: Make, protocol: MakeProtocol
 ):
     wanted = protocol("gt360", "l2", "depth_error", "mask_iou", input_yaws=(0.0, 90.0))
     request = BenchRequest(wanted, str(heads_folder), tmp_path, limit=2)
-    results = run_bench(request, spherical, [contender("first head", 0)])
+    results = run_bench(request, spherical, [method("first head", 0)])
     rows = by_name(results, "first head")
     assert {"l2", "l2@visible", "l2@occluded", "depth_error", "depth_error@occluded", "mask_iou"} <= rows.keys()
-    assert rows["l2"]["n"] == 2 * 2 * 4
-    assert rows["depth_error"]["value"] < 0.05
-    assert rows["mask_iou"]["value"] > 0.9
-    points = {(point["input_yaw"], point["yaw"]): point for point in results["curves"] if point["metric"] == "l2"}
+    assert rows["l2"].n == 2 * 2 * 4
+    assert rows["depth_error"].value < 0.05
+    assert rows["mask_iou"].value > 0.9
+    points = {(point.input_yaw, point.yaw): point for point in results.curves if point.metric == "l2"}
     assert points.keys() == {(start, yaw) for start in (0.0, 90.0) for yaw in (0.0, 90.0, 180.0, -90.0)}
-    seen = {(point["input_yaw"], point["yaw"]) for point in results["curves"] if point["metric"] == "l2@visible"}
-    hidden = {(point["input_yaw"], point["yaw"]) for point in results["curves"] if point["metric"] == "l2@occluded"}
+    seen = {(point.input_yaw, point.yaw) for point in results.curves if point.metric == "l2@visible"}
+    hidden = {(point.input_yaw, point.yaw) for point in results.curves if point.metric == "l2@occluded"}
     assert (0.0, 0.0) in seen
     assert (0.0, 180.0) in hidden
     whole = json.loads((tmp_path / "cells.jsonl").read_text().splitlines()[0])
@@ -125,35 +133,35 @@ def test_ground_truth_all_around_is_split_into_what_the_input_sees_and_what_not(
 
 
 def test_ground_truth_needs_subjects_and_an_input_view(
-    spherical: SphericalGenerator, heads_folder: Path, tmp_path: Path, contender: Make, protocol: MakeProtocol
+    spherical: SphericalGenerator, heads_folder: Path, tmp_path: Path, method: Make, protocol: MakeProtocol
 ):
     request = BenchRequest(protocol("gt360", "l2", input_yaws=(45.0,)), str(heads_folder), tmp_path)
     with pytest.raises(InputError, match="within 5 degrees of yaw 45"):
-        run_bench(request, spherical, [contender("m")])
+        run_bench(request, spherical, [method("m")])
 
 
 def test_fid360_has_a_floor_and_the_generators_own_heads_are_near_it(
-    registry: Registry, spherical: SphericalGenerator, heads_folder: Path, tmp_path: Path, contender: Make,
+    registry: Registry, spherical: SphericalGenerator, heads_folder: Path, tmp_path: Path, method: Make,
     protocol: MakeProtocol,
 ):  # fmt: skip
     request = BenchRequest(protocol("fid360", "stripes-e", "fid", random_sides=3), str(heads_folder), tmp_path, 8)
-    results = run_bench(request, spherical, [contender("random", None), contender("one head", 0)])
+    results = run_bench(request, spherical, [method("random", None), method("one head", 0)])
     values = {method: by_name(results, method)["stripes-e"] for method in ("floor", "random", "one head")}
-    assert values["floor"]["value"] < values["one head"]["value"]
-    assert all(row["low"] <= row["value"] <= row["high"] and row["n"] == 8 for row in values.values())
-    assert {row["backend"] for row in values.values()} == {"embedded"}
-    assert results["unavailable"] == []  # the reference's FID is another backend's
-    (run,) = results["runs"].values()
-    assert "truncation" in run["choices"]["random_heads"] and run["choices"]["cameras"]["pitch"] == 0.0
-    assert run["engine"] == {"name": "local", "workers": 1}
+    assert values["floor"].value < values["one head"].value
+    assert all(row.low <= row.value <= row.high and row.n == 8 for row in values.values())
+    assert {row.backend for row in values.values()} == {"embedded"}
+    assert results.unavailable == []  # the reference's FID is another backend's
+    (run,) = results.runs.values()
+    assert "truncation" in run.choices["random_heads"] and run.choices["cameras"]["pitch"] == 0.0
+    assert run.engine.as_json() == {"name": "local", "workers": 1}
     shutil.rmtree(tmp_path / "features")
-    again = contender("one head", 0)
-    assert run_bench(request, spherical, [contender("random", None), again]) == results
-    assert again.method.calls == 0  # only features are computed anew
+    again = method("one head", 0)
+    assert run_bench(request, spherical, [method("random", None), again]) == results
+    assert again.inverter.calls == 0  # only features are computed anew
 
 
 def test_fid360_without_a_network_is_one_sentence_before_any_work(
-    spherical: SphericalGenerator, heads_folder: Path, tmp_path: Path, contender: Make, protocol: MakeProtocol,
+    spherical: SphericalGenerator, heads_folder: Path, tmp_path: Path, method: Make, protocol: MakeProtocol,
     monkeypatch: pytest.MonkeyPatch,
 ):  # fmt: skip
     monkeypatch.setenv("TOOLKIT_WEIGHTS", str(tmp_path))
@@ -162,7 +170,7 @@ def test_fid360_without_a_network_is_one_sentence_before_any_work(
     for backend, words in (("reference", "pt_inception"), ("none", "no such metric is installed")):
         request = BenchRequest(wanted, str(heads_folder), tmp_path / "out", backend=backend)
         with pytest.raises(InputError, match=words):
-            run_bench(request, spherical, [contender("m")])
+            run_bench(request, spherical, [method("m")])
     assert not (tmp_path / "out").exists()
 
 
@@ -175,11 +183,11 @@ def test_yaws_cover_the_circle_evenly_and_repeat_themselves():
 
 
 def test_results_of_another_protocol_stay_in_the_folder(
-    spherical: SphericalGenerator, heads_folder: Path, tmp_path: Path, contender: Make, protocol: MakeProtocol
+    spherical: SphericalGenerator, heads_folder: Path, tmp_path: Path, method: Make, protocol: MakeProtocol
 ):
     for kind in ("reconstruction", "gt360"):
-        run_bench(BenchRequest(protocol(kind, "l2"), str(heads_folder), tmp_path, 2), spherical, [contender("m")])
-    results = json.loads((tmp_path / "results.json").read_text())
-    assert {row["protocol"] for row in results["rows"]} == {"reconstruction", "gt360"}
+        run_bench(BenchRequest(protocol(kind, "l2"), str(heads_folder), tmp_path, 2), spherical, [method("m")])
+    results = read_results(str(tmp_path))
+    assert {row.protocol for row in results.rows} == {"reconstruction", "gt360"}
     assert len(list((tmp_path / "inversions" / "m").iterdir())) == 3  # subject 0's front serves both
-    assert set(results["runs"]) == {f"{kind} on {heads_folder.name}" for kind in ("reconstruction", "gt360")}
+    assert set(results.runs) == {f"{kind} on {heads_folder.name}" for kind in ("reconstruction", "gt360")}

@@ -7,21 +7,28 @@ import numpy as np
 import pytest
 from scipy.stats import bootstrap
 
-from toolkit.bench.protocols.rows import Cell, Frame, mean_interval, paired_rows
+from toolkit.bench.protocols.rows import RowOrigin, mean_interval, paired_rows
+from toolkit.bench.records.schema import CellRecord
 from toolkit.bench.records.store import Store, key_of
+from toolkit.bench.subjects.inputs import BenchItem
 from toolkit.errors import InputError
 from toolkit.metrics import L2
 
-FRAME = Frame("reconstruction", "embedded", "heads", 0)
+ORIGIN = RowOrigin("reconstruction", "embedded", "heads", 0)
+
+
+def record(item: str, value: float) -> CellRecord:
+    return CellRecord(protocol="p", method="m", item=item, error=None, took=value)
 
 
 def test_records_are_there_after_reopening_and_the_last_of_a_key_counts(tmp_path: Path):
-    store = Store(tmp_path / "deep" / "cells.jsonl")
-    store.append("a", {"value": 1.0, "nothing": math.nan})
-    store.append("b", {"value": 2.0})
-    store.append("a", {"value": 3.0})
-    again = Store(store.path)
-    assert again.get("a") == {"key": "a", "value": 3.0}
+    store = Store(tmp_path / "deep" / "cells.jsonl", CellRecord)
+    store.append("a", record("1", math.nan))
+    store.append("b", record("2", 2.0))
+    store.append("a", record("3", 3.0))
+    again = Store(store.path, CellRecord)
+    found = again.get("a")
+    assert found is not None and (found.key, found.item, found.took) == ("a", "3", 3.0)
     assert store.get("b") == again.get("b")
     assert (len(again), again.get("c")) == (2, None)
 
@@ -29,20 +36,37 @@ def test_records_are_there_after_reopening_and_the_last_of_a_key_counts(tmp_path
 @pytest.mark.parametrize("torn", [b'{"key": "c", "val', b'{"key": "c"}', b"\xff\xfe"])
 def test_a_torn_last_line_is_dropped_and_the_file_goes_on(tmp_path: Path, torn: bytes):
     path = tmp_path / "cells.jsonl"
-    Store(path).append("a", {"value": 1.0})
+    Store(path, CellRecord).append("a", record("1", 1.0))
     with open(path, "ab") as file:
         file.write(torn)
-    store = Store(path)
+    store = Store(path, CellRecord)
     assert len(store) == 1
-    store.append("b", {"value": 2.0})
-    assert [record["key"] for record in Store(path)] == ["a", "b"]
+    store.append("b", record("2", 2.0))
+    assert [each.key for each in Store(path, CellRecord)] == ["a", "b"]
 
 
-def test_damage_elsewhere_is_named(tmp_path: Path):
+@pytest.mark.parametrize("damage", ["nonsense", "{}", "[]", '{"key": "a"}', "", '{"key": 1}'])
+def test_damage_elsewhere_is_named(tmp_path: Path, damage: str):
     path = tmp_path / "cells.jsonl"
-    path.write_text('{"key": "a"}\nnonsense\n{"key": "b"}\n')
+    store = Store(path, CellRecord)
+    store.append("a", record("1", 1.0))
+    path.write_text(path.read_text() + damage + "\n" + path.read_text())
     with pytest.raises(InputError, match="line 2"):
-        Store(path)
+        Store(path, CellRecord)
+
+
+def test_records_of_earlier_versions_are_read(tmp_path: Path):
+    path = tmp_path / "cells.jsonl"
+    path.write_text(
+        '{"key": "a", "protocol": "fid360", "method": null, "item": "draw 0", "groundwork": "random heads", '
+        '"size": 24, "error": null, "took": 3.5}\n'
+        '{"key": "b", "protocol": "multiview", "method": "m", "item": "x", "error": null, "scores": [{"metric": "l2", '
+        '"value": 1, "used": 1, "failed": 0}, {"metric": null, "features": "f.safetensors", "group": "yaw_30"}]}\n'
+    )
+    old, new = Store(path, CellRecord)
+    assert (old.precompute, old.size, old.took) == ("random heads", 24, 3.5)
+    assert [score.metric for score in new.measured] == ["l2"]
+    assert [each.group for each in new.features] == ["yaw_30"]
 
 
 def test_keys_differ_when_any_part_does():
@@ -68,18 +92,19 @@ def test_a_subjects_pictures_are_drawn_together():
 
 
 def test_rows_count_what_entered_and_what_did_not():
-    cells = [Cell("a", "1", 2), Cell("b", "2", 2), Cell("c", "3", 2)]
-    said = {"metric": "l2", "used": 1, "failed": 0}
+    items = [BenchItem("a", "1", 2), BenchItem("b", "2", 2), BenchItem("c", "3", 2)]
+    said, base = {"metric": "l2", "used": 1, "failed": 0}, {"protocol": "p", "method": "m"}
     records = [
-        {"item": "a", "error": None, "scores": [{**said, "value": 1.0}, {**said, "value": 3.0}]},
-        {"item": "b", "error": None, "scores": [{**said, "value": 4.0}, {"metric": "l2", "value": None, "used": 0,
-                                                                         "failed": 1}]},
-        {"item": "c", "error": "crashed", "stage": "invert"},
+        CellRecord(**base, item="a", error=None, scores=[{**said, "value": 1.0}, {**said, "value": 3.0}]),
+        CellRecord(**base, item="b", error=None, scores=[{**said, "value": 4.0},
+                   {"metric": "l2", "value": None, "used": 0, "failed": 1}]),
+        CellRecord(**base, item="c", error="crashed", stage="invert"),
     ]  # fmt: skip
-    (row,) = paired_rows(FRAME, "mean", cells, records, {"l2": L2()})
-    assert row["value"] == 3.0
-    assert (row["n"], row["failed"]) == (3, 3)
-    assert row["low"] <= row["value"] <= row["high"]
-    assert {"method", "protocol", "metric", "direction", "backend", "world"} <= row.keys()
-    (empty,) = paired_rows(FRAME, "mean", cells, records[2:], {"l2": L2()})
-    assert (empty["value"], empty["n"], empty["failed"]) == (None, 0, 2)
+    (row,) = paired_rows(ORIGIN, "mean", items, records, {"l2": L2()})
+    assert row.value == 3.0
+    assert (row.n, row.failed) == (3, 3)
+    assert row.low <= row.value <= row.high
+    assert {"method", "protocol", "metric", "direction", "backend", "world"} <= row.as_json().keys()
+    (empty,) = paired_rows(ORIGIN, "mean", items, records[2:], {"l2": L2()})
+    assert (empty.value, empty.n, empty.failed) == (None, 0, 2)
+    assert empty.as_json()["low"] is None

@@ -10,20 +10,20 @@ import signal
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from toolkit.bench import BenchProtocol, BenchRequest, Contender, run_suite
-from toolkit.bench.execution.plan import duration
-from toolkit.bench.records.frames import Frames
+from toolkit.bench import BenchRequest, ComparedMethod, ProtocolSettings, run_suite
+from toolkit.bench.execution.forecast import duration
+from toolkit.bench.records.schema import Results
+from toolkit.bench.records.views import HeadViews, ViewFiles
 from toolkit.bench.report.compare import compare_runs
 from toolkit.errors import InputError
 from toolkit.registry import Registry
 from toolkit.testing.spherical import SphericalGenerator
 
-Make = Callable[..., Contender]
-MakeProtocol = Callable[..., BenchProtocol]
+Make = Callable[..., ComparedMethod]
+MakeProtocol = Callable[..., ProtocolSettings]
 
 
 class Heard:
@@ -59,37 +59,37 @@ def requests(registry: Registry, heads_folder: Path, protocol: MakeProtocol) -> 
 
 
 def test_all_protocols_share_one_inversion_per_picture(
-    spherical: SphericalGenerator, requests: Callable[..., list[BenchRequest]], tmp_path: Path, contender: Make
+    spherical: SphericalGenerator, requests: Callable[..., list[BenchRequest]], tmp_path: Path, method: Make
 ):
-    method, heard = contender("m", 0), Heard()
+    method, heard = method("m", 0), Heard()
     results = run_suite(requests(tmp_path), spherical, [method], heard)
-    assert method.method.calls == 3
-    rows = {(row["protocol"], row["metric"]): row for row in results["rows"] if row["method"] == "m"}
-    assert rows["reconstruction", "l2"]["n"] == 3
-    assert rows["gt360", "l2"]["n"] == 12
-    assert rows["multiview", "ssim@yaw_90"]["n"] == rows["multiview", "stripes-e@yaw_90"]["n"] == 6
-    assert rows["multiview", "stripes-e@yaw_90"]["low"] is None
-    assert rows["fid360", "stripes-e"]["n"] == 3
-    assert rows["speed", "seconds"]["n"] == 2  # the first is not warm
-    assert rows["speed", "seconds@render"]["value"] > 0
+    assert method.inverter.calls == 3
+    rows = {(row.protocol, row.metric): row for row in results.rows if row.method == "m"}
+    assert rows["reconstruction", "l2"].n == 3
+    assert rows["gt360", "l2"].n == 12
+    assert rows["multiview", "ssim@yaw_90"].n == rows["multiview", "stripes-e@yaw_90"].n == 6
+    assert rows["multiview", "stripes-e@yaw_90"].low is None
+    assert rows["fid360", "stripes-e"].n == 3
+    assert rows["speed", "seconds"].n == 2  # the first is not warm
+    assert rows["speed", "seconds@render"].value > 0
     assert ("m", 15, 15) in heard.steps
     assert heard.steps[-1] == ("random heads", 2, 2)
     told = next(note for note in heard.notes if " to do, about" in note)
     assert told.startswith("11 pieces of work to do") and "random heads" in told
-    assert {head["method"] for head in results["heads"]} == {"m", None}
+    assert {head.method for head in results.heads} == {"m", None}
     for name in ("report.html", "table.md", "table.tex", "table.csv", "wanted.json"):
         assert (tmp_path / name).stat().st_size > 0
 
 
 def test_a_larger_limit_keeps_what_is_known(
-    spherical: SphericalGenerator, requests: Callable[..., list[BenchRequest]], tmp_path: Path, contender: Make
+    spherical: SphericalGenerator, requests: Callable[..., list[BenchRequest]], tmp_path: Path, method: Make
 ):
     small = requests(tmp_path / "a", limit=2)[:2]
-    run_suite(small, spherical, [contender("m", None)])
-    more = contender("m", None)
+    run_suite(small, spherical, [method("m", None)])
+    more = method("m", None)
     grown = run_suite(requests(tmp_path / "a")[:2], spherical, [more])
-    assert more.method.calls == 1
-    assert grown["rows"] == run_suite(requests(tmp_path / "b")[:2], spherical, [contender("m", None)])["rows"]
+    assert more.inverter.calls == 1
+    assert grown.rows == run_suite(requests(tmp_path / "b")[:2], spherical, [method("m", None)]).rows
 
 
 def test_a_replaced_picture_is_measured_anew(
@@ -97,54 +97,55 @@ def test_a_replaced_picture_is_measured_anew(
     requests: Callable[..., list[BenchRequest]],
     own_heads: Path,
     tmp_path: Path,
-    contender: Make,
+    method: Make,
 ):
     wanted = requests(tmp_path / "out", own_heads)[:2]
-    before = run_suite(wanted, spherical, [contender("m", 0)])
+    before = run_suite(wanted, spherical, [method("m", 0)])
     shutil.copy(own_heads / "00002" / "yaw_180.png", own_heads / "00001" / "yaw_180.png")
-    again = run_suite(wanted, spherical, [contender("m", 0)])
+    again = run_suite(wanted, spherical, [method("m", 0)])
     changed = {
-        (old["protocol"], item)
-        for old, new in zip(before["values"], again["values"], strict=True)
-        for item in old["values"]
-        if old["values"][item] != new["values"][item]
+        (old.protocol, item)
+        for old, new in zip(before.values, again.values, strict=True)
+        for item in old.values
+        if old.values[item] != new.values[item]
     }
     assert changed == {("gt360", "00001/yaw_0.png")}
     old, new = truths(before, tmp_path / "out"), truths(again, tmp_path / "out")
     assert [item for item in old if old[item] != new[item]] == ["00001/yaw_0.png"]
-    old_views, new_views = (each["00001/yaw_0.png"]["pictures"] for each in (old, new))
+    old_views, new_views = (each["00001/yaw_0.png"].pictures for each in (old, new))
     assert [one == other for one, other in zip(old_views, new_views, strict=True)] == [False, True, True, True]
     with pytest.raises(InputError, match="pictures of the same name differ"):
-        compare_runs({**before, "runs": {name: run for name, run in before["runs"].items() if "gt360" in name}}, again)
+        runs = {title: run for title, run in before.runs.items() if "gt360" in title}
+        compare_runs(before.model_copy(update={"runs": runs}), again)
 
 
-def truths(results: dict[str, Any], out: Path) -> dict[str, dict[str, Any]]:
+def truths(results: Results, out: Path) -> dict[str, HeadViews]:
     """The true views that the report shows, by item; yaws rise: -180, -90, 0, 90."""
-    found = {head["item"]: Frames(out / "frames").read(head["frames"]) for head in results["heads"]
-             if head["method"] is None}  # fmt: skip
+    found = {head.item: ViewFiles(out / "frames").read(head.frames) for head in results.heads
+             if head.method is None}  # fmt: skip
     return {item: frames for item, frames in found.items() if frames is not None}
 
 
 def test_true_views_that_are_gone_are_kept_again_although_nothing_is_measured(
-    spherical: SphericalGenerator, requests: Callable[..., list[BenchRequest]], tmp_path: Path, contender: Make
+    spherical: SphericalGenerator, requests: Callable[..., list[BenchRequest]], tmp_path: Path, method: Make
 ):
     wanted = requests(tmp_path)[:2]
-    before = truths(run_suite(wanted, spherical, [contender("m", 0)]), tmp_path)
-    assert all(len(frames["yaws"]) == 4 for frames in before.values())
+    before = truths(run_suite(wanted, spherical, [method("m", 0)]), tmp_path)
+    assert all(len(frames.yaws) == 4 for frames in before.values())
     shutil.rmtree(tmp_path / "frames")
-    again = contender("m", 0)
+    again = method("m", 0)
     assert truths(run_suite(wanted, spherical, [again]), tmp_path) == before
-    assert again.method.calls == 0
+    assert again.inverter.calls == 0
 
 
 def test_order_and_company_change_no_number(
-    spherical: SphericalGenerator, requests: Callable[..., list[BenchRequest]], tmp_path: Path, contender: Make
+    spherical: SphericalGenerator, requests: Callable[..., list[BenchRequest]], tmp_path: Path, method: Make
 ):
     wanted = requests(tmp_path / "a")[:2]
-    first = run_suite(wanted, spherical, [contender("x", None), contender("y", None)])
-    other = run_suite(requests(tmp_path / "b")[1::-1], spherical, [contender("y", None)])
-    mine = {(row["protocol"], row["metric"]): row for row in first["rows"] if row["method"] == "y"}
-    assert {(row["protocol"], row["metric"]): row for row in other["rows"]} == mine
+    first = run_suite(wanted, spherical, [method("x", None), method("y", None)])
+    other = run_suite(requests(tmp_path / "b")[1::-1], spherical, [method("y", None)])
+    mine = {(row.protocol, row.metric): row for row in first.rows if row.method == "y"}
+    assert {(row.protocol, row.metric): row for row in other.rows} == mine
 
 
 def test_what_the_data_does_not_permit_is_left_out_with_its_reason(
@@ -152,40 +153,40 @@ def test_what_the_data_does_not_permit_is_left_out_with_its_reason(
     requests: Callable[..., list[BenchRequest]],
     own_heads: Path,
     tmp_path: Path,
-    contender: Make,
+    method: Make,
 ):
     (own_heads / "subjects.json").unlink()
-    results = run_suite(requests(tmp_path / "out", own_heads, 2), spherical, [contender("m", 0)])
-    left = {entry["protocol"]: entry["reason"] for entry in results["left_out"]}
+    results = run_suite(requests(tmp_path / "out", own_heads, 2), spherical, [method("m", 0)])
+    left = {entry.protocol: entry.reason for entry in results.left_out}
     assert left.keys() == {"gt360", "multiview"}
     assert "subjects.json" in left["gt360"]
-    assert {row["protocol"] for row in results["rows"]} == {"reconstruction", "fid360", "speed"}
+    assert {row.protocol for row in results.rows} == {"reconstruction", "fid360", "speed"}
     with pytest.raises(InputError, match="no protocol can be run"):
-        run_suite(requests(tmp_path / "out", own_heads, 2)[1:3], spherical, [contender("m", 0)])
+        run_suite(requests(tmp_path / "out", own_heads, 2)[1:3], spherical, [method("m", 0)])
 
 
 def test_asked_yaws_without_a_picture_count_as_failed(
     spherical: SphericalGenerator, requests: Callable[..., list[BenchRequest]], own_heads: Path, tmp_path: Path,
-    contender: Make,
+    method: Make,
 ):  # fmt: skip
     listed = json.loads((own_heads / "dataset.json").read_text())["labels"]
     gone = ("00001/yaw_90.png", "00002/yaw_90.png", "00002/yaw_-90.png")
     (own_heads / "dataset.json").write_text(json.dumps({"labels": [each for each in listed if each[0] not in gone]}))
-    results = run_suite(requests(tmp_path / "out", own_heads)[2:3], spherical, [contender("m", 0)])
+    results = run_suite(requests(tmp_path / "out", own_heads)[2:3], spherical, [method("m", 0)])
     for metric in ("ssim@yaw_90", "stripes-e@yaw_90"):
-        row = next(row for row in results["rows"] if row["metric"] == metric)
-        assert (row["n"], row["failed"]) == (3, 3)
+        row = next(row for row in results.rows if row.metric == metric)
+        assert (row.n, row.failed) == (3, 3)
 
 
 def test_a_protocol_without_a_metric_is_left_out(
-    spherical: SphericalGenerator, heads_folder: Path, tmp_path: Path, contender: Make, protocol: MakeProtocol
+    spherical: SphericalGenerator, heads_folder: Path, tmp_path: Path, method: Make, protocol: MakeProtocol
 ):
     wanted = [
         BenchRequest(protocol(kind, *metrics), str(heads_folder), tmp_path, 1)
         for kind, metrics in (("reconstruction", ["l2"]), ("multiview", ["lpips_alex"]))
     ]
-    (left,) = run_suite(wanted, spherical, [contender("m", 0)])["left_out"]
-    assert left["reason"].startswith("multiview has no metric that can be computed")
+    (left,) = run_suite(wanted, spherical, [method("m", 0)]).left_out
+    assert left.reason.startswith("multiview has no metric that can be computed")
 
 
 def test_an_unreadable_target_costs_itself_only_and_is_tried_again(
@@ -194,29 +195,29 @@ def test_an_unreadable_target_costs_itself_only_and_is_tried_again(
     heads_folder: Path,
     own_heads: Path,
     tmp_path: Path,
-    contender: Make,
+    method: Make,
 ):
     (own_heads / "00001" / "yaw_180.png").write_bytes(b"no picture")
     wanted = requests(tmp_path / "out", own_heads)[1:2]
-    results = run_suite(wanted, spherical, [contender("m", 0)])
-    (failure,) = results["failures"]
-    assert (failure["item"], failure["target"], failure["stage"]) == ("00001/yaw_0.png", "00001/yaw_180.png", "read")
-    row = next(row for row in results["rows"] if row["metric"] == "l2")
-    assert (row["n"], row["failed"]) == (11, 1)
+    results = run_suite(wanted, spherical, [method("m", 0)])
+    (failure,) = results.failures
+    assert (failure.item, failure.target, failure.stage) == ("00001/yaw_0.png", "00001/yaw_180.png", "read")
+    row = next(row for row in results.rows if row.metric == "l2")
+    assert (row.n, row.failed) == (11, 1)
     shutil.copy(heads_folder / "00001" / "yaw_180.png", own_heads / "00001" / "yaw_180.png")
-    again = contender("m", 0)
+    again = method("m", 0)
     mended = run_suite(wanted, spherical, [again])
-    assert mended["failures"] == []
-    assert again.method.calls == 0
+    assert mended.failures == []
+    assert again.inverter.calls == 0
 
 
 def test_a_run_killed_at_random_instants_ends_with_the_same_results(
-    spherical: SphericalGenerator, requests: Callable[..., list[BenchRequest]], tmp_path: Path, contender: Make
+    spherical: SphericalGenerator, requests: Callable[..., list[BenchRequest]], tmp_path: Path, method: Make
 ):
     """Real processes, killed by the kernel; each is given a little more time than the one before."""
 
-    def run(out: Path) -> dict[str, Any]:
-        return run_suite(requests(out)[:4], spherical, [contender("x", None), contender("y", 0)])
+    def run(out: Path) -> Results:
+        return run_suite(requests(out)[:4], spherical, [method("x", None), method("y", 0)])
 
     whole = run(tmp_path / "whole")
     instants, kills, patience = random.Random(0), 0, 0.02
@@ -234,8 +235,8 @@ def test_a_run_killed_at_random_instants_ends_with_the_same_results(
     killed = run(tmp_path / "killed")
     assert kills >= 5
     for document in (whole, killed):
-        for entry in document["runs"].values():
-            entry.pop("command")
+        for entry in document.runs.values():
+            entry.command = ""
     assert killed == whole
     lines = (tmp_path / "killed" / "cells.jsonl").read_text().splitlines()
     keys = [json.loads(line)["key"] for line in lines]

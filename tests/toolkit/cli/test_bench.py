@@ -8,7 +8,7 @@ import torch
 from typer.testing import CliRunner, Result
 
 import toolkit.registry
-from toolkit.bench import open_contenders
+from toolkit.bench import open_methods
 from toolkit.camera import Camera
 from toolkit.cli.main import app
 from toolkit.errors import ConfigError, InputError, ToolkitError
@@ -58,11 +58,11 @@ def test_a_comparison_writes_results_prints_a_table_and_reports_failures(picture
     assert result.exit_code == 1
     results = json.loads(result.stdout)
     assert results == json.loads((pictures.parent / "out" / "results.json").read_text())
-    l2 = next(row for row in results["rows"] if row["metric"] == "l2")
+    l2 = next(row for row in results.rows if row.metric == "l2")
     assert (l2["method"], l2["n"], l2["failed"]) == ("mean", 1, 1)
     assert {"value", "low", "high", "direction", "backend", "world", "protocol"} <= l2.keys()
     assert "b.png" in result.stderr
-    left_out = {entry["metric"]: entry["reason"] for entry in results["unavailable"]}
+    left_out = {entry.metric: entry.reason for entry in results.unavailable}
     assert "161 px" in left_out["ms_ssim"]
     assert "lpips_alex" not in left_out  # of the other backend
 
@@ -109,7 +109,7 @@ def test_finished_runs_are_reported_again_and_compared(pictures: Path):
     assert "# Leaderboard" in page.read_text()
     assert str(page) in result.stdout
     result = run("compare", pictures.parent / "few", out, "--json")
-    first = json.loads(result.stdout)["comparisons"][0]
+    first = json.loads(result.stdout).comparisons[0]
     assert (first["first"], first["second"], first["n"]) == ("mean", "mean", 1)
     assert "cannot be told" in run("compare", out, out).stdout
     with pytest.raises(InputError, match="no results of toolkit bench"):
@@ -119,8 +119,8 @@ def test_finished_runs_are_reported_again_and_compared(pictures: Path):
 def test_the_default_is_every_protocol_that_the_data_permits(pictures: Path):
     result = run(*usual(pictures), "--methods", "mean", "--option", "mean.samples=8", "--backend", "none", "--limit", 1)
     results = json.loads((pictures.parent / "out" / "results.json").read_text())
-    assert {row["protocol"] for row in results["rows"]} == {"reconstruction", "speed"}
-    assert {entry["protocol"] for entry in results["left_out"]} == {"gt360", "multiview", "fid360"}
+    assert {row.protocol for row in results.rows} == {"reconstruction", "speed"}
+    assert {entry.protocol for entry in results.left_out} == {"gt360", "multiview", "fid360"}
     assert "left out gt360" in result.stderr
     assert "report.html" in result.stderr
     assert result.exit_code == 0
@@ -169,14 +169,14 @@ def test_data_that_is_nothing_is_named(pictures: Path):
 
 
 def test_a_preset_is_for_the_methods_that_know_it(spherical: SphericalGenerator):
-    contenders, broken = open_contenders(["mean", "wplus"], spherical, {"wplus": {"steps": 3}}, {}, preset="fast")
+    methods, broken = open_methods(["mean", "wplus"], spherical, {"wplus": {"steps": 3}}, {}, preset="fast")
     assert broken == {}
-    assert [dict(each.options) for each in contenders] == [{}, {"steps": 3, "preset": "fast"}]
+    assert [dict(each.options) for each in methods] == [{}, {"steps": 3, "preset": "fast"}]
     with pytest.raises(ConfigError, match="stepz"):
-        open_contenders(["wplus"], spherical, {"wplus": {"stepz": 3}}, {}, preset="fast")
+        open_methods(["wplus"], spherical, {"wplus": {"stepz": 3}}, {}, preset="fast")
 
 
 def test_a_method_that_cannot_be_built_is_returned_with_its_reason(bare: BareSphericalGenerator):
-    contenders, broken = open_contenders(["pti", "mean"], bare, {}, {})
-    assert [each.name for each in contenders] == ["mean"]
+    methods, broken = open_methods(["pti", "mean"], bare, {}, {})
+    assert [each.name for each in methods] == ["mean"]
     assert "Tunable" in broken["pti"] or "tun" in broken["pti"]

@@ -1,7 +1,7 @@
-"""Working on many cells at once: processes of this machine, or a Ray cluster with a shared folder.
+"""Working on many units at once: processes of this machine, or a Ray cluster with a shared folder.
 
 A shard is what one method has to do with one input picture, in all protocols, so that its inversion is made once; a
-piece of groundwork is a shard of its own. A worker opens the run by itself from a plain description and returns
+piece of precompute is a shard of its own. A worker opens the run by itself from a plain description and returns
 records; the process that runs the bench writes them down. Numbers do not depend on who computed them, as long as thread
 counts are the same.
 """
@@ -17,13 +17,12 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from toolkit.bench.execution.jobs import Address, Job, job_at
+from toolkit.bench.execution.runs import BenchRequest, ProtocolRun, open_runs
 from toolkit.bench.execution.schedule import Engine, LocalEngine
-from toolkit.bench.execution.work import BenchRequest, Work
+from toolkit.bench.execution.units import Address, Unit, unit_at
 from toolkit.bench.execution.workers import ATTEMPTS, Workers
-from toolkit.bench.records.store import Record
-from toolkit.bench.subjects.contenders import open_contenders
-from toolkit.bench.subjects.inversions import Contender
+from toolkit.bench.records.schema import CellRecord, InversionRecord
+from toolkit.bench.subjects.methods import ComparedMethod, open_methods
 from toolkit.bench.subjects.outside import open_outside
 from toolkit.data.sources import absolute_source
 from toolkit.devices import checked_device
@@ -34,9 +33,9 @@ if TYPE_CHECKING:
 
 ENGINES = ("local", "processes", "ray")
 
-Shard = list[Job]
-Outcome = tuple[list[Record], list[tuple[str, Record]]]
-"""Records of a shard's jobs, and of the inversions made for them."""
+Shard = list[Unit]
+Outcome = tuple[list[CellRecord], list[tuple[str, InversionRecord]]]
+"""Records of a shard's units, and of the inversions made for them, with their keys."""
 
 
 @dataclass(frozen=True)
@@ -68,8 +67,8 @@ class RunDescription:
         )
 
 
-def open_run(described: RunDescription) -> tuple[HeadGenerator, list[Contender], dict[str, str]]:
-    """The generator, the contenders, and the methods that could not be built with their reasons.
+def open_run(described: RunDescription) -> tuple[HeadGenerator, list[ComparedMethod], dict[str, str]]:
+    """The generator, the methods, and those that could not be built with their reasons.
 
     Raises:
         ToolkitError: A part that everything depends on cannot be opened.
@@ -79,12 +78,12 @@ def open_run(described: RunDescription) -> tuple[HeadGenerator, list[Contender],
     if described.threads is not None:
         torch.set_num_threads(described.threads)
     generator = load_generator(described.generator, described.weights, checked_device(described.device))
-    contenders, broken = open_contenders(
+    methods, broken = open_methods(
         described.methods, generator, described.options, described.method_weights, described.preset
     )
     size = generator.spec.image_size
-    contenders += [open_outside(folder, size, described.methods) for folder in described.outside]
-    return generator, contenders, broken
+    methods += [open_outside(folder, size, described.methods) for folder in described.outside]
+    return generator, methods, broken
 
 
 def open_engine(
@@ -105,20 +104,20 @@ def open_engine(
     raise InputError(f"--engine must be one of {', '.join(ENGINES)}, got {name!r}")
 
 
-def shards_of(jobs: Sequence[Job]) -> list[Shard]:
-    """Group jobs by what they share, in their order."""
+def shards_of(units: Sequence[Unit]) -> list[Shard]:
+    """Group units by what they share, in their order."""
     found: dict[Hashable, Shard] = defaultdict(list)
-    for job in jobs:
-        found[job.shard].append(job)
+    for unit in units:
+        found[unit.shard].append(unit)
     return list(found.values())
 
 
 def run_shard(description: RunDescription, addresses: Sequence[Address]) -> Outcome:
-    """What a worker does: the jobs of a shard."""
-    contenders, works = _opened(_Key(description))
-    records = [job_at(address, works, contenders).measure() for address in addresses]
-    made: list[tuple[str, Record]] = []
-    for inversions in {id(work.inversions): work.inversions for work in works.values()}.values():
+    """What a worker does: the units of a shard."""
+    methods, runs = _opened(_Key(description))
+    records = [unit_at(address, runs, methods).measure() for address in addresses]
+    made: list[tuple[str, InversionRecord]] = []
+    for inversions in {id(run.inversions): run.inversions for run in runs.values()}.values():
         made += inversions.store.added
         inversions.store.added.clear()
     return records, made
@@ -138,28 +137,26 @@ class _Key:
 
 
 @functools.lru_cache(maxsize=1)
-def _opened(key: _Key) -> tuple[dict[str, Contender], dict[str, Work]]:
+def _opened(key: _Key) -> tuple[dict[str, ComparedMethod], dict[str, ProtocolRun]]:
     """Open a run once per worker."""
-    from toolkit.bench.execution.runner import open_works
-
-    generator, contenders, _ = open_run(key.description)
-    works, _ = open_works(key.description.requests, generator, lambda text: None, writes=False)
-    return {each.name: each for each in contenders}, {work.protocol.title: work for work in works}
+    generator, methods, _ = open_run(key.description)
+    runs, _ = open_runs(key.description.requests, generator, lambda text: None, writes=False)
+    return {each.name: each for each in methods}, {run.title: run for run in runs}
 
 
-def _settle(shard: Shard, outcome: Outcome | Exception) -> list[tuple[Job, Record]]:
-    """Write a shard's records down; an error of the worker is every job's failure."""
+def _settle(shard: Shard, outcome: Outcome | Exception) -> list[tuple[Unit, CellRecord]]:
+    """Write a shard's records down; an error of the worker is every unit's failure."""
     if isinstance(outcome, Exception):
         message = f"{type(outcome).__name__}: {outcome}".splitlines()[0]
-        return [(job, job.keep(job.facts(error=f"the worker died: {message}", stage="worker"))) for job in shard]
+        return [(unit, unit.keep(unit.record(error=f"the worker died: {message}", stage="worker"))) for unit in shard]
     records, made = outcome
     for key, record in made:
-        shard[0].work.inversions.store.append(key, record)
-    return [(job, job.keep(record)) for job, record in zip(shard, records, strict=True)]
+        shard[0].run.inversions.store.append(key, record)
+    return [(unit, unit.keep(record)) for unit, record in zip(shard, records, strict=True)]
 
 
 def _addresses(shard: Shard) -> list[Address]:
-    return [job.address for job in shard]
+    return [unit.address for unit in shard]
 
 
 class ProcessEngine:
@@ -168,12 +165,12 @@ class ProcessEngine:
     name = "processes"
 
     def __init__(self, description: RunDescription, workers: int) -> None:
-        """Prepare; processes start with the first work."""
+        """Prepare; processes start with the first units."""
         self._description, self.width = description, workers
 
-    def run(self, jobs: Sequence[Job]) -> Iterator[tuple[Job, Record]]:
-        """Work on jobs; a worker that dies is replaced, and its shard done again."""
-        waiting = deque(shards_of(jobs))
+    def run(self, units: Sequence[Unit]) -> Iterator[tuple[Unit, CellRecord]]:
+        """Work on units; a worker that dies is replaced, and its shard done again."""
+        waiting = deque(shards_of(units))
         with Workers[Shard, Outcome]() as workers:
             try:
                 while waiting or workers.busy:
@@ -208,12 +205,12 @@ class RayEngine:
             ray.init(address=address, log_to_driver=False, **({} if address else local))
         self.width = max(1, int(ray.cluster_resources().get("CPU", 1)))
 
-    def run(self, jobs: Sequence[Job]) -> Iterator[tuple[Job, Record]]:
-        """Work on jobs; Ray starts a task again when its worker dies."""
+    def run(self, units: Sequence[Unit]) -> Iterator[tuple[Unit, CellRecord]]:
+        """Work on units; Ray starts a task again when its worker dies."""
         gpus = 1 if self._description.device.startswith("cuda") else 0
         task: Any = self._ray.remote(num_cpus=1, num_gpus=gpus, max_retries=ATTEMPTS - 1)(run_shard)
         described = self._ray.put(self._description)
-        waiting, running = deque(shards_of(jobs)), dict[Any, Shard]()
+        waiting, running = deque(shards_of(units)), dict[Any, Shard]()
         try:
             while waiting or running:
                 while waiting and len(running) < self.width:
@@ -225,7 +222,7 @@ class RayEngine:
                 self._settled(running)
             raise
 
-    def _settled(self, running: dict[Any, Shard]) -> list[tuple[Job, Record]]:
+    def _settled(self, running: dict[Any, Shard]) -> list[tuple[Unit, CellRecord]]:
         """Wait for one of the tasks and write its records down."""
         done, _ = self._ray.wait(list(running), num_returns=1)
         shard = running.pop(done[0])

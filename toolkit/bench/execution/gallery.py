@@ -3,118 +3,107 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
-from typing import Any
 
 import torch
 
-from toolkit.bench.execution.work import Digests
-from toolkit.bench.protocols.gt360 import truth_key
-from toolkit.bench.protocols.rows import Cell
-from toolkit.bench.records.store import Record
-from toolkit.bench.subjects.heads import Views
-from toolkit.bench.subjects.inputs import read_item
-from toolkit.bench.subjects.inversions import CellError, Contender, Inversions
+from toolkit.bench.execution.runs import ProtocolRun, Say
+from toolkit.bench.records.schema import Head, Results
+from toolkit.bench.report.shown import SHOWN, is_case_metric
+from toolkit.bench.subjects.data import Digests
+from toolkit.bench.subjects.inputs import BenchItem, read_item, truth_key
+from toolkit.bench.subjects.inversions import Inversions
+from toolkit.bench.subjects.methods import ComparedMethod, UnitError
 from toolkit.interfaces import Item
 from toolkit.rendering.views import around
 
-SHOWN = 4
-"""Pictures whose heads are shown side by side."""
 RING = 12
 """Views of a head that has no true views to be compared with."""
-NO_CASES = ("seconds", "peak_memory")
-"""Metrics whose best and worst cases nobody sees in a picture."""
-Group = tuple[list[Cell], Digests, Inversions]
 
 
-def complete_frames(
-    groups: Sequence[Group],
-    contenders: Sequence[Contender],
-    parts: Iterable[dict[str, Any]],
-    say: Callable[[str], None],
-) -> list[Record]:
-    """Make the pictures that the report wants and that no protocol made on its way.
+class Gallery:
+    """Makes the small pictures that the report wants and that no protocol made on its way."""
 
-    Returns:
-        `{data, item, method, frames, input}` for every head with pictures, method None for the truth: where in the
-        folder `frames` they are.
-    """
-    parts = list(parts)
-    data_name = next(iter(parts[0]["runs"].values()))["data"] if parts else ""
-    wanted = _wanted(parts, groups)
-    heads: dict[tuple[str, str | None], Record] = {}
-    told = False
-    widest: dict[str, Cell] = {}
-    """Of an item's cells the one that uses the most pictures: they are its truth."""
-    for cell in (cell for cells, _, _ in groups for cell in cells):
-        if cell.id not in widest or len(cell.uses) > len(widest[cell.id].uses):
-            widest[cell.id] = cell
-    for cells, digests, inversions in groups:
-        for cell in cells:
-            names = {method for method, item in wanted if item == cell.id}
-            missing = {contender.name for contender in contenders if (cell.id, contender.name) not in heads}
-            if not missing:
-                continue
-            try:
-                item = read_item(digests.data, cell.uses[0])
-            except CellError:
-                continue
-            for contender in contenders:
-                key = inversions.key(contender, item)
-                if contender.name in names and key not in inversions.frames:
-                    if not told:
-                        say("pictures for the report")
-                        told = True
-                    _make_frames(contender, item, inversions, key)
-                if key in inversions.frames:
-                    heads[cell.id, contender.name] = {"data": data_name, "item": cell.id, "method": contender.name,
-                                                      "frames": key}  # fmt: skip
-            if (cell.id, None) not in heads:
-                key = _keep_truth(widest[cell.id], item, digests, inversions)
-                yaw = round(math.degrees(float(item.camera.angles().yaw[0])), 1)
-                heads[cell.id, None] = {"data": data_name, "item": cell.id, "method": None, "frames": key, "yaw": yaw}
-    return list(heads.values())
+    def __init__(
+        self, runs: Sequence[ProtocolRun], methods: Sequence[ComparedMethod], found: Sequence[Results], say: Say
+    ) -> None:
+        """Choose what is wanted.
+
+        Args:
+            runs: The protocols of the run.
+            methods: All methods.
+            found: What each protocol found, for the best and worst cases.
+            say: Hears that pictures are made.
+        """
+        self._runs, self._methods, self._say = runs, methods, say
+        self._data = runs[0].request.data_name
+        self._wanted = _first_pictures(runs, found) | _best_and_worst(found)
+        self._told = False
+        self._heads: dict[tuple[str, str | None], Head] = {}
+        self._widest: dict[str, BenchItem] = {}
+        """Of the items of one picture the one that uses the most pictures: they are its truth."""
+        for item in (item for run in runs for item in run.protocol.items):
+            if item.id not in self._widest or len(item.uses) > len(self._widest[item.id].uses):
+                self._widest[item.id] = item
+
+    def complete(self) -> list[Head]:
+        """Every head with pictures, method None for the truth."""
+        for run in self._runs:
+            for item in run.protocol.items:
+                if any((item.id, method.name) not in self._heads for method in self._methods):
+                    with suppress(UnitError):  # a picture that cannot be read has been listed where it was asked for
+                        self._add(item, read_item(run.digests.data, item.uses[0]), run)
+        return list(self._heads.values())
+
+    def _add(self, item: BenchItem, picture: Item, run: ProtocolRun) -> None:
+        for method in self._methods:
+            key = run.inversions.key(method, picture)
+            if (method.name, item.id) in self._wanted and key not in run.inversions.views:
+                self._make(method, picture, run.inversions, key)
+            if key in run.inversions.views:
+                self._heads[item.id, method.name] = Head(data=self._data, item=item.id, method=method.name, frames=key)
+        if (item.id, None) not in self._heads:
+            key = _keep_truth(self._widest[item.id], picture, run.digests, run.inversions)
+            yaw = round(math.degrees(float(picture.camera.angles().yaw[0])), 1)
+            self._heads[item.id, None] = Head(data=self._data, item=item.id, method=None, frames=key, yaw=yaw)
+
+    def _make(self, method: ComparedMethod, picture: Item, inversions: Inversions, key: str) -> None:
+        """Look at a head from a ring of yaws; a head that fails has no pictures."""
+        if not self._told:
+            self._say("pictures for the report")
+            self._told = True
+        yaws = torch.arange(RING) * (2 * math.pi / RING) - math.pi + 2 * math.pi / RING
+        try:
+            views = inversions.head(method, picture).views(around(inversions.generator.spec, yaws))
+        except Exception:  # whatever made its units fail has been listed there
+            return
+        inversions.views.write(key, [math.degrees(float(yaw)) for yaw in yaws], views.image)
 
 
-def _keep_truth(cell: Cell, item: Item, digests: Digests, inversions: Inversions) -> str:
+def _keep_truth(item: BenchItem, picture: Item, digests: Digests, inversions: Inversions) -> str:
     """The true views that there are, the input among them; what they are found by."""
-    key = truth_key(cell, digests, item.image.shape[-1])
-    if key not in inversions.frames:
-        seen = [item]
-        for index in sorted(set(cell.uses[1:]) - {cell.uses[0]}):
-            with suppress(CellError):
+    key = truth_key(item, digests, picture.image.shape[-1])
+    if key not in inversions.views:
+        seen = [picture]
+        for index in sorted(set(item.uses[1:]) - {item.uses[0]}):
+            with suppress(UnitError):
                 seen.append(read_item(digests.data, index))
         yaws = [math.degrees(float(each.camera.angles().yaw[0])) for each in seen]
-        inversions.frames.write(key, yaws, torch.stack([each.image for each in seen]))
+        inversions.views.write(key, yaws, torch.stack([each.image for each in seen]))
     return key
 
 
-def _make_frames(contender: Contender, item: Item, inversions: Inversions, key: str) -> None:
-    """Look at a head from a ring of yaws; a head that fails has no pictures."""
-    yaws = torch.arange(RING) * (2 * math.pi / RING) - math.pi + 2 * math.pi / RING
-    try:
-        views: Views = inversions.head(contender, item).views(around(inversions.generator.spec, yaws))
-    except Exception:  # whatever made its cells fail has been listed there
-        return
-    inversions.frames.write(key, [math.degrees(float(yaw)) for yaw in yaws], views.image)
+def _first_pictures(runs: Sequence[ProtocolRun], found: Sequence[Results]) -> set[tuple[str, str]]:
+    """(method, item) of the first pictures."""
+    methods = {table.method for results in found for table in results.values}
+    return {(method, item.id) for method in methods for item in runs[0].protocol.items[:SHOWN]}
 
 
-def _wanted(parts: Iterable[dict[str, Any]], groups: Sequence[Group]) -> set[tuple[str, str]]:
-    """(method, item) of the first pictures and of the best and worst cases."""
-    found = set()
-    methods = {table["method"] for part in parts for table in part["values"]}
-    for cells, _, _ in groups[:1]:
-        found |= {(method, cell.id) for method in methods for cell in cells[:SHOWN]}
-    for part in parts:
-        for table in part["values"]:
-            if is_case_metric(table["metric"]):
-                ranked = sorted(table["values"], key=table["values"].__getitem__)
-                found |= {(table["method"], item) for item in (ranked[0], ranked[-1])}
-    return found
-
-
-def is_case_metric(label: str) -> bool:
-    """Whether the best and worst cases of a metric are shown: of whole pictures, from each yaw where it is told so."""
-    name, _, part = label.partition("@")
-    return name not in NO_CASES and (not part or part.startswith("yaw_"))
+def _best_and_worst(found: Sequence[Results]) -> set[tuple[str, str]]:
+    """(method, item) of the best and worst cases."""
+    wanted = set()
+    for table in (table for results in found for table in results.values if is_case_metric(table.metric)):
+        ranked = sorted(table.values, key=table.values.__getitem__)
+        wanted |= {(table.method, ranked[0]), (table.method, ranked[-1])}
+    return wanted

@@ -5,22 +5,23 @@ from __future__ import annotations
 import os
 import platform
 from pathlib import Path
-from typing import Any
 
 import torch
 
+from toolkit.bench.records.schema import Machine
 
-def machine(device: torch.device) -> dict[str, Any]:
+
+def machine(device: torch.device) -> Machine:
     """Processor, cores, memory and device of this machine; what cannot be found out is None."""
     pages = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else None
     on_cuda = device.type == "cuda"
-    return {
-        "system": f"{platform.system()} {platform.machine()}",
-        "processor": _processor(),
-        "cores": os.cpu_count(),
-        "memory_gib": None if pages is None else round(pages / 2**30, 1),
-        "device": torch.cuda.get_device_name(device) if on_cuda else "cpu",
-    }
+    return Machine(
+        system=f"{platform.system()} {platform.machine()}",
+        processor=_processor(),
+        cores=os.cpu_count(),
+        memory_gib=None if pages is None else round(pages / 2**30, 1),
+        device=torch.cuda.get_device_name(device) if on_cuda else "cpu",
+    )
 
 
 def _processor() -> str | None:

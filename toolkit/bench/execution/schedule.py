@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import NamedTuple, Protocol
 
-from toolkit.bench.execution.jobs import Address, CellJob, Job, jobs_of
-from toolkit.bench.execution.plan import Forecast, Kind, Rates
-from toolkit.bench.execution.work import Work
-from toolkit.bench.records.store import Record
-from toolkit.bench.subjects.inversions import Contender
+from toolkit.bench.execution.forecast import Forecast, Kind, Rates
+from toolkit.bench.execution.runs import ProtocolRun, Say
+from toolkit.bench.execution.units import Address, MethodUnit, Unit, precompute_units
+from toolkit.bench.records.schema import CellRecord
+from toolkit.bench.subjects.methods import ComparedMethod
 from toolkit.errors import Interrupted
 from toolkit.training.stop_signals import StopSignals
-
-Say = Callable[[str], None]
 
 
 class Progress(Protocol):
@@ -25,19 +23,19 @@ class Progress(Protocol):
         ...
 
     def step(self, name: str, done: int, total: int, item: str, error: str | None) -> None:
-        """A piece is done (or was before); `done` and `total` are those of the method, or groundwork, of this name."""
+        """A piece is done (or was before); `done` and `total` are those of the method, or precompute, of this name."""
         ...
 
 
 class Engine(Protocol):
-    """Where jobs are done; each is written down when it is yielded."""
+    """Where units are done; each is written down when it is yielded."""
 
     name: str
     width: int
-    """Jobs at once."""
+    """Units at once."""
 
-    def run(self, jobs: Sequence[Job]) -> Iterator[tuple[Job, Record]]:
-        """Work on jobs, in any order, and yield each with its record as soon as it is known."""
+    def run(self, units: Sequence[Unit]) -> Iterator[tuple[Unit, CellRecord]]:
+        """Work on units, in any order, and yield each with its record as soon as it is known."""
         ...
 
 
@@ -46,44 +44,44 @@ class LocalEngine:
 
     name, width = "local", 1
 
-    def run(self, jobs: Sequence[Job]) -> Iterator[tuple[Job, Record]]:
-        """Work on jobs in their order."""
-        for job in jobs:
-            yield job, job.keep(job.measure())
+    def run(self, units: Sequence[Unit]) -> Iterator[tuple[Unit, CellRecord]]:
+        """Work on units in their order."""
+        for unit in units:
+            yield unit, unit.keep(unit.measure())
 
 
-class Found(NamedTuple):
+class ProtocolRecords(NamedTuple):
     """The records of one protocol."""
 
-    cells: dict[str, list[Record]]
-    """By method, in the cells' order."""
-    groundwork: list[Record]
+    methods: dict[str, list[CellRecord]]
+    """By method, in the items' order."""
+    precompute: list[CellRecord]
     """Of its pieces."""
 
 
 class Schedule:
-    """All jobs of a run, and how far they are."""
+    """All units of a run, and how far they are."""
 
     def __init__(
-        self, works: Sequence[Work], contenders: Sequence[Contender], progress: Progress | None, say: Say
+        self, runs: Sequence[ProtocolRun], methods: Sequence[ComparedMethod], progress: Progress | None, say: Say
     ) -> None:
         """Collect the work: method by method, picture by picture, so that a head is looked at by all protocols.
 
-        Groundwork comes last: its small pieces fill the workers up to the end.
+        Precompute comes last: its small pieces fill the workers up to the end.
         """
-        self._works, self._contenders, self._progress, self._say = works, contenders, progress, say
-        pairs = sorted(((cell.uses[0], place) for place, work in enumerate(works) for cell in work.task.cells))
-        by_input = [{cell.uses[0]: cell for cell in work.task.cells} for work in works]
-        self._jobs: list[Job] = [
-            CellJob(works[place], each, by_input[place][index]) for each in contenders for index, place in pairs
+        self._runs, self._methods, self._progress, self._say = runs, methods, progress, say
+        pairs = sorted((item.uses[0], place) for place, run in enumerate(runs) for item in run.protocol.items)
+        by_input = [{item.uses[0]: item for item in run.protocol.items} for run in runs]
+        self._units: list[Unit] = [
+            MethodUnit(runs[place], each, by_input[place][index]) for each in methods for index, place in pairs
         ]
-        self._jobs += [job for work in works for job in jobs_of(work)]
-        self._rates = Rates(works[0].store)
-        self._found: dict[Address, Record] = {}
-        self._totals = Counter(job.owner for job in self._jobs)
+        self._units += [unit for run in runs for unit in precompute_units(run)]
+        self._rates = Rates(runs[0].store)
+        self._found: dict[Address, CellRecord] = {}
+        self._totals = Counter(unit.owner for unit in self._units)
         self._done: Counter[str] = Counter()
 
-    def run(self, engine: Engine) -> dict[str, Found]:
+    def run(self, engine: Engine) -> dict[str, ProtocolRecords]:
         """Do what is not known yet; records by protocol.
 
         Raises:
@@ -94,7 +92,7 @@ class Schedule:
             if rest:
                 self._say(forecast.sentence())
             self._work_on(rest, engine, stop)
-        return {work.protocol.title: self._found_of(work) for work in self._works}
+        return {run.title: self._records_of(run) for run in self._runs}
 
     def rehearse(self, engine: Engine) -> Forecast:
         """Do one piece of every kind that was never timed, and say how long the rest takes.
@@ -105,52 +103,52 @@ class Schedule:
         with StopSignals() as stop:
             return self._begin(engine, stop)[1]
 
-    def _begin(self, engine: Engine, stop: StopSignals) -> tuple[list[Job], Forecast]:
+    def _begin(self, engine: Engine, stop: StopSignals) -> tuple[list[Unit], Forecast]:
         """Find what is known and do the first pieces; the others, and what they take."""
         pending = []
-        for job in self._jobs:
-            known = job.known()
+        for unit in self._units:
+            known = unit.known()
             if known is None:
-                pending.append(job)
+                pending.append(unit)
             else:
-                self._settle(job, known)
+                self._settle(unit, known)
         tried: set[Kind] = set()
         while starters := self._starters(pending, tried):
             if not tried:
                 self._say("the first picture of every method: after it the time that the rest takes is known")
             self._work_on(list(starters.values()), engine, stop)
-            pending = [job for job in pending if starters.get(job.kind) is not job]
-            tried |= {kind for kind, job in starters.items() if self._found[job.address].get("stage") != "read"}
-        return pending, self._rates.forecast(((job.kind, job.size) for job in pending), engine.width)
+            pending = [unit for unit in pending if starters.get(unit.kind) is not unit]
+            tried |= {kind for kind, unit in starters.items() if self._found[unit.address].stage != "read"}
+        return pending, self._rates.forecast(((unit.kind, unit.size) for unit in pending), engine.width)
 
-    def _starters(self, pending: Sequence[Job], tried: Collection[Kind]) -> dict[Kind, Job]:
-        """The first job of each kind that was neither timed nor tried."""
-        found: dict[Kind, Job] = {}
-        for job in pending:
-            if job.kind not in found and job.kind not in tried and self._rates.seconds(job.kind) is None:
-                found[job.kind] = job
+    def _starters(self, pending: Sequence[Unit], tried: Collection[Kind]) -> dict[Kind, Unit]:
+        """The first unit of each kind that was neither timed nor tried."""
+        found: dict[Kind, Unit] = {}
+        for unit in pending:
+            if unit.kind not in found and unit.kind not in tried and self._rates.seconds(unit.kind) is None:
+                found[unit.kind] = unit
         return found
 
-    def _found_of(self, work: Work) -> Found:
-        title = work.protocol.title
-        cells = {
-            each.name: [self._found[title, each.name, cell.id] for cell in work.task.cells] for each in self._contenders
+    def _records_of(self, run: ProtocolRun) -> ProtocolRecords:
+        methods = {
+            each.name: [self._found[run.title, each.name, item.id] for item in run.protocol.items]
+            for each in self._methods
         }
-        return Found(cells, [self._found[job.address] for job in jobs_of(work)])
+        return ProtocolRecords(methods, [self._found[unit.address] for unit in precompute_units(run)])
 
-    def _work_on(self, jobs: Sequence[Job], engine: Engine, stop: StopSignals) -> None:
-        for job, record in engine.run(jobs):
+    def _work_on(self, units: Sequence[Unit], engine: Engine, stop: StopSignals) -> None:
+        for unit, record in engine.run(units):
             self._rates.learn(record)
-            self._settle(job, record)
+            self._settle(unit, record)
             if stop.received is not None:
                 raise Interrupted(
-                    f"interrupted after {self._done.total()} of {len(self._jobs)} pieces of work; "
+                    f"interrupted after {self._done.total()} of {len(self._units)} pieces of work; "
                     "the same command goes on from there",
                     stop.received,
                 )
 
-    def _settle(self, job: Job, record: Record) -> None:
-        self._found[job.address] = record
-        self._done[job.owner] += 1
+    def _settle(self, unit: Unit, record: CellRecord) -> None:
+        self._found[unit.address] = record
+        self._done[unit.owner] += 1
         if self._progress is not None:
-            self._progress.step(job.owner, self._done[job.owner], self._totals[job.owner], job.item, record["error"])
+            self._progress.step(unit.owner, self._done[unit.owner], self._totals[unit.owner], unit.item, record.error)

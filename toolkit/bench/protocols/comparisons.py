@@ -4,59 +4,73 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from typing import NamedTuple
 
-from toolkit.bench.protocols.rows import Cell, Frame, labels_of, mean_interval, values_by_item
-from toolkit.bench.records.store import Record
+from toolkit.bench.protocols.rows import RESAMPLES, RowOrigin, labels_of, mean_interval, values_by_item
+from toolkit.bench.records.schema import CellRecord, Difference, ValueTable
+from toolkit.bench.subjects.inputs import BenchItem
 from toolkit.interfaces import Metric
+
+RESAMPLED = f"mean difference on the same items; bootstrap 95 %, whole subjects with replacement, {RESAMPLES} times"
+
+
+class Gap(NamedTuple):
+    """The difference between two methods, first minus second."""
+
+    difference: float
+    low: float
+    high: float
+    n: int
+    """Items that both have."""
 
 
 def value_tables(
-    frame: Frame, records: Mapping[str, list[Record]], metrics: Mapping[str, Metric]
-) -> list[Record]:  # fmt: skip
+    origin: RowOrigin, records: Mapping[str, list[CellRecord]], metrics: Mapping[str, Metric]
+) -> list[ValueTable]:
     """Each method's value of each paired metric on each item: what comparisons, best and worst cases come from."""
     tables = []
     for method, each in records.items():
-        for label in labels_of([record for record in each if _is_paired(record)], metrics):
+        for label in labels_of(each, metrics):
             found = values_by_item(each, label)
             if found:
-                origin = {"protocol": frame.protocol, "data": frame.data}
-                tables.append({**origin, "method": method, "metric": label, "values": found})
+                table = ValueTable(
+                    protocol=origin.protocol, data=origin.data, method=method, metric=label, values=found
+                )
+                tables.append(table)
     return tables
 
 
-def compare_all(frame: Frame, cells: Iterable[Cell], tables: Iterable[Record]) -> list[Record]:
+def compare_all(origin: RowOrigin, items: Iterable[BenchItem], tables: Iterable[ValueTable]) -> list[Difference]:
     """The mean difference (first minus second) of every two methods under every metric, with its interval."""
-    subjects = {cell.id: cell.subject for cell in cells}
-    by_metric: dict[str, dict[str, dict[str, float]]] = {}
+    subjects = {item.id: item.subject for item in items}
+    by_metric: dict[str, dict[str, Mapping[str, float]]] = defaultdict(dict)
     for table in tables:
-        by_metric.setdefault(table["metric"], {})[table["method"]] = table["values"]
+        by_metric[table.metric][table.method] = table.values
     found = []
     for label, methods in by_metric.items():
         for first, second in itertools.combinations(methods, 2):
-            difference = paired_difference(methods[first], methods[second], subjects, frame.seed)
-            if difference is not None:
-                origin = {"protocol": frame.protocol, "data": frame.data, "metric": label}
-                found.append({**origin, "first": first, "second": second, **difference})
+            gap = paired_difference(methods[first], methods[second], subjects, origin.seed)
+            if gap is not None:
+                found.append(as_difference(origin, label, first, second, gap))
     return found
+
+
+def as_difference(origin: RowOrigin, label: str, first: str, second: str, gap: Gap) -> Difference:
+    """A difference as results hold it."""
+    return Difference(
+        protocol=origin.protocol, data=origin.data, metric=label, first=first, second=second, **gap._asdict()
+    )
 
 
 def paired_difference(
     first: Mapping[str, float], second: Mapping[str, float], subjects: Mapping[str, str], seed: int
-) -> dict[str, float | int] | None:
-    """Mean of first minus second over their common items; bootstrap 95 % interval over subjects.
-
-    Returns:
-        `difference`, `low`, `high`, `n` (items); None without a common item.
-    """
+) -> Gap | None:
+    """Mean of first minus second over their common items; bootstrap 95 % interval over subjects; None without one."""
     shared = [item for item in first if item in second]
     if not shared:
         return None
     differences = [first[item] - second[item] for item in shared]
     low, high = mean_interval(differences, [subjects.get(item, item) for item in shared], seed)
-    return {"difference": math.fsum(differences) / len(shared), "low": low, "high": high, "n": len(shared)}
-
-
-def _is_paired(record: Record) -> bool:
-    """Whether a record holds scores per item (fid360's hold features only)."""
-    return all("metric" in saying for saying in record.get("scores") or [])
+    return Gap(math.fsum(differences) / len(shared), low, high, len(shared))

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from toolkit.bench.protocols.scoring import OpenMetrics
 from toolkit.errors import InputError
+from toolkit.interfaces import ComparesFeatures, FeatureExtractor
 from toolkit.metrics.feature_distances import KID_SUBSET
 
 DISTANCES = (
@@ -26,7 +26,7 @@ def distribution_names(metrics: OpenMetrics) -> list[str]:
     Raises:
         InputError: None is available; the sentence says why.
     """
-    names = metrics.taking("distribution")
+    names = list(metrics.distributions)
     if not names:
         by_reason: dict[str, list[str]] = defaultdict(list)
         for name, reason in metrics.unavailable.items():
@@ -37,16 +37,12 @@ def distribution_names(metrics: OpenMetrics) -> list[str]:
     return names
 
 
-def extractors_of(metrics: OpenMetrics) -> dict[str, Any]:
+def extractors_of(metrics: OpenMetrics) -> dict[str, FeatureExtractor]:
     """The networks behind the available metrics of distributions, by their own names."""
-    found: dict[str, Any] = {}
-    for name in metrics.taking("distribution"):
-        extractor = metrics.samples[name].extractor  # type: ignore[attr-defined]  # what 'distribution' metrics have
-        found[extractor.name] = extractor
-    return found
+    return {metric.extractor.name: metric.extractor for metric in metrics.distributions.values()}
 
 
-def features_of(extractors: Mapping[str, Any], image: Tensor) -> dict[str, Tensor]:
+def features_of(extractors: Mapping[str, FeatureExtractor], image: Tensor) -> dict[str, Tensor]:
     """Features [B, size] by extractor of images [B, 3, S, S] in [-1, 1], rounded to 8 bit as saved files are."""
     levels = ((image.clamp(-1, 1) + 1) * 127.5).round() / 127.5 - 1
     with torch.no_grad():
@@ -55,7 +51,9 @@ def features_of(extractors: Mapping[str, Any], image: Tensor) -> dict[str, Tenso
 
 def distance_of(metrics: OpenMetrics, name: str, real: Mapping[str, Tensor], made: Mapping[str, Tensor]) -> float:
     """The metric `name` between two sides of features [n, size] by extractor."""
-    metric: Any = metrics.factories[name]()
+    metric = metrics.factories[name]()
+    if not isinstance(metric, ComparesFeatures):
+        raise InputError(f"metric {name!r} compares no features")
     metric.update_features(real[metric.extractor.name], True)
     metric.update_features(made[metric.extractor.name], False)
     return float(metric.compute().value)

@@ -6,31 +6,28 @@ import itertools
 import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from toolkit.bench.execution.work import Numbers
+from toolkit.bench.protocols.base import BenchProtocol, Numbers, ProtocolContext
+from toolkit.bench.protocols.comparisons import as_difference
 from toolkit.bench.protocols.features import DISTANCES, distance_of, distribution_names, extractors_of, features_of
-from toolkit.bench.protocols.paired_distances import Made, PairedDistances
-from toolkit.bench.protocols.protocol import BenchProtocol
-from toolkit.bench.protocols.random_heads import RandomHeads, Side
-from toolkit.bench.protocols.rows import Cell, Frame, make_row
+from toolkit.bench.protocols.paired_distances import RESAMPLES, MethodFeatures, PairedDistances
+from toolkit.bench.protocols.random_heads import Features, RandomHeads
+from toolkit.bench.protocols.rows import RowOrigin, make_row
 from toolkit.bench.protocols.scoring import OpenMetrics
-from toolkit.bench.records.store import Record
-from toolkit.bench.subjects.inputs import read_item, single_cells
-from toolkit.bench.subjects.inversions import Contender, Inversions
+from toolkit.bench.protocols.settings import ProtocolSettings
+from toolkit.bench.records.schema import CellRecord, Difference, FeaturesRecord, Row, Scores
+from toolkit.bench.subjects.inputs import BenchItem, read_item
+from toolkit.bench.subjects.inversions import Inversions
+from toolkit.bench.subjects.methods import ComparedMethod
 from toolkit.camera import Camera
-from toolkit.data import ImageFolder
 from toolkit.errors import InputError
 from toolkit.rendering.views import around
 from toolkit.weights.tensors import read_tensors, write_tensors
-
-if TYPE_CHECKING:
-    from toolkit.interfaces import Generator
 
 FLOOR = "floor"
 """The rows of random heads against other random heads."""
@@ -39,37 +36,46 @@ BANDS = {"front": (0.0, 60.0), "side": (60.0, 120.0), "back": (120.0, 180.1)}
 _LEVELS = (2.5, 97.5)
 
 
-class Fid360:
-    """Cells are pictures; cell i of n is seen from the i-th yaw, and so is the i-th random head."""
+class Fid360(BenchProtocol):
+    """Items are pictures; item i of n is seen from the i-th yaw, and so is the i-th random head."""
 
-    def __init__(
-        self,
-        data: ImageFolder,
-        metrics: OpenMetrics,
-        limit: int | None,
-        protocol: BenchProtocol,
-        folder: Path,
-        generator: Generator,
-    ) -> None:
+    interval = "2.5th to 97.5th percentile over independent draws of the random heads"
+    comparison = (
+        "difference of the distances on the same items from the same random heads; bootstrap 95 % around it, whole "
+        f"subjects with replacement, {RESAMPLES} times, each time beside the next draw of random heads"
+    )
+
+    def __init__(self, context: ProtocolContext) -> None:
         """Lay out yaws.
 
         Raises:
             InputError: No metric of distributions is available, or fewer than two pictures.
         """
-        self._names = distribution_names(metrics)
-        self._data, self.metrics, self._protocol, self._folder = data, metrics, protocol, folder
-        self.cells = single_cells(data, protocol, limit)
-        if len(self.cells) < 2:
-            raise InputError(
-                f"fid360 compares distributions: at least two pictures are needed, got {len(self.cells)}"
-            )  # fmt: skip
-        self._places = {cell.id: place for place, cell in enumerate(self.cells)}
-        self.yaws = spread_yaws(len(self.cells), protocol.seed)
-        self._extractors = extractors_of(metrics)
-        self._spec = generator.spec
-        self.groundwork = RandomHeads(
-            generator, self._extractors, folder, yaws=self.yaws, draws=protocol.random_sides, seed=protocol.seed
+        super().__init__(context)
+        self._names = distribution_names(self.metrics)
+        if len(self.items) < 2:
+            raise InputError(f"fid360 compares distributions: at least two pictures are needed, got {len(self.items)}")
+        self._places = {item.id: place for place, item in enumerate(self.items)}
+        self.yaws = spread_yaws(len(self.items), self.settings.seed)
+        self._extractors = extractors_of(self.metrics)
+        self._spec = self.generator.spec
+        self.precompute: RandomHeads = RandomHeads(
+            self.generator,
+            self._extractors,
+            self.folder,
+            yaws=self.yaws,
+            draws=self.settings.random_sides,
+            seed=self.settings.seed,
         )
+
+    @classmethod
+    def check_metrics(cls, settings: ProtocolSettings, metrics: OpenMetrics) -> None:
+        """Refuse a run without a metric of distributions.
+
+        Raises:
+            InputError: There is none.
+        """
+        distribution_names(metrics)
 
     @property
     def choices(self) -> dict[str, Any]:
@@ -81,80 +87,82 @@ class Fid360:
             "distances": DISTANCES,
         }
 
-    def measure(self, contender: Contender, cell: Cell, inversions: Inversions, generator: Generator) -> list[Record]:
+    @property
+    def extent(self) -> int:
+        """The number of items: yaws follow from it."""
+        return len(self.items)
+
+    def measure(self, method: ComparedMethod, item: BenchItem, inversions: Inversions) -> Scores:
         """Render one inversion from its yaw and keep its features; the numbers come at the end.
 
         Raises:
-            CellError: The picture cannot be read or the method fails.
+            UnitError: The picture cannot be read or the method fails.
         """
-        place = self._places[cell.id]
-        item = read_item(self._data, cell.uses[0])
-        view = inversions.head(contender, item).views(self.camera_of(cell))
-        path = self._folder / f"{inversions.key(contender, item)}-{place}-of-{len(self.cells)}.safetensors"
-        write_tensors(path, features_of(self._extractors, view.image), {"item": cell.id})
-        return [{"features": path.name, "yaw": math.degrees(float(self.yaws[place]))}]
+        place = self._places[item.id]
+        picture = read_item(self.data, item.uses[0])
+        (camera,) = self.other_views(item)
+        view = inversions.head(method, picture).views(camera)
+        path = self.folder / f"{inversions.key(method, picture)}-{place}-of-{len(self.items)}.safetensors"
+        write_tensors(path, features_of(self._extractors, view.image), {"item": item.id})
+        return [FeaturesRecord(features=path.name, yaw=math.degrees(float(self.yaws[place])))]
 
-    def camera_of(self, cell: Cell) -> Camera:
-        """The camera that sees a cell's head."""
-        place = self._places[cell.id]
-        return around(self._spec, self.yaws[place : place + 1])
+    def other_views(self, item: BenchItem) -> list[Camera]:
+        """The camera that sees an item's head."""
+        place = self._places[item.id]
+        return [around(self._spec, self.yaws[place : place + 1])]
 
-    def holds(self, record: Record) -> bool:
-        """Whether the features that a record refers to are still there."""
-        return (self._folder / record["scores"][0]["features"]).is_file()
-
-    def numbers(self, frame: Frame, records: dict[str, list[Record]]) -> Numbers:
+    def numbers(self, origin: RowOrigin, records: Mapping[str, list[CellRecord]]) -> Numbers:
         """Rows of the floor and of all methods, whole and by band, and every two methods compared.
 
         Intervals of rows are over independent draws of random heads; comparisons are paired (see
         `toolkit.bench.protocols.paired_distances`). Without all random heads there is no number.
         """
-        draws = self.groundwork.sides() or []
-        made = {method: self._made(cells) for method, cells in records.items()}
-        rows = self._floor(frame, draws)
-        for method, found in made.items():
-            rows += self._rows_of(frame, method, found, draws)
-        return Numbers(rows, comparisons=self._comparisons(frame, draws, made) if draws else [])
+        draws = self.precompute.sides() or []
+        made = {method: self._made(found) for method, found in records.items()}
+        rows = self._floor(origin, draws)
+        for method, features in made.items():
+            rows += self._rows_of(origin, method, features, draws)
+        return Numbers(rows, comparisons=self._comparisons(origin, draws, made) if draws else [])
 
-    def _floor(self, frame: Frame, draws: Sequence[Side]) -> list[Record]:
+    def _floor(self, origin: RowOrigin, draws: Sequence[Features]) -> list[Row]:
         """Rows of random heads against other random heads."""
         rows = []
-        for band, places in self._bands(range(len(self.cells))).items():
+        for band, places in self._bands(range(len(self.items))).items():
             parts = [{name: features[places] for name, features in draw.items()} for draw in draws]
             for name in self._names:
                 values = [distance_of(self.metrics, name, a, b) for a, b in itertools.combinations(parts, 2)]
-                rows.append(self._row(frame, FLOOR, name, band, values, len(places), 0))
+                rows.append(self._row(origin, FLOOR, name, band, values, len(places), 0))
         return rows
 
-    def _rows_of(self, frame: Frame, method: str, made: Made, draws: Sequence[Side]) -> list[Record]:
-        rows, wanted = [], self._bands(range(len(self.cells)))
+    def _rows_of(self, origin: RowOrigin, method: str, made: MethodFeatures, draws: Sequence[Features]) -> list[Row]:
+        rows, wanted = [], self._bands(range(len(self.items)))
         for band, places in self._bands(made.places).items():
             parts = [{name: features[places] for name, features in draw.items()} for draw in draws]
             mine = made.part(places)
             for name in self._names:
                 values = [distance_of(self.metrics, name, part, mine) for part in parts if len(places) > 1]
                 failed = len(wanted[band]) - len(places)
-                rows.append(self._row(frame, method, name, band, values, len(places), failed))
+                rows.append(self._row(origin, method, name, band, values, len(places), failed))
         return rows
 
-    def _comparisons(self, frame: Frame, draws: Sequence[Side], made: Mapping[str, Made]) -> list[Record]:
-        subjects, found = [cell.subject for cell in self.cells], []
-        origin = {"protocol": frame.protocol, "data": frame.data}
+    def _comparisons(
+        self, origin: RowOrigin, draws: Sequence[Features], made: Mapping[str, MethodFeatures]
+    ) -> list[Difference]:
+        subjects, found = [item.subject for item in self.items], []
         for name in self._names:
-            paired = PairedDistances(self.metrics, name, draws, made, subjects, frame.seed)
-            for band, places in self._bands(range(len(self.cells))).items():
+            paired = PairedDistances(self.metrics, name, draws, made, subjects, origin.seed)
+            for band, places in self._bands(range(len(self.items))).items():
                 for first, second in itertools.combinations(made, 2):
-                    difference = paired.difference(first, second, places)
-                    if difference is not None:
-                        pair = {"metric": _label(name, band), "first": first, "second": second}
-                        found.append({**origin, **pair, **difference})
+                    gap = paired.difference(first, second, places)
+                    if gap is not None:
+                        found.append(as_difference(origin, _label(name, band), first, second, gap))
         return found
 
     def _bands(self, places: Sequence[int]) -> dict[str, list[int]]:
         """The places within each band of yaw, the whole under the empty name; bands too small to tell are left out."""
         found = {"": list(places)}
         for band, (low, high) in BANDS.items():
-            inside = [place for place in range(len(self.cells)) if low <= self._turned(place) < high]
+            inside = [place for place in range(len(self.items)) if low <= self._turned(place) < high]
             if len(inside) > 1:
                 found[band] = [place for place in places if place in set(inside)]
         return found
@@ -163,26 +171,26 @@ class Fid360:
         return abs(math.degrees(float(self.yaws[place])))
 
     def _row(
-        self, frame: Frame, method: str, name: str, band: str, values: list[float], used: int, failed: int
-    ) -> Record:
+        self, origin: RowOrigin, method: str, name: str, band: str, values: list[float], used: int, failed: int
+    ) -> Row:
         known = [value for value in values if math.isfinite(value)]
         if not known:
             used, failed = 0, used + failed
         mean = math.fsum(known) / len(known) if known else None
         low, high = (float(end) for end in np.percentile(known, _LEVELS)) if known else (None, None)
         metric, label = self.metrics.samples[name], _label(name, band)
-        return make_row(frame, method, label, metric, value=mean, low=low, high=high, n=used, failed=failed)
+        return make_row(origin, method, label, metric, value=mean, low=low, high=high, n=used, failed=failed)
 
-    def _made(self, records: list[Record]) -> Made:
+    def _made(self, records: Sequence[CellRecord]) -> MethodFeatures:
         places, parts = [], defaultdict(list)
-        for record in sorted(records, key=lambda record: self._places[record["item"]]):
-            if record["error"] is None:
-                tensors, _ = read_tensors(self._folder / record["scores"][0]["features"])
-                places.append(self._places[record["item"]])
+        for record in sorted(records, key=lambda record: self._places[record.item]):
+            if record.error is None:
+                tensors, _ = read_tensors(self.folder / record.features[0].features)
+                places.append(self._places[record.item])
                 for name in self._extractors:
                     parts[name].append(tensors[name])
         empty = torch.zeros(0, 0)
-        return Made(places, {name: torch.cat(parts[name]) if places else empty for name in self._extractors})
+        return MethodFeatures(places, {name: torch.cat(parts[name]) if places else empty for name in self._extractors})
 
 
 def _label(name: str, band: str) -> str:

@@ -14,16 +14,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from toolkit.bench.protocols.comparisons import Gap
 from toolkit.bench.protocols.features import distance_of
-from toolkit.bench.protocols.random_heads import Side
+from toolkit.bench.protocols.random_heads import Features
 from toolkit.bench.protocols.rows import drawn_groups
 from toolkit.bench.protocols.scoring import OpenMetrics
+from toolkit.interfaces import Resamples
 from toolkit.metrics import KernelMetric
 
 RESAMPLES = 200
@@ -32,15 +34,15 @@ LARGEST = 1000
 _LEVELS = (0.025, 0.975)
 
 
-class Made(NamedTuple):
+class MethodFeatures(NamedTuple):
     """What a method made."""
 
     places: list[int]
     """Of its pictures among all, rising."""
-    features: Side
+    features: Features
     """[len(places), size] by extractor."""
 
-    def part(self, places: Collection[int]) -> Side:
+    def part(self, places: Collection[int]) -> Features:
         """Features of some of its pictures, in the places' order."""
         ranks = {place: rank for rank, place in enumerate(self.places)}
         chosen = [ranks[place] for place in places]
@@ -54,8 +56,8 @@ class PairedDistances:
         self,
         metrics: OpenMetrics,
         name: str,
-        draws: Sequence[Side],
-        made: Mapping[str, Made],
+        draws: Sequence[Features],
+        made: Mapping[str, MethodFeatures],
         subjects: Sequence[str],
         seed: int,
     ) -> None:
@@ -71,40 +73,42 @@ class PairedDistances:
         """
         self._metrics, self._name, self._draws, self._made = metrics, name, draws, made
         self._subjects, self._seed = subjects, seed
-        self._metric: Any = metrics.samples[name]
-        self._extractor: str = metrics.samples[name].extractor.name  # type: ignore[attr-defined]  # see `extractors_of`
+        self._metric = metrics.distributions[name]
+        self._extractor = self._metric.extractor.name
         self._sound = set(range(len(subjects)))
         """Places whose random heads all have finite features."""
         for draw in draws:
             self._sound &= _finite(range(len(subjects)), draw[self._extractor])
         self._known: dict[tuple[str, tuple[int, ...]], tuple[float, Tensor]] = {}
 
-    def difference(self, first: str, second: str, places: Collection[int]) -> dict[str, float | int] | None:
+    def difference(self, first: str, second: str, places: Collection[int]) -> Gap | None:
         """First minus second on what both made among `places`.
 
         Returns:
-            `difference` (of the means over draws), `low`, `high`, `n` (pictures); None where fewer than two pictures
-            are left, the metric offers no resampling, or the interval would take too long (see `LARGEST`).
+            The difference of the means over draws, its interval, the number of pictures; None where fewer than two
+            pictures are left, the metric offers no resampling, or the interval would take too long (see `LARGEST`).
         """
         finite = (
             _finite(self._made[each].places, self._made[each].features[self._extractor]) for each in (first, second)
         )
         shared = tuple(sorted(self._sound.intersection(places, *finite)))
-        if len(shared) < 2 or not hasattr(self._metric, "resampled") or self._too_large(len(shared)):
+        metric = self._metric
+        if len(shared) < 2 or not isinstance(metric, Resamples) or self._too_large(len(shared)):
             return None
-        (mine, spread), (theirs, other) = self._distances(first, shared), self._distances(second, shared)
+        mine, spread = self._distances(first, shared, metric)
+        theirs, other = self._distances(second, shared, metric)
         differences = spread - other
         deviations = differences[differences.isfinite()]
         if not len(deviations):
             return None
         low, high = torch.quantile(deviations - deviations.mean(), torch.tensor(_LEVELS).to(deviations)).tolist()
         value = mine - theirs
-        return {"difference": value, "low": value + low, "high": value + high, "n": len(shared)}
+        return Gap(value, value + low, value + high, len(shared))
 
     def _too_large(self, count: int) -> bool:
         return min(count, self._metric.extractor.size) > LARGEST and not isinstance(self._metric, KernelMetric)
 
-    def _distances(self, method: str, places: tuple[int, ...]) -> tuple[float, Tensor]:
+    def _distances(self, method: str, places: tuple[int, ...], metric: Resamples) -> tuple[float, Tensor]:
         """Mean distance over the draws, and the distances [RESAMPLES] of resamples from one draw each."""
         if (method, places) not in self._known:
             made = self._made[method].part(places)
@@ -113,7 +117,7 @@ class PairedDistances:
             counts, found = self._counts(places), torch.zeros(RESAMPLES, dtype=torch.float64)
             for number, draw in enumerate(draws):
                 turn = slice(number, None, len(draws))
-                found[turn] = self._metric.resampled(draw[self._extractor], made[self._extractor], counts[turn])
+                found[turn] = metric.resampled(draw[self._extractor], made[self._extractor], counts[turn])
             self._known[method, places] = math.fsum(values) / len(values), found
         return self._known[method, places]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 from torch import Tensor
@@ -13,6 +13,7 @@ from torch import Tensor
 from toolkit.bench.protocols.features import features_of
 from toolkit.bench.records.store import key_of
 from toolkit.errors import WeightsError
+from toolkit.interfaces import FeatureExtractor
 from toolkit.rendering.views import around
 from toolkit.weights.tensors import read_metadata, read_tensors, write_tensors
 
@@ -24,11 +25,11 @@ BATCH = 4
 PIECE = 6 * BATCH
 """Heads that are made in one go; whole batches, so that pieces change no number."""
 
-Side = dict[str, Tensor]
+Features = dict[str, Tensor]
 """Features [n, size] by extractor."""
 
 
-class Part(NamedTuple):
+class Piece(NamedTuple):
     """Some heads of a draw."""
 
     draw: int
@@ -37,7 +38,7 @@ class Part(NamedTuple):
 
 
 class RandomHeads:
-    """Groundwork of `fid360`: independent draws of random heads, each seen once, from its own yaw.
+    """The precompute of `fid360`: independent draws of random heads, each seen once, from its own yaw.
 
     A finished draw is one file of features, `random-<key>.safetensors`; until then its pieces have one each.
     """
@@ -47,7 +48,7 @@ class RandomHeads:
     def __init__(
         self,
         generator: Generator,
-        extractors: Mapping[str, Any],
+        extractors: Mapping[str, FeatureExtractor],
         folder: Path,
         *,
         yaws: Tensor,
@@ -67,7 +68,7 @@ class RandomHeads:
         self._generator, self._extractors, self._folder = generator, extractors, folder
         self._yaws, self._draws, self._seed = yaws, draws, seed
         self._parts = {
-            f"draw {draw}, heads {start}-{min(start + PIECE, len(yaws)) - 1}": Part(
+            f"draw {draw}, heads {start}-{min(start + PIECE, len(yaws)) - 1}": Piece(
                 draw, start, min(start + PIECE, len(yaws))
             )
             for draw in range(draws)
@@ -108,7 +109,7 @@ class RandomHeads:
                 found[name].append(features)
         write_tensors(self._file_of(part), _joined(found), {"heads": [part.start, part.stop], "draw": part.draw})
 
-    def sides(self) -> list[Side] | None:
+    def sides(self) -> list[Features] | None:
         """The features of every draw; None where a piece is missing.
 
         Pieces of a complete draw are joined into its file.
@@ -120,7 +121,7 @@ class RandomHeads:
         known = [side for side in found if side is not None]
         return known if len(known) == len(found) else None
 
-    def _side(self, draw: int) -> Side | None:
+    def _side(self, draw: int) -> Features | None:
         file = self._file(draw)
         files = [self._file_of(part) for part in self._parts.values() if part.draw == draw]
         try:
@@ -144,7 +145,7 @@ class RandomHeads:
         key = key_of("random", spec.fingerprint, count, self._seed, draw, sorted(self._extractors))
         return self._folder / f"random-{key}.safetensors"
 
-    def _file_of(self, part: Part) -> Path:
+    def _file_of(self, part: Piece) -> Path:
         return self._folder / f"part-{part.start}-{part.stop}-of-{self._file(part.draw).name}"
 
 
@@ -156,5 +157,5 @@ def _is_sound(file: Path) -> bool:
     return True
 
 
-def _joined(parts: Mapping[str, list[Tensor]]) -> Side:
+def _joined(parts: Mapping[str, list[Tensor]]) -> Features:
     return {name: torch.cat(found) for name, found in parts.items()}

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from toolkit.bench.records.store import Record
+from toolkit.bench.records.schema import CellRecord, CurvePoint, Row, ScoreRecord
+from toolkit.bench.subjects.inputs import BenchItem
 from toolkit.interfaces import Metric
 
 RESAMPLES = 1000
@@ -17,8 +19,8 @@ _LEVELS = (2.5, 97.5)
 
 
 @dataclass(frozen=True)
-class Frame:
-    """What all rows of a run have in common."""
+class RowOrigin:
+    """What all rows of a protocol on one data set have in common."""
 
     protocol: str
     world: str
@@ -26,19 +28,6 @@ class Frame:
     data: str
     """Name of the data set, domain included."""
     seed: int
-
-
-@dataclass(frozen=True)
-class Cell:
-    """A piece of work: what one method is asked once."""
-
-    id: str
-    subject: str
-    """Resampling draws subjects, so that a subject's pictures stay together."""
-    comparisons: int = 1
-    """How many times each metric is asked; all of them count as failed where the method fails."""
-    uses: tuple[int, ...] = ()
-    """Indices of the pictures that it depends on, the input first."""
 
 
 def mean_interval(values: Sequence[float], groups: Sequence[str], seed: int) -> tuple[float, float]:
@@ -63,104 +52,123 @@ def drawn_groups(count: int, seed: int) -> np.ndarray:
     return np.random.Generator(np.random.PCG64(seed)).integers(0, count, (RESAMPLES, count))
 
 
-def make_row(frame: Frame, method: str, name: str, metric: Metric, **numbers: float | int | None) -> Record:
-    """One row of results.json."""
-    return {
-        "method": method,
-        "protocol": frame.protocol,
-        "metric": name,
-        **numbers,
-        "direction": metric.direction,
-        "unit": metric.unit,
-        "backend": metric.backend,
-        "world": frame.world,
-        "data": frame.data,
-    }
+def make_row(
+    origin: RowOrigin,
+    method: str,
+    label: str,
+    metric: Metric,
+    *,
+    value: float | None,
+    low: float | None,
+    high: float | None,
+    n: int,
+    failed: int,
+) -> Row:
+    """One row of results.json; `label` is the metric's name with the part that it looked at."""
+    return Row(
+        method=method,
+        protocol=origin.protocol,
+        metric=label,
+        value=value,
+        low=low,
+        high=high,
+        n=n,
+        failed=failed,
+        direction=metric.direction,
+        unit=metric.unit,
+        backend=metric.backend,
+        world=origin.world,
+        data=origin.data,
+    )
 
 
 def paired_rows(
-    frame: Frame,
+    origin: RowOrigin,
     method: str,
-    cells: Iterable[Cell],
-    records: Iterable[Record],
-    metrics: dict[str, Metric],
-    asked: Callable[[Cell, str], int] | None = None,
-) -> list[Record]:
-    """Rows of a method from the records of its cells, one per metric and region, in the metrics' order.
+    items: Iterable[BenchItem],
+    records: Iterable[CellRecord],
+    metrics: Mapping[str, Metric],
+    asked: Callable[[BenchItem, str], int] | None = None,
+) -> list[Row]:
+    """Rows of a method from the records of its items, one per metric and region, in the metrics' order.
 
-    A cell's value is the mean over its comparisons, a row's the mean over cells. `asked` says how often a cell is asked
-    for a label, where that is not its number of comparisons.
+    An item's value is the mean over its comparisons, a row's the mean over items. `asked` says how often an item is
+    asked for a label, where that is not its number of comparisons.
     """
-    planned = {cell.id: cell for cell in cells}
+    planned = {item.id: item for item in items}
     records = list(records)
-    lost = [planned[record["item"]] for record in records if record["error"] is not None]
+    lost = [planned[record.item] for record in records if record.error is not None]
     rows = []
     for label in labels_of(records, metrics) or list(metrics):
-        failed = sum(cell.comparisons if asked is None else asked(cell, label) for cell in lost)
-        used, found = 0, values_by_item(records, label)
-        for record in records:
-            sayings = [saying for saying in record.get("scores") or [] if saying["metric"] == label]
-            used += sum(saying["used"] for saying in sayings)
-            failed += sum(saying["failed"] for saying in sayings)
-        subjects = [planned[item].subject for item in found]
-        rows.append(_row(frame, method, label, metrics, list(found.values()), subjects, used, failed))
+        failed = sum(item.comparisons if asked is None else asked(item, label) for item in lost)
+        scores = [score for record in records for score in record.measured if score.metric == label]
+        found = values_by_item(records, label)
+        rows.append(
+            mean_row(
+                origin, method, label, metrics, list(found.values()), [planned[item].subject for item in found],
+                used=sum(score.used for score in scores), failed=failed + sum(score.failed for score in scores),
+            )
+        )  # fmt: skip
     return rows
 
 
-def labels_of(records: Iterable[Record], metrics: Iterable[str]) -> list[str]:
+def labels_of(records: Iterable[CellRecord], metrics: Iterable[str]) -> list[str]:
     """The metrics, with their regions, that the records hold scores of, in the metrics' order."""
     order = list(metrics)
-    scored = (record.get("scores") or [] for record in records if record["error"] is None)
-    names = dict.fromkeys(saying["metric"] for sayings in scored for saying in sayings if saying.get("metric"))
+    scored = (record.measured for record in records if record.error is None)
+    names = dict.fromkeys(score.metric for scores in scored for score in scores)
     return sorted(names, key=lambda label: order.index(label.partition("@")[0]))
 
 
-def values_by_item(records: Iterable[Record], label: str) -> dict[str, float]:
-    """The mean over a cell's comparisons by the cell's item; cells without a number are left out."""
+def values_by_item(records: Iterable[CellRecord], label: str) -> dict[str, float]:
+    """The mean over an item's comparisons by the item; items without a number are left out."""
     found = {}
     for record in records:
-        sayings = [saying for saying in record.get("scores") or [] if saying.get("metric") == label]
-        numbers = [saying["value"] for saying in sayings if saying["value"] is not None]
+        numbers = [score.value for score in record.measured if score.metric == label and score.value is not None]
         if numbers:
-            found[record["item"]] = math.fsum(numbers) / len(numbers)
+            found[record.item] = math.fsum(numbers) / len(numbers)
     return found
 
 
 def curve_points(
-    frame: Frame, method: str, cells: Iterable[Cell], records: Iterable[Record], metrics: dict[str, Metric]
-) -> list[Record]:
+    origin: RowOrigin,
+    method: str,
+    items: Iterable[BenchItem],
+    records: Iterable[CellRecord],
+    metrics: Mapping[str, Metric],
+) -> list[CurvePoint]:
     """Per metric, input and yaw of the target view: the mean over subjects with its interval."""
-    planned = {cell.id: cell for cell in cells}
-    groups: dict[tuple[str, float, float], list[tuple[float, str]]] = {}
-    failed: dict[tuple[str, float, float], int] = {}
+    subjects = {item.id: item.subject for item in items}
+    groups: dict[tuple[str, float, float], list[tuple[ScoreRecord, str]]] = defaultdict(list)
     for record in records:
-        for saying in record.get("scores") or []:
-            key = (saying["metric"], saying["input_yaw"], saying["yaw"])
-            failed[key] = failed.get(key, 0) + saying["failed"]
-            found = groups.setdefault(key, [])
-            if saying["value"] is not None:
-                found.append((saying["value"], planned[record["item"]].subject))
+        for score in record.measured:
+            if score.yaw is not None and score.input_yaw is not None:
+                groups[score.metric, score.input_yaw, score.yaw].append((score, subjects[record.item]))
     order = list(metrics)
     points = []
     for key in sorted(groups, key=lambda key: (order.index(key[0].partition("@")[0]), *key)):
         label, input_yaw, yaw = key
-        values, subjects = [value for value, _ in groups[key]], [subject for _, subject in groups[key]]
-        row = _row(frame, method, label, metrics, values, subjects, len(values), failed[key])
-        points.append({**row, "input_yaw": input_yaw, "yaw": yaw})
+        known = [(score.value, subject) for score, subject in groups[key] if score.value is not None]
+        values, whose = [value for value, _ in known], [subject for _, subject in known]
+        failed = sum(score.failed for score, _ in groups[key])
+        row = mean_row(origin, method, label, metrics, values, whose, used=len(values), failed=failed)
+        points.append(CurvePoint(**row.as_json(), input_yaw=input_yaw, yaw=yaw))
     return points
 
 
-def _row(
-    frame: Frame,
+def mean_row(
+    origin: RowOrigin,
     method: str,
     label: str,
-    metrics: dict[str, Metric],
-    values: list[float],
-    subjects: list[str],
+    metrics: Mapping[str, Metric],
+    values: Sequence[float],
+    subjects: Sequence[str],
+    *,
     used: int,
     failed: int,
-) -> Record:
+) -> Row:
+    """The row of values (of these subjects): their mean, with its bootstrap interval over subjects."""
     value = math.fsum(values) / len(values) if values else None
-    low, high = mean_interval(values, subjects, frame.seed) if values else (None, None)
+    low, high = mean_interval(values, subjects, origin.seed) if values else (None, None)
     metric = metrics[label.partition("@")[0]]
-    return make_row(frame, method, label, metric, value=value, low=low, high=high, n=used, failed=failed)
+    return make_row(origin, method, label, metric, value=value, low=low, high=high, n=used, failed=failed)

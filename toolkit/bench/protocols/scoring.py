@@ -1,17 +1,18 @@
-"""Feeding metrics: which are available, and what each of them says about one comparison."""
+"""Feeding metrics: which can be computed, and what each of them says about one comparison."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from torch import Tensor
 
+from toolkit.bench.records.schema import ScoreRecord
 from toolkit.camera import Camera
 from toolkit.errors import InputError, ToolkitError
-from toolkit.interfaces import Metric
+from toolkit.interfaces import ComparesFeatures, Metric, NeedsSize, UsesNetworks
+from toolkit.interfaces.metric import Takes
 from toolkit.registry import unknown_name
 
 Backend = Literal["auto", "none", "reference", "embedded"]
@@ -33,12 +34,25 @@ class OpenMetrics:
     @property
     def networks(self) -> dict[str, dict[str, str]]:
         """sha256 of the files of each metric's networks, by metric and file; metrics without networks are left out."""
-        files = {name: dict(getattr(sample, "networks", {})) for name, sample in sorted(self.samples.items())}
+        files = {
+            name: dict(sample.networks)
+            for name, sample in sorted(self.samples.items())
+            if isinstance(sample, UsesNetworks)
+        }
         return {name: each for name, each in files.items() if each}
 
-    def taking(self, *kinds: str) -> list[str]:
+    def taking(self, *kinds: Takes) -> list[str]:
         """Names of the metrics that take one of these kinds of input."""
-        return [name for name, metric in self.samples.items() if getattr(metric, "takes", "images") in kinds]
+        return [name for name, metric in self.samples.items() if metric.takes in kinds]
+
+    @property
+    def distributions(self) -> dict[str, ComparesFeatures]:
+        """The metrics that compare distributions of features, by name."""
+        return {
+            name: metric
+            for name, metric in self.samples.items()
+            if metric.takes == "distribution" and isinstance(metric, ComparesFeatures)
+        }
 
 
 def open_metrics(names: Iterable[str], backend: str, world: str, image_size: int) -> OpenMetrics:
@@ -72,16 +86,22 @@ def open_metrics(names: Iterable[str], backend: str, world: str, image_size: int
             absent = entry is None and name.endswith(EMBEDDED_SUFFIX)
             metrics.unavailable[name] = "no installed plugin offers this embedded network" if absent else str(error)
             continue
-        smallest = int(getattr(sample, "smallest_side", 1))
-        if image_size < smallest:
-            metrics.unavailable[name] = f"needs pictures of at least {smallest} px, these have {image_size}"
+        if not isinstance(sample, Metric):
+            metrics.unavailable[name] = "is no metric: it lacks a member of the contract, such as `takes`"
+            continue
+        if sample.takes == "distribution" and not isinstance(sample, ComparesFeatures):
+            metrics.unavailable[name] = "takes a distribution, and offers no features to keep (`ComparesFeatures`)"
+            continue
+        if isinstance(sample, NeedsSize) and image_size < sample.smallest_side:
+            wanted = f"needs pictures of at least {sample.smallest_side} px, these have {image_size}"
+            metrics.unavailable[name] = wanted
             continue
         metrics.samples[name], metrics.factories[name] = sample, factory
     return metrics
 
 
 @dataclass(frozen=True)
-class Evidence:
+class MetricInputs:
     """Everything that one comparison offers to metrics; all on the CPU, batch of 1."""
 
     image: Tensor
@@ -99,53 +119,43 @@ class Evidence:
     """Rendered and true, [1, 1, R, R]."""
 
 
-@dataclass(frozen=True)
-class Saying:
-    """What a metric said about one comparison."""
-
-    metric: str
-    """Registered name, with `@region` where it looked at a part."""
-    value: float
-    used: int
-    failed: int
-
-    def as_json(self) -> dict[str, Any]:
-        """As a record holds it."""
-        return {"metric": self.metric, "value": self.value, "used": self.used, "failed": self.failed}
-
-
-def score(metrics: OpenMetrics, evidence: Evidence) -> list[Saying]:
-    """Ask every metric that can say something about this evidence."""
-    sayings = []
-    for name in metrics.samples:
-        takes = getattr(metrics.samples[name], "takes", "images")
-        for region, arguments in _arguments(takes, evidence).items():
+def score(metrics: OpenMetrics, inputs: MetricInputs) -> list[ScoreRecord]:
+    """Ask every metric that can say something about one comparison."""
+    scores = []
+    for name, metric in metrics.samples.items():
+        for region, arguments in _arguments(metric.takes, inputs).items():
             label = f"{name}@{region}" if region else name
-            sayings.append(_ask(metrics.factories[name], label, arguments))
-    return sayings
+            scores.append(_ask(metrics.factories[name], label, arguments))
+    return scores
 
 
-def _arguments(takes: str, evidence: Evidence) -> dict[str, tuple[Any, ...]]:
-    pair = (evidence.image, evidence.target)
+def no_score(label: str, failed: int = 1) -> ScoreRecord:
+    """What is written down where a metric has no value."""
+    return ScoreRecord(metric=label, value=None, used=0, failed=failed)
+
+
+def _arguments(takes: Takes, inputs: MetricInputs) -> dict[str, tuple[Any, ...]]:
+    pair = (inputs.image, inputs.target)
     if takes == "images":
-        return {"": pair, **{name: (*pair, region) for name, region in evidence.regions.items()}}
+        return {"": pair, **{name: (*pair, region) for name, region in inputs.regions.items()}}
     if takes == "pair":
         return {"": pair}
     if takes == "faces":
-        return {"": (*pair, evidence.camera)}
+        return {"": (*pair, inputs.camera)}
     if takes == "camera":
-        return {"": (evidence.image, evidence.camera)}
-    if takes == "depth" and evidence.depths is not None:
-        return {name: (*evidence.depths, region) for name, region in evidence.depth_regions.items()}
-    if takes == "mask" and evidence.masks is not None:
-        return {"": evidence.masks}
+        return {"": (inputs.image, inputs.camera)}
+    if takes == "depth" and inputs.depths is not None:
+        return {name: (*inputs.depths, region) for name, region in inputs.depth_regions.items()}
+    if takes == "mask" and inputs.masks is not None:
+        return {"": inputs.masks}
     return {}
 
 
-def _ask(factory: Callable[[], Metric], label: str, arguments: tuple[Any, ...]) -> Saying:
+def _ask(factory: Callable[[], Metric], label: str, arguments: tuple[Any, ...]) -> ScoreRecord:
     try:
         metric = factory()
         metric.update(*arguments)
-        return Saying(label, *metric.compute())
+        value, used, failed = metric.compute()
     except Exception:  # a metric's failure costs its own number; it is counted
-        return Saying(label, math.nan, 0, 1)
+        return no_score(label)
+    return ScoreRecord(metric=label, value=value, used=used, failed=failed)

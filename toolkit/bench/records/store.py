@@ -8,42 +8,47 @@ import math
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
+from pydantic import ValidationError
+
+from toolkit.bench.records.schema import CellRecord, InversionRecord
 from toolkit.errors import InputError
 from toolkit.files import disk_errors_named
 
-Record = dict[str, Any]
+Kept = TypeVar("Kept", CellRecord, InversionRecord)
 
 
-class Store:
+class Store(Generic[Kept]):
     """Lines of JSON, one record each, found by their `key`; a later record replaces an earlier one.
 
     A last line that was torn by a kill is dropped when the store is opened; damage elsewhere is an error.
     """
 
-    def __init__(self, path: Path, writes: bool = True) -> None:
+    def __init__(self, path: Path, kind: type[Kept], writes: bool = True) -> None:
         """Open a store, or start one with its first record.
 
         Args:
             path: The file.
+            kind: What its lines are.
             writes: Otherwise what is appended stays in `added`, and another process writes it down.
 
         Raises:
             InputError: The file holds something else.
         """
         self.path, self._writes = path, writes
-        self._records: dict[str, Record] = {}
-        self.added: list[tuple[str, Record]] = []
+        self._kind: type[Kept] = kind
+        self._records: dict[str, Kept] = {}
+        self.added: list[tuple[str, Kept]] = []
         """What was appended and not written, since somebody emptied this list."""
         if path.exists():
             self._read()
 
-    def get(self, key: str) -> Record | None:
+    def get(self, key: str) -> Kept | None:
         """The record of a key, if there is one."""
         return self._records.get(key)
 
-    def __iter__(self) -> Iterator[Record]:
+    def __iter__(self) -> Iterator[Kept]:
         """All records, oldest key first."""
         return iter(list(self._records.values()))
 
@@ -51,16 +56,16 @@ class Store:
         """Number of keys."""
         return len(self._records)
 
-    def append(self, key: str, record: Record) -> Record:
+    def append(self, key: str, record: Kept) -> Kept:
         """Write a record down for good (it is on the disk when this returns) and return it as it will be read.
 
         Raises:
             OutputError: The file cannot be written.
         """
-        line = json.dumps({"key": key, **plain(record)}, ensure_ascii=False, allow_nan=False)
+        line = json.dumps({**record.as_json(), "key": key}, ensure_ascii=False, allow_nan=False)
         if self._writes:
             self._write(line)
-        self._records[key] = json.loads(line)
+        self._records[key] = self._kind.model_validate_json(line)
         if not self._writes:
             self.added.append((key, self._records[key]))
         return self._records[key]
@@ -76,27 +81,27 @@ class Store:
     def _read(self) -> None:
         data = self.path.read_bytes()
         whole, _, torn = data.rpartition(b"\n")
-        for number, line in enumerate(whole.splitlines(), 1):
+        for number, line in enumerate(whole.split(b"\n") if whole else (), 1):
             try:
-                record = json.loads(line)
-                self._records[record["key"]] = record
-            except (ValueError, KeyError, TypeError) as error:
+                record = self._kind.model_validate_json(line, strict=True)
+            except ValidationError as error:
                 raise InputError(f"{self.path} is damaged in line {number}; remove that line or the file") from error
+            self._records[record.key] = record
         if torn and self._writes:
             with disk_errors_named(self.path), open(self.path, "r+b") as file:
                 file.truncate(len(data) - len(torn))
 
 
 def key_of(*parts: Any) -> str:
-    """A short hash of JSON-able parts: the identity of a piece of work."""
-    text = json.dumps(plain(parts), sort_keys=True, default=str)
+    """A short hash of JSON-able parts: the identity of a unit of work."""
+    text = json.dumps(_plain(parts), sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:20]
 
 
-def plain(value: Any) -> Any:
+def _plain(value: Any) -> Any:
     """What strict JSON can hold: NaN and infinity become null."""
     if isinstance(value, dict):
-        return {str(key): plain(entry) for key, entry in value.items()}
+        return {str(key): _plain(entry) for key, entry in value.items()}
     if isinstance(value, (list, tuple)):
-        return [plain(entry) for entry in value]
+        return [_plain(entry) for entry in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
+from toolkit.bench.records.schema import Results
 from toolkit.bench.report.formats import as_csv, as_latex, as_leaderboard, as_markdown, as_tables
 from toolkit.bench.report.page import build_page
 from toolkit.files import atomic_write
@@ -14,7 +14,7 @@ __all__ = ["as_csv", "as_latex", "as_leaderboard", "as_markdown", "as_tables", "
 PAGE_FILE = "report.html"
 
 
-def write_report(folder: Path, results: dict[str, Any]) -> Path:
+def write_report(folder: Path, results: Results) -> Path:
     """Write table.md, table.tex, table.csv and report.html from results (as `read_results` returns them).
 
     Returns:

@@ -2,21 +2,81 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
-from toolkit.bench.protocols.comparisons import paired_difference
+from toolkit.bench.protocols.comparisons import Gap, paired_difference
+from toolkit.bench.records.schema import Cell, Record, Results, Row, Run, RunDifference, ValueTable
 from toolkit.bench.report.tables import number
 from toolkit.errors import InputError, WeightsError
 
-_SAME = ("world", "backend", "direction", "unit")
 _EFFORT = ("seconds", "peak_memory")
 """Metrics that say as much of where a run was made as of the methods."""
 
 
-def compare_runs(
-    first: dict[str, Any], second: dict[str, Any], folders: tuple[Path, Path] | None = None
-) -> dict[str, Any]:
+class Comparison(Record):
+    """What two runs have in common, compared."""
+
+    comparisons: list[RunDifference]
+    refused: list[str]
+    """Sentences about what the runs share by name but must not be compared."""
+
+
+class Pair(NamedTuple):
+    """A method of the first run and a method of the second one under one metric."""
+
+    metric: str
+    first: str
+    second: str
+    gap: Gap
+
+
+@dataclass(frozen=True)
+class Side:
+    """What one of the two runs holds of a protocol on a data set."""
+
+    run: Run
+    rows: list[Row]
+    cells: list[Cell]
+    values: list[ValueTable]
+
+    @property
+    def pictures(self) -> dict[str, str]:
+        """What identifies each item's pictures, by item."""
+        return {cell.item: cell.pictures for cell in self.cells}
+
+    @property
+    def place(self) -> dict[str, str | int | None]:
+        """What seconds and memory depend on beside the methods."""
+        run = self.run
+        return {
+            "device": run.machine.device,
+            "processor": run.machine.processor,
+            "number of cores": run.machine.cores,
+            "number of threads": run.environment.threads,
+            "engine": run.engine.name,
+            "number of workers": run.engine.workers,
+        }
+
+
+def side_of(results: Results, title: str) -> Side:
+    """What results hold of the run with this title."""
+    run = results.runs[title]
+
+    def ours(entry: Row | Cell | ValueTable) -> bool:
+        return (entry.protocol, entry.data) == (run.protocol, run.data)
+
+    return Side(
+        run,
+        [row for row in results.rows if ours(row)],
+        [cell for cell in results.cells if ours(cell)],
+        [table for table in results.values if ours(table)],
+    )
+
+
+def compare_runs(first: Results, second: Results, folders: tuple[Path, Path] | None = None) -> Comparison:
     """Compare what two runs have in common.
 
     Args:
@@ -25,150 +85,132 @@ def compare_runs(
         folders: Where the runs lie: needed to compare distances between distributions, which are not of single
             pictures but of what lies there.
 
-    Returns:
-        `comparisons`: records of protocol, data, metric, first, second (methods), difference (first minus second),
-        low, high, n; and `refused`: sentences about what the runs share by name but must not be compared.
-
     Raises:
         InputError: Nothing in them may be compared.
     """
-    shared = [name for name in first["runs"] if name in second["runs"]]
-    refused, found = [], []
-    for name in shared:
-        reason = _difference_of(first, second, name)
-        apart = _metrics_apart(first["runs"][name], second["runs"][name])
-        pairs = [] if reason else _compare(first, second, first["runs"][name])
-        if folders is not None and not pairs and not reason:
-            try:
-                pairs = _compare_distances(first, second, first["runs"][name], folders)
-            except (InputError, WeightsError) as error:
-                reason = str(error)
-        refused += [f"{name}: {apart[one]}" for one in sorted({_base(pair["metric"]) for pair in pairs} & apart.keys())]
-        pairs = [pair for pair in pairs if _base(pair["metric"]) not in apart]
-        if not pairs and not any(sentence.startswith(f"{name}: ") for sentence in refused):
-            refused.append(f"{name}: {reason or 'no method of either has a value per picture'}")
+    found: list[RunDifference] = []
+    refused: list[str] = []
+    for title in (title for title in first.runs if title in second.runs):
+        pairs, reasons = _compare_sides(side_of(first, title), side_of(second, title), folders)
         found += pairs
+        refused += [f"{title}: {reason}" for reason in reasons]
     if not found:
-        why = "; ".join(refused) or (
-            f"the first has {', '.join(first['runs']) or 'nothing'}, "
-            f"the second {', '.join(second['runs']) or 'nothing'}"
-        )
+        names = [", ".join(results.runs) or "nothing" for results in (first, second)]
+        why = "; ".join(refused) or f"the first has {names[0]}, the second {names[1]}"
         raise InputError(f"these runs have nothing that may be compared: {why}")
-    return {"comparisons": found, "refused": refused}
+    return Comparison(comparisons=found, refused=refused)
 
 
-def _difference_of(first: dict[str, Any], second: dict[str, Any], name: str) -> str:
-    """Why a run of one name must not be compared with that of the other results; empty where it may."""
-    a, b = first["runs"][name], second["runs"][name]
-    if a["settings"]["digest"] != b["settings"]["digest"]:
-        return "the protocols differ in version or settings"
-    if a["image_size"] != b["image_size"]:
-        return f"pictures of {a['image_size']} and {b['image_size']} px"
-    origin = (a["protocol"], a["data"])
-    for row in _rows(first, origin):
-        for other in _rows(second, origin):
-            if row["metric"] == other["metric"]:
-                differing = [key for key in _SAME if row[key] != other[key]]
-                if differing:
-                    key = differing[0]
-                    return f"{row['metric']} has another {key}: {row[key]} and {other[key]}"
-    mine, theirs = _pictures(first, origin), _pictures(second, origin)
+def _compare_sides(
+    first: Side, second: Side, folders: tuple[Path, Path] | None
+) -> tuple[list[RunDifference], list[str]]:
+    """Differences between the methods of two sides, and why what is missing must not be compared."""
+    reason = next(_obstacles(first, second), None)
+    if reason is not None:
+        return [], [reason]
+    pairs = _pairs_by_picture(first, second)
+    if not pairs and folders is not None:
+        try:
+            pairs = _pairs_of_distances(first, second, folders)
+        except (InputError, WeightsError) as error:
+            return [], [str(error)]
+    if not pairs:
+        return [], ["no method of either has a value per picture"]
+    apart = _metrics_apart(first, second)
+    refused = [apart[name] for name in sorted({_base(pair.metric) for pair in pairs} & apart.keys())]
+    directions = {row.metric: row.direction for row in first.rows}
+    run = first.run
+    return [
+        RunDifference(
+            protocol=run.protocol, data=run.data, metric=pair.metric, first=pair.first, second=pair.second,
+            direction=directions[pair.metric], **pair.gap._asdict(),
+        )
+        for pair in pairs
+        if _base(pair.metric) not in apart and pair.metric in directions
+    ], refused  # fmt: skip
+
+
+def _obstacles(first: Side, second: Side) -> Iterator[str]:
+    """Why two sides must not be compared at all."""
+    if first.run.settings.digest != second.run.settings.digest:
+        yield "the protocols differ in version or settings"
+    if first.run.image_size != second.run.image_size:
+        yield f"pictures of {first.run.image_size} and {second.run.image_size} px"
+    others = {row.metric: row for row in second.rows}
+    for row in first.rows:
+        if row.metric in others:
+            yield from _unlike(row, others[row.metric])
+    mine, theirs = first.pictures, second.pictures
     if not mine.keys() & theirs.keys():
-        return "they have no picture in common"
-    changed = [item for item in mine if item in theirs and mine[item] != theirs[item]]
-    if changed:
-        return f"pictures of the same name differ ({changed[0]})"
-    return ""
+        yield "they have no picture in common"
+    for item in mine:
+        if item in theirs and mine[item] != theirs[item]:
+            yield f"pictures of the same name differ ({item})"
 
 
-def _metrics_apart(a: dict[str, Any], b: dict[str, Any]) -> dict[str, str]:
-    """Why metrics of two runs must not be compared, by metric without its part."""
-    mine, theirs = a.get("networks", {}), b.get("networks", {})
+def _unlike(row: Row, other: Row) -> Iterator[str]:
+    for key, mine, theirs in (
+        ("world", row.world, other.world),
+        ("backend", row.backend, other.backend),
+        ("direction", row.direction, other.direction),
+        ("unit", row.unit, other.unit),
+    ):
+        if mine != theirs:
+            yield f"{row.metric} has another {key}: {mine} and {theirs}"
+
+
+def _metrics_apart(first: Side, second: Side) -> dict[str, str]:
+    """Why metrics of two sides must not be compared, by metric without its part."""
+    mine, theirs = first.run.networks, second.run.networks
     found = {
         metric: f"{metric} was computed by another network ({', '.join(files)} differs)"
         for metric, files in mine.items()
         if metric in theirs and files != theirs[metric]
     }
-    places = [_place(run) for run in (a, b)]
-    differing = [key for key in places[0] if places[0][key] != places[1][key]]
-    if differing:
-        key = differing[0]
-        why = f"taken with another {key}: {places[0][key]} and {places[1][key]}"
-        found |= {metric: f"{metric} was {why}" for metric in _EFFORT}
-    return found
+    why = difference_of_places(first, second)
+    return found if why is None else found | {metric: f"{metric} was taken with {why}" for metric in _EFFORT}
 
 
-def _place(run: dict[str, Any]) -> dict[str, Any]:
-    """What seconds and memory depend on beside the methods."""
-    machine, engine = run.get("machine", {}), run.get("engine", {})
-    return {
-        "device": machine.get("device"),
-        "processor": machine.get("processor"),
-        "number of cores": machine.get("cores"),
-        "number of threads": run.get("environment", {}).get("threads"),
-        "engine": engine.get("name"),
-        "number of workers": engine.get("workers"),
-    }
+def difference_of_places(first: Side, second: Side) -> str | None:
+    """Why seconds and memory of two sides cannot be compared; None where they can."""
+    mine, theirs = first.place, second.place
+    return next((f"another {key}: {mine[key]} and {theirs[key]}" for key in mine if mine[key] != theirs[key]), None)
 
 
 def _base(metric: str) -> str:
     return metric.partition("@")[0]
 
 
-def _rows(results: dict[str, Any], origin: tuple[str, str]) -> list[dict[str, Any]]:
-    return [row for row in results["rows"] if (row["protocol"], row["data"]) == origin]
-
-
-def _pictures(results: dict[str, Any], origin: tuple[str, str]) -> dict[str, str]:
-    """What identifies each item's pictures, by item."""
-    return {cell["item"]: cell["pictures"] for cell in results["cells"] if (cell["protocol"], cell["data"]) == origin}
-
-
-def _compare(first: dict[str, Any], second: dict[str, Any], run: dict[str, Any]) -> list[dict[str, Any]]:
-    origin = (run["protocol"], run["data"])
-    subjects = {cell["item"]: cell["subject"] for cell in first["cells"] if (cell["protocol"], cell["data"]) == origin}
-    directions = {row["metric"]: row["direction"] for row in _rows(first, origin)}
-    seed, found = run["settings"]["seed"], []
-    mine, theirs = ([table for table in results["values"] if (table["protocol"], table["data"]) == origin]
-                    for results in (first, second))  # fmt: skip
-    for table in mine:
-        for other in theirs:
-            if table["metric"] == other["metric"]:
-                difference = paired_difference(table["values"], other["values"], subjects, seed)
-                if difference is not None:
-                    facts = {"protocol": origin[0], "data": origin[1], "metric": table["metric"]}
-                    methods = {"first": table["method"], "second": other["method"]}
-                    found.append({**facts, **methods, "direction": directions[table["metric"]], **difference})
+def _pairs_by_picture(first: Side, second: Side) -> list[Pair]:
+    subjects = {cell.item: cell.subject for cell in first.cells}
+    found = []
+    for table in first.values:
+        for other in (each for each in second.values if each.metric == table.metric):
+            gap = paired_difference(table.values, other.values, subjects, first.run.settings.seed)
+            if gap is not None:
+                found.append(Pair(table.metric, table.method, other.method, gap))
     return found
 
 
-def _compare_distances(
-    first: dict[str, Any], second: dict[str, Any], run: dict[str, Any], folders: tuple[Path, Path]
-) -> list[dict[str, Any]]:
+def _pairs_of_distances(first: Side, second: Side, folders: tuple[Path, Path]) -> list[Pair]:
     from toolkit.bench.report.distances_across import compare_distances  # needs torch
 
-    facts = {"protocol": run["protocol"], "data": run["data"]}
-    origin = (run["protocol"], run["data"])
-    rows = _rows(first, origin), _rows(second, origin)
-    cells = [cell for cell in first["cells"] if (cell["protocol"], cell["data"]) == origin]
-    directions = {row["metric"]: row["direction"] for row in rows[0]}
-    pairs = compare_distances(folders, run, rows, cells)
-    return [{**facts, **pair, "direction": directions[pair["metric"]]} for pair in pairs]
+    return [Pair(*each) for each in compare_distances(folders, first, second)]
 
 
-def as_text(found: dict[str, Any]) -> str:
+def as_text(found: Comparison) -> str:
     """The comparison as a table for a terminal."""
     lines = [["protocol", "metric", "first", "second", "first - second", "interval", "n", "better"]]
-    for entry in found["comparisons"]:
-        if entry["low"] <= 0 <= entry["high"]:
+    for entry in found.comparisons:
+        if entry.low <= 0 <= entry.high:
             better = "cannot be told"
         else:
-            better = "first" if (entry["difference"] < 0) == (entry["direction"] == "lower") else "second"
-        interval = f"[{number(entry['low'])}, {number(entry['high'])}]"
-        lines.append([entry["protocol"], entry["metric"], entry["first"], entry["second"], number(entry["difference"]),
-                      interval, str(entry["n"]), better])  # fmt: skip
+            better = "first" if (entry.difference < 0) == (entry.direction == "lower") else "second"
+        interval = f"[{number(entry.low)}, {number(entry.high)}]"
+        lines.append([entry.protocol, entry.metric, entry.first, entry.second, number(entry.difference),
+                      interval, str(entry.n), better])  # fmt: skip
     widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
     text = "\n".join(
         "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines
     )
-    return "\n".join([text, *(f"refused: {reason}" for reason in found["refused"])])
+    return "\n".join([text, *(f"refused: {reason}" for reason in found.refused)])

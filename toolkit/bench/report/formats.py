@@ -6,9 +6,9 @@ import csv
 import io
 import re
 from collections.abc import Iterable, Sequence
-from typing import Any
 
-from toolkit.bench.report.tables import Column, Row, Table, glance_of, number, tables_of
+from toolkit.bench.records.schema import Results, Row
+from toolkit.bench.report.tables import Column, Table, glance_of, number, tables_of
 
 ARROWS = {"lower": "↓", "higher": "↑"}
 _LATEX_ARROWS = {"lower": r"$\downarrow$", "higher": r"$\uparrow$"}
@@ -32,19 +32,18 @@ def as_tables(rows: Sequence[Row]) -> str:
     return "\n\n\n".join(texts)
 
 
-def as_markdown(results: dict[str, Any]) -> str:
+def as_markdown(results: Results) -> str:
     """All tables with intervals, and how they came about."""
-    texts = [f"# Benchmark: {results['generator']['name']}\n"]
-    for table in tables_of(results["rows"]):
-        run = results["runs"].get(f"{table.protocol} on {table.data}", {})
-        about = run.get("settings", {}).get("about", "")
-        interval = run.get("interval", "")
+    texts = [f"# Benchmark: {results.generator.name}\n"]
+    for table in tables_of(results.rows):
+        run = results.runs.get(f"{table.protocol} on {table.data}")
+        about, interval = (run.settings.about, run.interval) if run is not None else ("", "")
         texts.append(f"## {table.title}\n\n{about}\n\n{_full_grid(table)}\n\nBrackets: {interval}.\n")
     texts.append("**Best**, _second_; ↓ lower, ↑ higher is better; n = comparisons used + failed.\n")
     return "\n".join(texts)
 
 
-def as_leaderboard(results: dict[str, Any]) -> str:
+def as_leaderboard(results: Results) -> str:
     """A page with the first table, how it was made, and all tables below."""
     texts = [
         "# Leaderboard\n",
@@ -52,27 +51,27 @@ def as_leaderboard(results: dict[str, Any]) -> str:
         " synthetic heads; its numbers say nothing about photographs and stand beside no number of the literature."
         " Presets are in the command below; what others bring: [methods](methods.md).\n",
     ]
-    tables = tables_of(results["rows"])
+    tables = tables_of(results.rows)
     for data in dict.fromkeys(table.data for table in tables):
         glance = glance_of([table for table in tables if table.data == data])
         if glance is not None:
             texts.append(f"## {data} (world: {glance.world})\n\n{_full_grid(glance)}\n")
-    for run in list(results["runs"].values())[:1]:
-        generator, machine, made = results["generator"], run["machine"], run["environment"]
+    for run in list(results.runs.values())[:1]:
+        generator, machine, made = results.generator, run.machine, run.environment
         texts.append(
-            f"Generator {generator['name']} ({generator['fingerprint'][:12]}); {run['pictures']['cells']} heads; "
-            f"{machine['cores']} cores ({machine['processor']}), device {machine['device']}; torch {made['torch']}, "
-            f"{made['threads']} threads, seed {made['seed']}. The command:\n\n    {run['command']}\n"
+            f"Generator {generator.name} ({generator.fingerprint[:12]}); {run.pictures.cells} heads; "
+            f"{machine.cores} cores ({machine.processor}), device {machine.device}; torch {made.torch}, "
+            f"{made.threads} threads, seed {made.seed}. The command:\n\n    {run.command}\n"
         )
-    failed = len({(entry["method"], entry["item"], entry["error"]) for entry in results["failures"]})
+    failed = len({(entry.method, entry.item, entry.error) for entry in results.failures})
     texts.append(f"Failures: {failed}." + (" They are listed in results.json and report.html.\n" if failed else "\n"))
     return "\n".join(texts) + "\n" + as_markdown(results).partition("\n")[2].lstrip()
 
 
-def as_latex(results: dict[str, Any]) -> str:
+def as_latex(results: Results) -> str:
     r"""All tables as LaTeX (`\usepackage{booktabs}`): best bold, second underlined, without intervals."""
     texts = ["% made by toolkit bench; needs \\usepackage{booktabs}"]
-    for table in tables_of(results["rows"]):
+    for table in tables_of(results.rows):
         texts += [_latex_table(table, title, columns) for title, columns in table.pages().items()]
     return "\n\n".join(texts) + "\n"
 
@@ -92,12 +91,12 @@ def _latex_table(table: Table, title: str, columns: Sequence[Column]) -> str:
     )
 
 
-def as_csv(results: dict[str, Any]) -> str:
+def as_csv(results: Results) -> str:
     """Every row of the results, one per line."""
     buffer = io.StringIO()
     writer = csv.DictWriter(buffer, _CSV_FIELDS, extrasaction="ignore", lineterminator="\n")
     writer.writeheader()
-    writer.writerows(results["rows"])
+    writer.writerows(row.as_json() for row in results.rows)
     return buffer.getvalue()
 
 
@@ -126,7 +125,7 @@ def _marked(table: Table, method: str, column: Column, best: str, second: str, i
     row = table.cells.get((method, column.key))
     if row is None:
         return ""
-    text = number(row["value"], table.places(column))
+    text = number(row.value, table.places(column))
     rank = table.ranks(column).get(method)
     wrap = interval  # Markdown marks both sides, a terminal the end
     if rank in (1, 2):
@@ -135,8 +134,8 @@ def _marked(table: Table, method: str, column: Column, best: str, second: str, i
     fewer = table.fewer(method, column)
     if fewer is not None:
         text += f" (n={fewer})"
-    if interval and row["low"] is not None:
-        text += f" [{', '.join(number(row[end], table.places(column)) for end in ('low', 'high'))}]"
+    if interval and row.low is not None:
+        text += f" [{', '.join(number(end, table.places(column)) for end in (row.low, row.high))}]"
     return text
 
 
@@ -144,7 +143,7 @@ def _latex_cell(table: Table, method: str, column: Column) -> str:
     row = table.cells.get((method, column.key))
     if row is None:
         return ""
-    text = "--" if row["value"] is None else number(row["value"], table.places(column)).replace("-", "$-$", 1)
+    text = "--" if row.value is None else number(row.value, table.places(column)).replace("-", "$-$", 1)
     fewer = table.fewer(method, column)
     note = "" if fewer is None else rf" {{\scriptsize ($n$={fewer})}}"
     rank = table.ranks(column).get(method, 0)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from toolkit.bench.protocols.protocol import open_protocol
+from toolkit.bench.protocols.settings import open_protocol
+from toolkit.bench.records.schema import Results
 from toolkit.bench.report.sections import escape
 from toolkit.configuration import Config, config_path, load_config
 
@@ -38,27 +37,27 @@ def read_paper() -> Paper:
     return load_config(Paper, config_path(_NAME))
 
 
-def is_comparable(table: PaperTable, paper: Paper, results: dict[str, Any]) -> bool:
+def is_comparable(table: PaperTable, paper: Paper, results: Results) -> bool:
     """Whether results hold numbers of the same metrics, protocol with its settings, data set and world.
 
     Which networks the paper's LPIPS and ID are of is not printed: those that this toolkit puts first are taken.
     """
     digest = open_protocol(table.protocol).digest
     same = {
-        (run["protocol"], run["data"])
-        for run in results["runs"].values()
-        if run.get("pictures", {}).get("reader") == table.data and run.get("settings", {}).get("digest") == digest
+        (run.protocol, run.data)
+        for run in results.runs.values()
+        if run.pictures.reader == table.data and run.settings.digest == digest
     }
     wanted = {_NETWORKS[name] for column in table.columns if (name := column.partition("@")[0]) in _NETWORKS}
     return any(
-        (row["protocol"], row["world"], row["backend"]) == (table.protocol, paper.world, "reference")
-        and (row["protocol"], row["data"]) in same
-        and row["metric"].partition("@")[0] in wanted
-        for row in results["rows"]
+        (row.protocol, row.world, row.backend) == (table.protocol, paper.world, "reference")
+        and (row.protocol, row.data) in same
+        and row.metric.partition("@")[0] in wanted
+        for row in results.rows
     )
 
 
-def paper_html(results: dict[str, Any]) -> str:
+def paper_html(results: Results) -> str:
     """All printed tables, folded away unless they are comparable with something measured."""
     paper = read_paper()
     text = (

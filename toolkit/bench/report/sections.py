@@ -5,12 +5,12 @@ from __future__ import annotations
 import html
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any
 
+from toolkit.bench.records.schema import CurvePoint, Results, Row
 from toolkit.bench.report.charts import time_chart, yaw_chart
 from toolkit.bench.report.formats import ARROWS
-from toolkit.bench.report.pictures import Pictures, cases
-from toolkit.bench.report.tables import ASIDE, Column, Row, Table, number
+from toolkit.bench.report.pictures import Case, Pictures, cases
+from toolkit.bench.report.tables import NOT_METHODS, Column, Table, number
 
 Colours = Mapping[str, int]
 
@@ -47,7 +47,7 @@ def table_html(table: Table, colours: Colours, ties: Mapping[tuple[str, str], bo
     body = ""
     for method in table.methods:
         swatch = f'<b class="swatch m{colours[method]}"></b>' if method in colours else ""
-        body += f'<tr{" class=aside" if method in ASIDE else ""}><th scope="row">{swatch}{escape(method)}</th>'
+        body += f'<tr{" class=aside" if method in NOT_METHODS else ""}><th scope="row">{swatch}{escape(method)}</th>'
         for column in table.columns:
             row = table.cells.get((method, column.key))
             tied = ties.get((method, column.key), False)
@@ -70,7 +70,7 @@ def _scale(table: Table, column: Column) -> tuple[float, float]:
         end
         for method in table.methods
         if (row := table.cells.get((method, column.key)))
-        for end in (row["value"], row["low"], row["high"])
+        for end in (row.value, row.low, row.high)
         if end is not None
     ]
     return (min(ends), max(ends)) if ends else (0.0, 0.0)
@@ -79,39 +79,38 @@ def _scale(table: Table, column: Column) -> tuple[float, float]:
 def _cell(
     row: Row | None, rank: int, scale: tuple[float, float], tied: bool, places: int | None, fewer: int | None
 ) -> str:
-    if row is None or row["value"] is None:
+    if row is None or row.value is None:
         return '<td class="none" title="no comparison could be made">–</td>' if row else "<td></td>"
-    value = {1: "<b>{}</b>", 2: "<u>{}</u>"}.get(rank, "{}").format(number(row["value"], places))
-    note = f"{row['value']:.6g}, {row['n']} used, {row['failed']} failed"
+    value = {1: "<b>{}</b>", 2: "<u>{}</u>"}.get(rank, "{}").format(number(row.value, places))
+    note = f"{row.value:.6g}, {row.n} used, {row.failed} failed"
     track = ""
-    if row["low"] is not None and scale[1] > scale[0]:
-        low, high, middle = (100 * (end - scale[0]) / (scale[1] - scale[0])
-                             for end in (row["low"], row["high"], row["value"]))  # fmt: skip
+    if row.low is not None and row.high is not None and scale[1] > scale[0]:
+        low, high, middle = (100 * (end - scale[0]) / (scale[1] - scale[0]) for end in (row.low, row.high, row.value))
         track = (
             f'<i class="track"><i style="left:{low:.1f}%;width:{max(high - low, 0.5):.1f}%"></i>'
             f'<i class="mid" style="left:{middle:.1f}%"></i></i>'
         )
-        note += f", interval {number(row['low'])} to {number(row['high'])}"
+        note += f", interval {number(row.low)} to {number(row.high)}"
     mark = (
         '<span class="tie" title="cannot be told from the best: the interval of the paired difference holds 0">≈</span>'
     )
     less = "" if fewer is None else f" <small>n={fewer}</small>"
-    return f'<td data-v="{row["value"]!r}" title="{note}">{mark if tied else ""}{value}{less}{track}</td>'
+    return f'<td data-v="{row.value!r}" title="{note}">{mark if tied else ""}{value}{less}{track}</td>'
 
 
-def curves_html(curves: Sequence[Row], colours: Colours) -> str:
+def curves_html(curves: Sequence[CurvePoint], colours: Colours) -> str:
     """A chart per metric over the yaw of the view, one shown at a time."""
-    labels = list(dict.fromkeys(point["metric"] for point in curves))
+    labels = list(dict.fromkeys(point.metric for point in curves))
     figures = {}
     for label in labels:
-        points = [point for point in curves if point["metric"] == label and point["value"] is not None]
-        start = min((point["input_yaw"] for point in points), default=None)
+        points = [point for point in curves if point.metric == label and point.value is not None]
+        start = min((point.input_yaw for point in points), default=None)
         lines: dict[str, list[tuple[float, float]]] = {}
-        for point in sorted(points, key=lambda point: point["yaw"]):
-            if point["input_yaw"] == start and point["method"] in colours:
-                lines.setdefault(point["method"], []).append((point["yaw"], point["value"]))
+        for point in sorted(points, key=lambda point: point.yaw):
+            if point.input_yaw == start and point.method in colours and point.value is not None:
+                lines.setdefault(point.method, []).append((point.yaw, point.value))
         if lines:
-            arrow = ARROWS[points[0]["direction"]]
+            arrow = ARROWS[points[0].direction]
             numbered = {colours[method]: line for method, line in lines.items()}
             data = {method: {str(yaw): number(value) for yaw, value in line} for method, line in lines.items()}
             figures[label] = (
@@ -123,18 +122,18 @@ def curves_html(curves: Sequence[Row], colours: Colours) -> str:
 def times_html(table_rows: Sequence[Row], seconds: Mapping[str, float], colours: Colours) -> str:
     """Charts of quality against seconds per inversion, one shown at a time."""
     figures = {}
-    keys = dict.fromkeys((row["protocol"], row["metric"]) for row in table_rows)
+    keys = dict.fromkeys((row.protocol, row.metric) for row in table_rows)
     for key in sorted(keys, key=lambda key: (key[0] != "gt360", "@" in key[1])):
         if key[1].partition("@")[0] in ("seconds", "peak_memory"):
             continue
-        rows = [row for row in table_rows if (row["protocol"], row["metric"]) == key and row["value"] is not None]
+        rows = [row for row in table_rows if (row.protocol, row.metric) == key]
         points = {
-            row["method"]: (colours[row["method"]], seconds[row["method"]], row["value"])
+            row.method: (colours[row.method], seconds[row.method], row.value)
             for row in rows
-            if row["method"] in colours and seconds.get(row["method"], 0) > 0
+            if row.method in colours and seconds.get(row.method, 0) > 0 and row.value is not None
         }
         if len(points) > 1:
-            label = f"{key[0]}: {key[1]} {ARROWS[rows[0]['direction']]}"
+            label = f"{key[0]}: {key[1]} {ARROWS[rows[0].direction]}"
             figures[label] = time_chart(points, f"{label} against seconds per inversion")
     return choice_html(figures, "Quality") if figures else ""
 
@@ -197,26 +196,26 @@ def gallery_html(
     return "".join(sections)
 
 
-def cases_html(results: dict[str, Any], pictures: Pictures, data: str, methods: Sequence[str]) -> str:
+def cases_html(results: Results, pictures: Pictures, data: str, methods: Sequence[str]) -> str:
     """Best and worst cases of every method, one metric shown at a time."""
-    found = [case for case in cases(results) if case["data"] == data]
+    found = [case for case in cases(results) if case.data == data]
     figures = {}
-    for key in dict.fromkeys((case["protocol"], case["metric"]) for case in found):
+    for key in dict.fromkeys((case.protocol, case.metric) for case in found):
         cards = []
         for method in methods:
-            mine = [case for case in found if (case["protocol"], case["metric"], case["method"]) == (*key, method)]
+            mine = [case for case in found if (case.protocol, case.metric, case.method) == (*key, method)]
             cards += [_case_html(case, pictures, data) for case in mine]
         figures[f"{key[0]}: {key[1]}"] = f'<div class="cases">{"".join(cards)}</div>'
     return choice_html(figures, "Metric") if figures else ""
 
 
-def _case_html(case: Row, pictures: Pictures, data: str) -> str:
-    truth, made = pictures.few(data, case["item"], None), pictures.few(data, case["item"], case["method"])
+def _case_html(case: Case, pictures: Pictures, data: str) -> str:
+    truth, made = pictures.few(data, case.item, None), pictures.few(data, case.item, case.method)
     views = [_view(truth, 0), *(_view(made, turn) for turn in (0, 90, 180))]
     return (
-        f'<div class="case heads {escape(case["rank"])}" data-yaw="{pictures.yaw(data, case["item"]):g}">'
-        f"<p><b>{escape(case['method'])}</b> <span>{escape(case['rank'])}</span> {number(case['value'])}</p>"
-        f'<div class="row">{"".join(views)}</div><small>{escape(case["item"])}</small></div>'
+        f'<div class="case heads {escape(case.rank)}" data-yaw="{pictures.yaw(data, case.item):g}">'
+        f"<p><b>{escape(case.method)}</b> <span>{escape(case.rank)}</span> {number(case.value)}</p>"
+        f'<div class="row">{"".join(views)}</div><small>{escape(case.item)}</small></div>'
     )
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-Row = dict[str, Any]
-ASIDE = ("floor",)
+from toolkit.bench.records.schema import Row
+
+NOT_METHODS = ("floor",)
 """Rows that are no method: never best."""
 BACKENDS = {"embedded": "embedded metric networks", "reference": "the literature's metric networks", "": ""}
 
@@ -74,9 +74,9 @@ class Table:
     def ranks(self, column: Column) -> dict[str, int]:
         """Place of the best (1) and the second (2) method of a column; equal numbers share a place."""
         known = [
-            (row["value"], method)
+            (row.value, method)
             for method in self.methods
-            if method not in ASIDE and (row := self.cells.get((method, column.key))) and row["value"] is not None
+            if method not in NOT_METHODS and (row := self.cells.get((method, column.key))) and row.value is not None
         ]
         levels = sorted({value for value, _ in known}, reverse=column.direction == "higher")[:2]
         if len(known) < 2:
@@ -88,20 +88,18 @@ class Table:
         rows = [row for column in self.columns if not column.is_part
                 if (row := self.cells.get((method, column.key)))]  # fmt: skip
         rows = rows or [row for (name, _), row in self.cells.items() if name == method]
-        return max((row["n"] for row in rows), default=0), min((row["failed"] for row in rows), default=0)
+        return max((row.n for row in rows), default=0), min((row.failed for row in rows), default=0)
 
     def fewer(self, method: str, column: Column) -> int | None:
         """How many comparisons entered a number of the whole picture, where they are fewer than the method's most."""
         row = self.cells.get((method, column.key))
-        used = row["n"] if row else 0
+        used = row.n if row else 0
         return used if row and not column.is_part and not column.head and used < self.counts(method)[0] else None
 
     def places(self, column: Column) -> int | None:
         """Decimals that suit all numbers of a column; None where they are too unlike for one choice."""
         sizes = sorted(
-            abs(row["value"])
-            for method in self.methods
-            if (row := self.cells.get((method, column.key))) and row["value"]
+            abs(row.value) for method in self.methods if (row := self.cells.get((method, column.key))) and row.value
         )
         if not sizes or sizes[-1] > 300 * sizes[0]:
             return None
@@ -115,16 +113,16 @@ class Table:
 def tables_of(rows: Sequence[Row]) -> list[Table]:
     """Group rows into tables, in the order in which protocols come; metrics without networks join each backend's."""
     found = []
-    for key in dict.fromkeys((row["protocol"], row["data"], row["world"]) for row in rows):
-        mine = [row for row in rows if (row["protocol"], row["data"], row["world"]) == key]
+    for key in dict.fromkeys((row.protocol, row.data, row.world) for row in rows):
+        mine = [row for row in rows if (row.protocol, row.data, row.world) == key]
         backends = sorted({backend_of(row) for row in mine} - {""}) or [""]
         for place, backend in enumerate(backends):
             wanted = (backend, "") if place == 0 else (backend,)
             chosen = [row for row in mine if backend_of(row) in wanted]
-            columns = {row["metric"]: Column(row["metric"], row["direction"], row["unit"]) for row in chosen}
+            columns = {row.metric: Column(row.metric, row.direction, row.unit) for row in chosen}
             ordered = _in_order(list(columns.values()))
-            methods = tuple(dict.fromkeys(row["method"] for row in chosen))
-            cells = {(row["method"], row["metric"]): row for row in chosen}
+            methods = tuple(dict.fromkeys(row.method for row in chosen))
+            cells = {(row.method, row.metric): row for row in chosen}
             found.append(Table(*key, backend, ordered, methods, cells))
     return found
 
@@ -153,7 +151,7 @@ def glance_of(tables: Sequence[Table]) -> Table | None:
                 column = Column(found.label, found.direction, found.unit, protocol)
                 columns.append(column)
                 cells |= {(method, column.key): row for (method, key), row in table.cells.items() if key == found.key}
-    methods = tuple(dict.fromkeys(method for table in mine for method in table.methods if method not in ASIDE))
+    methods = tuple(dict.fromkeys(method for table in mine for method in table.methods if method not in NOT_METHODS))
     if not columns:
         return None
     return Table("all protocols", mine[0].data, mine[0].world, backend, tuple(columns), methods, cells)
@@ -170,7 +168,7 @@ def _first(table: Table, starts: Sequence[str]) -> Column | None:
 
 def backend_of(row: Row) -> str:
     """'reference', 'embedded', or empty where no network is involved."""
-    return row["backend"] if row["backend"] in ("reference", "embedded") else ""
+    return row.backend if row.backend in ("reference", "embedded") else ""
 
 
 def _in_order(columns: list[Column]) -> tuple[Column, ...]:

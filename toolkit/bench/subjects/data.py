@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 from toolkit.bench.records.store import key_of
 from toolkit.cache import cache_folder
 from toolkit.data import ImageFolder, layout
-from toolkit.data.sources import find_maker, find_source, open_source
+from toolkit.data.sources import find_maker, find_source, open_dataset
 from toolkit.errors import InputError
-from toolkit.interfaces import MakeRequest
+from toolkit.interfaces import IndexedDataset, MakeRequest
 
 if TYPE_CHECKING:
     from toolkit.interfaces import GeneratorSpec
@@ -27,7 +27,7 @@ VIEWS = tuple(f"yaw_{yaw}" for yaw in (0, 30, 60, 90, 120, 150, 180, -150, -120,
 
 def open_data(
     source: str, views: Iterable[str], spec: GeneratorSpec, limit: int | None = None, domain: str = "wild"
-) -> ImageFolder:
+) -> IndexedDataset:
     """Open pictures at the generator's image size.
 
     Args:
@@ -43,7 +43,7 @@ def open_data(
     if limit is not None and limit < 1:
         raise InputError(f"--limit must be at least 1, got {limit}")
     if find_source(source) is not None:
-        return open_source(source, spec.image_size)
+        return open_dataset(source, spec.image_size)
     factory = find_maker(source, "--data")
     subjects = effective_limit(source, limit) or DEFAULT_LIMIT
     folder = made_folder(source, list(views), domain, subjects, spec.image_size)
@@ -99,3 +99,17 @@ def _shows(folder: Path, views: Sequence[str]) -> bool:
 
 def _unusual(views: Iterable[str]) -> bool:
     return not set(views) <= set(VIEWS)
+
+
+class Digests(dict[int, str]):
+    """What the files of each item are, by index; each is read once (see `IndexedDataset.digest`)."""
+
+    def __init__(self, data: IndexedDataset) -> None:
+        """Read nothing yet."""
+        super().__init__()
+        self.data = data
+
+    def __missing__(self, index: int) -> str:
+        """Read an item's files."""
+        found = self[index] = self.data.digest(index)
+        return found

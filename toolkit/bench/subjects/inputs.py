@@ -4,19 +4,44 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
 
-from toolkit.bench.protocols.protocol import BenchProtocol
-from toolkit.bench.protocols.rows import Cell
-from toolkit.bench.subjects.inversions import CellError
-from toolkit.data import ImageFolder
+from toolkit.bench.records.store import key_of
+from toolkit.bench.subjects.methods import UnitError
 from toolkit.errors import InputError, ToolkitError
-from toolkit.interfaces import Item
+from toolkit.interfaces import IndexedDataset, Item
 
 TARGET_CAMERAS = "the target pictures' own, as their data set labels them, not nominal yaws"
 """Where renders are seen from that are compared with other pictures of a subject, as results tell it."""
 
 
-def pictures_by_subject(data: ImageFolder) -> dict[str, list[int]]:
+@dataclass(frozen=True)
+class BenchItem:
+    """What every method is asked once in a protocol: an input picture, and the pictures that it is compared with."""
+
+    id: str
+    subject: str
+    """Resampling draws subjects, so that a subject's pictures stay together."""
+    comparisons: int = 1
+    """How many times each metric is asked; all of them count as failed where the method fails."""
+    uses: tuple[int, ...] = ()
+    """Indices of the pictures that it depends on, the input first."""
+
+
+class Nearness(Protocol):
+    """What settings of a protocol say about which pictures are inputs."""
+
+    yaw_tolerance: float
+
+    @property
+    def title(self) -> str:
+        """What results call the protocol."""
+        ...
+
+
+def pictures_by_subject(data: IndexedDataset) -> dict[str, list[int]]:
     """Indices of the pictures of each named subject, in the data set's order."""
     found: dict[str, list[int]] = defaultdict(list)
     for index, subject in enumerate(data.subjects):
@@ -25,17 +50,18 @@ def pictures_by_subject(data: ImageFolder) -> dict[str, list[int]]:
     return dict(found)
 
 
-def yaws_of(data: ImageFolder) -> list[float]:
+def yaws_of(data: IndexedDataset) -> list[float]:
     """Yaws of all cameras in degrees."""
     return [math.degrees(yaw) for yaw in data.cameras.angles().yaw.tolist()]
 
 
-def input_pictures(data: ImageFolder, protocol: BenchProtocol, limit: int | None) -> list[int]:
+def input_pictures(data: IndexedDataset, settings: Nearness, yaws: Sequence[float], limit: int | None) -> list[int]:
     """Indices of the pictures to invert.
 
     Args:
         data: Pictures.
-        protocol: Its `starts` choose pictures of each subject by yaw; without any, or in data without subjects, every
+        settings: How near to a yaw a picture must be.
+        yaws: Degrees: of each subject the picture nearest to each; without any, or in data without subjects, every
             picture is an input.
         limit: Subjects at most, or pictures where every picture is an input.
 
@@ -43,17 +69,17 @@ def input_pictures(data: ImageFolder, protocol: BenchProtocol, limit: int | None
         InputError: No subject has a picture near enough to a yaw that is asked for.
     """
     subjects = pictures_by_subject(data)
-    if not protocol.starts or not subjects:
+    if not yaws or not subjects:
         return list(range(len(data)))[:limit]
-    yaws, chosen = yaws_of(data), []
+    known, chosen = yaws_of(data), []
     for pictures in subjects.values():
-        near = [nearest(pictures, yaws, yaw, protocol.yaw_tolerance) for yaw in protocol.starts]
+        near = [nearest(pictures, known, yaw, settings.yaw_tolerance) for yaw in yaws]
         found = list(dict.fromkeys(index for index in near if index is not None))
         chosen += [found] if found else []
     if not chosen:
         raise InputError(
-            f"{protocol.title} inverts a picture of each subject within {protocol.yaw_tolerance:g} degrees of yaw "
-            f"{', '.join(f'{yaw:g}' for yaw in protocol.starts)}; {data.path} has none"
+            f"{settings.title} inverts a picture of each subject within {settings.yaw_tolerance:g} degrees of yaw "
+            f"{', '.join(f'{yaw:g}' for yaw in yaws)}; {data.path} has none"
         )
     return [index for found in chosen[:limit] for index in found]
 
@@ -75,21 +101,18 @@ def whole_yaw(yaw: float) -> float:
     return float(180 if whole == -180 else whole)
 
 
-def read_item(data: ImageFolder, index: int) -> Item:
+def read_item(data: IndexedDataset, index: int) -> Item:
     """Read an item.
 
     Raises:
-        CellError: It is missing or damaged.
+        UnitError: It is missing or damaged.
     """
     try:
         return data[index]
     except (ToolkitError, OSError) as error:
-        raise CellError("read", str(error)) from error
+        raise UnitError("read", str(error)) from error
 
 
-def single_cells(data: ImageFolder, protocol: BenchProtocol, limit: int | None) -> list[Cell]:
-    """A cell for every picture that is inverted."""
-    return [
-        Cell(data.names[index], data.subjects[index] or data.names[index], uses=(index,))
-        for index in input_pictures(data, protocol, limit)
-    ]
+def truth_key(item: BenchItem, digests: Mapping[int, str], size: int) -> str:
+    """Under what the true pictures of an input's subject are kept as frames: their files, and their side in pixels."""
+    return key_of("truth", [digests[index] for index in sorted(set(item.uses))], size)

@@ -1,4 +1,4 @@
-"""Renders made elsewhere, by methods that this toolkit cannot run, as one more contender.
+"""Renders made elsewhere, by methods that this toolkit cannot run, as one more method.
 
 A folder with pictures and `renders.json`:
 
@@ -20,14 +20,14 @@ import math
 from collections import defaultdict
 from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
 
-from toolkit.bench.records.store import Record, key_of
+from toolkit.bench.records.schema import InversionRecord
+from toolkit.bench.records.store import key_of
 from toolkit.bench.subjects.heads import Views
-from toolkit.bench.subjects.inversions import CellError, Contender
+from toolkit.bench.subjects.methods import ComparedMethod, UnitError
 from toolkit.camera import Camera, rotation_distance
 from toolkit.data import resize
 from toolkit.data.pictures import decode_image
@@ -47,22 +47,24 @@ class OutsideHeads:
     """Stands in the place of a method, and shows what it was given."""
 
     def __init__(
-        self, folder: Path, renders: dict[str, list[Entry]], size: int, seconds: Mapping[str, float] | None = None
+        self, name: str, folder: Path, renders: dict[str, list[Entry]], size: int, seconds: Mapping[str, float]
     ) -> None:
-        self._folder, self._renders, self._size, self._seconds = folder, renders, size, seconds or {}
+        self._name, self._folder, self._renders, self._size, self._seconds = name, folder, renders, size, seconds
 
-    def record(self, item: Item) -> Record | None:
+    def record(self, item: Item) -> InversionRecord | None:
         """What the inversion of an input picture took, if that was told; counted as warm."""
-        return {"seconds": self._seconds[item.id], "warm": True} if item.id in self._seconds else None
+        if item.id not in self._seconds:
+            return None
+        return InversionRecord(method=self._name, item=item.id, warm=True, seconds=self._seconds[item.id])
 
     def head(self, item: Item) -> OutsideHead:
         """The renders of an input picture.
 
         Raises:
-            CellError: There are none.
+            UnitError: There are none.
         """
         if item.id not in self._renders:
-            raise CellError("invert", f"{self._folder / RENDERS_FILE} has no renders of {item.id}")
+            raise UnitError("invert", f"{self._folder / RENDERS_FILE} has no renders of {item.id}")
         return OutsideHead(self._folder, self._renders[item.id], item.camera, self._size)
 
 
@@ -80,7 +82,7 @@ class OutsideHead:
         """The renders nearest to these cameras; depth and masks are not known.
 
         Raises:
-            CellError: One is missing or cannot be read.
+            UnitError: One is missing or cannot be read.
         """
         return Views(torch.cat([self._view(label) for label in cameras.label]))
 
@@ -88,15 +90,15 @@ class OutsideHead:
         name, miss = min(((name, _degrees(label, other)) for name, other in self._renders), key=lambda each: each[1])
         if miss > TOLERANCE:
             yaw = math.degrees(float(Camera.from_label(label[None]).angles().yaw[0]))
-            raise CellError("invert", f"no render within {TOLERANCE:g} degrees of the camera at yaw {yaw:.1f}")
+            raise UnitError("invert", f"no render within {TOLERANCE:g} degrees of the camera at yaw {yaw:.1f}")
         try:
             image = decode_image((self._folder / name).read_bytes(), name)
         except (ToolkitError, OSError) as error:
-            raise CellError("invert", f"the render {name} cannot be read: {error}") from error
+            raise UnitError("invert", f"the render {name} cannot be read: {error}") from error
         return resize(image[None], self._size)
 
 
-def open_outside(folder: Path, size: int, taken: Collection[str] = ()) -> Contender:
+def open_outside(folder: Path, size: int, taken: Collection[str] = ()) -> ComparedMethod:
     """Read a folder of renders.
 
     Args:
@@ -125,20 +127,9 @@ def open_outside(folder: Path, size: int, taken: Collection[str] = ()) -> Conten
         raise InputError(f"{path}: `seconds` must be positive numbers")
     files = sorted({file for entries in renders.values() for file, _ in entries})
     digest = key_of(file_sha256(path), [_digest(folder / file) for file in files])
-    return Contender(name, OutsideHeads(folder, dict(renders), size, seconds), {"renders": folder.name}, digest)
-
-
-def wanted_renders(works: Any) -> list[list[Any]]:
-    """Input picture and camera label of every view that the protocols of a run look at, each once."""
-    wanted: dict[tuple[str, tuple[float, ...]], None] = {}
-    for work in works:
-        for cell in work.task.cells:
-            views = [work.digests.data.labels[index].tolist() for index in cell.uses]
-            if work.protocol.kind == "fid360":
-                views.append(work.task.camera_of(cell).label[0].tolist())
-            for label in views:
-                wanted[cell.id, tuple(round(entry, 6) for entry in label)] = None
-    return [[item, list(label)] for item, label in wanted]
+    return ComparedMethod(
+        name, OutsideHeads(name, folder, dict(renders), size, seconds), {"renders": folder.name}, digest
+    )
 
 
 def _digest(file: Path) -> str:

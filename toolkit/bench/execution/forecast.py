@@ -7,27 +7,28 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from toolkit.bench.records.store import Record, Store
+from toolkit.bench.records.schema import CellRecord
+from toolkit.bench.records.store import Store
 
 Kind = tuple[str, str]
-"""(method or name of a groundwork, protocol)."""
+"""(method or name of a precompute, protocol)."""
 
 
 class Rates:
-    """Mean seconds that pieces of a kind take, inversion included where a cell made it."""
+    """Mean seconds that pieces of a kind take, inversion included where a unit made it."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store[CellRecord]) -> None:
         """Learn from the records of earlier runs in the same folder."""
         self._sums: dict[Kind, list[float]] = defaultdict(lambda: [0.0, 0.0])
         for record in store:
             self.learn(record)
 
-    def learn(self, record: Record) -> None:
+    def learn(self, record: CellRecord) -> None:
         """Take a record into account; a picture that could not be read tells nothing."""
-        if record.get("took") is not None and record.get("stage") != "read":
-            found = self._sums[record["method"] or record["groundwork"], record["protocol"]]
-            found[0] += record["took"]
-            found[1] += record.get("size", 1)
+        if record.took is not None and record.stage != "read":
+            found = self._sums[record.method or record.precompute or "", record.protocol]
+            found[0] += record.took
+            found[1] += record.size
 
     def seconds(self, kind: Kind, size: int = 1) -> float | None:
         """Seconds of a piece of this size; None where nothing is known."""
@@ -50,7 +51,7 @@ class Estimate(NamedTuple):
     """What is left of one kind of work."""
 
     owner: str
-    """Method or groundwork."""
+    """Method or precompute."""
     protocol: str
     pieces: int
     seconds: float | None
@@ -76,7 +77,7 @@ class Forecast:
         return sum(estimate.seconds or 0.0 for estimate in self.estimates) / self.width
 
     def sentence(self) -> str:
-        """The forecast in one line, by method and groundwork."""
+        """The forecast in one line, by method and precompute."""
         left: dict[str, float] = defaultdict(float)
         for estimate in self.estimates:
             left[estimate.owner] += (estimate.seconds or 0.0) / self.width

@@ -9,19 +9,33 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from PIL import Image
+from pydantic import Field, ValidationError
 from torch import Tensor
 
+from toolkit.bench.records.schema import Record
 from toolkit.files import atomic_write
 from toolkit.rendering.pixels import resized, to_pixels
 
 SIDE = 160
 """Larger pictures are reduced to this side."""
 _QUALITY = 82
+_LARGEST = 2**26
+"""Bytes beyond which no file is read."""
 
 
-class Frames:
-    """One JSON file per head: yaws in degrees, rising, and a WebP picture for each (base64)."""
+class HeadViews(Record):
+    """The small pictures of one head."""
+
+    yaws: list[float] = Field(min_length=1)
+    """Degrees, rising."""
+    pictures: list[str]
+    """A WebP picture for each (base64)."""
+
+
+class ViewFiles:
+    """One JSON file per head in a folder."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -38,27 +52,28 @@ class Frames:
         """
         order = sorted(range(len(yaws)), key=lambda place: yaws[place])
         pixels = to_pixels(images)
-        document = {
-            "yaws": [round(yaws[place], 1) for place in order],
-            "pictures": [encoded(pixels[place]) for place in order],
-        }
+        kept = HeadViews(
+            yaws=[round(yaws[place], 1) for place in order], pictures=[encoded(pixels[place]) for place in order]
+        )
         with atomic_write(self._path(key)) as path:
-            path.write_text(json.dumps(document, separators=(",", ":")), encoding="utf-8")
+            path.write_text(json.dumps(kept.as_json(), separators=(",", ":")), encoding="utf-8")
 
-    def read(self, key: str) -> dict[str, Any] | None:
-        """`yaws` and `pictures`; None where they are missing or damaged."""
+    def read(self, key: str) -> HeadViews | None:
+        """The pictures of a head; None where they are missing or damaged."""
+        path = self._path(key)
         try:
-            found = json.loads(self._path(key).read_text(encoding="utf-8"))
-            good = len(found["yaws"]) == len(found["pictures"]) > 0
-        except (OSError, ValueError, KeyError, TypeError):
+            if path.stat().st_size > _LARGEST:
+                return None
+            found = HeadViews.model_validate_json(path.read_bytes(), strict=True)
+        except (OSError, ValidationError):
             return None
-        return found if good else None
+        return found if len(found.yaws) == len(found.pictures) else None
 
     def _path(self, key: str) -> Path:
         return self._folder / f"{key}.json"
 
 
-def encoded(pixels: Any) -> str:
+def encoded(pixels: np.ndarray[Any, Any]) -> str:
     """A picture, uint8 [S, S, 3], as base64 WebP."""
     side = min(SIDE, pixels.shape[0])
     buffer = io.BytesIO()

@@ -1,23 +1,73 @@
-"""From names of methods to methods ready to be compared."""
+"""Methods as they enter a comparison, and how they are opened by their names."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from toolkit import load_method
-from toolkit.bench.subjects.inversions import Contender
+from toolkit.bench.records.schema import InversionRecord
 from toolkit.errors import ConfigError, InputError, ToolkitError
 from toolkit.files import file_sha256
 from toolkit.registry import unknown_name
 
 if TYPE_CHECKING:
-    from toolkit.interfaces import Generator, Method
+    from toolkit.bench.subjects.heads import Head
+    from toolkit.interfaces import Generator, Item, Method
 
 ALL = "all"
 PRESETS = ("fast", "default", "quality")
 """Presets that every embedded run may ask for: methods without them keep their default."""
+
+
+class UnitError(Exception):
+    """A unit of work failed; it costs its own numbers and is listed, the run goes on."""
+
+    def __init__(self, stage: str, message: str) -> None:
+        super().__init__(message)
+        self.stage = stage
+
+
+@runtime_checkable
+class HeadSource(Protocol):
+    """In the place of a method: whoever has finished renders of an item instead of an inversion."""
+
+    def head(self, item: Item) -> Head:
+        """The renders of an item; raises UnitError where there are none."""
+        ...
+
+    def record(self, item: Item) -> InversionRecord | None:
+        """What was told about how an item's were made."""
+        ...
+
+
+@dataclass(frozen=True)
+class ComparedMethod:
+    """A method as it enters a comparison."""
+
+    name: str
+    inverter: Method | HeadSource | None
+    """None: only what was recorded of it is at hand."""
+    options: Mapping[str, Any] = field(default_factory=dict)
+    """What the user set."""
+    weights: str = ""
+    """sha256 of the checkpoint that the user named."""
+    recorded: str = ""
+    """The fingerprint of a method that is not opened."""
+
+    @property
+    def fingerprint(self) -> str:
+        """Of everything else that its results depend on (see `Method.fingerprint`)."""
+        if self.inverter is None or isinstance(self.inverter, HeadSource):
+            return self.recorded
+        return self.inverter.fingerprint
+
+    @property
+    def identity(self) -> list[Any]:
+        """What an inversion depends on besides picture and generator."""
+        return [self.name, dict(self.options), self.weights, self.fingerprint]
 
 
 def method_names(text: str) -> list[str]:
@@ -40,13 +90,13 @@ def method_names(text: str) -> list[str]:
     return list(dict.fromkeys(names))
 
 
-def open_contenders(
+def open_methods(
     names: Sequence[str],
     generator: Generator,
     options: Mapping[str, Mapping[str, Any]],
     weights: Mapping[str, Path],
     preset: str | None = None,
-) -> tuple[list[Contender], dict[str, str]]:
+) -> tuple[list[ComparedMethod], dict[str, str]]:
     """Build methods; those that cannot be built are returned with their reasons.
 
     Args:
@@ -63,21 +113,21 @@ def open_contenders(
     refusals: list[str] = []
     for stray in sorted((options.keys() | weights.keys()) - set(names)):
         raise InputError(f"settings for method {stray!r}, which is not among --methods {', '.join(names)}")
-    contenders, broken = [], {}
+    methods, broken = [], {}
     for name in names:
         path = weights.get(name)
         try:
             method, chosen = _open(name, generator, path, dict(options.get(name, {})), preset, refusals)
-            contenders.append(Contender(name, method, chosen, "" if path is None else file_sha256(path)))
+            methods.append(ComparedMethod(name, method, chosen, "" if path is None else file_sha256(path)))
         except ConfigError:
             raise
         except (ToolkitError, OSError) as error:
             broken[name] = str(error)
         except Exception as error:  # a stranger's factory may raise anything
             broken[name] = f"{type(error).__name__}: {error}".splitlines()[0]
-    if preset is not None and preset not in PRESETS and len(refusals) == len(contenders) and refusals:
+    if preset is not None and preset not in PRESETS and len(refusals) == len(methods) and refusals:
         raise ConfigError(f"no method knows --preset {preset}: {refusals[0]}")
-    return contenders, broken
+    return methods, broken
 
 
 def _open(

@@ -1,0 +1,133 @@
+"""One protocol of a bench run with everything that it needs, opened here and in every worker."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from toolkit.bench.protocols.base import BenchProtocol, ProtocolContext
+from toolkit.bench.protocols.scoring import OpenMetrics, open_metrics
+from toolkit.bench.protocols.settings import ProtocolSettings
+from toolkit.bench.records.schema import CellRecord, LeftOut
+from toolkit.bench.records.store import Store
+from toolkit.bench.subjects.data import Digests, data_name, effective_limit, open_data
+from toolkit.bench.subjects.inversions import Inversions
+from toolkit.data.sources import find_source
+from toolkit.errors import InputError, PluginError
+from toolkit.registry import default_registry
+
+if TYPE_CHECKING:
+    from toolkit.interfaces import Generator
+
+CELLS_FILE = "cells.jsonl"
+Say = Callable[[str], None]
+"""Hears what begins and takes a while, or is worth knowing."""
+
+
+@dataclass(frozen=True)
+class BenchRequest:
+    """What is to be compared, on what, how."""
+
+    settings: ProtocolSettings
+    data: str
+    out: Path
+    limit: int | None = None
+    backend: str = "auto"
+    domain: str = "wild"
+    retry_failed: bool = False
+    broken_methods: dict[str, str] = field(default_factory=dict)
+    """Methods that were asked for and could not be built, with the reason: listed, not run."""
+    command: str = ""
+    """How to get these results again, for the report."""
+
+    @property
+    def data_name(self) -> str:
+        """What results call the data set: its folder's name, or its own and the domain."""
+        return data_name(self.data, self.domain)
+
+
+@dataclass(frozen=True, eq=False)
+class ProtocolRun:
+    """A protocol of this run with everything that it needs."""
+
+    request: BenchRequest
+    generator: Generator
+    protocol: BenchProtocol
+    digests: Digests
+    store: Store[CellRecord]
+    inversions: Inversions
+
+    @property
+    def settings(self) -> ProtocolSettings:
+        """What is measured."""
+        return self.request.settings
+
+    @property
+    def title(self) -> str:
+        """What results call the protocol."""
+        return self.settings.title
+
+
+def open_runs(
+    requests: Sequence[BenchRequest], generator: Generator, say: Say, writes: bool = True
+) -> tuple[list[ProtocolRun], list[LeftOut]]:
+    """The protocols that can be run, and why the others cannot; a single one that cannot is an error.
+
+    Args:
+        requests: One per protocol.
+        generator: What methods invert into.
+        say: Hears of what takes a while.
+        writes: Whether this process writes records down (a worker leaves that to the one that asked it).
+
+    Raises:
+        InputError: The data can serve none of the protocols.
+    """
+    first, spec = requests[0], generator.spec
+    possible: list[tuple[BenchRequest, type[BenchProtocol], OpenMetrics]] = []
+    left_out: list[LeftOut] = []
+
+    def leave(request: BenchRequest, error: InputError) -> None:
+        if len(requests) == 1:
+            raise error
+        left_out.append(LeftOut(protocol=request.settings.title, data=request.data_name, reason=str(error)))
+
+    for request in requests:
+        kind = protocol_class(request.settings.kind)
+        metrics = open_metrics(request.settings.metrics, request.backend, spec.world, spec.image_size)
+        try:
+            kind.check_metrics(request.settings, metrics)  # before pictures are made
+            possible.append((request, kind, metrics))
+        except InputError as error:
+            leave(request, error)
+    views = [view for request, _, _ in possible for view in request.settings.views]
+    if find_source(first.data) is None:
+        say(f"pictures of {first.data} (those that are not there yet are made; kept for the next time)")
+    data = open_data(first.data, views, spec, first.limit, first.domain)
+    store, digests = Store(first.out / CELLS_FILE, CellRecord, writes), Digests(data)
+    shared, runs = dict[int, Inversions](), []
+    for request, kind, metrics in possible:
+        seed, limit = request.settings.seed, effective_limit(request.data, request.limit)
+        if seed not in shared:
+            shared[seed] = Inversions(first.out / "inversions", generator, seed, first.retry_failed, writes)
+        context = ProtocolContext(request.settings, data, metrics, limit, request.out / "features", generator)
+        try:
+            runs.append(ProtocolRun(request, generator, kind(context), digests, store, shared[seed]))
+        except InputError as error:
+            leave(request, error)
+    if not runs:
+        raise InputError("no protocol can be run: " + "; ".join(entry.reason for entry in left_out))
+    return runs, left_out
+
+
+def protocol_class(kind: str) -> type[BenchProtocol]:
+    """The class of a registered protocol.
+
+    Raises:
+        PluginError: It cannot be loaded, or is no class of `BenchProtocol`.
+    """
+    found = default_registry().load("protocol", kind)
+    if not (isinstance(found, type) and issubclass(found, BenchProtocol)):
+        raise PluginError(f"protocol {kind!r} must be a class derived from BenchProtocol, got {found!r}")
+    return found

@@ -1,0 +1,117 @@
+"""Settings of a protocol as a typed configuration; the shipped ones lie in configs/protocols."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field, field_validator
+
+from toolkit.configuration import Config, config_names, config_path, load_config
+from toolkit.errors import ConfigError
+from toolkit.registry import default_registry, unknown_name
+
+_FOLDER = "protocols/"
+ALL = "all"
+ORDER = ("reconstruction", "gt360", "multiview", "fid360", "speed")
+"""The first of what `all` stands for, in the order of the report; other headline protocols follow by name."""
+
+
+class ProtocolSettings(Config):
+    """One way to measure methods; a change of what it measures raises its version."""
+
+    kind: str
+    """The registered protocol, which is a class (see `toolkit.bench.protocols.base`)."""
+    name: str = ""
+    """What results call it; empty: the kind."""
+    version: int = Field(1, ge=1)
+    about: str = ""
+    seed: int = Field(0, ge=0)
+    """Of methods, of random heads and of resampling."""
+    metrics: tuple[str, ...] = ()
+    """Registered metrics; which of the two backends' are used follows from the run's backend."""
+    views: tuple[str, ...] = ("front",)
+    """Views that are made of each subject of a procedural data set."""
+    input_yaws: tuple[float, ...] = ()
+    """Yaws in degrees: where the data names subjects, a subject's picture nearest to each of them is inverted. Empty:
+    every picture is (gt360, multiview: the front)."""
+    target_yaws: tuple[float, ...] = (-60.0, -30.0, 30.0, 60.0)
+    """multiview: yaws in degrees of the pictures that are compared with; both signs are pooled."""
+    yaw_tolerance: float = Field(5.0, gt=0)
+    """How far a picture may be from an input or target yaw (degrees); a subject without an input is left out."""
+    occlusion_tolerance: float = Field(0.02, gt=0)
+    """gt360: world units by which a place may lie behind the input view's depth and still count as visible."""
+    random_sides: int = Field(5, ge=2)
+    """fid360: independent draws of random heads, for the interval and the floor."""
+    options: dict[str, Any] = Field(default_factory=dict)
+    """Settings of a protocol that none of the above is meant for; its class checks them."""
+
+    @field_validator("kind")
+    @classmethod
+    def _is_registered(cls, kind: str) -> str:
+        known = [entry.name for entry in default_registry().of_kind("protocol")]
+        if kind not in known:
+            raise ValueError(unknown_name("protocol", kind, known))
+        return kind
+
+    @property
+    def title(self) -> str:
+        """What results call the protocol."""
+        return self.name or self.kind
+
+    @property
+    def digest(self) -> str:
+        """Short hash over everything that decides what is measured."""
+        aside = {"about", "name", "metrics", "views", *(() if self.options else ("options",))}
+        decisive = self.model_dump(mode="json", exclude=aside)
+        return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()[:12]
+
+
+def open_protocol(name: str, overrides: Sequence[str] = ()) -> ProtocolSettings:
+    """Read a protocol by its name, or from a YAML file.
+
+    A protocol that ships no YAML file among the toolkit's has its settings in its class (`BenchProtocol.shipped`).
+
+    Raises:
+        ConfigError: Unknown name, unreadable file, unknown key or impossible value.
+    """
+    path = Path(name)
+    if path.suffix in (".yaml", ".yml"):
+        return load_config(ProtocolSettings, path, overrides)
+    if _FOLDER + name in config_names():
+        return load_config(ProtocolSettings, config_path(_FOLDER + name), overrides)
+    if name not in protocol_names():
+        raise ConfigError(unknown_name("protocol", name, protocol_names()))
+    shipped = default_registry().load("protocol", name).shipped
+    values = [f"{key}={json.dumps(value)}" for key, value in {"kind": name, **shipped}.items()]
+    return load_config(ProtocolSettings, None, [*values, *overrides])
+
+
+def open_protocols(names: str, overrides: Sequence[str] = ()) -> list[ProtocolSettings]:
+    """Read protocols from a comma-separated list; `all` stands for every headline one.
+
+    Overrides that only some protocols know how to take are applied to all of them alike.
+
+    Raises:
+        ConfigError: No name, or see `open_protocol`.
+    """
+    wanted: list[str] = []
+    for name in filter(None, (part.strip() for part in names.split(","))):
+        wanted += _all() if name == ALL else [name]
+    if not wanted:
+        raise ConfigError("--protocol names no protocol")
+    return [open_protocol(name, overrides) for name in dict.fromkeys(wanted)]
+
+
+def protocol_names() -> list[str]:
+    """The protocols that have a name: those that ship as YAML, and every registered one."""
+    shipped = [name.removeprefix(_FOLDER) for name in config_names() if name.startswith(_FOLDER)]
+    return sorted({*shipped, *(entry.name for entry in default_registry().of_kind("protocol"))})
+
+
+def _all() -> list[str]:
+    headline = [entry.name for entry in default_registry().of_kind("protocol") if entry.headline]
+    return [*(name for name in ORDER if name in headline), *(name for name in headline if name not in ORDER)]
