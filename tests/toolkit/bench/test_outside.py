@@ -99,6 +99,6 @@ def test_a_picture_that_is_missing_costs_its_cell(tmp_path: Path, heads_folder: 
     item = ImageFolder(heads_folder)[0]
     document = {"method": "x", "renders": [[item.id, "gone.png", item.camera.label[0].tolist()]]}
     (tmp_path / "renders.json").write_text(json.dumps(document))
-    head = open_outside(tmp_path, 64).method.head(item)
+    head = open_outside(tmp_path, 64).inverter.head(item)
     with pytest.raises(Exception, match=r"gone\.png cannot be read"):
         head.views(Camera(torch.cat([item.camera.label])))
