@@ -50,7 +50,7 @@ def register_metrics(register: Register) -> None:
 
 @hookspec
 def register_protocols(register: Register) -> None:
-    """Register benchmark protocols: a class derived from `toolkit.bench.BenchProtocol`."""
+    """Register benchmark protocols: factory(context: ProtocolContext) -> BenchProtocol, a class derived from it."""
 
 
 @hookspec

@@ -11,11 +11,12 @@ import pytest
 
 import dual_encoder_reproduction as reproduction
 from dual_encoder_claims import judge_discriminators
-from toolkit.bench.records.results import FORMAT, SCHEMA_VERSION
+from toolkit.bench.records.schema import FORMAT, SCHEMA_VERSION
 from toolkit.configuration import config_path, load_config
 from toolkit_plugins.dual_encoder.training.settings import DualSettings
 
-EMPTY = {"format": FORMAT, "schema_version": SCHEMA_VERSION, "runs": {}, "rows": []}
+GENERATOR = {"name": "mini", "fingerprint": "", "world": "embedded"}
+EMPTY = {"format": FORMAT, "schema_version": SCHEMA_VERSION, "generator": GENERATOR, "runs": {}, "rows": []}
 
 
 @pytest.fixture
@@ -81,7 +82,8 @@ def test_rows_of_an_ablation_are_paired_across_their_runs(tmp_path: Path):
         row = {**origin, "method": "encoder2", "metric": "lpips-e", "value": value, "low": 0.0, "high": 1.0}
         row |= {"n": 2, "failed": 0, "direction": "lower", "unit": "", "backend": "embedded", "world": "embedded"}
         found = {
-            **EMPTY, "runs": {"r": {**origin, "settings": {"digest": "1", "seed": 0}, "image_size": 8}},
+            **EMPTY, "runs": {"r": {**origin, "settings": {"digest": "1", "seed": 0}, "image_size": 8,
+                                     "pictures": {"cells": 2}}},
             "rows": [row],
             "cells": [{**origin, "item": item, "subject": item, "pictures": item} for item in "ab"],
             "values": [{**origin, "method": "encoder2", "metric": "lpips-e", "values": {"a": value, "b": 2 * value}}],

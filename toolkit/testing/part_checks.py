@@ -19,7 +19,8 @@ from toolkit.testing.requirements import require, require_close, require_equal, 
 
 def check_method(method: Method, generator: Generator) -> None:
     """A method inverts one of the generator's own views, twice alike, and leaves the generator as it was."""
-    require(isinstance(method, Method), "a method must have invert")
+    require(isinstance(method, Method), "a method must have invert and fingerprint")
+    require(isinstance(method.fingerprint, str), f"fingerprint must be a text, got {method.fingerprint!r}")
     probe = GeneratorProbe(generator)
     image, camera, spec = probe.view.image[:1].clamp(-1, 1).clone(), probe.cameras[0], probe.spec
     kept, weights = image.clone(), {name: value.clone() for name, value in probe.module.state_dict().items()}
@@ -113,7 +114,9 @@ def check_metric(make: Callable[[], Metric], batches: Sequence[tuple[Any, ...]])
         batches: Arguments of `update`, at least two of them.
     """
     metric = make()
-    require(isinstance(metric, Metric), "a metric must have name, direction, unit, backend, update, compute and merge")
+    require(
+        isinstance(metric, Metric), "a metric must have name, direction, unit, backend, takes, update, compute, merge"
+    )
     require(bool(metric.name), "a metric's name must not be empty")
     require(metric.direction in ("lower", "higher"), f"direction must be lower or higher, got {metric.direction!r}")
     require(len(batches) >= 2, "check_metric needs at least two batches")

@@ -8,7 +8,7 @@ import torch
 from typer.testing import CliRunner, Result
 
 import toolkit.registry
-from toolkit.bench import open_methods
+from toolkit.bench import open_methods, read_results
 from toolkit.camera import Camera
 from toolkit.cli.main import app
 from toolkit.errors import ConfigError, InputError, ToolkitError
@@ -56,11 +56,15 @@ def test_a_comparison_writes_results_prints_a_table_and_reports_failures(picture
     assert "mean" in result.stdout
     result = run(*usual(pictures), *quick, "--json")
     assert result.exit_code == 1
-    results = json.loads(result.stdout)
-    assert results == json.loads((pictures.parent / "out" / "results.json").read_text())
+    results = read_results(pictures.parent / "out")
+    assert (
+        json.loads(result.stdout)
+        == results.as_json()
+        == json.loads((pictures.parent / "out" / "results.json").read_text())
+    )
     l2 = next(row for row in results.rows if row.metric == "l2")
-    assert (l2["method"], l2["n"], l2["failed"]) == ("mean", 1, 1)
-    assert {"value", "low", "high", "direction", "backend", "world", "protocol"} <= l2.keys()
+    assert (l2.method, l2.n, l2.failed) == ("mean", 1, 1)
+    assert {"value", "low", "high", "direction", "backend", "world", "protocol"} <= l2.as_json().keys()
     assert "b.png" in result.stderr
     left_out = {entry.metric: entry.reason for entry in results.unavailable}
     assert "161 px" in left_out["ms_ssim"]
@@ -109,7 +113,7 @@ def test_finished_runs_are_reported_again_and_compared(pictures: Path):
     assert "# Leaderboard" in page.read_text()
     assert str(page) in result.stdout
     result = run("compare", pictures.parent / "few", out, "--json")
-    first = json.loads(result.stdout).comparisons[0]
+    first = json.loads(result.stdout)["comparisons"][0]
     assert (first["first"], first["second"], first["n"]) == ("mean", "mean", 1)
     assert "cannot be told" in run("compare", out, out).stdout
     with pytest.raises(InputError, match="no results of toolkit bench"):
@@ -118,7 +122,7 @@ def test_finished_runs_are_reported_again_and_compared(pictures: Path):
 
 def test_the_default_is_every_protocol_that_the_data_permits(pictures: Path):
     result = run(*usual(pictures), "--methods", "mean", "--option", "mean.samples=8", "--backend", "none", "--limit", 1)
-    results = json.loads((pictures.parent / "out" / "results.json").read_text())
+    results = read_results(pictures.parent / "out")
     assert {row.protocol for row in results.rows} == {"reconstruction", "speed"}
     assert {entry.protocol for entry in results.left_out} == {"gt360", "multiview", "fid360"}
     assert "left out gt360" in result.stderr

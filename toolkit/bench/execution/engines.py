@@ -9,6 +9,7 @@ counts are the same.
 from __future__ import annotations
 
 import functools
+import uuid
 from collections import defaultdict, deque
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -53,6 +54,8 @@ class RunDescription:
     method_weights: Mapping[str, Path] = field(default_factory=dict)
     preset: str | None = None
     outside: tuple[Path, ...] = ()
+    session: str = field(default_factory=lambda: uuid.uuid4().hex)
+    """Stands for the fingerprint of methods that tell none: their inversions are of this run alone."""
 
     def for_workers(self) -> RunDescription:
         """The same for a process in another folder, which shares its machine with others."""
@@ -79,7 +82,7 @@ def open_run(described: RunDescription) -> tuple[HeadGenerator, list[ComparedMet
         torch.set_num_threads(described.threads)
     generator = load_generator(described.generator, described.weights, checked_device(described.device))
     methods, broken = open_methods(
-        described.methods, generator, described.options, described.method_weights, described.preset
+        described.methods, generator, described.options, described.method_weights, described.preset, described.session
     )
     size = generator.spec.image_size
     methods += [open_outside(folder, size, described.methods) for folder in described.outside]

@@ -9,13 +9,18 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from toolkit import load_method
 from toolkit.bench.records.schema import InversionRecord
-from toolkit.errors import ConfigError, InputError, ToolkitError
+from toolkit.errors import ConfigError, InputError, PluginError, ToolkitError
 from toolkit.files import file_sha256
+from toolkit.interfaces import Method
 from toolkit.registry import unknown_name
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from toolkit.bench.subjects.heads import Head
-    from toolkit.interfaces import Generator, Item, Method
+    from toolkit.camera import Camera
+    from toolkit.interfaces import Generator, Item
+    from toolkit.inversion import Inversion
 
 ALL = "all"
 PRESETS = ("fast", "default", "quality")
@@ -43,26 +48,33 @@ class HeadSource(Protocol):
         ...
 
 
+@runtime_checkable
+class Inverts(Protocol):
+    """The least of a method: a stranger's may lack the rest of the contract."""
+
+    def invert(self, image: Tensor, camera: Camera, generator: Generator) -> Inversion:
+        """See `Method.invert`."""
+        ...
+
+
 @dataclass(frozen=True)
 class ComparedMethod:
     """A method as it enters a comparison."""
 
     name: str
-    inverter: Method | HeadSource | None
+    inverter: Inverts | HeadSource | None
     """None: only what was recorded of it is at hand."""
     options: Mapping[str, Any] = field(default_factory=dict)
     """What the user set."""
     weights: str = ""
     """sha256 of the checkpoint that the user named."""
     recorded: str = ""
-    """The fingerprint of a method that is not opened."""
+    """The fingerprint of a method that is not opened, or tells none (then one of this run alone)."""
 
     @property
     def fingerprint(self) -> str:
         """Of everything else that its results depend on (see `Method.fingerprint`)."""
-        if self.inverter is None or isinstance(self.inverter, HeadSource):
-            return self.recorded
-        return self.inverter.fingerprint
+        return self.inverter.fingerprint if isinstance(self.inverter, Method) else self.recorded
 
     @property
     def identity(self) -> list[Any]:
@@ -96,6 +108,7 @@ def open_methods(
     options: Mapping[str, Mapping[str, Any]],
     weights: Mapping[str, Path],
     preset: str | None = None,
+    session: str = "",
 ) -> tuple[list[ComparedMethod], dict[str, str]]:
     """Build methods; those that cannot be built are returned with their reasons.
 
@@ -105,6 +118,7 @@ def open_methods(
         options: Settings by method.
         weights: Checkpoints by method.
         preset: Preset of the methods that know it; the others keep their default.
+        session: Of this run alone: in the place of a fingerprint, where a method tells none.
 
     Raises:
         InputError: Options or weights for a method that is not compared.
@@ -118,7 +132,8 @@ def open_methods(
         path = weights.get(name)
         try:
             method, chosen = _open(name, generator, path, dict(options.get(name, {})), preset, refusals)
-            methods.append(ComparedMethod(name, method, chosen, "" if path is None else file_sha256(path)))
+            check_inverts(name, method)
+            methods.append(ComparedMethod(name, method, chosen, "" if path is None else file_sha256(path), session))
         except ConfigError:
             raise
         except (ToolkitError, OSError) as error:
@@ -128,6 +143,16 @@ def open_methods(
     if preset is not None and preset not in PRESETS and len(refusals) == len(methods) and refusals:
         raise ConfigError(f"no method knows --preset {preset}: {refusals[0]}")
     return methods, broken
+
+
+def check_inverts(name: str, method: object) -> None:
+    """Refuse what is no method at all.
+
+    Raises:
+        PluginError: It has no `invert`.
+    """
+    if not isinstance(method, Inverts):
+        raise PluginError(f"method {name!r} is a {type(method).__name__} without `invert`")
 
 
 def _open(
