@@ -20,7 +20,7 @@ from toolkit_plugins.people.person import Person
 from toolkit_plugins.people.scene import Scene
 from toolkit_plugins.people.shading.skin import skin_map
 from toolkit_plugins.people.shaping import bust_of
-from toolkit_plugins.people.transfer import HairFog, hair_transfer, surface_transfer
+from toolkit_plugins.people.transfer import HairFog, hair_light, surface_transfer
 
 _LIFT = 0.012
 """Light is gathered this far above a surface."""
@@ -79,7 +79,7 @@ class Head:
         fog = HairFog(strands) if strands else None
         points = solid.points[rows] + solid.normals[rows] * lift[rows, None]
         self.transfer = surface_transfer(points, solid.normals[rows], blockers, fog)
-        self.hair_transfer = hair_transfer(fog, scalp, blockers) if fog is not None else None
+        self.hair_light = None if fog is None else hair_light(fog, scalp, blockers, self.details.light)
         identity = sparse.csr_matrix((np.ones(len(rows), F32), (rows, np.arange(len(rows)))), (solids, len(rows)))
         count = cloth.where.stop - cloth.where.start
         place = sparse.csr_matrix(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -43,6 +44,10 @@ class Light:
 
     def environment(self) -> Floats:
         """Radiance times solid angle [DIRECTIONS, 3], without the lamp."""
+        return self._environment
+
+    @cached_property
+    def _environment(self) -> Floats:
         glow_from = unit(np.array([-np.sign(self.lamp_direction[0] + 1e-6) * 0.7, 0.55, -0.8]))
         glow = self.behind * np.exp(6 * (SPHERE @ glow_from - 1))[:, None] * self.sky
         return np.asarray((self.radiance(SPHERE) + glow) * (4 * np.pi / DIRECTIONS), F32)

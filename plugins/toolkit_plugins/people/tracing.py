@@ -95,7 +95,7 @@ def shade(head: Head, s: Samples) -> tuple[Floats, NDArray[np.uint8]]:
         cloth = np.isin(chosen.kinds, [Kind.CLOTH, Kind.SKIN])
         label[own] = np.where(cloth, Label.CLOTH, Label.ACCESSORY)
     if len(own := of(*STRANDS)):
-        radiance[own] = shade_strands(s.where(own), person.hair, head.hair_transfer, light)
+        radiance[own] = shade_strands(s.where(own), person.hair, head.hair_light, light)
         for kind, name in ((Kind.HAIR, Label.HAIR), (Kind.BROW, Label.BROW), (Kind.BEARD, Label.BEARD),
                            (Kind.LASH, Label.EYE)):  # fmt: skip
             label[s.kinds == kind] = name

@@ -51,26 +51,35 @@ class HairFog:
         return np.exp(-F32(thickness) * stride * total)
 
 
-@dataclass(frozen=True)
-class HairTransfer:
-    """What the filled voxels of hair see."""
+class HairLight:
+    """Light inside hair, smooth between voxels."""
 
-    fog: HairFog
-    visible: Floats
-    """[filled, DIRECTIONS]."""
-
-    def lit(self, points: Floats, light: Light) -> tuple[Floats, Floats]:
-        """Ambient irradiance [N, 3] and share of the lamp [N] at points [N, 3], smooth between voxels."""
-        environment = light.environment()
+    def __init__(self, fog: HairFog, visible: Floats, light: Light) -> None:
+        """Light the filled voxels, which see a share [filled, DIRECTIONS] of each direction."""
         lamp = np.exp(14 * (SPHERE @ light.lamp_direction - 1))
-        values = np.c_[self.visible @ environment, self.visible @ (lamp / lamp.sum()), np.ones(len(self.visible))]
-        grids = np.zeros((5, int(np.prod(_SHAPE))), F32)
-        grids[:, self.fog.filled] = values.T
-        place = ((points - _LOW) / F32(_VOXEL) - F32(0.5)).T
-        found = [ndimage.map_coordinates(grid.reshape(tuple(_SHAPE)), place, order=1) for grid in grids]
-        known = np.maximum(found[4], F32(0.05))
-        ambient = np.stack(found[:3], 1) / known[:, None]
-        return ambient.astype(F32), (found[3] / known).astype(F32)
+        values = np.c_[visible @ light.environment(), visible @ (lamp / lamp.sum()), np.ones(len(visible))]
+        grids = np.zeros((int(np.prod(_SHAPE)), 5), F32)
+        grids[fog.filled] = values
+        self._grids = grids
+
+    def at(self, points: Floats) -> tuple[Floats, Floats]:
+        """Ambient irradiance [N, 3] and share of the lamp [N] at points [N, 3]."""
+        place = (points - _LOW) / F32(_VOXEL) - F32(0.5)
+        place = np.clip(place, 0, (_SHAPE - 2).astype(F32))
+        corner = place.astype(np.int64)
+        part = (place - corner).astype(F32)
+        first = (corner[:, 0] * int(_SHAPE[1]) + corner[:, 1]) * int(_SHAPE[2]) + corner[:, 2]
+        total = np.zeros((len(points), 5), F32)
+        for dx in (0, 1):
+            for dy in (0, 1):
+                for dz in (0, 1):
+                    step = (dx * int(_SHAPE[1]) + dy) * int(_SHAPE[2]) + dz
+                    weight = np.ones(len(points), F32)
+                    for axis, near in enumerate((dx, dy, dz)):
+                        weight *= part[:, axis] if near else 1 - part[:, axis]
+                    total += weight[:, None] * self._grids.take(first + step, 0)
+        known = np.maximum(total[:, 4], F32(0.05))
+        return total[:, :3] / known[:, None], total[:, 3] / known
 
 
 @dataclass(frozen=True)
@@ -111,12 +120,12 @@ def surface_transfer(points: Floats, normals: Floats, blockers: Scene, fog: Hair
     return Transfer(visible, cosine.astype(F32))
 
 
-def hair_transfer(fog: HairFog, scalp: Scalp, blockers: Scene) -> HairTransfer:
-    """What the hair's voxels see; their middles are moved out of the skull first, or black streaks appear."""
+def hair_light(fog: HairFog, scalp: Scalp, blockers: Scene, light: Light) -> HairLight:
+    """Light the hair's voxels; their middles are moved out of the skull first, or black streaks appear."""
     moved, _ = scalp.pushed_out(fog.middles, 0.035)
     origins = np.repeat(moved.astype(F32), DIRECTIONS, 0)
     directions = np.tile(SPHERE, (len(moved), 1))
     seen = fog.clearness(origins, directions, 9, 0.5)
     clear = np.nonzero(seen > 0.05)[0]
     seen[clear] *= ~blockers.blocked(origins[clear], directions[clear])
-    return HairTransfer(fog, seen.reshape(-1, DIRECTIONS))
+    return HairLight(fog, seen.reshape(-1, DIRECTIONS), light)

@@ -10,7 +10,7 @@ from toolkit_plugins.people.light import Light
 from toolkit_plugins.people.parts import Kind
 from toolkit_plugins.people.person import Hair
 from toolkit_plugins.people.shading.samples import Samples
-from toolkit_plugins.people.transfer import HairTransfer
+from toolkit_plugins.people.transfer import HairLight
 
 _GREY = np.array([0.40, 0.40, 0.41], F32)
 
@@ -29,7 +29,7 @@ def strand_colours(kinds: NDArray[np.uint8], along: Floats, tone: Floats, hair: 
     return np.asarray(np.where(beard, colour * np.array([0.92, 0.78, 0.70], F32), colour), F32)
 
 
-def shade_strands(s: Samples, hair: Hair, transfer: HairTransfer | None, light: Light) -> Floats:
+def shade_strands(s: Samples, hair: Hair, within: HairLight | None, light: Light) -> Floats:
     """Radiance [N, 3]."""
     along, tone = s.extra[:, 0], s.extra[:, 1]
     tangent, normal, view, lamp = unit(s.places), s.normals, s.view, light.lamp_direction
@@ -37,8 +37,8 @@ def shade_strands(s: Samples, hair: Hair, transfer: HairTransfer | None, light: 
     whole = light.environment().sum(0)
     ambient, open_lamp = np.tile(0.4 * whole, (len(s), 1)).astype(F32), np.full(len(s), 0.6, F32)
     inside = (s.kinds == Kind.HAIR) | (s.kinds == Kind.BEARD)
-    if transfer is not None and inside.any():
-        ambient[inside], open_lamp[inside] = transfer.lit(s.points[inside], light)
+    if within is not None and inside.any():
+        ambient[inside], open_lamp[inside] = within.at(s.points[inside])
     facing_lamp = np.clip(0.35 + 0.65 * (normal @ lamp), 0, 1)
     across = np.sqrt(np.clip(1 - (tangent @ lamp) ** 2, 0, 1))
     facing = 0.55 + 0.45 * np.clip(dot(normal, view), 0, 1)
