@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -70,10 +71,21 @@ class Latent:
 
 
 def biases(shares: Sequence[float]) -> Array:
-    """Biases that make each of K numbers win about as often as its share: log(share) through the normal's width.
-
-    Exact for K = 2 with equal shares; for others off by some percent, which tests of the distributions allow for.
-    A share of 0 never wins.
-    """
+    """Biases that make each of K numbers win as often as its share of the sum says; a share of 0 never wins."""
     total = sum(shares)
-    return np.array([math.log(max(share / total, 1e-12)) * 0.62 for share in shares])
+    return _biases(tuple(round(max(share / total, 1e-7), 7) for share in shares))
+
+
+@lru_cache(maxsize=256)
+def _biases(shares: tuple[float, ...]) -> Array:
+    """Solved by iteration: k wins with the integral of phi(x - b_k) times the product of the others' Phi(x - b_j)."""
+    wanted, found = np.array(shares), 0.7 * np.log(shares)
+    grid = np.linspace(-9, 12, 400)
+    for _ in range(60):
+        away = grid[:, None] - found
+        below = np.log(np.maximum(ndtr(away), 1e-300))
+        density = np.exp(-0.5 * away**2 + below.sum(1, keepdims=True) - below) / math.sqrt(2 * math.pi)
+        wins = np.maximum(density.sum(0) * (grid[1] - grid[0]), 1e-12)
+        found = found + 0.6 * np.clip(np.log(wanted / wins), -1, 1)
+        found = found - found.max()
+    return found

@@ -73,11 +73,11 @@ def direction(azimuth: float, elevation: float) -> Floats:
 def studio() -> Light:
     """The one light of the clean domain: a large lamp from the front, above and a little to the side."""
     return Light(
-        sky=np.array([0.50, 0.52, 0.55], F32),
-        ground=np.array([0.30, 0.27, 0.25], F32),
+        sky=np.array([0.45, 0.465, 0.49], F32),
+        ground=np.array([0.24, 0.215, 0.20], F32),
         side=0.12,
-        lamp_direction=direction(0.55, 0.62),
-        lamp=np.array([1.75, 1.66, 1.55], F32),
+        lamp_direction=direction(0.6, 0.66),
+        lamp=np.array([2.05, 1.94, 1.80], F32),
         lamp_size=0.22,
         behind=0.5,
     )

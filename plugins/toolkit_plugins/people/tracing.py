@@ -18,11 +18,11 @@ from toolkit_plugins.people.shading.eyes import shade_eye, shade_mouth
 from toolkit_plugins.people.shading.samples import Samples
 from toolkit_plugins.people.shading.skin import shade_skin
 from toolkit_plugins.people.shading.strands import shade_strands
+from toolkit_plugins.people.shadows import lamp_seen
 from toolkit_plugins.people.shaping import UNIT
 
 CHUNK = 16384
 """Points shaded at a time: what a processor's cache likes."""
-_SHADOW_START = 0.03
 _CLOTH_FROM = 0.03
 
 
@@ -121,24 +121,6 @@ def _samples(
     kinds = solid.kinds[triangle]
     lamp = np.ones(len(points), F32)
     solids = np.nonzero(~np.isin(kinds, [int(kind) for kind in STRANDS]))[0]
-    lamp[solids] = _lamp_seen(head, points[solids], normals[solids])
+    lamp[solids] = lamp_seen(head.scene, head.details.light, points[solids], normals[solids])
     return Samples(kinds, corners, weights.astype(F32), points, normals, mixed(solid.places), mixed(solid.extra),
                    -directions, lamp)  # fmt: skip
-
-
-def _lamp_seen(head: Head, points: Floats, normals: Floats) -> Floats:
-    """Whether each point [N] sees its own spot on the lamp; the spots differ, so shadows have soft edges."""
-    light = head.details.light
-    seen = np.zeros(len(points), F32)
-    facing = np.nonzero(normals @ light.lamp_direction > -0.25)[0]
-    if not len(facing):
-        return seen
-    at = points[facing]
-    spin = (at * np.array([127.1, 311.7, 74.7], F32)).sum(1)
-    first = np.modf(np.sin(spin) * F32(43758.547))[0]
-    second = np.modf(np.sin(spin * F32(1.7) + F32(2.3)) * F32(24634.63))[0]
-    jitter = np.stack([first, second, np.modf(first * 7 + second * 13)[0]], 1) * F32(light.lamp_size)
-    towards = unit(light.lamp_direction + jitter)
-    origin = at + normals[facing] * F32(0.012) + towards * F32(_SHADOW_START)
-    seen[facing] = ~head.scene.blocked(origin, towards)
-    return seen

@@ -6,8 +6,10 @@ from typing import NamedTuple
 
 import numpy as np
 from scipy import sparse
+from scipy.spatial import cKDTree
 
 from toolkit_plugins.people.anatomy import anatomy
+from toolkit_plugins.people.clothing.cutting import cut
 from toolkit_plugins.people.clothing.necklines import below_neckline
 from toolkit_plugins.people.geometry import (
     F32,
@@ -29,6 +31,8 @@ from toolkit_plugins.people.shaping import FLOOR, Bust, confined
 _CELLS = 5
 """Each quad of the tights becomes this many squared."""
 _OFFSET = {"hoodie": 0.15, "shirt": 0.09, "turtleneck": 0.07, "suit": 0.12, "jacket": 0.14, "sweater": 0.11}
+_CLEARANCE = 0.05
+"""Least height of cloth above the skin, decimetres."""
 MARK_BODY, MARK_COLLAR = 0.0, 1.0
 
 
@@ -58,22 +62,24 @@ def dress(parts: Parts, bust: Bust, kind: str, rng: np.random.Generator) -> Clot
     offset = _OFFSET.get(kind, 0.075) + 0.045 * folds * smoothstep(0, 0.6, below)
     offset = offset + 0.03 * smoothstep(0.13, 0.03, below) * (kind not in ("shirt", "suit", "blouse"))
     points = points + normals * offset[..., None]
-    above = np.maximum(0, -below)
-    points[..., 1] -= np.where(above < 0.2, above, 0)
-    faces = _kept_faces(below > 0, len(quads))
-    flat = confined(points.reshape(-1, 3))
-    normals = _welded_normals(flat, faces)
-    extra = np.stack([below.ravel(), np.full(below.size, MARK_BODY)], 1).astype(F32)
-    where = parts.add(Surface(flat, faces, normals), Kind.CLOTH, places.reshape(-1, 3), extra)
+    old = below.size
+    divided = cut(_cell_faces(below > -0.3, len(quads)), below.ravel())
+    flat, place, falls = (
+        (divided.mixing @ values.reshape(old, -1)).astype(F32) for values in (points, places, below[..., None])
+    )
+    flat = confined(_above_skin(flat, bust))
+    normals = _welded_normals(flat, divided.faces)
+    extra = np.concatenate([falls, np.full_like(falls, MARK_BODY)], 1)
+    where = parts.add(Surface(flat, divided.faces, normals), Kind.CLOTH, place, extra)
     _close_floor(parts)
-    edge = (np.abs(below.ravel()) < 0.025) & (places[..., 1].ravel() < 6.6)
-    if edge.sum() > 20:
+    edge = divided.edge[place[divided.edge, 1] < 6.6]
+    if len(edge) > 20:
         _finish_neck(parts, Neckline(flat[edge], bust), kind, rng)
-    rows = np.repeat(np.arange(len(flat)), 4)
+    rows = np.repeat(np.arange(old), 4)
     columns = np.repeat(quads, len(shares), 0).ravel()
     values = np.tile(shares, (len(quads), 1)).ravel()
-    mixing = sparse.csr_matrix((values, (rows, columns)), shape=(len(flat), len(base.template)))
-    return Cloth(where, mixing.astype(F32))
+    mixing = divided.mixing @ sparse.csr_matrix((values, (rows, columns)), shape=(old, len(base.template)))
+    return Cloth(where, mixing.tocsr().astype(F32))
 
 
 class Neckline:
@@ -158,7 +164,18 @@ def _close_floor(parts: Parts) -> None:
     parts.add(bottom._replace(normals=down), Kind.CLOTH, bottom.points + np.array([0, 6.8, 0], F32), extra)
 
 
-def _kept_faces(inside: Mask, quads: int) -> Ints:
+def _above_skin(points: Floats, bust: Bust) -> Floats:
+    """Points [N, 3] moved out of the body where they would lie in it or on it."""
+    base = anatomy()
+    near = base.body_vertices[base.template[base.body_vertices, 1] < 6.5]
+    distance, index = cKDTree(bust.points[near]).query(points)
+    normals = bust.normals[near][index]
+    height = ((points - bust.points[near][index]) * normals).sum(1)
+    push = np.where(distance < 0.5, np.clip(_CLEARANCE - height, 0, 0.3), 0)
+    return np.asarray(points + normals * push[:, None], F32)
+
+
+def _cell_faces(inside: Mask, quads: int) -> Ints:
     """Triangles of the cells that have a corner inside."""
     side = _CELLS + 1
     kept = inside.reshape(quads, side, side)

@@ -106,16 +106,16 @@ def grow_lashes(parts: Parts, bust: Bust, person: Person, rng: np.random.Generat
         for name, upper in ((f"helper-{side}-eyelashes-2", True), (f"helper-{side}-eyelashes-1", False)):
             near, far = _lash_lines(base.vertices_of(name), base.template, eye)
             rim, tips = bust.points[near], bust.points[far]
-            count = 70 if upper else 32
-            place = np.sort(rng.uniform(0.03, 0.97, count)) * (len(rim) - 1)
-            start, end = _along(rim, place), _along(tips, place + rng.normal(0, 0.2, count))
-            reach = (0.42 + 0.35 * person.feminine * rng.uniform(0.6, 1)) * (1 if upper else 0.45)
+            count = 110 if upper else 50
+            place = np.sort(rng.uniform(0.10, 0.93, count)) * (len(rim) - 1)
+            start, end = _along(rim, place), _along(tips, place + rng.normal(0, 0.12, count))
+            reach = (0.42 + 0.3 * person.feminine) * (1 if upper else 0.4) * rng.uniform(0.75, 1.1, (count, 1))
             away = (end - start) * reach
             normal = np.tile(np.array([0, 0, 1], F32), (count, 1))
-            bend = np.array([0, 0.25 if upper else -0.1, 0]) * np.ones((count, 1))
-            length = np.sqrt(dot(away, away))
-            _stubs(parts, Kind.LASH, rng, start, normal, unit(away), length, 0.0045, bend)
-            dense = _along(rim, np.linspace(0, len(rim) - 1, 24))
+            bend = np.array([0, 0.3 if upper else -0.1, 0]) * np.ones((count, 1))
+            length = np.minimum(np.sqrt(dot(away, away)), 0.085)
+            _stubs(parts, Kind.LASH, rng, start, normal, unit(away), length, 0.003, bend)
+            dense = _along(rim, np.linspace(0.06, 0.95, 24) * (len(rim) - 1))
             dense = ndimage.gaussian_filter1d(dense, 1.5, axis=0)
             middle = bust.points[base.vertices_of(f"helper-{side}-eye")].mean(0)
             thick = (0.0045 + 0.003 * person.feminine) if upper else 0.0026

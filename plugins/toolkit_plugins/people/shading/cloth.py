@@ -63,7 +63,8 @@ def shade_cloth(
         if kind in (Kind.CLOTH, Kind.SKIN):
             painted = cloth_colours(place, (extra[:, 1] >= MARK_COLLAR).astype(F32), dress)
             below = below_neckline(place, dress.cloth)
-            hem = np.where((np.abs(below - 0.08) < 0.008) & (dress.cloth in ("t-shirt", "v-neck", "tank top")), 0.8, 1)
+            plain = dress.cloth in ("t-shirt", "v-neck", "tank top", "dungarees")
+            hem = np.where((np.abs(below - 0.075) < 0.007) & plain, 0.86, 1)
             weave = 1 + 0.10 * noise(place, 38) + 0.06 * noise(place, 90)
             rib = 1 + 0.12 * np.sin(np.arctan2(place[:, 0], place[:, 2] - 0.1) * 130) * (
                 dress.cloth in ("sweater", "turtleneck")

@@ -22,7 +22,7 @@ def shade_eye(s: Samples, eye: Eye, iris: Floats, irradiance: Floats, openness: 
     ratio = angle / F32(_IRIS)
     right = unit(np.cross([0, 1, 0], eye.gaze))
     turn = np.arctan2(out @ np.cross(eye.gaze, right), out @ right)
-    white = np.array([0.74, 0.70, 0.655], F32) * (
+    white = np.array([0.86, 0.82, 0.78], F32) * (
         1 - np.array([0, 0.15, 0.17], F32) * smoothstep(0.55, 1.2, angle)[:, None]
     )
     white = white * (1 + 0.05 * noise(out, 14))[:, None]
@@ -34,8 +34,8 @@ def shade_eye(s: Samples, eye: Eye, iris: Floats, irradiance: Floats, openness: 
     albedo = (white * (1 - inside) + colour * inside) * (1 - pupil) + F32(0.004) * pupil
     seen = s.mixed(openness)
     facing = np.clip(out @ light.lamp_direction * 0.8 + 0.2, 0, 1) * s.lamp
-    received = s.mixed(irradiance) * (0.45 + 0.55 * seen)[:, None] + facing[:, None] * light.lamp / np.pi
-    shadow = 0.62 + 0.38 * smoothstep(0.05, 0.5, seen)
+    received = s.mixed(irradiance) * (0.6 + 0.4 * seen)[:, None] + facing[:, None] * light.lamp / np.pi
+    shadow = 0.72 + 0.28 * smoothstep(0.05, 0.5, seen)
     return np.asarray(albedo * received * shadow[:, None] + _reflections(s, eye, out, ahead, ratio, seen, light), F32)
 
 

@@ -18,8 +18,8 @@ from toolkit_plugins.people.noise import fractal, noise
 from toolkit_plugins.people.person import Person
 from toolkit_plugins.people.shading.samples import Samples
 
-_BASE = np.array([0.11, 0.27, 0.46], F32)
-_MELANIN = np.array([1.9, 2.45, 2.75], F32)
+_BASE = np.array([0.20, 0.40, 0.62], F32)
+_MELANIN = np.array([1.85, 2.4, 2.75], F32)
 _BLOOD = np.array([0.04, 0.46, 0.36], F32)
 _YELLOW = np.array([0.0, 0.06, 0.5], F32)
 _STUBBLE = {"none": 0.06, "stubble": 0.5, "short": 0.6, "full": 0.6}
@@ -96,7 +96,8 @@ def shade_skin(
     colour = np.where(inner[:, None], colour * F32(0.35), colour)
     normal, crease = _bumped(s, m, person, pores, lip)
     colour = colour * (1 - F32(0.35) * crease)[:, None]
-    received = s.mixed(irradiance) * _relief(normal, s.normals)[:, None]
+    shade = _relief(normal, s.normals) * (0.55 + 0.45 * m["open"])
+    received = s.mixed(irradiance) * shade[:, None]
     lamp = _lamp_on_skin(normal, light, s.lamp)
     bounce = (0.12 * (1 - m["open"]))[:, None] * colour * received.mean(1, keepdims=True)
     radiance = colour * (received + lamp + bounce)
@@ -118,7 +119,7 @@ def _pigments(place: Floats, m: dict[str, Floats], person: Person) -> tuple[Floa
     blood = m["blood"] * (1 + 0.12 * noise(place, 17, shift + 1) + 0.08 * fine)
     if about.freckles > 0.02:
         x, y = np.abs(place[:, 0]), place[:, 1]
-        spots = smoothstep(0.42, 0.7, noise(place, (34, 34, 14), shift) + 0.2 * noise(place, 9, shift))
+        spots = smoothstep(0.42, 0.7, noise(place, (52, 52, 24), shift) + 0.25 * noise(place, 9, shift))
         melanin = melanin + about.freckles * 0.26 * spots * (bell(np.stack([x, y], 1), [0.2, 7.0], [0.42, 0.26]) + 0.12)
     spots = smoothstep(0.84 - 0.08 * about.moles, 0.92, noise(place, 10, shift + 3))
     melanin = melanin + 0.4 * spots * (noise(place, 1.7, shift) > 0.45) * (place[:, 1] > 5.2)
@@ -148,8 +149,8 @@ def _with_hair(
 
 def _with_lips(colour: Floats, place: Floats, lip: Floats, inside: Floats, person: Person) -> Floats:
     about = person.skin
-    plain = albedo_of(np.array([about.melanin], F32), np.array([about.blood], F32), about.yellow)[0]
-    natural = plain * np.array([0.84, 0.60, 0.63], F32)
+    tone = np.array([about.melanin * 0.8 + 0.04], F32), np.array([about.blood + 0.5], F32)
+    natural = albedo_of(*tone, about.yellow - 0.05)[0] * np.array([0.92, 0.88, 0.92], F32)
     tint = natural * (1 - about.lipstick) + about.lip_colour * F32(0.85 * about.lipstick)
     lines = 1 + 0.10 * noise(place, (60, 8, 8))
     colour = colour * (1 - lip[:, None]) + tint * (lip * lines)[:, None]
