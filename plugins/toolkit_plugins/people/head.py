@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from copy import copy
+from dataclasses import replace
+
 import numpy as np
 from scipy import sparse
 
@@ -15,12 +18,13 @@ from toolkit_plugins.people.geometry import F32, Floats, Surface, triangles_of
 from toolkit_plugins.people.hair.face import grow_beard, grow_brows, grow_lashes
 from toolkit_plugins.people.hair.scalp import Scalp
 from toolkit_plugins.people.hair.styles import grow_hair
+from toolkit_plugins.people.light import Light
 from toolkit_plugins.people.parts import STRANDS, Kind, Parts, Solid
 from toolkit_plugins.people.person import Person
 from toolkit_plugins.people.scene import Scene
 from toolkit_plugins.people.shading.skin import skin_map
 from toolkit_plugins.people.shaping import bust_of
-from toolkit_plugins.people.transfer import HairFog, hair_light, surface_transfer
+from toolkit_plugins.people.transfer import HairFog, HairLight, hair_visibility, surface_transfer
 
 _LIFT = 0.012
 """Light is gathered this far above a surface."""
@@ -79,7 +83,8 @@ class Head:
         fog = HairFog(strands) if strands else None
         points = solid.points[rows] + solid.normals[rows] * lift[rows, None]
         self.transfer = surface_transfer(points, solid.normals[rows], blockers, fog)
-        self.hair_light = None if fog is None else hair_light(fog, scalp, blockers, self.details.light)
+        self._fog = fog
+        self._hair_visibility = None if fog is None else hair_visibility(fog, scalp, blockers)
         identity = sparse.csr_matrix((np.ones(len(rows), F32), (rows, np.arange(len(rows)))), (solids, len(rows)))
         count = cloth.where.stop - cloth.where.start
         place = sparse.csr_matrix(
@@ -90,8 +95,21 @@ class Head:
         """[solid vertices, rows of the transfer]; the base mesh stands first in both."""
         self.openness = np.asarray(self._spread @ self.transfer.openness(), F32)
         """[solid vertices]: share of the half space that is open."""
-        self.irradiance = np.asarray(self._spread @ self.transfer.irradiance(self.details.light), F32)
+        self._light(self.details)
+
+    def _light(self, details: Details) -> None:
+        self.details = details
+        self.irradiance = np.asarray(self._spread @ self.transfer.irradiance(details.light), F32)
         """[solid vertices, 3] / pi, without the lamp."""
+        self.hair_light: HairLight | None = None
+        if self._fog is not None and self._hair_visibility is not None:
+            self.hair_light = HairLight(self._fog, self._hair_visibility, details.light)
+
+    def relit(self, light: Light) -> Head:
+        """The same head in another light, without a new set-up."""
+        other = copy(self)
+        other._light(replace(self.details, light=light))
+        return other
 
     def landmarks(self) -> Floats:
         """Image-left eye, image-right eye, nose tip, image-left and -right mouth corner [5, 3], decimetres."""

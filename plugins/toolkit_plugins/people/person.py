@@ -140,7 +140,7 @@ def person_of(latent: Tensor) -> Person:
 
 
 def _form(read: Latent) -> Floats:
-    return np.clip(read.normals("form") - 0.4, 0, 2).astype(F32) * F32(0.22)
+    return np.clip(read.normals("form") - 0.4, 0, 2).astype(F32) * F32(0.3)
 
 
 def _skin(read: Latent, feminine: float, old: float, melanin: float) -> Skin:

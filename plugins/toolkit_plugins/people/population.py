@@ -79,7 +79,7 @@ def hair_colour_of(latent: Latent, fairness: float, old: float) -> tuple[Floats,
     at = fair * tone + 0.04
     redness = float(smoothstep(0.8, 0.95, red)) * (0.3 + 0.7 * fairness)
     colour = ramp(_HAIR_RAMP, at) * F32(1 - redness) + ramp(_RED_RAMP, at + 0.1 * redness) * F32(redness)
-    share = float(smoothstep(0.05, 0.75, old * (0.45 + grey)))
+    share = float(smoothstep(0.14, 0.7, old * (0.35 + 0.9 * grey)))
     return np.asarray(colour), share
 
 

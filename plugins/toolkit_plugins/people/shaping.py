@@ -17,8 +17,8 @@ EYE_HEIGHT = 0.08
 REACH, TOP, FLOOR = 1.85, 1.9, -1.92
 """All a head has lies within this radius about the y axis, and between these heights, decimetres."""
 _ARM_ANGLE = np.deg2rad(38)
-_CHANGE_LIMIT = 0.75
-_SHAPE_STRENGTH = 1.35
+_CHANGE_LIMIT = 0.9
+_SHAPE_STRENGTH = 1.75
 
 
 class Bust(NamedTuple):

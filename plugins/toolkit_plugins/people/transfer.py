@@ -120,12 +120,15 @@ def surface_transfer(points: Floats, normals: Floats, blockers: Scene, fog: Hair
     return Transfer(visible, cosine.astype(F32))
 
 
-def hair_light(fog: HairFog, scalp: Scalp, blockers: Scene, light: Light) -> HairLight:
-    """Light the hair's voxels; their middles are moved out of the skull first, or black streaks appear."""
+def hair_visibility(fog: HairFog, scalp: Scalp, blockers: Scene) -> Floats:
+    """Share [filled, DIRECTIONS] of each direction that the hair's voxels see.
+
+    Their middles are moved out of the skull first, or black streaks appear.
+    """
     moved, _ = scalp.pushed_out(fog.middles, 0.035)
     origins = np.repeat(moved.astype(F32), DIRECTIONS, 0)
     directions = np.tile(SPHERE, (len(moved), 1))
     seen = fog.clearness(origins, directions, 9, 0.5)
     clear = np.nonzero(seen > 0.05)[0]
     seen[clear] *= ~blockers.blocked(origins[clear], directions[clear])
-    return HairLight(fog, seen.reshape(-1, DIRECTIONS), light)
+    return seen.reshape(-1, DIRECTIONS)

@@ -31,6 +31,8 @@ class SkinMap(NamedTuple):
 
     values: Floats
     """[V, len(COLUMNS)]."""
+    moles: Floats
+    """[M, 4], template place and radius."""
 
 
 COLUMNS = ("lips", "inside", "ears", "neck", "melanin", "blood", "stubble", "scalp", "open", "forehead", "crow", "fold",
@@ -68,7 +70,17 @@ def skin_map(person: Person, openness: Floats) -> SkinMap:
         stubble * beard_mask(place, area), scalp, openness, bell(place, [0, 7.8, 1.4], [0.5, 0.22, 0.4]), side, fold,
         bell(place, [0, 7.25, 1.6], [0.24, 0.6, 0.35]), bell(flat, [0.30, 7.06], [0.16, 0.035]),
     )  # fmt: skip
-    return SkinMap(np.stack([np.asarray(column, F32) for column in columns], 1))
+    return SkinMap(np.stack([np.asarray(column, F32) for column in columns], 1), _moles(person))
+
+
+def _moles(person: Person) -> Floats:
+    """Up to nine, on face and neck."""
+    base, rng = anatomy(), np.random.default_rng(person.seed + 1)
+    count = int(9 * person.skin.moles**2)
+    free = base.body_vertices[(base.template[base.body_vertices, 2] > 0.2) & (base.template[base.body_vertices, 1] > 5.6)
+                              & (base.masks["lips"][base.body_vertices] < 0.1)]  # fmt: skip
+    places = base.template[rng.choice(free, count)] + rng.normal(0, 0.03, (count, 3))
+    return np.c_[places, rng.uniform(0.008, 0.02, count)].astype(F32)
 
 
 def albedo_of(melanin: Floats, blood: Floats, yellow: float) -> Floats:
@@ -87,7 +99,7 @@ def shade_skin(
     place, about = s.places, person.skin
     lip = smoothstep(0.35, 0.65, m["lips"] + 0.06 * noise(place, 25))
     inside = smoothstep(0.4, 0.8, m["inside"]) * (1 - lip)
-    colour = albedo_of(*_pigments(place, m, person), about.yellow)
+    colour = albedo_of(*_pigments(place, m, person, skin.moles), about.yellow)
     pores = np.stack([noise(place, 42, shift) for shift in (0, 1, 2)], 1)
     fine = noise(place, 70, 3)
     colour, label_hair, label_brow = _with_hair(colour, place, m, person, fine, lip)
@@ -111,7 +123,7 @@ def shade_skin(
     return radiance.astype(F32), labels
 
 
-def _pigments(place: Floats, m: dict[str, Floats], person: Person) -> tuple[Floats, Floats]:
+def _pigments(place: Floats, m: dict[str, Floats], person: Person, moles: Floats) -> tuple[Floats, Floats]:
     about = person.skin
     shift = float(person.seed % 61)
     fine = noise(place, 21, shift)
@@ -121,8 +133,9 @@ def _pigments(place: Floats, m: dict[str, Floats], person: Person) -> tuple[Floa
         x, y = np.abs(place[:, 0]), place[:, 1]
         spots = smoothstep(0.42, 0.7, noise(place, (52, 52, 24), shift) + 0.25 * noise(place, 9, shift))
         melanin = melanin + about.freckles * 0.26 * spots * (bell(np.stack([x, y], 1), [0.2, 7.0], [0.42, 0.26]) + 0.12)
-    spots = smoothstep(0.84 - 0.08 * about.moles, 0.92, noise(place, 10, shift + 3))
-    melanin = melanin + 0.4 * spots * (noise(place, 1.7, shift) > 0.45) * (place[:, 1] > 5.2)
+    for *middle, radius in moles:
+        away = place - np.array(middle, F32)
+        melanin = melanin + 0.45 * smoothstep(1.3, 0.6, np.sqrt(dot(away, away)) / radius)
     return melanin, blood
 
 
