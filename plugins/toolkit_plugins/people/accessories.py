@@ -133,7 +133,7 @@ def _visor(parts: Parts, middle: Floats, reach: float, length: float, even: floa
     x, z = 0.86 * np.sin(angle), 1.33 * np.cos(angle)
     out = length * (even + (1 - even) * np.cos(np.clip(angle * 0.9, -1.57, 1.57))) * s - 0.05
     far = np.sqrt(x**2 + z**2)
-    grid = np.stack([x * (1 + out / far), 0.17 - 0.16 * s**1.4 - 0.14 * (x / 0.86) ** 2 * (reach < 2) + 0 * z,
+    grid = np.stack([x * (1 + out / far), 0.15 - 0.16 * s**1.4 - 0.14 * (x / 0.86) ** 2 * (reach < 2) + 0 * z,
                      z * (1 + out / far)], -1)  # fmt: skip
     points = (grid + middle).astype(F32)
     for lift in (0.0, 0.025):

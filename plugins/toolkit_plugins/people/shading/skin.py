@@ -77,8 +77,8 @@ def _moles(person: Person) -> Floats:
     """Up to nine, on face and neck."""
     base, rng = anatomy(), np.random.default_rng(person.seed + 1)
     count = int(9 * person.skin.moles**2)
-    free = base.body_vertices[(base.template[base.body_vertices, 2] > 0.2) & (base.template[base.body_vertices, 1] > 5.6)
-                              & (base.masks["lips"][base.body_vertices] < 0.1)]  # fmt: skip
+    _, y, z = base.template.T
+    free = np.nonzero(base.is_body & (z > 0.2) & (y > 5.6) & (base.masks["lips"] < 0.1))[0]
     places = base.template[rng.choice(free, count)] + rng.normal(0, 0.03, (count, 3))
     return np.c_[places, rng.uniform(0.008, 0.02, count)].astype(F32)
 
