@@ -9,7 +9,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from toolkit_plugins.embedded_networks.distortions import DISTORTIONS, distort
+from toolkit.testing.distortions import DISTORTIONS, distort
 
 SEVERITIES = (0.1, 0.25, 0.45, 0.7, 1.0)
 """Steps at which monotony is judged."""

@@ -39,3 +39,27 @@ def register_perceptual_distances(register: Register) -> None:
         interface=1,
         world="embedded",
     )
+
+
+@hookimpl
+def register_face_embedders(register: Register) -> None:
+    """Offer the recogniser for losses."""
+    register(
+        "identity-lite",
+        f"{_HERE}.identity_network:open_identity_lite",
+        summary="learnt from dlib's descriptors of procedural people, 112 px",
+        interface=1,
+        world="embedded",
+    )
+
+
+@hookimpl
+def register_trainables(register: Register) -> None:
+    """Offer its training."""
+    register(
+        "identity-lite",
+        f"{_HERE}.training.job:make_job",
+        summary="the recogniser for losses, from dlib's descriptors of procedural people",
+        interface=1,
+        world="embedded",
+    )

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from toolkit.errors import InputError
-from toolkit_plugins.embedded_networks.distortions import DISTORTIONS, distort
+from toolkit.testing.distortions import DISTORTIONS, distort
 from toolkit_plugins.embedded_networks.orderings import SEVERITIES, Scene, judge_monotony, judge_orderings, orderings
 
 

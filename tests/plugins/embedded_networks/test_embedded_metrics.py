@@ -9,7 +9,7 @@ from toolkit.bench.protocols.scoring import open_metrics
 from toolkit.camera import Camera
 from toolkit.files import file_sha256
 from toolkit.registry import default_registry
-from toolkit_plugins.embedded_networks.distortions import distort
+from toolkit.testing.distortions import distort
 from toolkit_plugins.embedded_networks.files import shipped_file
 from toolkit_plugins.embedded_networks.orderings import Scene
 from toolkit_plugins.embedded_networks.training.pictures import Pictures, as_images

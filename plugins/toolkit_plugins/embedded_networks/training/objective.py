@@ -8,7 +8,7 @@ from torch import Tensor
 
 from toolkit.camera import Camera
 from toolkit.devices import without_autocast
-from toolkit_plugins.embedded_networks.distortions import DISTORTIONS, distort
+from toolkit.testing.distortions import DISTORTIONS, distort
 from toolkit_plugins.embedded_networks.orderings import paler
 from toolkit_plugins.embedded_networks.perception import PerceptualNetwork
 

@@ -1,0 +1,1 @@
+"""The training of `identity-lite`: people, what dlib's recogniser says of their faces, and a head that learns it."""
