@@ -19,7 +19,7 @@ from toolkit.weights.pickle_calls import ArrayType
 from toolkit.weights.pickles import Blob, DamagedPickle, Window
 from toolkit.weights.stored_tensors import StoredBytes, StoredTensor, contiguous
 from toolkit.weights.tensors import read_tensors
-from toolkit.weights.torch_files import STREAM_START, TorchReader
+from toolkit.weights.torch_files import MAGIC_BYTES, TorchReader
 
 ARRAY = "array"
 """Name of the only tensor of an .npy file."""
@@ -98,7 +98,7 @@ def _content(reader: TorchReader, stream: Any, start: bytes, size: int) -> Any:
         return reader.zip(data)
     if start[:6] == b"\x93NUMPY":
         return {ARRAY: _array(data, size)}
-    if start.startswith(STREAM_START):
+    if MAGIC_BYTES in start[:40]:
         return reader.stream(data)
     if start[257:262] == b"ustar" or _looks_like_tar(start):
         return reader.tar(data)

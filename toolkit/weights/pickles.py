@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import pickletools
 import struct
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-OPCODES = 3_000_000
+OPCODES = 1_000_000
 """Most opcodes of one pickle; a released generator has about 80,000."""
 _LARGE = 256
 """Bytes of at least this length are kept as a place in the file, not copied."""
@@ -106,7 +107,16 @@ class PickleReader:
             DamagedPickle: It cannot be read.
         """
         try:
-            argument: Any
+            return self._load(window)
+        except DamagedPickle:
+            raise
+        except (ValueError, IndexError, TypeError, KeyError, AttributeError, OverflowError, struct.error) as error:
+            raise DamagedPickle(_first_line(error)) from error
+
+    def _load(self, window: Window) -> Any:
+        argument: Any
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # of odd escapes in texts of the oldest protocol
             for count, (opcode, argument, place) in enumerate(pickletools.genops(window)):  # type: ignore[arg-type]
                 if count >= self._opcodes:
                     raise DamagedPickle(f"more than {self._opcodes} opcodes")
@@ -115,10 +125,6 @@ class PickleReader:
                 if opcode.name in _LENGTH_PREFIX and len(argument) >= _LARGE:
                     argument = Blob(window.data, (place or 0) + _LENGTH_PREFIX[opcode.name], len(argument))
                 self._step(opcode.name, argument)
-        except DamagedPickle:
-            raise
-        except (ValueError, IndexError, TypeError, KeyError, AttributeError, OverflowError, struct.error) as error:
-            raise DamagedPickle(_first_line(error)) from error
         raise DamagedPickle("it has no end")
 
     def _step(self, name: str, argument: Any) -> None:

@@ -14,8 +14,8 @@ from toolkit.weights.pickles import Blob, Call, DamagedPickle, PickleReader, Win
 from toolkit.weights.stored_tensors import StoredBytes, StoredTensor, stored_tensor
 
 MAGIC = 0x1950A86A20F9469CFC6C
-STREAM_START = b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19."
-"""A pickle of that number, with which the older format begins."""
+MAGIC_BYTES = b"\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19."
+"""The end of a pickle of that number, with which the older format begins, in all of pickle's protocols."""
 ENTRIES_LIMIT, DIRECTORY_LIMIT = 100_000, 16 * 2**20
 """Largest number of entries of a zip, and largest size of its directory in bytes."""
 
