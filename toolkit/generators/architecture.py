@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import re
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
@@ -10,13 +12,15 @@ from torch import Tensor
 from toolkit.generators.config import VolumeConfig
 
 _WIDTH_KEYS = ("superresolution.block0.conv0.bias", "superresolution.block1.conv0.bias")
+_BLOCK = re.compile(r"backbone\.synthesis\.b(\d{1,5})\.conv1\.weight")
 _Config = TypeVar("_Config", bound=VolumeConfig)
 
 
 def with_widths_of(state_dict: Mapping[str, Tensor], settings: _Config, given: Mapping[str, Any] | None) -> _Config:
-    """Settings with the super-resolution widths of a state dict.
+    """Settings with the super-resolution widths and the size of planes of a state dict.
 
-    Official constructor keywords name the super-resolution's class but not its widths, so those follow the shapes.
+    Official constructor keywords name the super-resolution's class but not its widths, and EG3D's do not say how large
+    planes are: both follow from the keys.
 
     Args:
         state_dict: Official keys.
@@ -26,4 +30,8 @@ def with_widths_of(state_dict: Mapping[str, Tensor], settings: _Config, given: M
     if given is None or "rendering_kwargs" not in given or not all(key in state_dict for key in _WIDTH_KEYS):
         return settings
     first, second = (state_dict[key].shape[0] for key in _WIDTH_KEYS)
-    return settings.with_sr_widths((first, second))
+    settings = settings.with_sr_widths((first, second))
+    blocks = [int(match.group(1)) for key in state_dict if (match := _BLOCK.fullmatch(key))]
+    if "triplane_size" in given["rendering_kwargs"] or not blocks:
+        return settings
+    return dataclasses.replace(settings, plane_size=max(blocks))

@@ -98,8 +98,9 @@ def _receive(request: Request, partial: Path, progress: Progress | None) -> None
     if here:
         headers["Range"] = f"bytes={here}-"
     try:
-        # the address is the manifest's own, http or https
-        with urllib.request.urlopen(urllib.request.Request(request.url, headers=headers), timeout=TIMEOUT) as answer:
+        asked = urllib.request.Request(request.url, headers=headers)
+        # an opener of its own, since the library's keeps the proxies of its first use
+        with urllib.request.build_opener().open(asked, timeout=TIMEOUT) as answer:
             first, total = _place(answer, here)
             if request.size is not None and total is not None and total != request.size:
                 raise WeightsError(f"{request.url} has {total} bytes, and the published file {request.size}")
@@ -109,6 +110,7 @@ def _receive(request: Request, partial: Path, progress: Progress | None) -> None
                 file.truncate()
                 here = _copy(answer, file, first, limit, total or request.size, progress, request.url)
     except urllib.error.HTTPError as error:
+        error.close()
         if error.code == 416 and here:  # nothing behind what is here: it is whole, or something else
             if request.size is None:
                 return

@@ -165,7 +165,8 @@ def notes(used: Sequence[Component], found: Sequence[Component], files: Sequence
         rest: dict[str, int] = {}
         for key in file.tensors:
             if not any(key.startswith(prefix) for prefix in taken):
-                rest[key.split(".")[0]] = rest.get(key.split(".")[0], 0) + 1
+                group = ".".join(key.split(".")[:2])
+                rest[group] = rest.get(group, 0) + 1
         listed = [f"{name} ({count})" for name, count in list(rest.items())[:_SHOWN]]
         if listed:
             more = f" and {len(rest) - _SHOWN} more" if len(rest) > _SHOWN else ""

@@ -50,9 +50,9 @@ def recognised_method(files: Sequence[OfficialFile], found: Sequence[Component])
     if len(claimed) == 1:
         return claimed[0]
     left = [name for name, claim in said.items() if claim is not False]
-    if len(left) == 1 and (most > 1 or _average(files, (None, 512), None) is not None):
+    if len(left) == 1 and (most > 1 or _average(files, (None, None), None) is not None):
         return left[0]
-    if most == 1 and _average(files, (None, 512), None) is None and not any(said.values()):
+    if most == 1 and _average(files, (None, None), None) is None and not any(said.values()):
         return None  # a bare network
     ways = " or ".join(f"--as {name}" for name in left or fitting)
     raise WeightsError(f"{' and '.join(str(file.path) for file in files)} does not say whose it is: add {ways}")
@@ -136,7 +136,7 @@ def _settings(files: Sequence[OfficialFile]) -> dict[str, Any]:
     return settings
 
 
-def _code_shape(modules: Mapping[str, Any]) -> tuple[int | None, int]:
+def _code_shape(modules: Mapping[str, Any]) -> tuple[int | None, int | None]:
     """Rows and width of the codes, as far as the networks say."""
     for module in modules.values():
         config = getattr(module, "config", getattr(module, "settings", None))
@@ -144,25 +144,31 @@ def _code_shape(modules: Mapping[str, Any]) -> tuple[int | None, int]:
         width = next((size for name in _WIDTHS if isinstance(size := getattr(config, name, None), int)), None)
         if rows is not None and width is not None:
             return rows, width
-    return None, 512
+    return None, None
 
 
 _ROWS, _WIDTHS = ("styles", "num_ws"), ("style_dim", "w_dim")
 
 
 def _average(
-    files: Sequence[OfficialFile], shape: tuple[int | None, int], owner: Generator | None
+    files: Sequence[OfficialFile], shape: tuple[int | None, int | None], owner: Generator | None
 ) -> tuple[Tensor, str] | None:
     """The average latent [rows, w_dim] and where it comes from."""
     rows, width = shape
-    if rows is not None and any(_starts_at_zero(file.plain) for file in files) and not _named_average(files):
+    if (
+        rows is not None
+        and width is not None
+        and any(_starts_at_zero(file.plain) for file in files)
+        and not _named_average(files)
+    ):
         return torch.zeros(rows, width), "zeros, since the options do not start from an average"
     for name in AVERAGES:
         for file in files:
             for key, value in file.tensors.items():
                 sides = [side for side in value.shape if side != 1]
-                if key.rpartition(".")[2] == name and sides in ([width], [rows, width]):
-                    stored = file.read(key)[""].float().reshape(-1, width)
+                fits = sides in ([width], [rows, width]) if width is not None else len(sides) in (1, 2)
+                if key.rpartition(".")[2] == name and fits:
+                    stored = file.read(key)[""].float().reshape(-1, sides[-1])
                     return _repeated(stored, rows), f"{key} of {file.path.name}"
     if owner is not None:
         return latent_statistics(owner).centre[0].clone(), f"mean of random heads of generator {owner.spec.name!r}"

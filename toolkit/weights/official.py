@@ -37,10 +37,14 @@ def build_official(kind: str, state_dict: Mapping[str, Tensor], config: Mapping[
         WeightsError: Keys are missing or unexpected or have other shapes; the message lists them.
     """
     architecture = find_architecture(kind)
-    module = architecture.build(state_dict, config)
     extra = tuple(getattr(architecture, "extra_keys", ()))
     computed = tuple(getattr(architecture, "computed_keys", ()))
-    load_strictly(module, state_dict, f"{kind} weights", extra, computed)
+    what = f"{kind} weights"
+    outline = _outline(architecture, state_dict, config)
+    if outline is not None:
+        check_fit(outline, state_dict, what, extra, computed)
+    module = architecture.build(state_dict, config)
+    load_strictly(module, state_dict, what, extra, computed)
     return module.eval()
 
 
@@ -58,20 +62,31 @@ def find_architecture(kind: str) -> Architecture:
     return architecture
 
 
-def load_strictly(
+def _outline(
+    architecture: Architecture, state_dict: Mapping[str, Tensor], config: Mapping[str, Any] | None
+) -> Module | None:
+    """The module without numbers, so that sizes that do not fit are found before memory is taken for them.
+
+    None where a network cannot be laid out so.
+    """
+    try:
+        with torch.device("meta"):
+            return architecture.build(state_dict, config)
+    except (NotImplementedError, RuntimeError):
+        return None
+
+
+def check_fit(
     module: Module,
     state_dict: Mapping[str, Tensor],
     what: str,
     extra_keys: tuple[str, ...] = (),
     computed_keys: tuple[str, ...] = (),
 ) -> None:
-    """Load a state dict whose keys and shapes must be exactly the module's.
-
-    Tolerated: missing `num_batches_tracked`, the keys named in `extra_keys`, and missing keys whose last part is named
-    in `computed_keys` (buffers that the module computes by itself).
+    """Compare keys and shapes of a state dict with a module's (see `load_strictly`).
 
     Raises:
-        WeightsError: Anything else differs; the message lists the offenders.
+        WeightsError: They differ; the message lists the offenders.
     """
     own = module.state_dict()
     optional = (_BATCH_COUNTER, *computed_keys)
@@ -89,6 +104,25 @@ def load_strictly(
     ]
     if complaints:
         raise WeightsError(f"{what} do not fit; " + "; ".join(complaints))
+
+
+def load_strictly(
+    module: Module,
+    state_dict: Mapping[str, Tensor],
+    what: str,
+    extra_keys: tuple[str, ...] = (),
+    computed_keys: tuple[str, ...] = (),
+) -> None:
+    """Load a state dict whose keys and shapes must be exactly the module's.
+
+    Tolerated: missing `num_batches_tracked`, the keys named in `extra_keys`, and missing keys whose last part is named
+    in `computed_keys` (buffers that the module computes by itself).
+
+    Raises:
+        WeightsError: Anything else differs; the message lists the offenders.
+    """
+    check_fit(module, state_dict, what, extra_keys, computed_keys)
+    own = module.state_dict()
     fitting = {key: value for key, value in state_dict.items() if key in own}
     with torch.no_grad():
         # strict about everything but the tolerated counters, which keep their first value

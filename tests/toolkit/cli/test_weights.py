@@ -51,3 +51,85 @@ def test_a_damaged_file_does_not_hide_the_others_from_the_list(program, shipped:
 def test_what_the_package_ships_is_whole(program) -> None:
     ended = program("weights", "verify")
     assert ended.code == 0 and "ok       panohead-mini" in ended.out
+
+
+@pytest.fixture
+def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty home of the toolkit."""
+    monkeypatch.setenv("TOOLKIT_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
+    monkeypatch.delenv("TOOLKIT_WEIGHTS", raising=False)
+    return tmp_path / "home" / "weights"
+
+
+SAMPLE = Path(__file__).parents[2] / "data" / "panohead" / "persistence_sample.pkl"
+
+
+def test_an_imported_generator_is_found_without_a_path(program, store: Path, tmp_path: Path) -> None:
+    from toolkit import load_generator
+    from toolkit.errors import WeightsError
+
+    with pytest.raises(WeightsError, match=r"toolkit weights import easy-khair.*--as panohead"):
+        load_generator("panohead")
+    ended = program("weights", "import", SAMPLE)
+    assert (ended.code, ended.out) == (0, f"{store / 'panohead.safetensors'}\n")
+    assert "recognised: panohead, 162 tensors" in ended.err and "non-commercial" in ended.err
+    assert load_generator("panohead").spec.name == "panohead"
+    assert any("panohead" in line and "found" in line for line in program("weights", "list").out.splitlines())
+    assert "ok       panohead.safetensors" in program("weights", "verify").out
+
+
+def test_the_same_file_again_is_fine_and_another_one_is_not_lost(program, store: Path, tmp_path: Path) -> None:
+    assert program("weights", "import", SAMPLE).code == 0
+    assert program("weights", "import", SAMPLE).code == 0
+    other = tmp_path / "other.pkl"
+    other.write_bytes(SAMPLE.read_bytes() + b"\n")
+    ended = program("weights", "import", other)
+    assert ended.code == 2 and "already has weights 'panohead' from persistence_sample.pkl" in ended.err
+    mine = tmp_path / "mine.safetensors"
+    assert program("weights", "import", other, "-o", mine).code == 0 and mine.is_file()
+    assert program("weights", "import", other, "--force").code == 0
+
+
+def test_bad_imports_are_one_sentence_and_write_nothing(program, store: Path, tmp_path: Path) -> None:
+    (tmp_path / "text.pt").write_text("no weights")
+    for arguments, says in (
+        ((tmp_path / "text.pt",), "neither safetensors"),
+        ((tmp_path / "absent.pt",), "does not exist"),
+        ((SAMPLE, "--as", "panohed"), "did you mean 'panohead'"),
+        ((SAMPLE, "-o", tmp_path / "a.pt"), "must end in .safetensors"),
+        ((tmp_path,), "is not a file"),
+    ):
+        ended = program("weights", "import", *arguments)
+        assert ended.code == 2 and says in ended.err and "Traceback" not in ended.err, ended
+        assert len(ended.err.strip().splitlines()) == 1
+    assert not store.exists()
+
+
+def test_downloads_ask_first_and_by_hand_means_by_hand(program, store: Path, monkeypatch) -> None:
+    from toolkit.weights import download
+
+    monkeypatch.setattr("typer.confirm", lambda *_, **__: False)
+    monkeypatch.setattr(download, "fetch", lambda *_, **__: pytest.fail("nobody agreed"))
+    ended = program("weights", "download", "alexnet")
+    assert ended.code == 2 and "nobody agreed" in ended.err
+    ended = program("weights", "download", "panohead", "--yes")
+    assert ended.code == 2 and "by hand" in ended.err and "github.com/SizheAn/PanoHead" in ended.err
+    ended = program("weights", "download", "alexnett", "--yes")
+    assert ended.code == 2 and "did you mean 'alexnet'" in ended.err
+    fetched = []
+    monkeypatch.setattr(download, "fetch", lambda request, progress: fetched.append(request) or request.target)
+    ended = program("weights", "download", "alexnet", "--yes")
+    assert ended.code == 0 and ended.out.strip() == str(store / "alexnet-owt-7be5be79.pth")
+    assert fetched[0].url.startswith("https://download.pytorch.org/") and fetched[0].size == 244_408_911
+
+
+def test_a_damaged_file_in_the_store_is_named(program, store: Path) -> None:
+    store.mkdir(parents=True)
+    (store / "alexnet-owt-7be5be79.pth").write_bytes(b"something else")
+    (store / "mine.pt").write_bytes(b"something else")
+    ended = program("weights", "verify")
+    assert ended.code == 1
+    assert "damaged  alexnet-owt-7be5be79.pth" in ended.out and "sha256 differs" in ended.out
+    assert "damaged  mine.pt" in ended.out
+    assert "damaged" in program("weights", "list").out
