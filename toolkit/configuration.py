@@ -17,7 +17,7 @@ from toolkit.errors import ConfigError
 from toolkit.options import Config, apply_settings, is_model, parse_yaml, validated
 from toolkit.registry import default_registry, unknown_name
 
-__all__ = ["BASE", "Config", "config_names", "config_path", "load_config", "settings_for_others"]
+__all__ = ["BASE", "Config", "config_names", "config_path", "load_config", "read_mapping", "settings_for_others"]
 
 MAX_BYTES = 1 << 20
 """A configuration file beyond this size is refused unread."""
@@ -44,7 +44,7 @@ def load_config(model_type: type[_Model], path: str | Path | None = None, overri
             the file (or the override), the key, and for an unknown key the nearest valid one.
     """
     source = "defaults" if path is None else str(path)
-    data = {} if path is None else _read(Path(path))
+    data = {} if path is None else read_mapping(Path(path))
     origins = apply_settings(data, overrides)
     if BASE in data and BASE not in model_type.model_fields:
         data = _on_base(data, source)
@@ -112,7 +112,12 @@ def _without_folders(node: Any) -> Any:
     return node
 
 
-def _read(path: Path) -> dict[str, Any]:
+def read_mapping(path: Path) -> dict[str, Any]:
+    """Read a YAML file that holds a mapping; an empty one is an empty mapping.
+
+    Raises:
+        ConfigError: It cannot be read, is too large, no YAML, or holds something else.
+    """
     try:
         with open(path, "rb") as file:
             raw = file.read(MAX_BYTES + 1)
@@ -136,7 +141,7 @@ def _on_base(data: Mapping[str, Any], source: str) -> dict[str, Any]:
     name = above.pop(BASE)
     if not isinstance(name, str):
         raise ConfigError(f"{source}: {BASE!r} must name a configuration, got {name!r}")
-    below = _read(config_path(name) if not Path(name).is_file() else Path(name))
+    below = read_mapping(config_path(name) if not Path(name).is_file() else Path(name))
     if BASE in below:
         raise ConfigError(f"{source}: its base {name!r} has a base itself; put the changes on top of that one")
     return _merged(below, above)

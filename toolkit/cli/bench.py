@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from toolkit.cli.config_file import ConfigFile
 from toolkit.errors import InputError
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ bench_app = typer.Typer(
 @bench_app.callback()
 def bench_command(
     context: typer.Context,
+    config: ConfigFile = None,
     methods: Annotated[str, typer.Option(help="Comma-separated methods; all = every headline method.")] = "",
     data: Annotated[str, typer.Option(help="Data folder or zip, READER:PATH, or heads360 (made once).")] = "heads360",
     protocol: Annotated[

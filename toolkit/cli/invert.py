@@ -9,11 +9,13 @@ from typing import Annotated
 
 import typer
 
+from toolkit.cli.config_file import ConfigFile
 from toolkit.errors import InputError
 
 
 def invert_command(
     images: Annotated[list[Path], typer.Argument(help="Photos of heads (PNG, JPEG, WebP, BMP, TIFF).")],
+    config: ConfigFile = None,
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the results, one sub-folder per photo.")] = Path(
         "inversions"
     ),
