@@ -35,9 +35,8 @@ def read_config_file(context: typer.Context, path: Path | None) -> Path | None:
         if option not in options:
             raise ConfigError(f"{path}: {unknown_name('key', str(key), options)}")
         parameter: Any = options[option]
-        typed = (
-            _values(value, f"{path}: {key!r}") if parameter.multiple else _value(value, parameter, f"{path}: {key!r}")
-        )
+        where = f"{path}: {key!r}"
+        typed = _values(value, where) if parameter.multiple else _value(value, parameter, where)
         try:
             parameter.process_value(context, typed)
         except Exception as error:  # click's own family, of which typer may bring its own copy
