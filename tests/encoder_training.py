@@ -34,11 +34,11 @@ def overrides(folder: Path, **steps: int) -> list[str]:
 
 
 CLASSES = {
-    "psp": ("psp.training", "PspJob", "PspSettings"),
-    "e4e": ("e4e.training", "E4eJob", "E4eSettings"),
-    "triplanenet": ("triplanenet.training", "TriPlaneNetJob", "TwoStageSettings"),
-    "goae": ("goae.training", "GoaeJob", "GoaeSettings"),
-    "dual-encoder": ("dual_encoder.training.job", "DualJob", "DualSettings"),
+    "psp": ("psp.training", "psp_training", "PspSettings"),
+    "e4e": ("e4e.training", "e4e_training", "E4eSettings"),
+    "triplanenet": ("triplanenet.training", "triplanenet_training", "TriPlaneNetSettings"),
+    "goae": ("goae.training", "goae_training", "GoaeSettings"),
+    "dual-encoder": ("dual_encoder.training.job", "dual_training", "DualSettings"),
 }
 """Every encoder's training, below `toolkit_plugins`."""
 STAGES = {

@@ -16,12 +16,12 @@ from encoder_training import CLASSES, tiny_job
 from toolkit.testing.spherical import SphericalGenerator
 
 NETWORKS = {
-    "psp": {""},
-    "e4e": {""},
+    "psp": {"network"},
+    "e4e": {"network"},
     "triplanenet": {"psp_encoder", "triplanenet_encoder"},
     "goae": {"encoder", "alignment"},
     "dual-encoder": {
-        f"encoder{index}.{name}" for index in (1, 2) for name in ("psp_encoder", "triplanenet_encoder")
+        f"{half}.{name}" for half in ("visible", "occluded") for name in ("psp_encoder", "triplanenet_encoder")
     },
 }  # fmt: skip
 """What is to be compiled, by its place in the job's network; discriminators are not."""

@@ -1,22 +1,21 @@
-"""Trained encoders: their files, and the methods that they make."""
+"""Networks that read a code off an image: their checkpoint files, the method around them, their training."""
 
-from toolkit.encoders.codes import CodeMethod, open_code_method
+from toolkit.encoders.code_encoder import CodeEncoder, build_code_encoder
 from toolkit.encoders.files import EncoderFile, find_encoder, read_encoder, write_encoder
-from toolkit.encoders.method import Encoded, EncoderMethod, EncoderOptions, Laps
-from toolkit.encoders.two_stage import build_two_stage, encode_two_stage, two_stage_sizes
+from toolkit.encoders.method import EncoderMethod, EncoderOpener, EncoderOptions
+from toolkit.encoders.triplanenet import TriPlaneNetV1, TriPlaneNetV2, build_triplanenet
 
 __all__ = [
-    "CodeMethod",
-    "Encoded",
+    "CodeEncoder",
     "EncoderFile",
     "EncoderMethod",
+    "EncoderOpener",
     "EncoderOptions",
-    "Laps",
-    "build_two_stage",
-    "encode_two_stage",
+    "TriPlaneNetV1",
+    "TriPlaneNetV2",
+    "build_code_encoder",
+    "build_triplanenet",
     "find_encoder",
-    "open_code_method",
     "read_encoder",
-    "two_stage_sizes",
     "write_encoder",
 ]

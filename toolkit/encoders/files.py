@@ -14,7 +14,7 @@ from torch.nn import Module
 
 from toolkit.errors import WeightsError
 from toolkit.interfaces import GeneratorSpec
-from toolkit.weights.method_importing import CENTRE
+from toolkit.weights.method_importing import CENTRE as AVERAGE_LATENT
 from toolkit.weights.official import load_strictly
 from toolkit.weights.opening import open_weights
 from toolkit.weights.store import imported_file
@@ -31,8 +31,8 @@ class EncoderFile:
     config: Mapping[str, Any]
     """Sizes of the networks, by the names of their configurations."""
     tensors: Mapping[str, Tensor]
-    """float32, without the centre."""
-    centre: Tensor
+    """float32, without the average latent."""
+    average_latent: Tensor
     """[num_ws, w_dim]."""
     about: Mapping[str, Any]
     """The header: licence, training run, scores, generator."""
@@ -50,10 +50,10 @@ class EncoderFile:
         trained = self.about.get("generator", {})
         name, fingerprint = str(trained.get("name", "")), str(trained.get("fingerprint", ""))
         shape = (spec.latents.num_ws, spec.latents.w_dim)
-        if tuple(self.centre.shape) != shape:
+        if tuple(self.average_latent.shape) != shape:
             raise WeightsError(
-                f"{self.path} was trained for generator {name or 'unknown'!r} with codes {list(self.centre.shape)}; "
-                f"{spec.name!r} takes {list(shape)}"
+                f"{self.path} was trained for generator {name or 'unknown'!r} with codes "
+                f"{list(self.average_latent.shape)}; {spec.name!r} takes {list(shape)}"
             )
         # an official file may not say which generator it belongs to, or with which weights
         same = name in ("", spec.name) and fingerprint in ("", spec.fingerprint)
@@ -83,7 +83,7 @@ def write_encoder(
     path: str | os.PathLike[str],
     kind: str,
     modules: Mapping[str, Module],
-    centre: Tensor,
+    average_latent: Tensor,
     config: Mapping[str, Any],
     spec: GeneratorSpec,
     about: Mapping[str, Any],
@@ -94,7 +94,7 @@ def write_encoder(
         path: The file.
         kind: Which method's encoder.
         modules: The networks, by name.
-        centre: [num_ws, w_dim], what codes are offsets from.
+        average_latent: [num_ws, w_dim], what codes are offsets from.
         config: Sizes of the networks, as JSON values.
         spec: The generator that they were trained for.
         about: Further header entries (licence, training run, scores).
@@ -109,8 +109,8 @@ def write_encoder(
         "config": dict(config),
         "generator": {"name": spec.name, "fingerprint": spec.fingerprint, "licence": spec.licence},
     }
-    # The centre stays in 32 bits: it costs nothing, and all codes rest on it.
-    write_tensors(path, {**half(tensors), CENTRE: centre.float()}, header)
+    # The average latent stays in 32 bits: it costs nothing, and all codes rest on it.
+    write_tensors(path, {**half(tensors), AVERAGE_LATENT: average_latent.float()}, header)
 
 
 def read_encoder(path: str | os.PathLike[str], *kinds: str) -> EncoderFile:
@@ -125,11 +125,11 @@ def read_encoder(path: str | os.PathLike[str], *kinds: str) -> EncoderFile:
     """
     tensors, header = open_weights(path, *kinds)
     kind = str(header.get("architecture", "nothing known"))
-    if CENTRE not in tensors or "config" not in header or (kinds and kind not in kinds):
+    if AVERAGE_LATENT not in tensors or "config" not in header or (kinds and kind not in kinds):
         wanted = " or ".join(repr(each) for each in kinds) or "an encoder"
         raise WeightsError(f"{path} does not hold {wanted}: its header names {kind!r}")
-    centre = tensors.pop(CENTRE)
-    return EncoderFile(Path(path), kind, header["config"], tensors, centre, header)
+    average_latent = tensors.pop(AVERAGE_LATENT)
+    return EncoderFile(Path(path), kind, header["config"], tensors, average_latent, header)
 
 
 def find_encoder(weights: Path | None, package: str, kind: str, spec: GeneratorSpec) -> Path:

@@ -1,23 +1,27 @@
-"""A trained encoder as an inversion method: one pass, timed by stage."""
+"""An encoder as an inversion method: one pass, with the time that it takes."""
 
 from __future__ import annotations
 
-import contextlib
 import functools
+import hashlib
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn import Module
 
 from toolkit.camera import Camera
 from toolkit.configuration import Config
-from toolkit.encoders.files import EncoderFile
+from toolkit.encoders.files import EncoderFile, find_encoder, read_encoder
 from toolkit.errors import InputError
 from toolkit.files import file_sha256
-from toolkit.interfaces import Generator
+from toolkit.interfaces import Encoder, ExtraTensors, Generator
 from toolkit.inversion import Inversion, identity_of, run_provenance
+from toolkit.options import read_options
 
 
 class EncoderOptions(Config):
@@ -27,56 +31,26 @@ class EncoderOptions(Config):
     """Use the encoder although it was trained for another generator with codes of the same shape."""
 
 
-class Laps:
-    """Seconds by stage."""
-
-    def __init__(self) -> None:
-        """Start with none."""
-        self.seconds: dict[str, float] = {}
-
-    @contextlib.contextmanager
-    def lap(self, name: str) -> Iterator[None]:
-        """Add the block's seconds to a stage."""
-        started = time.perf_counter()
-        try:
-            yield
-        finally:
-            self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - started
-
-
-@dataclass(frozen=True)
-class Encoded:
-    """What an encoder makes of one image."""
-
-    ws: Tensor
-    """[1, num_ws, w_dim]."""
-    planes: Tensor
-    """[1, *generator.spec.planes_shape]."""
-    extra: dict[str, Tensor] = field(default_factory=dict)
-    """Further tensors to keep, by name."""
-
-
 class EncoderMethod:
-    """Base of the methods; they say what to do with an image in `encode`."""
+    """Inverts with an encoder; time is taken around it."""
 
-    def __init__(self, name: str, options: EncoderOptions, file: EncoderFile | None = None) -> None:
+    def __init__(self, name: str, encoder: Encoder, options: EncoderOptions, file: EncoderFile | None = None) -> None:
         """Describe the method.
 
         Args:
             name: As registered.
+            encoder: In eval mode, on the generator's device.
             options: As the user set them.
-            file: Where the weights come from, for the record.
+            file: Where the encoder's weights come from, for the record.
         """
-        self.name, self.options, self.file = name, options, file
+        self.name, self.encoder, self.options, self.file = name, encoder, options, file
 
     @functools.cached_property
     def fingerprint(self) -> str:
-        """Of the weights' file: what a benchmark tells two checkpoints of one method by, shipped ones included."""
-        return "" if self.file is None else file_sha256(self.file.path)
-
-    def encode(self, image: Tensor, camera: Camera, generator: Generator, laps: Laps) -> Encoded:
-        """Encode an image [1, 3, S, S] in [-1, 1], timing the stages; gradients are off."""
-        raise NotImplementedError
+        """Of the weights (the file's, else the encoder's own): tells two checkpoints of one method apart."""
+        if self.file is not None:
+            return file_sha256(self.file.path)
+        return weights_sha256(self.encoder) if isinstance(self.encoder, Module) else ""
 
     def invert(self, image: Tensor, camera: Camera, generator: Generator) -> Inversion:
         """Invert one image.
@@ -88,26 +62,90 @@ class EncoderMethod:
 
         Raises:
             InputError: Image or camera do not fit.
-            CapabilityError: The generator lacks something that the method needs.
+            CapabilityError: The generator lacks something that the encoder needs.
         """
-        started, laps = time.perf_counter(), Laps()
+        started = time.perf_counter()
         image, camera = checked_input(image, camera, generator)
+        extras: Mapping[str, Tensor] = {}
+        ready = time.perf_counter()
         with torch.no_grad():
-            found = self.encode(image, camera, generator, laps)
+            if isinstance(self.encoder, ExtraTensors):
+                code, extras = self.encoder.encode_with_extras(image, camera, generator)
+            else:
+                code = self.encoder.encode(image, camera, generator)
+        encoded = time.perf_counter()
         about = (
             {} if self.file is None else {"weights": self.file.path.name, "trained": self.file.about.get("training")}
         )
         return Inversion(
-            ws=found.ws,
-            planes=found.planes,
+            ws=code.ws,
+            planes=code.planes,
             camera=camera,
             method=self.name,
             options=self.options.model_dump(mode="json"),
-            timings={**laps.seconds, "total": time.perf_counter() - started},
-            extra=found.extra,
+            timings={"encode": encoded - ready, "total": encoded - started},
+            extra=dict(extras),
             provenance=run_provenance(device=str(generator.device), encoder=about),
             **identity_of(generator.spec),
         )
+
+
+@dataclass(frozen=True)
+class EncoderOpener:
+    """How a plugin's encoder is found, built and made a method; its two functions are what a plugin registers."""
+
+    name: str
+    """The method's name, and the kind of its files."""
+    package: str
+    """The plugin, whose `weights` folder may hold a file."""
+    build: Callable[[EncoderFile, Generator, Any], Encoder]
+    """(file, generator, options) -> encoder, on whatever device."""
+    options: type[EncoderOptions] = EncoderOptions
+    shipped: str = ""
+    """Kind of another file that holds this encoder, too, and ships; empty: none."""
+    check: Callable[[Generator, Any], None] | None = None
+    """Raises where generator or options will not do, before any file is read."""
+
+    def encoder(self, generator: Generator, weights: Path | None = None) -> Encoder:
+        """Build the encoder for a generator (a factory for the hook `register_encoders`).
+
+        Args:
+            generator: What is encoded for.
+            weights: A file; None: the one that ships.
+
+        Raises:
+            CapabilityError: The generator lacks something that the encoder needs.
+            WeightsError: There are no weights for this generator, or they cannot be used.
+        """
+        return self._open(generator, weights, self.options())[0]
+
+    def method(self, generator: Generator, weights: Path | None, options: Mapping[str, Any]) -> EncoderMethod:
+        """Make the encoder a method (a factory for the hook `register_methods`).
+
+        Args:
+            generator: What is inverted into.
+            weights: A file; None: the one that ships.
+            options: Values for `self.options`, those of groups nested or with dots.
+
+        Raises:
+            ConfigError: Unknown or impossible option.
+            CapabilityError: The generator lacks something that the encoder needs.
+            WeightsError: There are no weights for this generator, or they cannot be used.
+        """
+        chosen = read_options(self.options, options, self.name)
+        encoder, file = self._open(generator, weights, chosen)
+        return EncoderMethod(self.name, encoder, chosen, file)
+
+    def _open(self, generator: Generator, weights: Path | None, options: EncoderOptions) -> tuple[Encoder, EncoderFile]:
+        if self.check is not None:
+            self.check(generator, options)
+        kinds = [self.name, self.shipped] if self.shipped else [self.name]
+        file = read_encoder(find_encoder(weights, self.package, kinds[-1], generator.spec), *kinds)
+        file.check_generator(generator.spec, other=options.other_generator)
+        encoder = self.build(file, generator, options)
+        if isinstance(encoder, Module):
+            encoder.eval().requires_grad_(False).to(generator.device)
+        return encoder, file
 
 
 def checked_input(image: Tensor, camera: Camera, generator: Generator) -> tuple[Tensor, Camera]:
@@ -120,8 +158,16 @@ def checked_input(image: Tensor, camera: Camera, generator: Generator) -> tuple[
         raise InputError(f"the image must have shape [1, 3, S, S], got {list(image.shape)}")
     if len(camera) != 1:
         raise InputError(f"one image needs one camera, got {len(camera)}")
-    device = generator.device
-    image = image.detach().to(device, torch.float32)
+    image = image.detach().to(generator.device, torch.float32)
     if not torch.isfinite(image).all() or image.abs().max() > 1.01:
         raise InputError("the image must hold values in [-1, 1]")
-    return image, Camera(camera.label.detach().to(device, torch.float32))
+    return image, Camera(camera.label.detach().to(generator.device, torch.float32))
+
+
+def weights_sha256(module: Module) -> str:
+    """The sha256 of a module's state: names, types, shapes and values."""
+    digest = hashlib.sha256()
+    for name, value in sorted(module.state_dict().items()):
+        digest.update(f"{name} {value.dtype} {list(value.shape)}".encode())
+        digest.update(value.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()

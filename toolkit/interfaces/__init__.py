@@ -13,7 +13,7 @@ from toolkit.interfaces.dataset import (
     Store,
 )
 from toolkit.interfaces.discriminator import Discriminator
-from toolkit.interfaces.encoder import Code, Encoder
+from toolkit.interfaces.encoder import Code, Encoder, ExtraTensors, TrainableEncoder
 from toolkit.interfaces.faces import FaceEmbedder, Matting, Pose, PoseEstimator
 from toolkit.interfaces.generator import (
     Footprint,
@@ -43,16 +43,20 @@ from toolkit.interfaces.metric import (
     Score,
     UsesNetworks,
 )
+from toolkit.interfaces.perceptual import Perceptual
 from toolkit.interfaces.stitcher import Softening, Stitcher
+from toolkit.interfaces.training import Cadence, StepKind, TrainingJob
 
 __all__ = [
     "Architecture",
+    "Cadence",
     "Code",
     "ComparesFeatures",
     "Dataset",
     "Discriminator",
     "DressedHeads",
     "Encoder",
+    "ExtraTensors",
     "FaceEmbedder",
     "FeatureExtractor",
     "Footprint",
@@ -73,6 +77,7 @@ __all__ = [
     "OnStep",
     "Orbit",
     "Part",
+    "Perceptual",
     "PlaneImages",
     "Pose",
     "PoseEstimator",
@@ -86,9 +91,12 @@ __all__ = [
     "Score",
     "SlotMerging",
     "Softening",
+    "StepKind",
     "Stitcher",
     "Store",
     "StyleRows",
+    "TrainableEncoder",
+    "TrainingJob",
     "Tunable",
     "UsesNetworks",
     "VisibleEntries",

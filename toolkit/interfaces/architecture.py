@@ -9,8 +9,6 @@ if TYPE_CHECKING:
     from torch import Tensor
     from torch.nn import Module
 
-INTERFACE_VERSION = 1
-
 
 @runtime_checkable
 class Architecture(Protocol):

@@ -12,7 +12,6 @@ if TYPE_CHECKING:
 
     from toolkit.camera import Camera
 
-INTERFACE_VERSION = 1
 MEMBER_LIMIT = 512 * 2**20
 """Largest file of a data set that is read, in bytes."""
 

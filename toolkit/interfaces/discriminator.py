@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
 if TYPE_CHECKING:
     from torch import Tensor
 
-INTERFACE_VERSION = 1
 Domain = Literal["planes", "images", "latents"]
 
 

@@ -10,8 +10,6 @@ if TYPE_CHECKING:
 
     from toolkit.interfaces.generator import GeneratorSpec
 
-INTERFACE_VERSION = 1
-
 
 class Pose(NamedTuple):
     """Where a generator's camera must stand to see a photo's face as the photo does."""

@@ -17,9 +17,6 @@ if TYPE_CHECKING:
 
     from toolkit.camera import Camera
 
-INTERFACE_VERSION = 1
-"""Version of the generator contract; a plugin names the version it was written for."""
-
 
 class Render(NamedTuple):
     """One batch of rendered views."""

@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from toolkit.interfaces.generator import Generator
     from toolkit.inversion import Inversion
 
-INTERFACE_VERSION = 1
 OnStep = Callable[[int, int, Mapping[str, float]], None]
 """Told after each step: steps done, steps in all, losses by name."""
 

@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 if TYPE_CHECKING:
     from torch.nn import Module
 
-INTERFACE_VERSION = 1
-
 
 @dataclass(frozen=True)
 class Part:

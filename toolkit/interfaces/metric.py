@@ -10,7 +10,6 @@ from typing_extensions import Self
 if TYPE_CHECKING:
     from torch import Tensor
 
-INTERFACE_VERSION = 1
 Direction = Literal["lower", "higher"]
 Takes = Literal["images", "pair", "distribution", "faces", "camera", "depth", "mask", "number"]
 """What `update` is given; the benchmark feeds a metric by it.

@@ -9,8 +9,6 @@ if TYPE_CHECKING:
 
     from toolkit.interfaces.generator import Generator
 
-INTERFACE_VERSION = 1
-
 
 @runtime_checkable
 class Stitcher(Protocol):

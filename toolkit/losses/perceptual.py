@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import warnings
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn import Module
 
 from toolkit.errors import ConfigError, MissingDependencyError, WeightsError
+from toolkit.interfaces import Perceptual
 from toolkit.losses.pyramid import feature_difference, pyramid_features
 from toolkit.registry import default_registry, unknown_name
 from toolkit.weights.opening import open_state_dict
@@ -23,20 +24,6 @@ from toolkit.weights.store import found_weights, how_to_get
 
 TRUNKS = {"vgg": "vgg16", "alex": "alexnet"}
 """Per LPIPS network: torchvision's name for the trunk, which is also that of its weights in the store."""
-
-
-class Perceptual(Protocol):
-    """A differentiable distance between images that is a distance between embeddings."""
-
-    name: str
-
-    def embed(self, image: Tensor) -> tuple[Tensor, ...]:
-        """Embed images [B, 3, H, W] in [-1, 1]."""
-        ...
-
-    def distance(self, first: tuple[Tensor, ...], second: tuple[Tensor, ...]) -> Tensor:
-        """Mean over images of the distance between embeddings: a scalar >= 0, lower is more alike."""
-        ...
 
 
 class Pyramid:

@@ -1,9 +1,8 @@
 """One loop for everything that is trained: resumable, with atomic checkpoints, metrics and picture sheets."""
 
+from toolkit.interfaces.training import Cadence, StepKind, TrainingJob
 from toolkit.training.averaging import WeightAverage
-from toolkit.training.cadence import Cadence
 from toolkit.training.engine import TrainingRun, train
-from toolkit.training.job import StepKind, TrainingJob
 from toolkit.training.progress import LineProgress, Progress, terminal_progress
 from toolkit.training.rehearsal import Rehearsal, rehearse
 from toolkit.training.stepping import EngineSettings, Stepper

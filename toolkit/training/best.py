@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from toolkit.errors import ConfigError
-from toolkit.training.cadence import Cadence
+from toolkit.interfaces.training import Cadence
 
 
 class BestSoFar:

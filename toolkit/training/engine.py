@@ -21,9 +21,9 @@ from PIL import Image
 
 from toolkit.errors import ConfigError, InputError, Interrupted, TrainingError
 from toolkit.files import atomic_write, disk_errors_named
+from toolkit.interfaces.training import Cadence, TrainingJob
 from toolkit.training.best import BestSoFar
 from toolkit.training.board import Board, check_board
-from toolkit.training.cadence import Cadence
 from toolkit.training.checkpoints import Checkpoint, check_identity, latest_checkpoint, save_checkpoint
 from toolkit.training.distribution import (
     average_numbers,
@@ -33,7 +33,6 @@ from toolkit.training.distribution import (
     main_process,
     rank_and_world,
 )
-from toolkit.training.job import TrainingJob
 from toolkit.training.metrics_log import MetricsLog
 from toolkit.training.prefetch import prefetched
 from toolkit.training.progress import Progress

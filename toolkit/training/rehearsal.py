@@ -14,8 +14,8 @@ import torch
 from torch.nn import Module
 
 from toolkit.errors import TrainingError
+from toolkit.interfaces.training import StepKind, TrainingJob
 from toolkit.training.distribution import broadcast_weights
-from toolkit.training.job import StepKind, TrainingJob
 
 _QUICK = 5.0
 """Seconds below which the first step, which warms caches up, is not the one that is timed."""

@@ -31,7 +31,7 @@ class MappedEncoder(nn.Module):
     """Images to offsets from the average w by way of z: one latent per head (z) or one per style (z+)."""
 
     def __init__(
-        self, space: Literal["z", "z+"], sizes: StyleEncoderConfig, generator: Generator, centre: Tensor
+        self, space: Literal["z", "z+"], sizes: StyleEncoderConfig, generator: Generator, average_latent: Tensor
     ) -> None:
         """Lay out the network.
 
@@ -39,7 +39,7 @@ class MappedEncoder(nn.Module):
             space: z takes pSp's smaller encoder, which reads the trunk's last map only; z+ the gradual one.
             sizes: Image, trunk and blocks; styles and their length follow from the generator.
             generator: Its mapping is used and stays as it is; it is no part of this module.
-            centre: The average w, [num_ws, w_dim].
+            average_latent: [num_ws, w_dim].
         """
         super().__init__()
         latents = generator.spec.latents
@@ -58,10 +58,10 @@ class MappedEncoder(nn.Module):
             )  # fmt: skip
         # A closure: neither registered as a sub-module nor copied with this one.
         self._map: Callable[[Tensor], Tensor] = lambda z: map_styles(generator, z, TRUNCATION)
-        self.register_buffer("centre", centre.detach().clone(), persistent=False)
-        self.centre: Tensor
+        self.register_buffer("average_latent", average_latent.detach().clone(), persistent=False)
+        self.average_latent: Tensor
 
     def forward(self, image: Tensor) -> Tensor:
         """Offsets [B, num_ws, w_dim] from the average w, for images [B, 3, S, S] in [-1, 1]."""
         z = self.network(image)
-        return self._map(z[:, None] if z.ndim == 2 else z) - self.centre
+        return self._map(z[:, None] if z.ndim == 2 else z) - self.average_latent

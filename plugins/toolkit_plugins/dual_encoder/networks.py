@@ -1,4 +1,4 @@
-"""The two encoders, alike in architecture: as laid out for a training, and as read from a file."""
+"""The dual encoder: two encoders alike in architecture, joined by what the input view sees."""
 
 from __future__ import annotations
 
@@ -8,88 +8,151 @@ from typing import Any, cast
 
 from torch import Tensor, nn
 
-from toolkit.encoders import EncoderFile, build_two_stage, two_stage_sizes
+from toolkit.camera import Camera
+from toolkit.encoders import EncoderFile, TriPlaneNetV2
 from toolkit.encoders.networks.plane_unet import PlaneRefiner, PlaneUnetConfig
 from toolkit.encoders.networks.style_encoder import GradualStyleEncoder, StyleEncoderConfig
-from toolkit.encoders.networks.triplanenet import TriPlaneNetV2
-from toolkit.encoders.two_stage import FIRST, SECOND, VIEW
+from toolkit.encoders.triplanenet import FIRST, SECOND, VIEW
 from toolkit.errors import WeightsError
-from toolkit.interfaces import Generator
+from toolkit.interfaces import Code, Generator, Stitcher
+from toolkit_plugins.dual_encoder.joining import MaskSettings, StyleChoice
 from toolkit_plugins.dual_encoder.latent_space import MappedEncoder, Space
+from toolkit_plugins.dual_encoder.stitching import stitch_planes
 
 DUAL, ENCODER_1, ENCODER_2 = "dual-encoder", "encoder1", "encoder2"
-DISCRIMINATOR = "discriminator"
 SPACE = "space"
 
 
-def build_encoder(
+class SingleEncoder(TriPlaneNetV2):
+    """One of the two encoders: TriPlaneNet v2, whose first stage may encode into z or z+, too."""
+
+    def sizes(self) -> Mapping[str, Any]:
+        """As TriPlaneNet's, and the first stage's space where it is not W+."""
+        first: nn.Module = self.psp_encoder
+        if not isinstance(first, MappedEncoder):
+            return super().sizes()
+        return {
+            FIRST: dataclasses.asdict(first.sizes),
+            SECOND: dataclasses.asdict(self.triplanenet_encoder.config),
+            VIEW: self.view_resolution,
+            SPACE: first.space,
+        }
+
+
+class DualEncoder(nn.Module):
+    """Encoder 1 where the input view sees, encoder 2 where it does not; a `TrainableEncoder`."""
+
+    def __init__(
+        self,
+        visible: SingleEncoder,
+        occluded: SingleEncoder,
+        stitcher: Stitcher,
+        mask: MaskSettings,
+        styles: StyleChoice | None = None,
+        *,
+        keep_planes: bool = False,
+    ) -> None:
+        """Put the parts together.
+
+        Args:
+            visible: Encoder 1.
+            occluded: Encoder 2.
+            stitcher: Joins their planes.
+            mask: How the occlusion of the input view is found.
+            styles: Which encoder's ws drive what is not read from planes; None: encoder 1's.
+            keep_planes: Whether `encode_with_extras` keeps both encoders' planes and the mask.
+        """
+        super().__init__()
+        self.visible, self.occluded = visible, occluded
+        self.stitcher, self.mask, self.styles, self.keep_planes = stitcher, mask, styles or StyleChoice(), keep_planes
+
+    @property
+    def average_latent(self) -> Tensor:
+        """[num_ws, w_dim], the same for both encoders."""
+        return self.visible.average_latent
+
+    def encode(self, image: Tensor, camera: Camera, generator: Generator) -> Code:
+        """Encode images [B, 3, S, S] in [-1, 1] twice, and take from encoder 2 what encoder 1's head hides.
+
+        Raises:
+            CapabilityError: The generator's planes cannot be seen as images, or it does not know its footprint.
+        """
+        return self.encode_with_extras(image, camera, generator)[0]
+
+    def encode_with_extras(
+        self, image: Tensor, camera: Camera, generator: Generator
+    ) -> tuple[Code, Mapping[str, Tensor]]:
+        """Like `encode`; besides, what `keep_planes` asks for."""
+        visible = self.visible.encode(image, camera, generator)
+        occluded = self.occluded.encode(image, camera, generator)
+        occlusion = self.mask.find(generator, visible.planes, camera)
+        planes = stitch_planes(self.stitcher, generator, visible.planes, occluded.planes, occlusion)
+        ws = self.styles.pick(generator, visible.ws, occluded.ws)
+        extras = {"visible_planes": visible.planes, "occluded_planes": occluded.planes, "occlusion": occlusion}
+        return Code(ws, planes), extras if self.keep_planes else {}
+
+    def parts(self) -> Mapping[str, nn.Module]:
+        """Both encoders' networks, each name behind its encoder's."""
+        return {
+            f"{name}.{part}": network
+            for name, encoder in ((ENCODER_1, self.visible), (ENCODER_2, self.occluded))
+            for part, network in encoder.parts().items()
+        }
+
+    def sizes(self) -> Mapping[str, Any]:
+        """Both encoders' sizes, by name."""
+        return {ENCODER_1: self.visible.sizes(), ENCODER_2: self.occluded.sizes()}
+
+
+def lay_out_encoder(
     first: StyleEncoderConfig,
     second: PlaneUnetConfig,
     generator: Generator,
-    centre: Tensor,
+    average_latent: Tensor,
     space: Space = "w+",
     view_resolution: int | None = None,
-) -> TriPlaneNetV2:
-    """Lay out one encoder with random weights; its second stage begins by changing nothing.
+) -> SingleEncoder:
+    """One encoder with random weights; its second stage begins by changing nothing.
 
     Args:
         first: Sizes of the first stage.
         second: Sizes of the second.
         generator: Whose codes and planes are wanted.
-        centre: The average w, [num_ws, w_dim].
+        average_latent: [num_ws, w_dim].
         space: Where the first stage's codes are, before the mapping.
         view_resolution: Side of the ray grid of the renders that the second stage sees.
     """
     codes: nn.Module
-    codes = GradualStyleEncoder(first) if space == "w+" else MappedEncoder(space, first, generator, centre)
+    codes = GradualStyleEncoder(first) if space == "w+" else MappedEncoder(space, first, generator, average_latent)
     refiner = PlaneRefiner(second)
-    for parameter in refiner.final_head_two[-1].parameters():
-        nn.init.zeros_(parameter)
-    # the pipeline asks the first stage for offsets and for its sizes only
-    return TriPlaneNetV2(cast(GradualStyleEncoder, codes), refiner, centre, view_resolution)
+    refiner.begin_still()
+    # TriPlaneNet asks its first stage for offsets and for its sizes only
+    return SingleEncoder(cast(GradualStyleEncoder, codes), refiner, average_latent, view_resolution)
 
 
-def sizes_of(encoder: TriPlaneNetV2) -> dict[str, Any]:
-    """What rebuilds an encoder, as JSON values."""
-    first: nn.Module = encoder.psp_encoder
-    if not isinstance(first, MappedEncoder):
-        return two_stage_sizes(encoder)
-    second = dataclasses.asdict(encoder.triplanenet_encoder.config)
-    return {
-        FIRST: dataclasses.asdict(first.sizes),
-        SECOND: second,
-        VIEW: encoder.view_resolution,
-        SPACE: first.space,
-    }
-
-
-def parts_of(encoder: TriPlaneNetV2, prefix: str = "") -> dict[str, nn.Module]:
-    """The networks of an encoder by their names in files."""
-    return {prefix + FIRST: encoder.psp_encoder, prefix + SECOND: encoder.triplanenet_encoder}
-
-
-def read_one(file: EncoderFile, name: str, generator: Generator, *, other_generator: bool = False) -> TriPlaneNetV2:
-    """An encoder out of its own file or of a dual encoder's, ready to be used on the generator's device.
+def read_encoder_of(file: EncoderFile, name: str, generator: Generator) -> SingleEncoder:
+    """An encoder out of its own file or of a dual encoder's.
 
     Args:
         file: Of kind `name`, or a dual encoder's.
         name: ENCODER_1 or ENCODER_2.
         generator: Which codes are wanted for.
-        other_generator: Accept another generator than the file's.
 
     Raises:
-        WeightsError: The weights do not fit, or belong to another generator.
+        WeightsError: The weights do not fit.
     """
-    file.check_generator(generator.spec, other=other_generator)
     prefix = f"{name}." if file.kind == DUAL else ""
     sizes: Mapping[str, Any] = file.config.get(name, {}) if prefix else file.config
-    if sizes.get(SPACE, "w+") == "w+":
-        return build_two_stage(file, generator.device, prefix)
-    try:
-        first, second = StyleEncoderConfig(**sizes[FIRST]), PlaneUnetConfig(**sizes[SECOND])
-    except (KeyError, TypeError) as error:
-        raise WeightsError(f"{file.path}: the sizes of the networks are not in its header ({error})") from error
-    encoder = build_encoder(first, second, generator, file.centre.to(generator.device), sizes[SPACE], sizes.get(VIEW))
-    for part, network in parts_of(encoder, prefix).items():
-        file.load_into(network, part)
-    return encoder.eval().requires_grad_(False).to(generator.device)
+    if FIRST not in sizes or SECOND not in sizes:
+        raise WeightsError(f"{file.path} does not describe an encoder of two stages")
+    encoder = lay_out_encoder(
+        StyleEncoderConfig(**sizes[FIRST]),
+        PlaneUnetConfig(**sizes[SECOND]),
+        generator,
+        file.average_latent.to(generator.device),
+        sizes.get(SPACE, "w+"),
+        sizes.get(VIEW),
+    )
+    for part, network in encoder.parts().items():
+        file.load_into(network, prefix + part)
+    return encoder

@@ -2,22 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from pathlib import Path
-from typing import Any
+from torch import Tensor
 
-from toolkit.encoders import CodeMethod, open_code_method
+from toolkit.encoders import CodeEncoder, EncoderFile, EncoderOpener, EncoderOptions, build_code_encoder
+from toolkit.encoders.networks.style_encoder import fit_image
 from toolkit.interfaces import Generator
 from toolkit_plugins.e4e.encoder import ProgressiveEncoder
 
 KIND, ENCODER = "e4e", "e4e_encoder"
 
 
-def open_e4e(generator: Generator, weights: Path | None, options: Mapping[str, Any]) -> CodeMethod:
-    """Make the method for a generator.
+class E4eEncoder(CodeEncoder):
+    """A progressive encoder with its average latent; all deltas act unless fewer are asked for."""
+
+    network: ProgressiveEncoder
+
+    def codes(self, image: Tensor, deltas: int | None = None) -> Tensor:
+        """Images [B, 3, S, S] in [-1, 1] to ws [B, num_ws, w_dim], with so many deltas (None: the network's stage)."""
+        offsets: Tensor = self.network(fit_image(image, self.image_size), deltas)
+        return offsets + self.average_latent
+
+
+def build_e4e(file: EncoderFile, generator: Generator, options: EncoderOptions) -> E4eEncoder:
+    """The encoder of a file of kind `e4e`.
 
     Raises:
-        ConfigError: Unknown or impossible option.
-        WeightsError: There are no weights for this generator, or they cannot be used.
+        WeightsError: The weights do not fit.
     """
-    return open_code_method(KIND, ENCODER, "toolkit_plugins.e4e", ProgressiveEncoder, generator, weights, options)
+    return build_code_encoder(file, ENCODER, ProgressiveEncoder, E4eEncoder)
+
+
+E4E = EncoderOpener(KIND, "toolkit_plugins.e4e", build_e4e)
+open_encoder, open_e4e = E4E.encoder, E4E.method

@@ -2,25 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from pathlib import Path
-from typing import Any
-
-from torch import Tensor
-
-from toolkit.camera import Camera
-from toolkit.encoders import (
-    Encoded,
-    EncoderFile,
-    EncoderMethod,
-    EncoderOptions,
-    Laps,
-    find_encoder,
-    read_encoder,
-)
+from toolkit.encoders import EncoderFile, EncoderOpener, EncoderOptions
 from toolkit.errors import CapabilityError
 from toolkit.interfaces import Generator, ResumableSynthesis
-from toolkit.options import read_options
 from toolkit_plugins.goae.files import KIND, build_goae
 from toolkit_plugins.goae.reconstruction import GoaeReconstruction
 
@@ -34,46 +18,26 @@ class GoaeOptions(EncoderOptions):
     """Render that reconstruction too: `extra.unmixed_view` [1, 3, S, S] in [-1, 1], from the input's camera."""
 
 
-class Goae(EncoderMethod):
-    """Both networks; novel views are those of the mixed planes."""
-
-    options: GoaeOptions
-
-    def __init__(self, network: GoaeReconstruction, options: GoaeOptions, file: EncoderFile) -> None:
-        """Keep the networks."""
-        super().__init__(KIND, options, file)
-        self.network = network
-
-    def encode(self, image: Tensor, camera: Camera, generator: Generator, laps: Laps) -> Encoded:
-        """Encode, reconstruct, align, mix."""
-        network = self.network
-        with laps.lap("encode"):
-            ws = network.codes(image)
-        with laps.lap("view"):
-            first = network.first(ws, camera, generator)
-        with laps.lap("align"):
-            aligned = network.aligned(first, image, generator)
-        with laps.lap("mix"):
-            mixed = network.mixed(generator, first.plain, aligned, camera)
-        extra = {"unmixed": aligned} if self.options.keep_unmixed else {}
-        if self.options.unmixed_view:
-            with laps.lap("unmixed_view"):
-                extra["unmixed_view"] = generator.render(aligned, ws, camera).image
-        return Encoded(ws, mixed, extra)
-
-
-def open_goae(generator: Generator, weights: Path | None, options: Mapping[str, Any]) -> Goae:
-    """Make the method for a generator.
+def build(file: EncoderFile, generator: Generator, options: GoaeOptions) -> GoaeReconstruction:
+    """The encoder of a file of kind `goae`, which keeps what the options ask for.
 
     Raises:
-        CapabilityError: The generator's synthesis cannot be resumed.
-        ConfigError: Unknown or impossible option.
-        WeightsError: There are no weights for this generator, or they cannot be used.
+        WeightsError: The weights do not fit.
     """
-    chosen: GoaeOptions = read_options(GoaeOptions, options, KIND)
-    spec = generator.spec
+    encoder = build_goae(file)
+    encoder.keep_unmixed, encoder.unmixed_view = options.keep_unmixed, options.unmixed_view
+    return encoder
+
+
+def check_generator(generator: Generator, options: GoaeOptions) -> None:
+    """Refuse a generator whose features cannot be exchanged half way.
+
+    Raises:
+        CapabilityError: Its synthesis cannot be resumed.
+    """
     if not isinstance(generator, ResumableSynthesis):
-        raise CapabilityError(f"GOAE needs a generator whose synthesis resumes; {spec.name!r}'s does not")
-    file = read_encoder(find_encoder(weights, "toolkit_plugins.goae", KIND, spec), KIND)
-    file.check_generator(spec, other=chosen.other_generator)
-    return Goae(build_goae(file, generator.device), chosen, file)
+        raise CapabilityError(f"GOAE needs a generator whose synthesis resumes; {generator.spec.name!r}'s does not")
+
+
+GOAE = EncoderOpener(KIND, "toolkit_plugins.goae", build, GoaeOptions, check=check_generator)
+open_encoder, open_goae = GOAE.encoder, GOAE.method

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple, cast
+import dataclasses
+from collections.abc import Mapping
+from typing import Any, Literal, NamedTuple, cast
 
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -17,6 +19,8 @@ from toolkit_plugins.goae.fitting import FEATURE_SIZE
 from toolkit_plugins.goae.mix import hit_map, mix_planes, visibility
 
 Mixing = Literal["footprint", "published"]
+ENCODER, ALIGNMENT, MIX = "goae_encoder", "goae_afa", "mix"
+"""Names of both networks and of the mix's settings in files."""
 _PLANE_DIMENSIONS = 5
 
 
@@ -49,15 +53,15 @@ class First(NamedTuple):
 
 
 class GoaeReconstruction(nn.Module):
-    """Both networks and the mix, for one generator; an `Encoder`."""
+    """Both networks and the mix, for one generator; a `TrainableEncoder`."""
 
-    mean_ws: Tensor
+    average_latent: Tensor
 
     def __init__(
         self,
         encoder: GoaeEncoder,
         alignment: FeatureAlignment,
-        mean_ws: Tensor,
+        average_latent: Tensor,
         *,
         feature_size: int = FEATURE_SIZE,
         mixing: Mixing = "footprint",
@@ -69,7 +73,7 @@ class GoaeReconstruction(nn.Module):
         Args:
             encoder: Image to code.
             alignment: Features to aligned features.
-            mean_ws: [1, num_ws, w_dim], added to every code.
+            average_latent: [num_ws, w_dim], added to every code.
             feature_size: Side of the features that are aligned.
             mixing: 'footprint' masks what the view really does not see, entry by entry; 'published' is GOAE's rule for
                 the (x, y) plane, for generators with three planes of equal size.
@@ -83,14 +87,45 @@ class GoaeReconstruction(nn.Module):
         if mixing not in ("footprint", "published"):
             raise ConfigError(f"mixing must be 'footprint' or 'published', got {mixing!r}")
         self.encoder, self.alignment = encoder, alignment
-        self.register_buffer("mean_ws", mean_ws.detach().clone())
+        self.register_buffer("average_latent", average_latent.detach().clone(), persistent=False)
         self.feature_size, self.mixing, self.resolution = feature_size, mixing, resolution
         self.view_resolution = view_resolution
+        self.keep_unmixed = True
+        """Whether `encode_with_extras` keeps the planes before the mix, as 'unmixed'."""
+        self.unmixed_view = False
+        """Whether it keeps their render from the input's camera, as 'unmixed_view'."""
 
     def encode(self, image: Tensor, camera: Camera, generator: Generator) -> Code:
         """Code and mixed planes of images [B, 3, S, S] in [-1, 1] (arguments and errors as `forward`)."""
         made = self(image, camera, generator)
         return Code(made.ws, made.mixed)
+
+    def encode_with_extras(
+        self, image: Tensor, camera: Camera, generator: Generator
+    ) -> tuple[Code, Mapping[str, Tensor]]:
+        """Like `encode`; besides, what `keep_unmixed` and `unmixed_view` ask for."""
+        made = self(image, camera, generator)
+        extras = {"unmixed": made.aligned} if self.keep_unmixed else {}
+        if self.unmixed_view:
+            extras["unmixed_view"] = generator.render(made.aligned, made.ws, camera).image
+        return Code(made.ws, made.mixed), extras
+
+    def parts(self) -> Mapping[str, nn.Module]:
+        """Both networks by their names in files."""
+        return {ENCODER: self.encoder, ALIGNMENT: self.alignment}
+
+    def sizes(self) -> Mapping[str, Any]:
+        """Both networks' settings, and how planes are mixed."""
+        return {
+            ENCODER: dataclasses.asdict(self.encoder.settings),
+            ALIGNMENT: dataclasses.asdict(self.alignment.settings),
+            MIX: {
+                "feature_size": self.feature_size,
+                "mixing": self.mixing,
+                "resolution": self.resolution,
+                "view_resolution": self.view_resolution,
+            },
+        }
 
     def forward(self, image: Tensor, camera: Camera | Tensor, generator: Generator) -> Reconstruction:
         """Reconstruct images.
@@ -111,7 +146,7 @@ class GoaeReconstruction(nn.Module):
 
     def codes(self, image: Tensor) -> Tensor:
         """The first network alone: images [B, 3, S, S] in [-1, 1] to ws [B, num_ws, w_dim]."""
-        ws: Tensor = self.encoder(resized(image, self.encoder.settings.swin.image_size)).ws + self.mean_ws
+        ws: Tensor = self.encoder(resized(image, self.encoder.settings.swin.image_size)).ws + self.average_latent
         return ws
 
     def first(self, ws: Tensor, cameras: Camera, generator: Generator) -> First:

@@ -11,33 +11,37 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import torch
 from pydantic import Field
 from torch import Tensor
-from torch.nn import Module
 
 from toolkit.camera import Camera
 from toolkit.configuration import Config, config_path, load_config
-from toolkit.encoders import EncoderFile
 from toolkit.encoders.networks.irse import ResidualUnit
 from toolkit.encoders.training import (
+    EncoderTraining,
     EncodingBatch,
     EncodingSettings,
+    FrozenGenerator,
+    LossContext,
+    Recipe,
     Reconstruction,
     Stage,
     StageSettings,
     code_losses,
     encoder_inputs,
+    freeze_generator,
     reconstructed,
 )
-from toolkit.encoders.training.latent_adversary import LatentAdversaryJob, LatentAdversarySettings
-from toolkit.interfaces import Code, Generator
+from toolkit.encoders.training.latent_adversary import LatentAdversary, LatentAdversarySettings
+from toolkit.interfaces import Generator
 from toolkit_plugins.goae.alignment import FeatureAlignment
 from toolkit_plugins.goae.encoder import LEVELS, GoaeEncoder
-from toolkit_plugins.goae.files import ALIGNMENT, ENCODER, KIND, goae_sizes
+from toolkit_plugins.goae.files import KIND
 from toolkit_plugins.goae.fitting import FEATURE_SIZE, fit_alignment, fit_encoder
 from toolkit_plugins.goae.reconstruction import GoaeReconstruction, Mixing
 from toolkit_plugins.goae.swin_v2 import SwinBlock, SwinSettings
@@ -83,71 +87,44 @@ class GoaeSettings(EncodingSettings):
     latents: LatentAdversarySettings = LatentAdversarySettings()
 
 
-class GoaeJob(LatentAdversaryJob):
-    """The training of both networks, and of the code's discriminator."""
+@dataclass(frozen=True)
+class GoaeLosses:
+    """What the three stages minimise."""
 
-    kind = KIND
-    big_blocks = (ResidualUnit, SwinBlock)
     settings: GoaeSettings
-    network: GoaeReconstruction
+    encoder: GoaeReconstruction
+    adversary: LatentAdversary
 
-    def __init__(self, settings: GoaeSettings, device: str = "cpu", generator: Generator | None = None) -> None:
-        """Lay out both networks and the discriminator (see `EncodingJob`)."""
-        super().__init__(settings, settings.latents, device, generator)
+    def codes(self, context: LossContext, batch: EncodingBatch, local: int) -> Mapping[str, Tensor]:
+        """Codes of pairs; those from z have one w for all layers, so that no offsets are needed."""
+        with self._offsets(0 if self.settings.pairs.space == "z" else len(LEVELS)):
+            return code_losses(context, self.settings.codes, self.encoder.codes, batch, self._side, local)[0]
 
-    def build(self) -> GoaeReconstruction:
-        """Both networks; the code's offsets and the alignment begin by changing next to nothing."""
-        settings = self.settings
-        fitted = fit_encoder(self.generator, SwinSettings(**settings.swin.model_dump()))
-        encoder = GoaeEncoder(dataclasses.replace(fitted, dropout=settings.dropout))
-        encoder.begin_still()
-        sizes = fit_alignment(self.generator, settings.feature_size, settings.alignment_width)
-        alignment = FeatureAlignment(dataclasses.replace(sizes, dropout=settings.dropout))
-        alignment.begin_still()
-        return GoaeReconstruction(
-            encoder,
-            alignment,
-            self.centre[None],
-            feature_size=settings.feature_size,
-            mixing=settings.mixing,
-            resolution=settings.mask_resolution,
-            view_resolution=settings.view_resolution,
-        )
+    def images(self, context: LossContext, batch: EncodingBatch, local: int) -> Mapping[str, Tensor]:
+        """Images through the code, and codes that pass for mapped ones."""
+        with self._offsets(self._level(local)):
+            losses, ws = code_losses(context, self.settings.images, self.encoder.codes, batch, self._side, local)
+        return {**losses, **self.adversary.losses(ws)}
 
-    def begin_from(self, file: EncoderFile) -> None:
-        """Take over networks and centre."""
-        super().begin_from(file)
-        self.network.mean_ws.copy_(self.centre[None])
+    def before(self, batch: EncodingBatch, local: int) -> Mapping[str, float]:
+        """A step of the discriminator, on the codes that the encoder is judged by."""
+        image = encoder_inputs(batch, self._side)
+        with self._offsets(self._level(local)):
+            return self.adversary.learn(lambda: self.encoder.codes(image), batch.blocks, local)
 
-    def plan(self) -> Sequence[Stage]:
-        """Codes of pairs, images through the code, then the alignment."""
-        settings, network = self.settings, self.network
-        return [
-            Stage("codes", settings.codes, network.encoder, self._code_losses),
-            Stage("images", settings.images, network.encoder, self._image_losses, self._play),
-            Stage("alignment", settings.alignment, network.alignment, self._alignment_losses),
-        ]
+    def alignment(self, context: LossContext, batch: EncodingBatch, local: int) -> Mapping[str, Tensor]:
+        """Images through the aligned features; gradients reach the alignment only."""
+        target, label, _ = reconstructed(batch, pairs=self.settings.alignment.reconstruct_pairs)
+        assert target is not None and label is not None  # a stage without photos and pairs has no batch
+        with torch.no_grad():
+            first = self.encoder.first(self.encoder.codes(target), Camera(label), context.generator)
+        planes = self.encoder.aligned(first, target, context.generator)
+        found = Reconstruction(planes, first.ws, target, label, batch.window)
+        return found.losses(context, self.settings.alignment, local, "smooth_l1")
 
     @property
     def _side(self) -> int:
-        return self.network.encoder.settings.swin.image_size
-
-    def _code_losses(self, batch: EncodingBatch, local: int) -> Mapping[str, Tensor]:
-        """Pairs from z have one w for all layers: no offsets are needed."""
-        with self._offsets(0 if self.settings.pairs.space == "z" else len(LEVELS)):
-            losses, _ = code_losses(self, self.settings.codes, self.network.codes, batch, self._side, local)
-        return losses
-
-    def _image_losses(self, batch: EncodingBatch, local: int) -> Mapping[str, Tensor]:
-        with self._offsets(self._level(local)):
-            losses, ws = code_losses(self, self.settings.images, self.network.codes, batch, self._side, local)
-        return {**losses, **self.game_term(ws)}
-
-    def _play(self, batch: EncodingBatch, local: int) -> Mapping[str, float]:
-        """The discriminator is shown the codes that the encoder is judged by."""
-        image = encoder_inputs(batch, self._side)
-        with self._offsets(self._level(local)):
-            return self.play(lambda: self.network.codes(image), batch.blocks, local)
+        return self.encoder.encoder.settings.swin.image_size
 
     def _level(self, local: int) -> int:
         return sum(local > start for start in self.settings.levels)
@@ -155,35 +132,56 @@ class GoaeJob(LatentAdversaryJob):
     @contextlib.contextmanager
     def _offsets(self, level: int) -> Iterator[None]:
         """Offsets of so many of the levels are added to codes; all of them afterwards."""
-        self.network.encoder.stage = level
+        self.encoder.encoder.stage = level
         try:
             yield
         finally:
-            self.network.encoder.stage = len(LEVELS)
-
-    def _alignment_losses(self, batch: EncodingBatch, local: int) -> Mapping[str, Tensor]:
-        target, label, _ = reconstructed(batch, pairs=self.settings.alignment.reconstruct_pairs)
-        assert target is not None and label is not None  # a stage without photos and pairs has no batch
-        with torch.no_grad():
-            first = self.network.first(self.network.codes(target), Camera(label), self.generator)
-        planes = self.network.aligned(first, target, self.generator)
-        found = Reconstruction(planes, first.ws, target, label, batch.window)
-        return found.losses(self, self.settings.alignment, local, "smooth_l1")
-
-    def encode(self, network: Any, image: Tensor, camera: Camera) -> Code:
-        """Codes and mixed planes: what GOAE is scored on."""
-        code: Code = network.encode(image, camera, self.generator)
-        return code
-
-    def parts(self, network: Any) -> Mapping[str, Module]:
-        """Both networks."""
-        return {ENCODER: network.encoder, ALIGNMENT: network.alignment}
-
-    def sizes(self) -> Mapping[str, Any]:
-        """Both networks', and how planes are mixed."""
-        return goae_sizes(self.network)
+            self.encoder.encoder.stage = len(LEVELS)
 
 
-def make_job(config: Path | None, overrides: Sequence[str], device: str) -> GoaeJob:
-    """Build the job from a YAML file (None: the shipped one) and `a.b=c` overrides."""
-    return GoaeJob(load_config(GoaeSettings, config or config_path(CONFIG), overrides), device)
+def goae_training(settings: GoaeSettings, device: str = "cpu", generator: Generator | None = None) -> EncoderTraining:
+    """The training of both networks and of the code's discriminator: codes of pairs, images, then the alignment.
+
+    Args:
+        settings: Sizes, data and stages.
+        device: Where to train.
+        generator: Instead of the one that the settings name.
+
+    Raises:
+        CapabilityError: The generator's synthesis cannot be resumed.
+    """
+    frozen = freeze_generator(settings, device, generator)
+    encoder = lay_out_networks(settings, frozen)
+    adversary = LatentAdversary(settings.latents, frozen.generator, settings.seed)
+    losses = GoaeLosses(settings, encoder, adversary)
+    stages = [
+        Stage("codes", settings.codes, encoder.encoder, losses.codes),
+        Stage("images", settings.images, encoder.encoder, losses.images, losses.before),
+        Stage("alignment", settings.alignment, encoder.alignment, losses.alignment),
+    ]
+    opponents, blocks = {"discriminator": adversary}, (ResidualUnit, SwinBlock)
+    return EncoderTraining(settings, frozen, Recipe(KIND, encoder, stages, opponents=opponents, big_blocks=blocks))
+
+
+def lay_out_networks(settings: GoaeSettings, frozen: FrozenGenerator) -> GoaeReconstruction:
+    """Both networks with random weights; the code's offsets and the alignment begin by changing next to nothing."""
+    fitted = fit_encoder(frozen.generator, SwinSettings(**settings.swin.model_dump()))
+    encoder = GoaeEncoder(dataclasses.replace(fitted, dropout=settings.dropout))
+    encoder.begin_still()
+    sizes = fit_alignment(frozen.generator, settings.feature_size, settings.alignment_width)
+    alignment = FeatureAlignment(dataclasses.replace(sizes, dropout=settings.dropout))
+    alignment.begin_still()
+    return GoaeReconstruction(
+        encoder,
+        alignment,
+        frozen.average_latent,
+        feature_size=settings.feature_size,
+        mixing=settings.mixing,
+        resolution=settings.mask_resolution,
+        view_resolution=settings.view_resolution,
+    )
+
+
+def make_job(config: Path | None, overrides: Sequence[str], device: str) -> EncoderTraining:
+    """Build the training from a YAML file (None: the shipped one) and `a.b=c` overrides."""
+    return goae_training(load_config(GoaeSettings, config or config_path(CONFIG), overrides), device)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from toolkit.interfaces import Render
-from toolkit.losses.perceptual import Perceptual
+from toolkit.interfaces import Perceptual, Render
 from toolkit.losses.reconstruction import l2
 from toolkit_plugins.optimisation.target import resized
 

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from pathlib import Path
-from typing import Any
-
-from toolkit.encoders import CodeMethod, open_code_method
+from toolkit.encoders import CodeEncoder, EncoderFile, EncoderOpener, EncoderOptions, build_code_encoder
 from toolkit.encoders.networks.style_encoder import GradualStyleEncoder
 from toolkit.interfaces import Generator
 
 KIND, ENCODER = "psp", "psp_encoder"
 
 
-def open_psp(generator: Generator, weights: Path | None, options: Mapping[str, Any]) -> CodeMethod:
-    """Make the method for a generator.
+def build_psp(file: EncoderFile, generator: Generator, options: EncoderOptions) -> CodeEncoder:
+    """The encoder of a file of kind `psp`.
 
     Raises:
-        ConfigError: Unknown or impossible option.
-        WeightsError: There are no weights for this generator, or they cannot be used.
+        WeightsError: The weights do not fit.
     """
-    return open_code_method(KIND, ENCODER, "toolkit_plugins.psp", GradualStyleEncoder, generator, weights, options)
+    return build_code_encoder(file, ENCODER, GradualStyleEncoder, CodeEncoder)
+
+
+PSP = EncoderOpener(KIND, "toolkit_plugins.psp", build_psp)
+open_encoder, open_psp = PSP.encoder, PSP.method

@@ -6,26 +6,27 @@ toolkit train psp --config training/psp-panohead --set generator_weights=panohea
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, cast
 
 from torch import Tensor
-from torch.nn import Module
 
-from toolkit.camera import Camera
 from toolkit.configuration import config_path, load_config
-from toolkit.encoders.networks.style_encoder import GradualStyleEncoder, StyleEncoderConfig, fit_image
+from toolkit.encoders import CodeEncoder
+from toolkit.encoders.networks.style_encoder import GradualStyleEncoder
 from toolkit.encoders.training import (
-    EncodingJob,
+    EncoderTraining,
+    EncodingBatch,
     EncodingSettings,
+    LossContext,
+    Recipe,
     Stage,
     StageSettings,
     StyleEncoderSizes,
     code_losses,
+    freeze_generator,
 )
-from toolkit.interfaces import Code
+from toolkit.interfaces import Generator
 from toolkit_plugins.psp.method import ENCODER, KIND
 
 CONFIG = "training/psp"
@@ -41,45 +42,28 @@ class PspSettings(EncodingSettings):
     """Then reconstructions through the generator."""
 
 
-class PspJob(EncodingJob):
-    """The training of one encoder."""
+def psp_training(settings: PspSettings, device: str = "cpu", generator: Generator | None = None) -> EncoderTraining:
+    """The training of one encoder: codes, then images.
 
-    kind = KIND
-    settings: PspSettings
-
-    def build(self) -> GradualStyleEncoder:
-        """The encoder; its codes are offsets from the centre."""
-        sizes = self.settings.network.overrides()
-        return GradualStyleEncoder(StyleEncoderConfig.for_generator(self.generator.spec, **sizes))
-
-    def plan(self) -> Sequence[Stage]:
-        """Codes, then images."""
-        settings = self.settings
-        return [self._stage("codes", settings.codes), self._stage("images", settings.images)]
-
-    def _stage(self, name: str, settings: StageSettings) -> Stage:
-        network = cast(GradualStyleEncoder, self.network)
-        side = network.config.image_size
-
-        def losses(batch: Any, local: int) -> Mapping[str, Tensor]:
-            return code_losses(self, settings, lambda image: network(image) + self.centre, batch, side, local)[0]
-
-        return Stage(name, settings, network, losses)
-
-    def encode(self, network: GradualStyleEncoder, image: Tensor, camera: Camera) -> Code:
-        """Codes and their planes."""
-        ws = network(fit_image(image, network.config.image_size)) + self.centre
-        return Code(ws, self.generator.planes(ws))
-
-    def parts(self, network: GradualStyleEncoder) -> Mapping[str, Module]:
-        """The encoder."""
-        return {ENCODER: network}
-
-    def sizes(self) -> Mapping[str, Any]:
-        """The encoder's."""
-        return {ENCODER: dataclasses.asdict(cast(GradualStyleEncoder, self.network).config)}
+    Args:
+        settings: Sizes, data and stages.
+        device: Where to train.
+        generator: Instead of the one that the settings name.
+    """
+    frozen = freeze_generator(settings, device, generator)
+    network = GradualStyleEncoder(settings.network.for_generator(frozen.generator.spec))
+    encoder = CodeEncoder(ENCODER, network, frozen.average_latent)
+    stages = [_stage("codes", settings.codes, encoder), _stage("images", settings.images, encoder)]
+    return EncoderTraining(settings, frozen, Recipe(KIND, encoder, stages))
 
 
-def make_job(config: Path | None, overrides: Sequence[str], device: str) -> PspJob:
-    """Build the job from a YAML file (None: the shipped one) and `a.b=c` overrides."""
-    return PspJob(load_config(PspSettings, config or config_path(CONFIG), overrides), device)
+def _stage(name: str, settings: StageSettings, encoder: CodeEncoder) -> Stage:
+    def losses(context: LossContext, batch: EncodingBatch, local: int) -> Mapping[str, Tensor]:
+        return code_losses(context, settings, encoder.codes, batch, encoder.image_size, local)[0]
+
+    return Stage(name, settings, encoder.network, losses)
+
+
+def make_job(config: Path | None, overrides: Sequence[str], device: str) -> EncoderTraining:
+    """Build the training from a YAML file (None: the shipped one) and `a.b=c` overrides."""
+    return psp_training(load_config(PspSettings, config or config_path(CONFIG), overrides), device)

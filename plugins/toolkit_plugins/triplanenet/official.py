@@ -7,7 +7,7 @@ from typing import Any
 
 from torch.nn import Module
 
-from toolkit.encoders.two_stage import FIRST, SECOND, VIEW
+from toolkit.encoders.triplanenet import FIRST, SECOND, VIEW
 from toolkit.interfaces import Part
 from toolkit.weights.importing import described
 from toolkit_plugins.triplanenet.method import KIND

@@ -16,7 +16,7 @@ def test_real_samples_are_z_plus_heads_from_the_front_under_the_fakes_own_mask(
     spherical: SphericalGenerator, monkeypatch
 ):
     settings = AdversarySettings(width=4, optimiser="adam", weight=0.5)
-    adversary = Adversary(settings, spherical, torch.device("cpu"), seed=0)
+    adversary = Adversary(settings, spherical, seed=0)
     mapped: list[tuple[Tensor, Tensor]] = []
     mapping = spherical.mapping
 
@@ -59,7 +59,7 @@ def test_a_batch_in_parts_moves_the_discriminator_once_and_alike(spherical: Sphe
     for parts in (1, 2):
         torch.manual_seed(0)
         settings = AdversarySettings(width=4, optimiser="adam", weight=0.5, occlusion=False)
-        adversary = Adversary(settings, spherical, torch.device("cpu"), seed=0, parts=parts)
+        adversary = Adversary(settings, spherical, seed=0, parts=parts)
         adversary.optimiser = torch.optim.SGD(adversary.discriminator.parameters(), lr=0.1)
         adversary.discriminator.eval()
         # batch norm normalises every part by itself; with fixed statistics rows have nothing to do with each other
@@ -71,5 +71,5 @@ def test_a_batch_in_parts_moves_the_discriminator_once_and_alike(spherical: Sphe
         moved.append([parameter.detach().clone() for parameter in adversary.discriminator.parameters()])
     assert all(torch.allclose(*pair, rtol=1e-4, atol=1e-6) for pair in zip(*moved, strict=True))
     torch.manual_seed(0)
-    still = Adversary(settings, spherical, torch.device("cpu"), seed=0).discriminator.parameters()
+    still = Adversary(settings, spherical, seed=0).discriminator.parameters()
     assert not any(torch.equal(*pair) for pair in zip(moved[0], still, strict=True))

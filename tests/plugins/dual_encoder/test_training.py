@@ -15,7 +15,7 @@ from toolkit.errors import ConfigError
 from toolkit.interfaces import Code
 from toolkit.testing.spherical import SphericalGenerator
 from toolkit_plugins.dual_encoder.methods import open_dual_encoder
-from toolkit_plugins.dual_encoder.training.job import DualJob, Encoder1Job, Encoder2Job
+from toolkit_plugins.dual_encoder.training.job import dual_training, encoder1_training, encoder2_training
 from toolkit_plugins.dual_encoder.training.joint import around_losses
 
 
@@ -28,20 +28,20 @@ def changed(before: dict[str, torch.Tensor], module: nn.Module) -> bool:
 
 
 def test_stages_train_their_own_networks_only(spherical: SphericalGenerator, photos: Path):
-    job = DualJob(tiny_settings(photos), "cpu", spherical)
-    assert job.adversary is not None
+    job = dual_training(tiny_settings(photos), "cpu", spherical)
+    adversary = job.recipe.opponents["discriminator"]
     assert [stage.name for stage in job.stages] == ["encoder1/joint", "encoder2/joint"]
-    visible, occluded = job.network["encoder1"], job.network["encoder2"]
-    before = [weights(each) for each in (visible, occluded, job.adversary.discriminator)]
+    visible, occluded = job.network.visible, job.network.occluded
+    before = [weights(each) for each in (visible, occluded, adversary.discriminator)]
     logged = run(job, 2)
-    assert [changed(*each) for each in zip(before, (visible, occluded, job.adversary.discriminator), strict=True)] == [
+    assert [changed(*each) for each in zip(before, (visible, occluded, adversary.discriminator), strict=True)] == [
         True, False, False,
     ]  # fmt: skip
     assert {"encoder1/joint/l2", "encoder1/joint/first_perceptual"} <= set(logged[0])
     assert not any("adversarial" in name or "discriminator" in name for name in logged[0])
-    before = [weights(each) for each in (visible, occluded, job.adversary.discriminator)]
+    before = [weights(each) for each in (visible, occluded, adversary.discriminator)]
     logged = run(job, start=2)
-    assert [changed(*each) for each in zip(before, (visible, occluded, job.adversary.discriminator), strict=True)] == [
+    assert [changed(*each) for each in zip(before, (visible, occluded, adversary.discriminator), strict=True)] == [
         False, True, True,
     ]  # fmt: skip
     assert {"encoder2/joint/adversarial", "discriminator/discriminator", "discriminator/r1"} <= set(logged[0])
@@ -53,15 +53,15 @@ def test_stages_train_their_own_networks_only(spherical: SphericalGenerator, pho
 
 @pytest.mark.parametrize(("start", "same"), [("encoder1", True), ("itself", False)])
 def test_encoder_2_begins_where_it_is_told_to(spherical: SphericalGenerator, photos: Path, start: str, same: bool):
-    job = DualJob(tiny_settings(photos, f"encoder2_from={start}", "encoder2.joint.rate=1e-12"), "cpu", spherical)
+    job = dual_training(tiny_settings(photos, f"encoder2_from={start}", "encoder2.joint.rate=1e-12"), "cpu", spherical)
     run(job, 3)
-    first, second = (weights(job.network[name].psp_encoder) for name in ("encoder1", "encoder2"))
+    first, second = (weights(each.psp_encoder) for each in (job.network.visible, job.network.occluded))
     close = [torch.allclose(first[name], second[name], atol=1e-6) for name in first if "running" not in name]
     assert all(close) is same
 
 
 def test_a_training_that_stopped_goes_on_alike(spherical: SphericalGenerator, photos: Path):
-    whole, broken, resumed = (DualJob(tiny_settings(photos), "cpu", spherical) for _ in range(3))
+    whole, broken, resumed = (dual_training(tiny_settings(photos), "cpu", spherical) for _ in range(3))
     torch.manual_seed(0)
     expected = run(whole)
     torch.manual_seed(0)
@@ -77,12 +77,12 @@ def test_a_training_that_stopped_goes_on_alike(spherical: SphericalGenerator, ph
 
 
 def test_the_encoders_can_be_trained_one_by_one(spherical: SphericalGenerator, photos: Path, tmp_path: Path):
-    first = Encoder1Job(tiny_settings(photos), "cpu", spherical)
-    assert first.adversary is None
+    first = encoder1_training(tiny_settings(photos), "cpu", spherical)
+    assert not first.recipe.opponents
     run(first)
     first.export(tmp_path / "encoder1.safetensors")
-    second = Encoder2Job(tiny_settings(photos, f"start={tmp_path / 'encoder1.safetensors'}"), "cpu", spherical)
-    ours, theirs = (weights(job.network[name].psp_encoder) for job, name in ((second, "encoder2"), (first, "encoder1")))
+    second = encoder2_training(tiny_settings(photos, f"start={tmp_path / 'encoder1.safetensors'}"), "cpu", spherical)
+    ours, theirs = (weights(job.network.psp_encoder) for job in (second, first))
     assert all(torch.allclose(ours[name], theirs[name], atol=1e-2) for name in ours)
     run(second)
     second.export(tmp_path / "encoder2.safetensors")
@@ -94,15 +94,15 @@ def test_the_encoders_can_be_trained_one_by_one(spherical: SphericalGenerator, p
 def test_an_encoder_1_of_its_own_run_becomes_half_of_a_dual_encoder(
     spherical: SphericalGenerator, photos: Path, tmp_path: Path
 ):
-    first = Encoder1Job(tiny_settings(photos), "cpu", spherical)
+    first = encoder1_training(tiny_settings(photos), "cpu", spherical)
     run(first)
     first.export(tmp_path / "encoder1.safetensors")
     start = (f"start={tmp_path / 'encoder1.safetensors'}", "encoder1.joint.steps=0")
-    both = DualJob(tiny_settings(photos, *start), "cpu", spherical)
+    both = dual_training(tiny_settings(photos, *start), "cpu", spherical)
     assert [stage.name for stage in both.stages] == ["encoder2/joint"]
-    before = weights(both.network["encoder2"])
+    before = weights(both.network.occluded)
     run(both)
-    assert changed(before, both.network["encoder2"])
+    assert changed(before, both.network.occluded)
     both.export(tmp_path / "dual-encoder.safetensors")
     alone, joined = (read_encoder(tmp_path / f"{name}.safetensors") for name in ("encoder1", "dual-encoder"))
     for part in ("psp_encoder", "triplanenet_encoder"):
@@ -121,7 +121,7 @@ def test_a_start_without_an_encoder_is_refused(spherical: SphericalGenerator, ph
     centre = torch.zeros(spherical.latents.num_ws, spherical.latents.w_dim)
     write_encoder(path, "other", {"something": nn.Linear(2, 2)}, centre, {}, spherical.spec, {})
     with pytest.raises(ConfigError, match="holds no encoder"):
-        Encoder1Job(tiny_settings(photos, f"start={path}"), "cpu", spherical)
+        encoder1_training(tiny_settings(photos, f"start={path}"), "cpu", spherical)
 
 
 def test_the_second_stage_learns_from_the_adversary_and_the_first_only_if_asked(
@@ -132,9 +132,9 @@ def test_the_second_stage_learns_from_the_adversary_and_the_first_only_if_asked(
             photos, "encoder2.joint.first=0", "encoder2.joint.images.l2=0", "encoder2.joint.images.perceptual=0",
             f"encoder2.joint.detach={str(detach).lower()}",
         )  # fmt: skip
-        job = Encoder2Job(settings, "cpu", spherical)
-        encoder = job.network["encoder2"]
-        losses = job.stages[0].losses(job.batch(0), 0)
+        job = encoder2_training(settings, "cpu", spherical)
+        encoder = job.network
+        losses = job.stages[0].losses(job.context, job.batch(0), 0)
         assert list(losses) == ["adversarial"]
         losses["adversarial"].backward()
         assert any(each.grad is not None and bool(each.grad.any()) for each in encoder.triplanenet_encoder.parameters())
@@ -149,28 +149,30 @@ def test_pairs_teach_what_their_pictures_do_not_show(
     settings = tiny_settings(
         photos, "pairs.count=4", "pairs.resolution=8", "encoder2.joint.photos=0.5", "encoder2.joint.around=0.5"
     )
-    job = Encoder2Job(settings, "cpu", spherical)
+    job = encoder2_training(settings, "cpu", spherical)
     stage, batch = job.settings.encoder2.joint, job.batch(0)
     assert batch.pairs is not None and batch.yaws is not None
     ws = batch.pairs.ws
     behind = torch.full((len(ws),), 3.0)
-    right = around_losses(job, stage, Code(ws, spherical.planes(ws)), ws, behind)
+    right = around_losses(job.context, stage, Code(ws, spherical.planes(ws)), ws, behind)
     assert set(right) == {"around_l2", "around_perceptual"} and all(float(loss) == 0 for loss in right.values())
     planes = spherical.planes(ws.flip(1) + 0.5).requires_grad_()
-    wrong = around_losses(job, stage, Code(ws, planes), ws, behind)
+    wrong = around_losses(job.context, stage, Code(ws, planes), ws, behind)
     assert float(wrong["around_l2"].detach()) > 0
     wrong["around_l2"].backward()
     assert planes.grad is not None and bool(planes.grad.any())
     assert {"encoder2/joint/around_l2", "encoder2/joint/around_perceptual"} <= set(run(job, 1)[0])
-    monkeypatch.setattr(job.image_losses, "identity", lambda *_: torch.tensor(1.0))
+    monkeypatch.setattr(job.context.images, "identity", lambda *_: torch.tensor(1.0))
     knowing = stage.model_copy(update={"images": stage.images.model_copy(update={"identity": 1.0})})
-    assert set(around_losses(job, knowing, Code(ws, planes), ws, behind)) == set(right)  # heads have no face behind
+    assert set(around_losses(job.context, knowing, Code(ws, planes), ws, behind)) == set(
+        right
+    )  # heads have no face behind
 
 
 def test_the_discriminator_steps_with_the_encoder_however_a_batch_is_cut(spherical: SphericalGenerator, photos: Path):
-    job = Encoder2Job(tiny_settings(photos, "engine.accumulate=2"), "cpu", spherical)
+    job = encoder2_training(tiny_settings(photos, "engine.accumulate=2"), "cpu", spherical)
     run(job, 2)
-    assert job.adversary is not None and job.adversary.steps == 2
+    assert job.recipe.opponents["discriminator"].steps == 2
 
 
 @pytest.mark.parametrize("overrides", [
@@ -186,10 +188,10 @@ def test_every_variant_trains_and_exports(
     monkeypatch: pytest.MonkeyPatch,
 ):  # fmt: skip
     monkeypatch.setenv("TOOLKIT_CACHE", str(tmp_path))
-    job = Encoder2Job(tiny_settings(photos, *overrides), "cpu", spherical)
+    job = encoder2_training(tiny_settings(photos, *overrides), "cpu", spherical)
     before = weights(job.network)
     logged = run(job)
     assert all(value == value for step in logged for value in step.values())
     assert changed(before, job.network)
     job.export(tmp_path / "weights.safetensors")
-    assert (job.adversary is None) is ("adversary.domain=none" in overrides)
+    assert bool(job.recipe.opponents) is ("adversary.domain=none" not in overrides)

@@ -11,9 +11,10 @@ import torch
 from PIL import Image
 
 from toolkit.configuration import load_config
+from toolkit.encoders.training import EncoderTraining
 from toolkit.interfaces import Generator
 from toolkit.rendering.views import around
-from toolkit_plugins.dual_encoder.training.job import DualJob
+from toolkit_plugins.dual_encoder.training.job import dual_training
 from toolkit_plugins.dual_encoder.training.settings import DualSettings
 
 STAGE = ("steps=2", "batch=2", "rate=1e-3", "optimiser=adam", "resolution=8", "images.identity=0")
@@ -64,7 +65,7 @@ def tiny_settings(photos: Path, *overrides: str, config: Path | None = None) -> 
     return settings
 
 
-def run(job: DualJob, steps: int | None = None, start: int = 0) -> list[dict[str, Any]]:
+def run(job: EncoderTraining, steps: int | None = None, start: int = 0) -> list[dict[str, Any]]:
     """Take a job's steps, as the loop does."""
     return [
         dict(job.training_step(job.batch(step), step)) for step in range(start, job.steps if steps is None else steps)
@@ -73,7 +74,7 @@ def run(job: DualJob, steps: int | None = None, start: int = 0) -> list[dict[str
 
 def export_two(generator: Generator, photos: Path, path: Path) -> Path:
     """Write what an untrained dual encoder exports; its two encoders differ."""
-    job = DualJob(tiny_settings(photos), "cpu", generator)
+    job = dual_training(tiny_settings(photos), "cpu", generator)
     with torch.no_grad():
         for index, parameter in enumerate(job.average.module.parameters()):
             parameter.add_(0.02 * torch.randn(parameter.shape, generator=torch.Generator().manual_seed(index)))

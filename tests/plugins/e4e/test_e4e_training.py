@@ -11,10 +11,11 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 from encoder_training import TRUNK, overrides
 
 from toolkit.configuration import load_config
+from toolkit.encoders.training import EncoderTraining
 from toolkit.testing import conformance
 from toolkit.training import train
 from toolkit_plugins.e4e.method import open_e4e
-from toolkit_plugins.e4e.training import E4eJob, E4eSettings
+from toolkit_plugins.e4e.training import E4eSettings, e4e_training
 
 
 @pytest.fixture(autouse=True)
@@ -22,10 +23,10 @@ def cache(tmp_path, monkeypatch):
     monkeypatch.setenv("TOOLKIT_CACHE", str(tmp_path / "cache"))
 
 
-def make(folder: Path, generator, *more: str, codes: int = 1, images: int = 5) -> E4eJob:
+def make(folder: Path, generator, *more: str, codes: int = 1, images: int = 5) -> EncoderTraining:
     settings = [*overrides(folder, codes=codes, images=images), f"network={TRUNK}", "progressive_start=2",
                 "progressive_every=1", *more]  # fmt: skip
-    return E4eJob(load_config(E4eSettings, None, settings), "cpu", generator)
+    return e4e_training(load_config(E4eSettings, None, settings), "cpu", generator)
 
 
 def test_it_trains_with_its_discriminator_and_inverts(photo_folder, spherical, tmp_path):
@@ -39,11 +40,13 @@ def test_it_trains_with_its_discriminator_and_inverts(photo_folder, spherical, t
 def test_before_the_first_delta_all_layers_share_one_w(photo_folder, spherical):
     job = make(photo_folder, spherical, codes=0)
     blocks = {
-        name: value.clone() for name, value in job.network.styles.state_dict().items() if not name.startswith("0.")
+        name: value.clone()
+        for name, value in job.network.network.styles.state_dict().items()
+        if not name.startswith("0.")
     }
     for step in range(2):
         job.training_step(job.batch(step), step)
-    after = job.network.styles.state_dict()
+    after = job.network.network.styles.state_dict()
     assert all(torch.equal(after[name], value) for name, value in blocks.items())
     job.training_step(job.batch(2), 2)
     changed = {name.split(".")[0] for name, value in blocks.items() if not torch.equal(after[name], value)}
@@ -62,7 +65,9 @@ def test_it_starts_from_a_psp_whose_first_style_becomes_w(photo_folder, spherica
 
     other = make(photo_folder, spherical)
     path = tmp_path / "psp.safetensors"
-    write_encoder(path, "psp", {"psp_encoder": other.network}, other.centre, {}, spherical.spec, {})
+    write_encoder(
+        path, "psp", {"psp_encoder": other.network.network}, other.network.average_latent, {}, spherical.spec, {}
+    )
     job = make(photo_folder, spherical, f"start={path}")
-    codes = job.network.eval()(torch.rand(1, 3, 32, 32))
+    codes = job.network.network.eval()(torch.rand(1, 3, 32, 32))
     torch.testing.assert_close(codes, codes[:, :1].expand_as(codes))

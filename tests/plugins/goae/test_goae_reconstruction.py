@@ -28,7 +28,7 @@ def build(generator: Generator, size: int, **options) -> GoaeReconstruction:
         alignment = FeatureAlignment(fit_alignment(generator, size, width=4))
         z = torch.randn(1, generator.spec.latents.z_dim)
         mean = generator.mapping(z, generator.spec.front_camera)
-    return GoaeReconstruction(encoder, alignment, mean, feature_size=size, resolution=48, **options).eval()
+    return GoaeReconstruction(encoder, alignment, mean[0], feature_size=size, resolution=48, **options).eval()
 
 
 def tiny_panohead() -> Generator:

@@ -11,7 +11,7 @@ from toolkit.configuration import config_path, load_config
 MODELS = {
     "psp": ("toolkit_plugins.psp.training", "PspSettings"),
     "e4e": ("toolkit_plugins.e4e.training", "E4eSettings"),
-    "triplanenet": ("toolkit.encoders.training.two_stage", "TwoStageSettings"),
+    "triplanenet": ("toolkit_plugins.triplanenet.training", "TriPlaneNetSettings"),
     "goae": ("toolkit_plugins.goae.training", "GoaeSettings"),
 }
 

@@ -13,13 +13,14 @@ from encoder_training import TRUNK, overrides
 from toolkit.camera import Camera
 from toolkit.configuration import load_config
 from toolkit.encoders import read_encoder
+from toolkit.encoders.training import EncoderTraining
 from toolkit.errors import ConfigError, InputError, TrainingError, WeightsError
 from toolkit.testing import conformance
 from toolkit.testing.spherical import SphericalGenerator
 from toolkit.training import train
 from toolkit.weights.tensors import write_tensors
 from toolkit_plugins.psp.method import open_psp
-from toolkit_plugins.psp.training import PspJob, PspSettings
+from toolkit_plugins.psp.training import PspSettings, psp_training
 
 
 @pytest.fixture(autouse=True)
@@ -27,9 +28,9 @@ def cache(tmp_path, monkeypatch):
     monkeypatch.setenv("TOOLKIT_CACHE", str(tmp_path / "cache"))
 
 
-def make(folder: Path, generator, *more: str, codes: int = 2, images: int = 2) -> PspJob:
+def make(folder: Path, generator, *more: str, codes: int = 2, images: int = 2) -> EncoderTraining:
     settings = [*overrides(folder, codes=codes, images=images), f"network={TRUNK}", *more]
-    return PspJob(load_config(PspSettings, None, settings), "cpu", generator)
+    return psp_training(load_config(PspSettings, None, settings), "cpu", generator)
 
 
 @pytest.fixture
@@ -42,7 +43,7 @@ def test_a_trained_encoder_inverts_and_says_what_it_is(trained, spherical):
     conformance.check_method(method, spherical)
     image = torch.rand(1, 3, 40, 40) * 2 - 1
     inversion = method.invert(image, spherical.spec.front_camera, spherical)
-    assert set(inversion.timings) == {"encode", "planes", "total"}
+    assert set(inversion.timings) == {"encode", "total"}
     assert inversion.method == "psp" and inversion.planes.shape[1:] == spherical.spec.planes_shape
     file = read_encoder(trained, "psp")
     assert file.about["licence"] and file.about["generator"]["fingerprint"] == spherical.spec.fingerprint
@@ -63,7 +64,7 @@ def test_checkpointed_activations_change_no_weight(photo_folder, spherical, tmp_
     plain = train(make(photo_folder, spherical), tmp_path / "plain").weights
     job = make(photo_folder, spherical, "engine.checkpoint_activations=true")
     calls = []
-    job.network.body[0].res_layer.register_forward_pre_hook(lambda *_: calls.append(torch.is_grad_enabled()))
+    job.network.network.body[0].res_layer.register_forward_pre_hook(lambda *_: calls.append(torch.is_grad_enabled()))
     twice = train(job, tmp_path / "twice").weights
     assert sum(calls) == 2 * job.steps
     first, second = read_encoder(plain).tensors, read_encoder(twice).tensors
@@ -84,19 +85,19 @@ def test_another_configuration_does_not_resume(photo_folder, spherical, tmp_path
         train(make(photo_folder, spherical, images=3), tmp_path / "run", resume=True)
 
 
-def test_a_start_takes_over_weights_and_centre(trained, photo_folder, spherical):
+def test_a_start_takes_over_weights(trained, photo_folder, spherical):
     job = make(photo_folder, spherical, f"start={trained}")
     stored = read_encoder(trained).part("psp_encoder")
-    own = job.network.state_dict()
+    own = job.network.network.state_dict()
     assert all(torch.equal(own[key], value) for key, value in stored.items() if key in own)
 
 
 def test_a_trunk_starts_from_a_recogniser(photo_folder, spherical, tmp_path):
-    trunk = make(photo_folder, spherical).network.state_dict()
+    trunk = make(photo_folder, spherical).network.network.state_dict()
     recogniser = {key: value + 1 for key, value in trunk.items() if key.startswith(("input_layer.", "body."))}
     write_tensors(tmp_path / "recogniser.safetensors", recogniser, {})
     started = make(photo_folder, spherical, f"recogniser={tmp_path / 'recogniser.safetensors'}")
-    found = started.network.state_dict()
+    found = started.network.network.state_dict()
     assert all(torch.equal(found[key], value) for key, value in recogniser.items())
     assert torch.equal(found["styles.0.linear.weight"], trunk["styles.0.linear.weight"])
     with pytest.raises(WeightsError, match="nowhere"):

@@ -8,7 +8,7 @@ from toy_generator import ToyGenerator
 from toolkit.camera import Camera
 from toolkit.encoders.networks.plane_unet import PlaneOffsets, PlaneRefiner, PlaneUnetConfig
 from toolkit.encoders.networks.style_encoder import GradualStyleEncoder, StyleEncoderConfig
-from toolkit.encoders.networks.triplanenet import TriPlaneNetV1, TriPlaneNetV2
+from toolkit.encoders.triplanenet import TriPlaneNetV1, TriPlaneNetV2
 from toolkit.errors import CapabilityError, ConfigError
 
 TRUNK = {"width": 8, "units": (1, 1, 1, 2)}
@@ -107,7 +107,7 @@ def test_the_average_w_is_not_in_the_checkpoint_and_may_be_one_vector(spherical)
     assert {key.split(".")[0] for key in net.state_dict()} == {"psp_encoder", "triplanenet_encoder"}
     latents = spherical.spec.latents
     other = TriPlaneNetV2(net.psp_encoder, net.triplanenet_encoder, torch.ones(latents.w_dim))  # type: ignore[arg-type]
-    assert other.centre.shape == (latents.num_ws, latents.w_dim)
+    assert other.average_latent.shape == (latents.num_ws, latents.w_dim)
     with pytest.raises(ConfigError, match="average w"):
         TriPlaneNetV2(net.psp_encoder, net.triplanenet_encoder, torch.ones(3))  # type: ignore[arg-type]
 
@@ -115,7 +115,7 @@ def test_the_average_w_is_not_in_the_checkpoint_and_may_be_one_vector(spherical)
 def test_stages_and_generators_that_do_not_fit_are_refused(spherical, bare):
     net = small_pair(spherical, 2)
     with pytest.raises(ConfigError, match="6 channels"):
-        TriPlaneNetV1(net.psp_encoder, net.triplanenet_encoder, net.centre)  # type: ignore[arg-type]
+        TriPlaneNetV1(net.psp_encoder, net.triplanenet_encoder, net.average_latent)  # type: ignore[arg-type]
     with pytest.raises(CapabilityError, match="as images"):
         net.encode(small_input("image", 1, 3, 32, 32), bare.spec.front_camera, bare)
 
@@ -152,7 +152,7 @@ def test_the_second_version_is_shown_render_error_and_mirrored_error(spherical):
     calls, image = recorded_inputs(net), small_input("image", 1, 3, 32, 32)
     camera = Camera.orbit(0.5, 0.1)
     with torch.no_grad():
-        ws = net.psp_encoder(image) + net.centre
+        ws = net.psp_encoder(image) + net.average_latent
         planes = spherical.planes(ws)
         view, mirrored = (
             torch.nn.functional.interpolate(spherical.render(planes, ws, c).image, size=32, mode="area")

@@ -202,6 +202,11 @@ class PlaneRefiner(PlaneUnet):
         super().__init__(config)
         self.final_head_two = head(config.plane_channels + config.decoded_channels, config)
 
+    def begin_still(self) -> None:
+        """Start a training where the planes are left as they are: the last layer puts out zeros."""
+        for parameter in self.final_head_two[-1].parameters():
+            nn.init.zeros_(parameter)
+
     def forward(self, images: Tensor, planes: Tensor) -> Tensor:
         """Refine planes.
 

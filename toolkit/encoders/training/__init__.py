@@ -2,21 +2,37 @@
 
 from toolkit.encoders.training.batches import BatchMaker, EncodingBatch, Window
 from toolkit.encoders.training.code_losses import Reconstruction, code_losses, encoder_inputs, reconstructed
-from toolkit.encoders.training.job import EncodingJob, Stage
-from toolkit.encoders.training.settings import EncodingSettings, ImageWeights, StageSettings, StyleEncoderSizes
+from toolkit.encoders.training.frozen_generator import FrozenGenerator, freeze_generator
+from toolkit.encoders.training.job import EncoderTraining
+from toolkit.encoders.training.recipe import LossContext, Opponent, Recipe, Stage
+from toolkit.encoders.training.settings import (
+    EncodingSettings,
+    ImageWeights,
+    RefinerSizes,
+    StageSettings,
+    StyleEncoderSizes,
+)
+from toolkit.encoders.training.start import take_parts
 
 __all__ = [
     "BatchMaker",
+    "EncoderTraining",
     "EncodingBatch",
-    "EncodingJob",
     "EncodingSettings",
+    "FrozenGenerator",
     "ImageWeights",
+    "LossContext",
+    "Opponent",
+    "Recipe",
     "Reconstruction",
+    "RefinerSizes",
     "Stage",
     "StageSettings",
     "StyleEncoderSizes",
     "Window",
     "code_losses",
     "encoder_inputs",
+    "freeze_generator",
     "reconstructed",
+    "take_parts",
 ]

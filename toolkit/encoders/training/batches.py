@@ -146,6 +146,14 @@ class BatchMaker:
         return rows(self.pairs, rng.below(len(self.pairs.ws)))
 
 
+def on_device(batch: EncodingBatch, device: torch.device) -> EncodingBatch:
+    """A batch with its tensors on a device."""
+    photos = None if batch.photos is None else Photos(*(part.to(device) for part in batch.photos))
+    pairs = None if batch.pairs is None else Pairs(*(part.to(device) for part in batch.pairs))
+    seen, yaws = (None if part is None else part.to(device) for part in (batch.seen, batch.yaws))
+    return EncodingBatch(photos, pairs, seen, batch.window, yaws)
+
+
 def photo_rows(stage: StageSettings) -> int:
     """How many rows of a stage's batch are photos."""
     return round(stage.batch * stage.photos)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -13,14 +13,12 @@ from toolkit.encoders.networks.style_encoder import fit_image
 from toolkit.encoders.training.batches import EncodingBatch, Window
 from toolkit.encoders.training.image_losses import LARGEST_SIDE
 from toolkit.encoders.training.mirror import PixelError, mirror_loss
+from toolkit.encoders.training.recipe import LossContext
 from toolkit.encoders.training.settings import StageSettings
-
-if TYPE_CHECKING:
-    from toolkit.encoders.training.job import EncodingJob
 
 
 def code_losses(
-    job: EncodingJob,
+    context: LossContext,
     stage: StageSettings,
     encode: Callable[[Tensor], Tensor],
     batch: EncodingBatch,
@@ -30,7 +28,7 @@ def code_losses(
     """Weighted losses of codes, and the codes.
 
     Args:
-        job: Whose generator and image terms are used.
+        context: Generator and image terms.
         stage: Weights, and how reconstructions are rendered.
         encode: Images [B, 3, side, side] to ws [B, num_ws, w_dim], the average w included.
         batch: Photos first, pairs after them, in one pass.
@@ -41,13 +39,13 @@ def code_losses(
     photos = 0 if batch.photos is None else len(batch.photos.image)
     losses: dict[str, Tensor] = {}
     if batch.pairs is not None and stage.codes:
-        error = (ws[photos:] - batch.pairs.ws) / job.deviation
+        error = (ws[photos:] - batch.pairs.ws) / context.deviation
         losses["codes"] = stage.codes * error.square().mean()
     target, label, rows = reconstructed(batch, pairs=stage.reconstruct_pairs)
     if target is not None and label is not None:
         some = ws[rows]
-        seen = Reconstruction(job.generator.planes(some), some, target, label, batch.window)
-        losses |= seen.losses(job, stage, local, "square")
+        seen = Reconstruction(context.generator.planes(some), some, target, label, batch.window)
+        losses |= seen.losses(context, stage, local, "square")
     return losses, ws
 
 
@@ -71,33 +69,35 @@ class Reconstruction(NamedTuple):
     """[B, 25], what saw them."""
     window: Window
 
-    def losses(self, job: EncodingJob, stage: StageSettings, local: int, mirror_kind: PixelError) -> dict[str, Tensor]:
-        """Weighted terms on the window, and on the whole mirrored view where its turn has come.
+    def losses(
+        self, context: LossContext, stage: StageSettings, local: int, mirror_kind: PixelError
+    ) -> dict[str, Tensor]:
+        """Weighted terms on the window, and on every `mirror_every`-th step on the whole mirrored view.
 
         Args:
-            job: Whose generator and image terms are used.
+            context: Generator and image terms.
             stage: Weights and ray grid.
             local: The stage's step.
             mirror_kind: The error of mirrored pixels.
         """
         camera, whole = self.window.camera(self.label), self.window.side == 1
-        render = job.generator.render(self.planes, self.ws, camera, stage.resolution)
-        losses = job.image_losses.terms(stage.images, render, self.window.cut(self.target), camera, whole=whole)
+        render = context.generator.render(self.planes, self.ws, camera, stage.resolution)
+        losses = context.images.terms(stage.images, render, self.window.cut(self.target), camera, whole=whole)
         if stage.mirror and local % stage.mirror_every == 0:
-            losses["mirror"] = stage.mirror * stage.mirror_every * self._mirrored(job, stage, mirror_kind)
+            losses["mirror"] = stage.mirror * stage.mirror_every * self._mirrored(context, stage, mirror_kind)
         return losses
 
-    def _mirrored(self, job: EncodingJob, stage: StageSettings, kind: PixelError) -> Tensor:
+    def _mirrored(self, context: LossContext, stage: StageSettings, kind: PixelError) -> Tensor:
         """Unweighted sum of the terms on the view from the mirrored camera; a scalar."""
         camera = Camera(self.label).mirror()
-        image = job.generator.render(self.planes, self.ws, camera, stage.resolution).image
+        image = context.generator.render(self.planes, self.ws, camera, stage.resolution).image
         side = min(image.shape[-1], LARGEST_SIDE)
         image, target = fit_image(image, side), fit_image(self.target.flip(3), side)
         total = mirror_loss(image, target, image.new_full((len(image), side, side), stage.asymmetry), kind)
         if stage.images.perceptual:
-            total = total + stage.images.perceptual * job.image_losses.perceptual_distance(image, target)
+            total = total + stage.images.perceptual * context.images.perceptual_distance(image, target)
         if stage.images.identity:
-            total = total + stage.images.identity * job.image_losses.identity_distance(image, target, camera)
+            total = total + stage.images.identity * context.images.identity_distance(image, target, camera)
         return total
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -12,8 +12,7 @@ from torch import Tensor
 from toolkit.camera import Camera
 from toolkit.encoders.networks.style_encoder import fit_image
 from toolkit.encoders.training.photos import Photos, PhotoSet
-from toolkit.interfaces import Code, Generator
-from toolkit.losses.perceptual import Perceptual
+from toolkit.interfaces import Encoder, Generator, Perceptual
 from toolkit.rendering.pixels import to_pixels
 from toolkit.rendering.views import around
 
@@ -23,8 +22,6 @@ SHEET_YAWS = (-60, 60, 180)
 PICTURES = 24
 """Most held-out pictures that are scored."""
 BATCH = 4
-
-Encode = Callable[[Tensor, Camera], Code]
 
 
 class HeldOut:
@@ -36,12 +33,12 @@ class HeldOut:
         self.photos = photos.rows(_by_view(photos.subjects)[:PICTURES])
 
     @torch.no_grad()
-    def score(self, encode: Encode) -> dict[str, float]:
+    def score(self, encoder: Encoder) -> dict[str, float]:
         """Means over pictures at the input view: PSNR in dB and L2 on [-1, 1], and the perceptual distance."""
         errors, distances = [], []
         for start in range(0, len(self.photos.image), BATCH):
             image, camera = self._some(slice(start, start + BATCH))
-            code = encode(image, camera)
+            code = encoder.encode(image, camera, self.generator)
             seen = self.generator.render(code.planes, code.ws, camera).image.clamp(-1, 1)
             target = fit_image(image, seen.shape[-1])
             errors.append((seen - target).square().mean((1, 2, 3)))
@@ -56,13 +53,13 @@ class HeldOut:
         }
 
     @torch.no_grad()
-    def sheet(self, encode: Encode) -> np.ndarray:
+    def sheet(self, encoder: Encoder) -> np.ndarray:
         """A picture [H, W, 3] uint8; a row per photo: input, reconstruction, both sides, back."""
         lines = []
         turned = around(self.generator.spec, torch.tensor([math.radians(yaw) for yaw in SHEET_YAWS])).to(self.device)
         for index in range(min(SHEET_ROWS, len(self.photos.image))):
             image, camera = self._some(slice(index, index + 1))
-            code = encode(image, camera)
+            code = encoder.encode(image, camera, self.generator)
             cameras = Camera(torch.cat([camera.label, turned.label]))
             count = len(cameras)
             planes, ws = code.planes.expand(count, *code.planes.shape[1:]), code.ws.expand(count, -1, -1)

@@ -13,9 +13,9 @@ from torch.nn import Module
 from toolkit.camera import Camera
 from toolkit.encoders.networks.style_encoder import fit_image
 from toolkit.encoders.training.settings import ImageWeights, NetworkLosses
-from toolkit.interfaces import GeneratorSpec, Render
+from toolkit.interfaces import GeneratorSpec, Perceptual, Render
 from toolkit.losses.identity import IdentityLoss
-from toolkit.losses.perceptual import Perceptual, open_perceptual
+from toolkit.losses.perceptual import open_perceptual
 from toolkit.losses.reconstruction import l2
 from toolkit.registry import default_registry
 

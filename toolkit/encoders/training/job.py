@@ -1,172 +1,99 @@
-"""The base of all encoder trainings: stages one after the other, averaged weights, held-out scores, the file.
+"""The training of any encoder: stages one after the other, averaged weights, held-out scores, the file.
 
-A training derives from `EncodingJob` and says which network there is (`build`), what its stages learn (`plan`), how an
-image becomes a code (`encode`) and what its file holds (`parts`, `sizes`).
+What is particular to a method stands in its `Recipe`; the generator and the settings come from outside, too.
 """
 
 from __future__ import annotations
 
 import itertools
-import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, cast
 
 import numpy as np
 import torch
-from torch import Tensor
 from torch.nn import Module
-from torch.optim import Adam, Optimizer
+from torch.optim import Optimizer
 
-from toolkit import load_generator
-from toolkit.camera import Camera
 from toolkit.configuration import settings_for_others
-from toolkit.encoders.files import EncoderFile, read_encoder, write_encoder
-from toolkit.encoders.networks.irse import ResidualTrunk, ResidualUnit, warm_start
-from toolkit.encoders.networks.plane_unet import UpBlock
-from toolkit.encoders.training.batches import BatchMaker, EncodingBatch, photo_rows
+from toolkit.encoders.files import read_encoder, write_encoder
+from toolkit.encoders.training.batches import BatchMaker, EncodingBatch, on_device, photo_rows
+from toolkit.encoders.training.frozen_generator import FrozenGenerator
 from toolkit.encoders.training.held_out import HeldOut
 from toolkit.encoders.training.image_losses import ImageLosses
 from toolkit.encoders.training.pairs import Pairs, kept_pairs
-from toolkit.encoders.training.photos import Photos, open_photos
-from toolkit.encoders.training.settings import EncodingSettings, StageSettings
-from toolkit.encoders.training.start import find_recogniser, find_start
+from toolkit.encoders.training.photos import open_photos
+from toolkit.encoders.training.recipe import LossContext, Recipe
+from toolkit.encoders.training.schedule import kinds_of_steps, make_optimiser, rate_at
+from toolkit.encoders.training.settings import EncodingSettings
+from toolkit.encoders.training.start import find_recogniser, find_start, start_trunks, take_parts
 from toolkit.errors import ConfigError, WeightsError
-from toolkit.interfaces import Code, Generator
-from toolkit.latents import latent_statistics
+from toolkit.interfaces import Encoder, StepKind, TrainingJob
 from toolkit.training.averaging import WeightAverage
-from toolkit.training.job import StepKind, TrainingJob
-from toolkit.training.ranger import make_ranger
 from toolkit.training.stepping import Stepper
-from toolkit.weights.opening import open_state_dict
 
 LICENCE = "Apache-2.0"
-_ADAM_BETAS = (0.9, 0.99)
 
 
-@dataclass(frozen=True)
-class Stage:
-    """One kind of a training."""
+class EncoderTraining(TrainingJob):
+    """Trains the encoder of a recipe for a frozen generator."""
 
-    name: str
-    settings: StageSettings
-    trained: Module
-    """The part of the network that learns; all else stands still, in eval mode."""
-    losses: Callable[[EncodingBatch, int], Mapping[str, Tensor]]
-    """Weighted losses of (a part of) a batch, at a step of this stage."""
-    before: Callable[[EncodingBatch, int], Mapping[str, float]] | None = None
-    """What happens before the step, e.g. to a discriminator; returns what to log."""
-
-
-class EncodingJob(TrainingJob):
-    """Trains an encoder for a frozen generator."""
-
-    kind: ClassVar[str]
-    """Of the file that it writes."""
-    big_blocks: ClassVar[tuple[type[Module], ...]] = (ResidualUnit, UpBlock)
-    """Kinds of blocks whose activations `engine.checkpoint_activations` computes twice."""
-
-    def __init__(self, settings: EncodingSettings, device: str = "cpu", generator: Generator | None = None) -> None:
-        """Open the generator and the data (made where missing), then lay out networks and stages.
+    def __init__(self, settings: EncodingSettings, frozen: FrozenGenerator, recipe: Recipe) -> None:
+        """Take over what the settings begin at, then open the losses' networks and the data (made where missing).
 
         Args:
             settings: The method's own model.
-            device: Where to train.
-            generator: Instead of the one that the settings name.
+            frozen: The generator; the training runs on its device.
+            recipe: The method's part.
+
+        Raises:
+            ConfigError: No stage has steps, or the settings name something unknown.
+            WeightsError: A weights file is missing, damaged or does not fit.
         """
-        self.settings, self.device, self.name = settings, torch.device(device), self.kind
+        self.settings, self.recipe, self.name = settings, recipe, recipe.kind
         self.seed, self.cadence, self.workers = settings.seed, settings.cadence, settings.engine.workers
         self.config = settings.model_dump(mode="json", exclude={"photos": {"workers"}})
-        self.generator = (
-            load_generator(settings.generator, settings.generator_weights, device) if generator is None else generator
-        )
-        _freeze(self.generator)
+        self.generator, self.device = frozen.generator, frozen.generator.device
         spec = self.generator.spec
         if spec.world == "untrained":
             self.rehearsed_only = f"generator {spec.name!r} has random weights: it serves a --dry-run and no training"
-        statistics = latent_statistics(self.generator, samples=settings.samples)
-        self.centre: Tensor = statistics.centre[0]
-        """[num_ws, w_dim]."""
-        self.deviation = statistics.spread / math.sqrt(spec.latents.w_dim)
-        """Of one number of w."""
-        self.stepper = Stepper(settings.engine, device)
-        torch.manual_seed(settings.seed)
-        self.network = self.build().to(self.device)
-        if settings.recogniser is not None:
-            start_trunks(self.network, find_recogniser(settings.recogniser))
-        if settings.start is not None:
-            try:
-                self.begin_from(read_encoder(find_start(settings.start)))
-            except WeightsError as error:
-                raise WeightsError(f"start: {error}; start=null begins at random weights") from error
+        self.stages = tuple(stage for stage in recipe.stages if stage.settings.steps)
+        if not self.stages:
+            raise ConfigError(f"the training of {self.name!r} has no steps: give a stage some")
+        self.steps = sum(stage.settings.steps for stage in self.stages)
+        self.network = cast(Module, recipe.encoder).to(self.device)
+        self._take_over()
+        self.stepper = Stepper(settings.engine, self.device)
         self.stepper.prepare(
-            *self._called(), blocks=[part for part in self.network.modules() if isinstance(part, self.big_blocks)]
+            *self._called(), blocks=[part for part in self.network.modules() if isinstance(part, recipe.big_blocks)]
         )
         self.average = WeightAverage(self.network)
-        stages = tuple(stage for stage in self.plan() if stage.settings.steps)
-        if not stages:
-            raise ConfigError(f"the training of {self.kind!r} has no steps: give a stage some")
-        self.stages = stages
-        self.steps = sum(stage.settings.steps for stage in stages)
-        weighs = any(stage.settings.images.identity > 0 for stage in stages)
-        self.image_losses = ImageLosses(settings.losses, spec, self.device, identity=weighs)
-        self._optimisers = {stage.name: _optimiser(stage) for stage in stages}
+        weighs = any(stage.settings.images.identity > 0 for stage in self.stages)
+        images = ImageLosses(settings.losses, spec, self.device, identity=weighs)
+        self.context = LossContext(self.generator, frozen.deviation, images)
+        self._optimisers = {stage.name: make_optimiser(stage.trained, stage.settings) for stage in self.stages}
         self._open_data()
 
-    def build(self) -> Module:
-        """The whole network, with random weights."""
-        raise NotImplementedError
-
-    def plan(self) -> Sequence[Stage]:
-        """The stages, those without steps included; losses are called later, when everything is there."""
-        raise NotImplementedError
-
-    def encode(self, network: Any, image: Tensor, camera: Camera) -> Code:
-        """Code of images [B, 3, S, S] by a network like `build`'s (the averaged one, in eval mode)."""
-        raise NotImplementedError
-
-    def parts(self, network: Any) -> Mapping[str, Module]:
-        """What the file holds, by name."""
-        raise NotImplementedError
-
-    def sizes(self) -> Mapping[str, Any]:
-        """What rebuilds the parts, as JSON values."""
-        raise NotImplementedError
-
-    def begin_from(self, file: EncoderFile) -> None:
-        """Take over those parts that the file has under the same name.
-
-        Raises:
-            WeightsError: A part does not fit, or the file belongs to another generator.
-            ConfigError: It has none of them.
-        """
-        file.check_generator(self.generator.spec)
-        own = self.parts(self.network)
-        shared = [name for name in own if file.part(name)]
-        if not shared:
-            raise ConfigError(f"start: {file.path} holds none of {', '.join(own)}")
-        for name in shared:
-            file.load_into(own[name], name)
-        with torch.no_grad():
-            self.centre.copy_(file.centre)
-
     def modules(self) -> Mapping[str, Module]:
-        """The network."""
-        return {"network": self.network}
+        """The encoder, and its opponents' discriminators, which stay in the checkpoints."""
+        opponents = {name: opponent.discriminator for name, opponent in self.recipe.opponents.items()}
+        return {"network": self.network, **opponents}
 
     def optimisers(self) -> Mapping[str, Optimizer]:
-        """One per stage."""
-        return self._optimisers
+        """One per stage and one per opponent."""
+        return {**self._optimisers, **{name: each.optimiser for name, each in self.recipe.opponents.items()}}
 
     def state(self) -> Mapping[str, Any]:
-        """The averaged weights and the loss scale."""
-        return {"average": dict(self.average.state()), "stepper": self.stepper.state()}
+        """The averaged weights, the loss scale, and what opponents remember."""
+        opponents = {name: opponent.state() for name, opponent in self.recipe.opponents.items()}
+        return {"average": dict(self.average.state()), "stepper": self.stepper.state(), "opponents": opponents}
 
     def load_state(self, state: Mapping[str, Any]) -> None:
         """Take back what `state` gave."""
         self.average.load_state(state["average"])
         self.stepper.load_state(state["stepper"])
+        for name, opponent in self.recipe.opponents.items():
+            opponent.load_state(state["opponents"][name])
 
     def batch(self, step: int) -> EncodingBatch:
         """This process's rows of the batch of a step."""
@@ -190,6 +117,8 @@ class EncodingJob(TrainingJob):
         """One step of the stage's optimiser."""
         number, local = self.batches.place(step)
         stage = self.stages[number]
+        if local == 0 and stage.begin is not None:
+            stage.begin(self.average.module if number else None)
         self.network.eval()
         stage.trained.train()
         batch = on_device(batch, self.device)
@@ -197,27 +126,30 @@ class EncodingJob(TrainingJob):
         optimiser = self._optimisers[stage.name]
         for group in optimiser.param_groups:
             group["lr"] = rate_at(stage.settings, local)
-        logged |= self.stepper.backward(lambda part: stage.losses(part, local), batch)
+        logged |= self.stepper.backward(lambda part: stage.losses(self.context, part, local), batch)
         self.stepper.update(optimiser, stage.settings.clip)
         decay = min(self.settings.average, (local + 1) / (local + 10))  # every stage starts its averages anew
         self.average.update(self.network, decay)
-        return {f"{stage.name}/{name}": value for name, value in logged.items()}
+        named = {f"{stage.name}/{name}": value for name, value in logged.items()}
+        for opponent_name, opponent in self.recipe.opponents.items():
+            named |= {f"{opponent_name}/{name}": value for name, value in opponent.take_log().items()}
+        return named
 
-    def shown_code(self, image: Tensor, camera: Camera) -> Code:
-        """Code by the averaged weights."""
-        return self.encode(self.average.module, image, camera)
+    def shown(self, step: int) -> Sequence[Encoder]:
+        """The averaged encoders to look at after so many steps; the last one is scored."""
+        return self.recipe.shown(self.average.module, self.part_of(max(0, min(step, self.steps) - 1)))
 
     def evaluate(self, step: int) -> Mapping[str, float]:
         """Scores at the input views of held-out photos."""
-        return self.held_out.score(self.shown_code)
+        return self.held_out.score(self.shown(step)[-1])
 
     def part_of(self, step: int) -> str:
         """The stage: the best weights are the last stage's."""
         return self.stages[self.batches.place(step)[0]].name
 
     def sheet(self, step: int) -> np.ndarray:
-        """Input, reconstruction, sides and back of held-out photos."""
-        return self.held_out.sheet(self.shown_code)
+        """Input, reconstruction, sides and back of held-out photos, for every encoder that is shown."""
+        return np.concatenate([self.held_out.sheet(encoder) for encoder in self.shown(step)], axis=1)
 
     def export(self, path: Path) -> None:
         """Write the averaged weights in 16 bits with everything that is needed to use them."""
@@ -225,18 +157,35 @@ class EncodingJob(TrainingJob):
             scores = {f"held_out_{name}": round(value, 5) for name, value in self.evaluate(self.steps).items()}
         about = {
             "licence": LICENCE,
-            "training": f"toolkit train {self.kind}",
+            "training": f"toolkit train {self.name}",
             "settings": settings_for_others(self.settings),
             **scores,
         }
-        write_encoder(
-            path, self.kind, self.parts(self.average.module), self.centre, self.sizes(), self.generator.spec, about
-        )
+        averaged: Any = self.average.module
+        also = self.recipe.also_stored
+        parts = {**averaged.parts(), **{name: module for name, (module, _) in also.items()}}
+        sizes = {**averaged.sizes(), **{name: described for name, (_, described) in also.items()}}
+        write_encoder(path, self.name, parts, averaged.average_latent, sizes, self.generator.spec, about)
+
+    def _take_over(self) -> None:
+        settings, take_over = self.settings, self.recipe.take_over
+        if settings.recogniser is not None:
+            start_trunks(self.network, find_recogniser(settings.recogniser))
+        if settings.start is None:
+            return
+        try:
+            file = read_encoder(find_start(settings.start))
+            if take_over is None:
+                take_parts(self.recipe.encoder, file, self.generator.spec)
+            else:
+                take_over(file)
+        except WeightsError as error:
+            raise WeightsError(f"start: {error}; start=null begins at random weights") from error
 
     def _called(self) -> list[Module]:
-        """The parts of the network that stages call; no discriminator, whose R1 needs second derivatives."""
+        """The parts of the encoder that stages call; no discriminator, whose R1 needs second derivatives."""
         own = set(self.network.modules())
-        return [part for part in self.parts(self.network).values() if part in own]
+        return [part for part in self.recipe.encoder.parts().values() if part in own]
 
     def _open_data(self) -> None:
         settings, spec = self.settings, self.generator.spec
@@ -256,65 +205,4 @@ class EncodingJob(TrainingJob):
             rebalance=settings.photos.rebalance,
             generator=self.generator if wanted and kept is None else None,
         )
-        self.held_out = HeldOut(held_out, self.generator, self.image_losses.perceptual, self.device)
-
-
-def start_trunks(network: Module, path: Path) -> None:
-    """Start every IR-SE trunk of a network from a face recogniser.
-
-    Raises:
-        ConfigError: The network has no such trunk, or the recogniser's weights do not fit.
-        WeightsError: The file is missing or damaged.
-    """
-    trunks = [module for module in network.modules() if isinstance(module, ResidualTrunk)]
-    if not trunks:
-        raise ConfigError("recogniser: this network has no IR-SE trunk to start")
-    tensors = open_state_dict(path)
-    for trunk in trunks:
-        warm_start(trunk, tensors)
-
-
-def rate_at(stage: StageSettings, local: int) -> float:
-    """The learning rate of a stage's step."""
-    warm = min(1.0, (local + 1) / max(1, stage.warmup))
-    fade = 0.5 + 0.5 * math.cos(math.pi * local / stage.steps) if stage.schedule == "cosine" else 1.0
-    return stage.rate * warm * fade
-
-
-def kinds_of_steps(stage: StageSettings) -> list[tuple[str, int, int]]:
-    """What sets a stage's steps apart (empty: nothing), how many are so, and the last, when all parts have joined."""
-    period = math.lcm(len(stage.windows), stage.mirror_every if stage.mirror else 1)
-    found: dict[tuple[float, bool], list[range]] = {}
-    for local in range(min(period, stage.steps)):
-        mirrored = stage.mirror > 0 and local % stage.mirror_every == 0
-        found.setdefault((stage.windows[local % len(stage.windows)], mirrored), []).append(
-            range(local, stage.steps, period)
-        )
-    return [
-        (_kind(*kind) if len(found) > 1 else "", sum(map(len, steps)), max(each[-1] for each in steps))
-        for kind, steps in found.items()
-    ]
-
-
-def _kind(side: float, mirrored: bool) -> str:
-    return f"window {side:g}" + (" and mirrored" if mirrored else "")
-
-
-def on_device(batch: EncodingBatch, device: torch.device) -> EncodingBatch:
-    """Move a batch's tensors."""
-    photos = None if batch.photos is None else Photos(*(part.to(device) for part in batch.photos))
-    pairs = None if batch.pairs is None else Pairs(*(part.to(device) for part in batch.pairs))
-    seen, yaws = (None if part is None else part.to(device) for part in (batch.seen, batch.yaws))
-    return EncodingBatch(photos, pairs, seen, batch.window, yaws)
-
-
-def _optimiser(stage: Stage) -> Optimizer:
-    parameters = [parameter for parameter in stage.trained.parameters() if parameter.requires_grad]
-    if stage.settings.optimiser == "ranger":
-        return make_ranger(parameters, stage.settings.rate)
-    return Adam(parameters, lr=stage.settings.rate, betas=_ADAM_BETAS)
-
-
-def _freeze(generator: Generator) -> None:
-    if isinstance(generator, Module):
-        generator.eval().requires_grad_(False)
+        self.held_out = HeldOut(held_out, self.generator, self.context.images.perceptual, self.device)

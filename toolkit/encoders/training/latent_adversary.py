@@ -11,14 +11,12 @@ from typing import Annotated, Any
 import torch
 from pydantic import Field
 from torch import Tensor
-from torch.nn import Module
-from torch.optim import Adam, Optimizer
+from torch.optim import Adam
 
 from toolkit.configuration import Config
 from toolkit.encoders.networks.latent_discriminator import LatentDiscriminator
-from toolkit.encoders.training.job import EncodingJob
 from toolkit.encoders.training.latent_realism import POOL_SIZE, LatentPool, latent_realism
-from toolkit.encoders.training.settings import Count, EncodingSettings, Rate, Weight
+from toolkit.encoders.training.settings import Count, Rate, Weight
 from toolkit.interfaces import Generator
 from toolkit.losses.adversarial import discriminator_loss, r1_penalty
 from toolkit.training.distribution import average_gradients, gathered_rows, row_numbers
@@ -32,7 +30,7 @@ class LatentAdversarySettings(Config):
     """The published values."""
 
     weight: Weight = 0.1
-    """Of the encoder's term; 0 switches the game off."""
+    """Of the encoder's term; 0: there is no adversarial training of codes."""
     rate: Rate = 2e-5
     r1: Weight = 10.0
     r1_every: Count = 16
@@ -41,7 +39,7 @@ class LatentAdversarySettings(Config):
 
 
 class LatentAdversary:
-    """The discriminator, its optimiser and its memory."""
+    """The discriminator, its optimiser and the codes that it remembers; an `Opponent`."""
 
     def __init__(self, settings: LatentAdversarySettings, generator: Generator, seed: int) -> None:
         """Lay out the discriminator for a generator's w.
@@ -57,17 +55,22 @@ class LatentAdversary:
         self.optimiser = Adam(self.discriminator.parameters(), lr=settings.rate)
         self._pools = (LatentPool(settings.pool), LatentPool(settings.pool)) if settings.pool else None
 
-    def play(
+    def learn(
         self, encode: Callable[[], Tensor], blocks: Sequence[int], step: int, stage: int | None = None
     ) -> dict[str, float]:
-        """One step of the discriminator.
+        """Take one step of the discriminator; none where the weight is 0.
 
         Args:
             encode: Gives the present codes [B, num_ws, w_dim], the average w added; gradients are off.
             blocks: How many of the B are photos, and how many pairs.
             step: From 0; R1 has its own update on every `r1_every`-th.
             stage: Layers 0 ... stage take part; None: all.
+
+        Returns:
+            What to log, by name.
         """
+        if not self.settings.weight:
+            return {}
         rng, own = make_rng(self.seed, step, _PURPOSE), row_numbers(*blocks)
         with torch.no_grad():
             codes = gathered_rows(encode(), *blocks)
@@ -84,9 +87,16 @@ class LatentAdversary:
             logged["r1"] = float(penalty.detach())
         return logged
 
-    def term(self, ws: Tensor, stage: int | None = None) -> Tensor:
-        """The encoder's weighted loss."""
-        return self.settings.weight * latent_realism(self.discriminator, ws, stage)
+    def losses(self, ws: Tensor, stage: int | None = None) -> dict[str, Tensor]:
+        """The encoder's weighted loss as `adversarial`; nothing where the weight is 0.
+
+        Args:
+            ws: Encoded, [B, num_ws, w_dim].
+            stage: Layers 0 ... stage take part; None: all.
+        """
+        if not self.settings.weight:
+            return {}
+        return {"adversarial": self.settings.weight * latent_realism(self.discriminator, ws, stage)}
 
     def state(self) -> Mapping[str, Any]:
         """What the pools remember."""
@@ -98,6 +108,10 @@ class LatentAdversary:
         for pool, kept in zip(self._pools or (), state.get("pools", ()), strict=False):
             pool.kept = [w.to(device) for w in kept]
 
+    def take_log(self) -> Mapping[str, float]:
+        """Nothing: `learn` returns what is to be logged."""
+        return {}
+
     def _kept(self, which: int, codes: Tensor, rng: torch.Generator) -> Tensor:
         return codes[:, 0] if self._pools is None else self._pools[which].exchange(codes, rng)
 
@@ -107,45 +121,3 @@ class LatentAdversary:
         average_gradients(self.discriminator.parameters())
         self.optimiser.step()
         self.optimiser.zero_grad(set_to_none=True)
-
-
-class LatentAdversaryJob(EncodingJob):
-    """An encoder's training with the game beside it; stages call `game_term` and, before their steps, `play`."""
-
-    def __init__(
-        self,
-        settings: EncodingSettings,
-        latents: LatentAdversarySettings,
-        device: str = "cpu",
-        generator: Generator | None = None,
-    ) -> None:
-        """Add the discriminator (see `EncodingJob`)."""
-        super().__init__(settings, device, generator)
-        self.game = LatentAdversary(latents, self.generator, settings.seed)
-
-    def game_term(self, ws: Tensor, stage: int | None = None) -> dict[str, Tensor]:
-        """The encoder's loss as `adversarial`; nothing where the game is off."""
-        return {"adversarial": self.game.term(ws, stage)} if self.game.settings.weight else {}
-
-    def play(
-        self, encode: Callable[[], Tensor], blocks: Sequence[int], step: int, stage: int | None = None
-    ) -> dict[str, float]:
-        """One step of the discriminator (see `LatentAdversary.play`); nothing where the game is off."""
-        return self.game.play(encode, blocks, step, stage) if self.game.settings.weight else {}
-
-    def modules(self) -> Mapping[str, Module]:
-        """The network and the discriminator, which stays in the checkpoints."""
-        return {**super().modules(), "discriminator": self.game.discriminator}
-
-    def optimisers(self) -> Mapping[str, Optimizer]:
-        """The stages' and the discriminator's."""
-        return {**super().optimisers(), "discriminator": self.game.optimiser}
-
-    def state(self) -> Mapping[str, Any]:
-        """The base's, and the discriminator's memory."""
-        return {**super().state(), "game": self.game.state()}
-
-    def load_state(self, state: Mapping[str, Any]) -> None:
-        """Take back what `state` gave."""
-        super().load_state(state)
-        self.game.load_state(state["game"])

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
 from toolkit.configuration import Config
-from toolkit.training.cadence import Cadence
+from toolkit.encoders.networks.plane_unet import PlaneUnetConfig, plane_image_shape
+from toolkit.encoders.networks.style_encoder import StyleEncoderConfig
+from toolkit.interfaces import Generator, GeneratorSpec
+from toolkit.interfaces.training import Cadence
 from toolkit.training.stepping import EngineSettings
 
 Count = Annotated[int, Field(ge=1)]
@@ -146,6 +149,39 @@ class StyleEncoderSizes(Config):
     units: tuple[int, int, int, int] = (3, 4, 14, 3)
     block_width: Annotated[int, Field(ge=0)] = 0
 
-    def overrides(self) -> dict[str, object]:
-        """What differs from the generator's own sizes."""
-        return {key: value for key, value in self.model_dump().items() if value is not None}
+    def for_generator(self, spec: GeneratorSpec) -> StyleEncoderConfig:
+        """The sizes for a generator's codes and images."""
+        return StyleEncoderConfig.for_generator(spec, **_chosen(self))
+
+
+class RefinerSizes(Config):
+    """Sizes of a second stage; what is not set follows from the generator, as published."""
+
+    image_size: Annotated[int, Field(ge=16)] | None = None
+    """None: as the first stage's."""
+    width: Count = 64
+    units: tuple[int, int, int, int] = (3, 4, 14, 3)
+    head_width: Count | None = None
+    """Hidden channels of the last layers; None: as many as the planes have."""
+    pixel_shuffle: bool = False
+    plane_scale: Count | None = None
+
+    def for_generator(self, generator: Generator, side: int) -> PlaneUnetConfig:
+        """The sizes for a generator's planes.
+
+        Args:
+            generator: Can see planes as images.
+            side: Of the images that the first stage looks at.
+
+        Raises:
+            CapabilityError: It cannot.
+        """
+        chosen: dict[str, Any] = {**_chosen(self), "image_size": self.image_size or side}
+        if self.pixel_shuffle and self.plane_scale is None:
+            chosen["plane_scale"] = max(1, 2 * plane_image_shape(generator)[1] // chosen["image_size"])
+        return PlaneUnetConfig.for_generator(generator, **chosen)
+
+
+def _chosen(sizes: Config) -> dict[str, Any]:
+    """What differs from the generator's own sizes."""
+    return {key: value for key, value in sizes.model_dump().items() if value is not None}

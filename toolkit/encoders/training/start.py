@@ -1,13 +1,20 @@
-"""What an encoder's training begins at: a file, or by name an encoder that ships."""
+"""Where an encoder's training begins: at a file, at an encoder that ships, at a face recogniser's trunk."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+import torch
+from torch.nn import Module
+
+from toolkit.encoders.files import EncoderFile
+from toolkit.encoders.networks.irse import ResidualTrunk, warm_start
 from toolkit.errors import ConfigError
+from toolkit.interfaces import GeneratorSpec, TrainableEncoder
 from toolkit.registry import unknown_name
 from toolkit.weights.embedded import embedded_weights
 from toolkit.weights.inventory import stored_files
+from toolkit.weights.opening import open_state_dict
 from toolkit.weights.store import found_weights, how_to_get
 
 
@@ -44,3 +51,41 @@ def find_recogniser(recogniser: str) -> Path:
     if found is None:
         raise ConfigError(f"recogniser: no weights {recogniser!r} are here; {how_to_get(recogniser)}")
     return found
+
+
+def take_parts(encoder: TrainableEncoder, file: EncoderFile, spec: GeneratorSpec) -> None:
+    """Take over the parts that a file has under the encoder's own names, and the average latent.
+
+    Args:
+        encoder: Changed in place.
+        file: Of any kind.
+        spec: The generator that the encoder is trained for.
+
+    Raises:
+        WeightsError: A part does not fit, or the file belongs to another generator.
+        ConfigError: It has none of the parts.
+    """
+    file.check_generator(spec)
+    own = encoder.parts()
+    shared = [name for name in own if file.part(name)]
+    if not shared:
+        raise ConfigError(f"start: {file.path} holds none of {', '.join(own)}")
+    for name in shared:
+        file.load_into(own[name], name)
+    with torch.no_grad():
+        encoder.average_latent.copy_(file.average_latent)
+
+
+def start_trunks(network: Module, path: Path) -> None:
+    """Start every IR-SE trunk of a network from a face recogniser.
+
+    Raises:
+        ConfigError: The network has no such trunk, or the recogniser's weights do not fit.
+        WeightsError: The file is missing or damaged.
+    """
+    trunks = [module for module in network.modules() if isinstance(module, ResidualTrunk)]
+    if not trunks:
+        raise ConfigError("recogniser: this network has no IR-SE trunk to start")
+    tensors = open_state_dict(path)
+    for trunk in trunks:
+        warm_start(trunk, tensors)

@@ -32,25 +32,22 @@ _PURPOSE = 3
 
 
 class Adversary:
-    """Tells encoded heads from synthesised ones, and tells the encoder how."""
+    """Tells encoded heads from synthesised ones, and tells the encoder how; an `Opponent`."""
 
-    def __init__(
-        self, settings: AdversarySettings, generator: Generator, device: torch.device, seed: int, parts: int = 1
-    ) -> None:
+    def __init__(self, settings: AdversarySettings, generator: Generator, seed: int, parts: int = 1) -> None:
         """Draw the discriminator's weights.
 
         Args:
             settings: Its domain is not 'none'.
             generator: Synthesises the real samples.
-            device: Where to compute.
             seed: Of real samples and cameras.
             parts: Calls of `loss` that a batch comes in (`engine.accumulate`).
         """
-        self.settings, self.generator, self.device, self.seed = settings, generator, device, seed
+        self.settings, self.generator, self.device, self.seed = settings, generator, generator.device, seed
         self.parts, self._parts_seen = parts, 0
         sizes = DiscriminatorSettings(settings.width, settings.stride, settings.pool)
         opened = open_plane_discriminator if settings.domain == "planes" else open_image_discriminator
-        self.discriminator = opened(generator, None, sizes).to(device)
+        self.discriminator = opened(generator, None, sizes).to(self.device)
         parameters = list(self.discriminator.parameters())
         self.optimiser: Optimizer = (
             make_ranger(parameters, settings.rate)

@@ -8,176 +8,161 @@ toolkit train encoder2 --set start=runs/encoder1/weights.safetensors --out runs/
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.optim import Optimizer
 
-from toolkit.camera import Camera
 from toolkit.configuration import config_path, load_config
 from toolkit.encoders import EncoderFile
-from toolkit.encoders.networks.plane_unet import PlaneUnetConfig, plane_image_shape
-from toolkit.encoders.networks.style_encoder import StyleEncoderConfig
-from toolkit.encoders.networks.triplanenet import TriPlaneNetV2
-from toolkit.encoders.training import EncodingBatch, EncodingJob, Stage, StageSettings, code_losses
-from toolkit.errors import CapabilityError, ConfigError
-from toolkit.interfaces import Code, PlaneImages
+from toolkit.encoders.training import (
+    EncoderTraining,
+    EncodingBatch,
+    FrozenGenerator,
+    LossContext,
+    Recipe,
+    Stage,
+    StageSettings,
+    code_losses,
+    freeze_generator,
+)
+from toolkit.errors import ConfigError
+from toolkit.interfaces import Encoder, Generator, TrainableEncoder
 from toolkit_plugins.dual_encoder.networks import (
-    DISCRIMINATOR,
     DUAL,
     ENCODER_1,
     ENCODER_2,
-    build_encoder,
-    parts_of,
-    sizes_of,
+    DualEncoder,
+    SingleEncoder,
+    lay_out_encoder,
 )
-from toolkit_plugins.dual_encoder.stitching import FeatheredStitcher, stitch_planes
+from toolkit_plugins.dual_encoder.stitching import FeatheredStitcher
 from toolkit_plugins.dual_encoder.training.adversary import Adversary
 from toolkit_plugins.dual_encoder.training.joint import joint_losses
-from toolkit_plugins.dual_encoder.training.settings import DualSettings
+from toolkit_plugins.dual_encoder.training.settings import DualSettings, EncoderStages
+
+DISCRIMINATOR = "discriminator"
+"""Its name in checkpoints, logs and files."""
 
 
-class DualJob(EncodingJob):
-    """All three networks."""
+def dual_training(settings: DualSettings, device: str = "cpu", generator: Generator | None = None) -> EncoderTraining:
+    """The training of both encoders and of the discriminator.
 
-    kind: ClassVar[str] = DUAL
-    encoders: ClassVar[tuple[str, ...]] = (ENCODER_1, ENCODER_2)
-    """Which of the two this training has, in order."""
-    settings: DualSettings
-    network: nn.ModuleDict
-    adversary: Adversary | None
+    Args:
+        settings: Sizes, data and stages.
+        device: Where to train.
+        generator: Instead of the one that the settings name.
 
-    def build(self) -> nn.ModuleDict:
-        """The encoders by name; the discriminator, no part of what is averaged, stands beside them."""
-        settings = self.settings
-        first = StyleEncoderConfig.for_generator(self.generator.spec, **settings.network.overrides())
-        second = PlaneUnetConfig.for_generator(self.generator, **self._refiner(first.image_size))
-        self.adversary = None
-        if ENCODER_2 in self.encoders and settings.adversary.domain != "none":
-            self.adversary = Adversary(
-                settings.adversary, self.generator, self.device, settings.seed, settings.engine.accumulate
-            )
-        return nn.ModuleDict(
-            {
-                name: build_encoder(
-                    first, second, self.generator, self.centre, settings.space, settings.view_resolution
-                )
-                for name in self.encoders
-            }
-        )
+    Raises:
+        CapabilityError: The generator's planes cannot be seen as images, or it does not know its footprint.
+    """
+    return _training(DUAL, (ENCODER_1, ENCODER_2), settings, device, generator)
 
-    def _refiner(self, side: int) -> dict[str, Any]:
-        """Both stages look at pictures of one size."""
-        refiner = self.settings.refiner
-        overrides: dict[str, Any] = {**refiner.overrides(), "image_size": refiner.image_size or side}
-        if refiner.pixel_shuffle and refiner.plane_scale is None:
-            overrides["plane_scale"] = max(1, 2 * plane_image_shape(self.generator)[1] // overrides["image_size"])
-        return overrides
 
-    def plan(self) -> Sequence[Stage]:
-        """For each encoder codes, its first stage, and both stages jointly."""
-        stages = []
-        for name in self.encoders:
-            mine = self.settings.encoder1 if name == ENCODER_1 else self.settings.encoder2
-            stages += [
-                self._code_stage(f"{name}/codes", name, mine.codes),
-                self._code_stage(f"{name}/first", name, mine.first),
-                self._joint_stage(name),
-            ]
-        return stages
+def encoder1_training(
+    settings: DualSettings, device: str = "cpu", generator: Generator | None = None
+) -> EncoderTraining:
+    """The training of encoder 1 alone (arguments and errors as `dual_training`)."""
+    return _training(ENCODER_1, (ENCODER_1,), settings, device, generator)
 
-    def _code_stage(self, title: str, name: str, settings: StageSettings) -> Stage:
-        encoder = self._encoder(name)
 
-        def losses(batch: Any, local: int) -> Mapping[str, Tensor]:
-            return code_losses(self, settings, encoder.codes, batch, encoder.image_size, local)[0]
+def encoder2_training(
+    settings: DualSettings, device: str = "cpu", generator: Generator | None = None
+) -> EncoderTraining:
+    """The training of encoder 2 and its discriminator alone (arguments and errors as `dual_training`)."""
+    return _training(ENCODER_2, (ENCODER_2,), settings, device, generator)
 
-        return Stage(title, settings, encoder.psp_encoder, losses)
 
-    def _joint_stage(self, name: str) -> Stage:
-        encoder = self._encoder(name)
-        settings = (self.settings.encoder1 if name == ENCODER_1 else self.settings.encoder2).joint
-        adversary = self.adversary if name == ENCODER_2 else None
+def _training(
+    kind: str, names: Sequence[str], settings: DualSettings, device: str, generator: Generator | None
+) -> EncoderTraining:
+    frozen = freeze_generator(settings, device, generator)
+    adversary = None
+    if ENCODER_2 in names and settings.adversary.domain != "none":
+        adversary = Adversary(settings.adversary, frozen.generator, settings.seed, settings.engine.accumulate)
+    singles = {name: _lay_out(settings, frozen) for name in names}
+    encoder: TrainableEncoder = next(iter(singles.values()))
+    if len(singles) > 1:
+        encoder = DualEncoder(singles[ENCODER_1], singles[ENCODER_2], FeatheredStitcher(), settings.evaluation_mask)
+    stages = [
+        stage
+        for name, single in singles.items()
+        for stage in _stages(name, single, settings, adversary if name == ENCODER_2 else None)
+    ]
+    recipe = Recipe(
+        kind,
+        encoder,
+        _beginning_at_averages(stages, encoder, settings),
+        opponents={} if adversary is None else {DISCRIMINATOR: adversary},
+        take_over=_taker(singles, adversary, settings, frozen),
+        shown=_shown,
+        also_stored={} if adversary is None else {DISCRIMINATOR: (adversary.discriminator, _described(adversary))},
+    )
+    return EncoderTraining(settings, frozen, recipe)
 
-        def losses(batch: Any, local: int) -> Mapping[str, Tensor]:
-            return joint_losses(self, encoder, settings, adversary, batch, local)
 
-        return Stage(f"{name}/joint", settings, encoder, losses)
+def _lay_out(settings: DualSettings, frozen: FrozenGenerator) -> SingleEncoder:
+    first = settings.network.for_generator(frozen.generator.spec)
+    second = settings.refiner.for_generator(frozen.generator, first.image_size)
+    return lay_out_encoder(
+        first, second, frozen.generator, frozen.average_latent, settings.space, settings.view_resolution
+    )
 
-    def training_step(self, batch: EncodingBatch, step: int) -> Mapping[str, float]:
-        """One step of the stage's encoder, and of the discriminator in encoder 2's."""
-        number, local = self.batches.place(step)
-        if local == 0:
-            self._begin(number)
-        logged = dict(super().training_step(batch, step))
-        if self.adversary is not None:
-            logged |= {f"{DISCRIMINATOR}/{name}": value for name, value in self.adversary.take_log().items()}
-        return logged
 
+def _stages(name: str, encoder: SingleEncoder, settings: DualSettings, adversary: Adversary | None) -> list[Stage]:
+    """Codes, the first stage alone, and both stages jointly."""
+    mine: EncoderStages = settings.encoder1 if name == ENCODER_1 else settings.encoder2
+
+    def joint(context: LossContext, batch: EncodingBatch, local: int) -> Mapping[str, Tensor]:
+        return joint_losses(context, encoder, mine.joint, adversary, batch, local)
+
+    return [
+        Stage(f"{name}/codes", mine.codes, encoder.psp_encoder, _code_losses(encoder, mine.codes)),
+        Stage(f"{name}/first", mine.first, encoder.psp_encoder, _code_losses(encoder, mine.first)),
+        Stage(f"{name}/joint", mine.joint, encoder, joint),
+    ]
+
+
+def _code_losses(
+    encoder: SingleEncoder, settings: StageSettings
+) -> Callable[[LossContext, EncodingBatch, int], Mapping[str, Tensor]]:
+    def losses(context: LossContext, batch: EncodingBatch, local: int) -> Mapping[str, Tensor]:
+        return code_losses(context, settings, encoder.codes, batch, encoder.image_size, local)[0]
+
+    return losses
+
+
+def _beginning_at_averages(stages: Sequence[Stage], encoder: Any, settings: DualSettings) -> list[Stage]:
+    """Every stage goes on from the averaged weights; encoder 2's first one begins at encoder 1's, if so set."""
+    found, active = [], [stage for stage in stages if stage.settings.steps]
+    first_of_two = next((stage for stage in active if stage.name.startswith(ENCODER_2)), None)
+    copies = isinstance(encoder, DualEncoder) and settings.encoder2_from == "encoder1"
+    for stage in active:
+        begin = _beginner(encoder, copy=copies and stage is first_of_two)
+        found.append(dataclasses.replace(stage, begin=begin))
+    return found
+
+
+def _beginner(encoder: Any, *, copy: bool) -> Callable[[nn.Module | None], None]:
     @torch.no_grad()
-    def _begin(self, number: int) -> None:
-        """Go on from the averaged weights; encoder 2 begins at encoder 1's."""
-        if number == 0 and self.settings.encoder2_from == "itself":
-            return
-        if number:
-            self.network.load_state_dict(self.average.module.state_dict())
-        name = self.stages[number].name.partition("/")[0]
-        first = number == 0 or not self.stages[number - 1].name.startswith(f"{name}/")
-        if first and name == ENCODER_2 and ENCODER_1 in self.encoders and self.settings.encoder2_from == "encoder1":
-            self.network[ENCODER_2].load_state_dict(self.network[ENCODER_1].state_dict())
+    def begin(averaged: nn.Module | None) -> None:
+        if averaged is not None:
+            encoder.load_state_dict(averaged.state_dict())
+        if copy:
+            encoder.occluded.load_state_dict(encoder.visible.state_dict())
 
-    def encode(self, network: nn.ModuleDict, image: Tensor, camera: Camera) -> Code:
-        """The head of a stage's encoder, or the stitched one once both have learnt."""
-        codes = [self._encoder(name, network).encode(image, camera, self.generator) for name in self._shown]
-        if len(codes) == 1:
-            return codes[0]
-        occlusion = self.settings.evaluation_mask.find(self.generator, codes[0].planes, camera)
-        stitcher = FeatheredStitcher()
-        return Code(codes[0].ws, stitch_planes(stitcher, self.generator, codes[0].planes, codes[1].planes, occlusion))
+    return begin
 
-    def evaluate(self, step: int) -> Mapping[str, float]:
-        """Scores at held-out input views of what is shown at a step."""
-        self._shown = self._learnt(step)
-        return super().evaluate(step)
 
-    def sheet(self, step: int) -> np.ndarray:
-        """Pictures of what has learnt at a step: the encoder, or both and the stitched heads side by side."""
-        learnt = self._learnt(step)
-        sheets = []
-        for shown in dict.fromkeys([*((name,) for name in learnt), learnt]):
-            self._shown = shown
-            sheets.append(super().sheet(step))
-        return np.concatenate(sheets, axis=1)
+def _taker(
+    singles: Mapping[str, SingleEncoder], adversary: Adversary | None, settings: DualSettings, frozen: FrozenGenerator
+) -> Callable[[EncoderFile], None]:
+    """How the networks of a file are taken over."""
 
-    def _learnt(self, step: int) -> tuple[str, ...]:
-        """Which encoders have begun to learn after so many steps; given ones count."""
-        number, _ = self.batches.place(max(0, min(step, self.steps) - 1))
-        return self.encoders if self.stages[number].name.startswith(self.encoders[-1]) else self.encoders[:1]
-
-    def parts(self, network: nn.ModuleDict) -> Mapping[str, nn.Module]:
-        """The encoders' networks and the discriminator."""
-        named: dict[str, nn.Module] = {}
-        for name in self.encoders:
-            named |= parts_of(self._encoder(name, network), f"{name}." if len(self.encoders) > 1 else "")
-        if self.adversary is not None:
-            named[DISCRIMINATOR] = self.adversary.discriminator
-        return named
-
-    def sizes(self) -> Mapping[str, Any]:
-        """What rebuilds them."""
-        named = {name: sizes_of(self._encoder(name)) for name in self.encoders}
-        sizes: dict[str, Any] = named if len(named) > 1 else dict(named[self.encoders[0]])
-        if self.adversary is not None:
-            discriminator = self.adversary.discriminator
-            sizes[DISCRIMINATOR] = {"domain": discriminator.domain, **dataclasses.asdict(discriminator.settings)}
-        return sizes
-
-    def begin_from(self, file: EncoderFile) -> None:
-        """Take networks from a dual encoder's file, or from any that holds an encoder: then every encoder begins there.
+    def take_over(file: EncoderFile) -> None:
+        """From a dual encoder's file, or from any that holds an encoder: then every encoder begins there.
 
         Out of a dual encoder's file encoder 2 takes encoder 1, unless `encoder2_from` is 'itself'.
 
@@ -185,95 +170,51 @@ class DualJob(EncodingJob):
             ConfigError: It holds none of the networks.
             WeightsError: They do not fit, or belong to another generator.
         """
-        file.check_generator(self.generator.spec)
-        taken = 0
-        follows = self.settings.encoder2_from == "encoder1"
-        for name in self.encoders:
+        file.check_generator(frozen.generator.spec)
+        taken, follows = 0, settings.encoder2_from == "encoder1"
+        for name, encoder in singles.items():
             prefix = f"{ENCODER_1 if follows else name}." if file.kind == DUAL else ""
-            for part, network in parts_of(self._encoder(name), prefix).items():
-                if file.part(part):
-                    file.load_into(network, part)
+            for part, network in encoder.parts().items():
+                if file.part(prefix + part):
+                    file.load_into(network, prefix + part)
                     taken += 1
         if not taken:
             raise ConfigError(f"start: {file.path} holds no encoder")
-        if self.adversary is not None and not follows and file.part(DISCRIMINATOR):
-            file.load_into(self.adversary.discriminator, DISCRIMINATOR)
+        if adversary is not None and not follows and file.part(DISCRIMINATOR):
+            file.load_into(adversary.discriminator, DISCRIMINATOR)
         with torch.no_grad():
-            self.centre.copy_(file.centre)
-            for name in self.encoders:
-                self._encoder(name).centre.copy_(file.centre)
+            for encoder in singles.values():
+                encoder.average_latent.copy_(file.average_latent)
 
-    def modules(self) -> Mapping[str, nn.Module]:
-        """The encoders, and the discriminator."""
-        own = dict(super().modules())
-        return own if self.adversary is None else {**own, DISCRIMINATOR: self.adversary.discriminator}
-
-    def optimisers(self) -> Mapping[str, Optimizer]:
-        """One per stage, and the discriminator's."""
-        own = dict(super().optimisers())
-        return own if self.adversary is None else {**own, DISCRIMINATOR: self.adversary.optimiser}
-
-    def state(self) -> Mapping[str, Any]:
-        """The averages, and how far the discriminator is."""
-        own = dict(super().state())
-        return own if self.adversary is None else {**own, DISCRIMINATOR: self.adversary.state()}
-
-    def load_state(self, state: Mapping[str, Any]) -> None:
-        """Take back what `state` gave."""
-        super().load_state(state)
-        if self.adversary is not None:
-            self.adversary.load_state(state[DISCRIMINATOR])
-
-    def images_of(self, planes: Tensor) -> Tensor:
-        """Planes as images [B, K, H, W].
-
-        Raises:
-            CapabilityError: The generator cannot.
-        """
-        return self._look().as_images(planes)
-
-    def planes_of(self, images: Tensor) -> Tensor:
-        """Inverse of `images_of`."""
-        return self._look().from_images(images)
-
-    def _look(self) -> PlaneImages:
-        if not isinstance(self.generator, PlaneImages):
-            raise CapabilityError(f"generator {self.generator.spec.name!r} has planes that cannot be seen as images")
-        return self.generator
-
-    def _encoder(self, name: str, network: nn.ModuleDict | None = None) -> TriPlaneNetV2:
-        found = (self.network if network is None else network)[name]
-        assert isinstance(found, TriPlaneNetV2)  # for the type checker: `build` makes no others
-        return found
+    return take_over
 
 
-class Encoder1Job(DualJob):
-    """Encoder 1 alone."""
-
-    kind: ClassVar[str] = ENCODER_1
-    encoders: ClassVar[tuple[str, ...]] = (ENCODER_1,)
-
-
-class Encoder2Job(DualJob):
-    """Encoder 2 with its discriminator, alone."""
-
-    kind: ClassVar[str] = ENCODER_2
-    encoders: ClassVar[tuple[str, ...]] = (ENCODER_2,)
+def _shown(encoder: Any, stage: str) -> Sequence[Encoder]:
+    """An encoder alone; of two the first until the second begins, then each of them and the stitched heads."""
+    if not isinstance(encoder, DualEncoder):
+        return (encoder,)
+    return (encoder.visible, encoder.occluded, encoder) if stage.startswith(ENCODER_2) else (encoder.visible,)
 
 
-def make_dual_job(config: Path | None, overrides: Sequence[str], device: str) -> DualJob:
-    """Build the job from a YAML file (None: the shipped one) and `a.b=c` overrides."""
-    return DualJob(_settings(config, overrides), device)
+def _described(adversary: Adversary) -> Mapping[str, Any]:
+    """What rebuilds the discriminator."""
+    discriminator = adversary.discriminator
+    return {"domain": discriminator.domain, **dataclasses.asdict(discriminator.settings)}
 
 
-def make_encoder1_job(config: Path | None, overrides: Sequence[str], device: str) -> Encoder1Job:
+def make_dual_job(config: Path | None, overrides: Sequence[str], device: str) -> EncoderTraining:
+    """Build the training from a YAML file (None: the shipped one) and `a.b=c` overrides."""
+    return dual_training(_settings(config, overrides), device)
+
+
+def make_encoder1_job(config: Path | None, overrides: Sequence[str], device: str) -> EncoderTraining:
     """The same for encoder 1 alone."""
-    return Encoder1Job(_settings(config, overrides), device)
+    return encoder1_training(_settings(config, overrides), device)
 
 
-def make_encoder2_job(config: Path | None, overrides: Sequence[str], device: str) -> Encoder2Job:
+def make_encoder2_job(config: Path | None, overrides: Sequence[str], device: str) -> EncoderTraining:
     """The same for encoder 2 alone."""
-    return Encoder2Job(_settings(config, overrides, ENCODER_2), device)
+    return encoder2_training(_settings(config, overrides, ENCODER_2), device)
 
 
 def _settings(config: Path | None, overrides: Sequence[str], shipped: str = DUAL) -> DualSettings:

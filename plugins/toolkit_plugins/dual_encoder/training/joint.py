@@ -1,29 +1,25 @@
-"""One step of an encoder with both stages together: reconstruction, and for encoder 2 the game on planes."""
+"""One step of an encoder with both stages together: reconstruction, and for encoder 2 the adversarial term."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
 from toolkit.camera import Camera
 from toolkit.encoders.networks.style_encoder import fit_image
-from toolkit.encoders.networks.triplanenet import FirstInversion, TriPlaneNetV2
-from toolkit.encoders.training import EncodingBatch, Reconstruction
-from toolkit.interfaces import Code, Render
+from toolkit.encoders.training import EncodingBatch, LossContext, Reconstruction
+from toolkit.encoders.triplanenet import FirstInversion, TriPlaneNetV2
+from toolkit.interfaces import Code, Generator, Render
 from toolkit.rendering.views import around
 from toolkit.training.distribution import row_numbers
 from toolkit_plugins.dual_encoder.training.adversary import Adversary
 from toolkit_plugins.dual_encoder.training.settings import JointSettings
 
-if TYPE_CHECKING:
-    from toolkit_plugins.dual_encoder.training.job import DualJob
-
 
 def joint_losses(
-    job: DualJob,
+    context: LossContext,
     encoder: TriPlaneNetV2,
     stage: JointSettings,
     adversary: Adversary | None,
@@ -33,7 +29,7 @@ def joint_losses(
     """Weighted losses of a batch (Eqs. 2, 5 and 6); the discriminator, where there is one, takes its step here.
 
     Args:
-        job: Whose generator and image terms are used.
+        context: Generator and image terms.
         encoder: The one that learns.
         stage: Weights, and how reconstructions are rendered.
         adversary: Encoder 2's opponent.
@@ -42,50 +38,51 @@ def joint_losses(
     """
     seen, target, label, ws_of_pairs = joined_rows(batch)
     camera = Camera(label)
-    first, shown = first_inversion(encoder, seen, camera, job)
-    mirrored = _mirrored(encoder, first, camera, job)
-    code = encoder.second(first, mirrored, seen, job.generator) if stage.detach else _flowing(
-        encoder, first, mirrored, seen, job
-    )  # fmt: skip
+    first, shown = first_inversion(encoder, seen, camera, context.generator)
+    with torch.no_grad():
+        mirrored = encoder.mirrored_view(first, camera, context.generator)
+    code = encoder.second(first, mirrored, seen, context.generator, detach=stage.detach)
     losses: dict[str, Tensor] = {}
     if stage.codes and len(ws_of_pairs):
-        error = (first.ws[len(first.ws) - len(ws_of_pairs) :] - ws_of_pairs) / job.deviation
+        error = (first.ws[len(first.ws) - len(ws_of_pairs) :] - ws_of_pairs) / context.deviation
         losses["codes"] = stage.codes * error.square().mean()
     rows = len(seen) if stage.reconstruct_pairs else len(seen) - len(ws_of_pairs)
     if rows:
         some = slice(rows)
         if stage.first:
             view = Render(*(part[some] for part in shown))
-            terms = job.image_losses.terms(stage.images, view, target[some], camera[some])
+            terms = context.images.terms(stage.images, view, target[some], camera[some])
             losses |= {f"first_{name}": stage.first * term for name, term in terms.items()}
         final = Reconstruction(code.planes[some], code.ws[some], target[some], label[some], batch.window)
-        losses |= final.losses(job, stage, local, "square")
+        losses |= final.losses(context, stage, local, "square")
     if stage.around and batch.yaws is not None:
         last = slice(len(seen) - len(ws_of_pairs), None)
-        losses |= around_losses(job, stage, Code(code.ws[last], code.planes[last]), ws_of_pairs, batch.yaws)
+        losses |= around_losses(context, stage, Code(code.ws[last], code.planes[last]), ws_of_pairs, batch.yaws)
     if adversary is not None:
         settings = adversary.settings
         masked = settings.domain == "planes" and settings.occlusion
-        occlusion = settings.mask.find(job.generator, first.planes.detach(), camera) if masked else None
+        occlusion = settings.mask.find(context.generator, first.planes.detach(), camera) if masked else None
         losses["adversarial"] = adversary.loss(code.planes, code.ws, occlusion, row_numbers(*batch.blocks))
     return losses
 
 
-def around_losses(job: DualJob, stage: JointSettings, found: Code, ws: Tensor, yaws: Tensor) -> Mapping[str, Tensor]:
+def around_losses(
+    context: LossContext, stage: JointSettings, found: Code, ws: Tensor, yaws: Tensor
+) -> Mapping[str, Tensor]:
     """Weighted terms on heads of pairs as they look from elsewhere, where their pictures showed nothing; no identity.
 
     Args:
-        job: Whose generator and image terms are used.
+        context: Generator and image terms.
         stage: Weights, and how reconstructions are rendered.
         found: What the encoder made of the pairs' pictures.
         ws: The pairs' own codes [P, num_ws, w_dim].
         yaws: Yaws [P] in radians to look from.
     """
-    camera = around(job.generator.spec, yaws)
+    camera = around(context.generator.spec, yaws)
     with torch.no_grad():
-        truth = job.generator.render(job.generator.planes(ws), ws, camera, stage.resolution).image
-    view = job.generator.render(found.planes, found.ws, camera, stage.resolution)
-    terms = job.image_losses.terms(stage.images, view, truth, camera, whole=False)  # no face to know from behind
+        truth = context.generator.render(context.generator.planes(ws), ws, camera, stage.resolution).image
+    view = context.generator.render(found.planes, found.ws, camera, stage.resolution)
+    terms = context.images.terms(stage.images, view, truth, camera, whole=False)  # no face to know from behind
     return {f"around_{name}": stage.around * term for name, term in terms.items()}
 
 
@@ -104,25 +101,10 @@ def joined_rows(batch: EncodingBatch) -> tuple[Tensor, Tensor, Tensor, Tensor]:
 
 
 def first_inversion(
-    encoder: TriPlaneNetV2, image: Tensor, camera: Camera, job: DualJob
+    encoder: TriPlaneNetV2, image: Tensor, camera: Camera, generator: Generator
 ) -> tuple[FirstInversion, Render]:
     """The first stage's result, and the whole render that its view was taken from."""
-    generator = job.generator
     ws = encoder.codes(image)
     planes = generator.planes(ws)
     shown = generator.render(planes, ws, camera, encoder.view_resolution)
     return FirstInversion(ws, planes, fit_image(shown.image, encoder.image_size)), shown
-
-
-@torch.no_grad()
-def _mirrored(encoder: TriPlaneNetV2, first: FirstInversion, camera: Camera, job: DualJob) -> Tensor:
-    return encoder.mirrored_view(first, camera, job.generator)
-
-
-def _flowing(encoder: TriPlaneNetV2, first: FirstInversion, mirrored: Tensor, image: Tensor, job: DualJob) -> Code:
-    """The second stage with the first one's planes left in the graph (its images stay cut off)."""
-    side = encoder.image_size
-    image, view = fit_image(image, side).detach(), first.view.detach()
-    inputs = torch.cat([view, image - view, image.flip(3) - mirrored], dim=1)
-    planes = encoder.triplanenet_encoder(inputs, job.images_of(first.planes))
-    return Code(first.ws, job.planes_of(planes))

@@ -7,9 +7,8 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from toolkit.configuration import Config
-from toolkit.encoders.training import EncodingSettings, ImageWeights, StageSettings, StyleEncoderSizes
+from toolkit.encoders.training import EncodingSettings, ImageWeights, RefinerSizes, StageSettings, StyleEncoderSizes
 from toolkit.encoders.training.settings import Count, Rate, Weight
-from toolkit.encoders.training.two_stage import RefinerSizes
 from toolkit.losses import adversarial
 from toolkit_plugins.dual_encoder.joining import MaskSettings
 from toolkit_plugins.dual_encoder.latent_space import Space

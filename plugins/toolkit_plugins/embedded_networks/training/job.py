@@ -22,7 +22,7 @@ from torch.optim import Optimizer
 from toolkit.cache import cache_folder
 from toolkit.configuration import config_path, load_config, settings_for_others
 from toolkit.errors import InputError
-from toolkit.training.job import TrainingJob
+from toolkit.interfaces.training import TrainingJob
 from toolkit.training.stepping import Stepper
 from toolkit.weights.tensors import half, write_tensors
 from toolkit_plugins.embedded_networks.files import LICENCE, ROLES, write_network

@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import Field, field_validator
 
 from toolkit.configuration import Config
-from toolkit.training.cadence import Cadence
+from toolkit.interfaces.training import Cadence
 from toolkit.training.stepping import EngineSettings
 from toolkit_plugins.embedded_networks.training.pictures import PicturePlan
 

@@ -24,6 +24,7 @@ from torch.optim import Adam, Optimizer
 from toolkit.cache import cache_folder
 from toolkit.camera import Camera
 from toolkit.configuration import config_path, load_config, settings_for_others
+from toolkit.interfaces.training import TrainingJob
 from toolkit.losses.perceptual import open_perceptual
 from toolkit.nn.decoder import PointDecoder
 from toolkit.nn.dense import Dense
@@ -31,7 +32,6 @@ from toolkit.nn.synthesis import SynthesisBlock
 from toolkit.registry import default_registry
 from toolkit.training.averaging import WeightAverage
 from toolkit.training.distribution import rank_and_world
-from toolkit.training.job import TrainingJob
 from toolkit.training.stepping import Stepper
 from toolkit_plugins.panohead.generator import PanoHead
 from toolkit_plugins.panohead.loading import build, load, save

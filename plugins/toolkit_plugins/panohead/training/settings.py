@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from toolkit.configuration import Config
-from toolkit.training.cadence import Cadence
+from toolkit.interfaces.training import Cadence
 from toolkit.training.stepping import EngineSettings
 from toolkit_plugins.panohead.config import About, PanoHeadConfig
 from toolkit_plugins.panohead.training.rays import RayPlan

@@ -48,7 +48,7 @@ def small_job(kind: str, photos: Path) -> Any:
         kind, photos, build_spherical(), *TRAININGS[kind], *others, f"{stage}.batch={own}", f"{stage}.rate=1e-5",
         steps=STEPS,
     )  # fmt: skip
-    networks = [job.network, job.adversary.discriminator] if kind == "dual-encoder" else [job.network]
+    networks = [job.network, *(each.discriminator for each in job.recipe.opponents.values())]
     for network in networks:
         for part in network.modules():
             if isinstance(part, _BatchNorm):

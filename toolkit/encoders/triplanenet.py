@@ -1,20 +1,27 @@
-"""The two stages together, as TriPlaneNet v1 and v2 wire them: codes first, then planes mended by what is still wrong.
+"""TriPlaneNet v1 and v2: a code first, then planes corrected by what the first inversion gets wrong.
 
 Sub-modules carry the names of the published checkpoints (`psp_encoder`, `triplanenet_encoder`).
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple, Protocol, TypeVar, runtime_checkable
+import dataclasses
+from collections.abc import Mapping
+from typing import Any, NamedTuple, Protocol, TypeVar, runtime_checkable
 
 import torch
 from torch import Tensor, nn
 
 from toolkit.camera import Camera
-from toolkit.encoders.networks.plane_unet import PlaneOffsets, PlaneRefiner
-from toolkit.encoders.networks.style_encoder import GradualStyleEncoder, fit_image
-from toolkit.errors import CapabilityError, ConfigError
+from toolkit.encoders.files import EncoderFile
+from toolkit.encoders.networks.plane_unet import PlaneOffsets, PlaneRefiner, PlaneUnetConfig
+from toolkit.encoders.networks.style_encoder import GradualStyleEncoder, StyleEncoderConfig, fit_image
+from toolkit.errors import CapabilityError, ConfigError, WeightsError
 from toolkit.interfaces import Code, Generator, PlaneImages
+
+FIRST, SECOND = "psp_encoder", "triplanenet_encoder"
+"""Names of the stages in files, the published ones."""
+VIEW = "view_resolution"
 
 _Stage = TypeVar("_Stage", PlaneOffsets, PlaneRefiner)
 
@@ -38,14 +45,16 @@ class FirstInversion(NamedTuple):
 class _TwoStages(nn.Module):
     """What both versions share: the first stage."""
 
-    centre: Tensor
+    average_latent: Tensor
 
-    def __init__(self, psp_encoder: GradualStyleEncoder, centre: Tensor, view_resolution: int | None = None) -> None:
+    def __init__(
+        self, psp_encoder: GradualStyleEncoder, average_latent: Tensor, view_resolution: int | None = None
+    ) -> None:
         """Keep the first stage.
 
         Args:
             psp_encoder: Image to offsets from the average w.
-            centre: The generator's average w, [num_ws, w_dim] or [w_dim].
+            average_latent: The generator's average w, [num_ws, w_dim] or [w_dim].
             view_resolution: Side of the ray grid of the renders that the second stage sees; None takes the generator's
                 own. Encoders of small images need no large renders.
 
@@ -56,9 +65,10 @@ class _TwoStages(nn.Module):
         self.psp_encoder = psp_encoder
         self.view_resolution = view_resolution
         shape = (psp_encoder.config.styles, psp_encoder.config.style_dim)
-        if tuple(centre.shape) not in (shape, shape[1:]):
-            raise ConfigError(f"the average w must have shape {list(shape)}, got {list(centre.shape)}")
-        self.register_buffer("centre", centre.detach().clone().expand(shape).contiguous(), persistent=False)
+        if tuple(average_latent.shape) not in (shape, shape[1:]):
+            raise ConfigError(f"the average w must have shape {list(shape)}, got {list(average_latent.shape)}")
+        average_latent = average_latent.detach().clone().expand(shape).contiguous()
+        self.register_buffer("average_latent", average_latent, persistent=False)
 
     @property
     def image_size(self) -> int:
@@ -76,7 +86,7 @@ class _TwoStages(nn.Module):
 
     def codes(self, image: Tensor) -> Tensor:
         """The first stage alone: images [B, 3, S, S] in [-1, 1] to ws [B, num_ws, w_dim]."""
-        codes: Tensor = self.psp_encoder(fit_image(image, self.image_size)) + self.centre
+        codes: Tensor = self.psp_encoder(fit_image(image, self.image_size)) + self.average_latent
         return codes
 
     def view(self, planes: Tensor, ws: Tensor, camera: Camera, generator: Generator) -> Tensor:
@@ -91,11 +101,11 @@ class TriPlaneNetV1(_TwoStages):
         self,
         psp_encoder: GradualStyleEncoder,
         triplanenet_encoder: PlaneOffsets,
-        centre: Tensor,
+        average_latent: Tensor,
         view_resolution: int | None = None,
     ) -> None:
         """Keep both stages (see `_TwoStages`)."""
-        super().__init__(psp_encoder, centre, view_resolution)
+        super().__init__(psp_encoder, average_latent, view_resolution)
         self.triplanenet_encoder = _fitting(triplanenet_encoder, channels=6)
 
     def offsets(self, view: Tensor, image: Tensor) -> Tensor:
@@ -139,11 +149,11 @@ class TriPlaneNetV2(_TwoStages):
         self,
         psp_encoder: GradualStyleEncoder,
         triplanenet_encoder: PlaneRefiner,
-        centre: Tensor,
+        average_latent: Tensor,
         view_resolution: int | None = None,
     ) -> None:
         """Keep both stages (see `_TwoStages`)."""
-        super().__init__(psp_encoder, centre, view_resolution)
+        super().__init__(psp_encoder, average_latent, view_resolution)
         self.triplanenet_encoder = _fitting(triplanenet_encoder, channels=9)
 
     def mirrored_view(self, first: FirstInversion, camera: Camera, generator: Generator) -> Tensor:
@@ -160,13 +170,64 @@ class TriPlaneNetV2(_TwoStages):
         first = self.first(image, camera, generator)
         return self.second(first, self.mirrored_view(first, camera, generator), image, look)
 
-    def second(self, first: FirstInversion, mirrored_view: Tensor, image: Tensor, generator: Generator) -> Code:
-        """The second stage on the result of the first; gradients reach the second stage only."""
+    def second(
+        self,
+        first: FirstInversion,
+        mirrored_view: Tensor,
+        image: Tensor,
+        generator: Generator,
+        *,
+        detach: bool = True,
+    ) -> Code:
+        """The second stage on the result of the first.
+
+        Args:
+            first: What the first stage made of the images.
+            mirrored_view: [B, 3, S, S], its view from the mirrored camera.
+            image: The input, [B, 3, S, S] in [-1, 1].
+            generator: Can see planes as images.
+            detach: Whether gradients stop at the first stage's code and planes; they always stop at its views.
+
+        Raises:
+            CapabilityError: The generator's planes cannot be seen as images.
+        """
         look = _plane_images(generator)
         image, view, mirrored = fit_image(image, self.image_size).detach(), first.view.detach(), mirrored_view.detach()
         inputs = torch.cat([view, image - view, image.flip(3) - mirrored], dim=1)
-        planes = self.triplanenet_encoder(inputs, look.as_images(first.planes.detach()))
-        return Code(first.ws.detach(), look.from_images(planes))
+        ws, planes = (first.ws.detach(), first.planes.detach()) if detach else (first.ws, first.planes)
+        return Code(ws, look.from_images(self.triplanenet_encoder(inputs, look.as_images(planes))))
+
+    def parts(self) -> Mapping[str, nn.Module]:
+        """Both stages by their names in files."""
+        return {FIRST: self.psp_encoder, SECOND: self.triplanenet_encoder}
+
+    def sizes(self) -> Mapping[str, Any]:
+        """Both stages' configurations, and the side of the renders' ray grid."""
+        return {
+            FIRST: dataclasses.asdict(self.psp_encoder.config),
+            SECOND: dataclasses.asdict(self.triplanenet_encoder.config),
+            VIEW: self.view_resolution,
+        }
+
+
+def build_triplanenet(file: EncoderFile, prefix: str = "") -> TriPlaneNetV2:
+    """The TriPlaneNet v2 of a file.
+
+    Args:
+        file: Holds both stages.
+        prefix: Stands before the stages' names where a file holds several encoders, e.g. 'encoder1.'.
+
+    Raises:
+        WeightsError: A stage is missing or does not fit.
+    """
+    sizes = file.config.get(prefix.removesuffix("."), {}) if prefix else file.config
+    if FIRST not in sizes or SECOND not in sizes:
+        raise WeightsError(f"{file.path} does not describe an encoder of two stages")
+    first = GradualStyleEncoder(StyleEncoderConfig(**sizes[FIRST]))
+    second = PlaneRefiner(PlaneUnetConfig(**sizes[SECOND]))
+    file.load_into(first, prefix + FIRST)
+    file.load_into(second, prefix + SECOND)
+    return TriPlaneNetV2(first, second, file.average_latent, sizes.get(VIEW))
 
 
 def _plane_images(generator: Generator) -> _PlaneImageGenerator:
