@@ -23,7 +23,7 @@ from torch.optim import AdamW, Optimizer
 from toolkit.cache import cache_folder
 from toolkit.configuration import config_path, load_config, settings_for_others
 from toolkit.errors import InputError
-from toolkit.training.job import TrainingJob
+from toolkit.interfaces.training import TrainingJob
 from toolkit.training.stepping import Stepper
 from toolkit_plugins.photo_networks.identity_network import NAME, DescriptorHead, write_head
 from toolkit_plugins.photo_networks.training.evaluation import score_student

@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import Field
 
 from toolkit.configuration import Config
-from toolkit.training.cadence import Cadence
+from toolkit.interfaces.training import Cadence
 from toolkit.training.stepping import EngineSettings
 from toolkit_plugins.photo_networks.training.faces import FacePlan
 
