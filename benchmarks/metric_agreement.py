@@ -46,6 +46,7 @@ from toolkit.files import atomic_write
 from toolkit.interfaces import DressedHeads
 from toolkit.registry import default_registry
 from toolkit.testing.distortions import DISTORTIONS, distort
+from toolkit.weights.tensors import read_tensors, write_tensors
 
 SEVERITIES = (0.1, 0.25, 0.45, 0.7, 1.0)
 WEAK = 1
@@ -81,11 +82,15 @@ def main() -> None:
     parser.add_argument("--dataset", default="people", help="whose procedural heads are rendered")
     parser.add_argument("--people", type=int, default=8)
     parser.add_argument("--metrics", nargs="+", default=METRICS)
-    parser.add_argument("--json", type=Path)
+    parser.add_argument(
+        "--pictures", type=Path, help="file in which pictures are kept, and taken from when it is there"
+    )
+    parser.add_argument("--json", type=Path, help="what is in it already is kept")
     parser.add_argument("--markdown", type=Path, help="the table, for the docs")
     arguments = parser.parse_args()
-    scene = made_scene(arguments.dataset, arguments.people)
-    found: dict[str, dict[str, float]] = {}
+    scene = kept_scene(arguments.pictures, arguments.dataset, arguments.people)
+    known = arguments.json is not None and arguments.json.is_file()
+    found: dict[str, dict[str, float]] = json.loads(arguments.json.read_text(encoding="utf-8")) if known else {}
     for name, factory in opened(arguments.metrics):
         row = set_row(factory, scene) if factory().takes == "distribution" else pair_row(factory, scene)
         found[name] = row
@@ -110,6 +115,22 @@ def opened(names: Sequence[str]) -> Iterator[tuple[str, Callable[[], Any]]]:
             print(f"{name:<20} left out: {error}")
             continue
         yield name, factory
+
+
+def kept_scene(file: Path | None, dataset: str, count: int) -> Scene:
+    """The pictures out of a file, or made (and written there)."""
+    if file is not None and file.is_file():
+        tensors, names = read_tensors(file)
+        photos = zip(names["photos"], tensors["photos"], tensors["labels"], strict=True)
+        cut = {name: (image[None], Camera.from_label(label[None])) for name, image, label in photos}
+        return Scene(tensors["fronts"], tensors["turned"], tensors["blends"], cut)
+    scene = made_scene(dataset, count)
+    if file is not None:
+        images, cameras = zip(*scene.photos.values(), strict=True)
+        labels = torch.cat([camera.label for camera in cameras])
+        people = {"fronts": scene.fronts, "turned": scene.turned, "blends": scene.blends}
+        write_tensors(file, people | {"photos": torch.cat(images), "labels": labels}, {"photos": list(scene.photos)})
+    return scene
 
 
 def made_scene(dataset: str, count: int) -> Scene:
@@ -164,7 +185,7 @@ def pair_row(factory: Callable[[], Any], scene: Scene) -> dict[str, float]:
     blends = np.array([[distance(step[None], own, front) for step in steps]
                        for steps, (own, _) in zip(scene.blends, originals, strict=True)])  # fmt: skip
     same = [distance(other[None], own, front) for other, (own, _) in zip(scene.turned, originals, strict=True)]
-    fair = [[distance(paler(image, spoilt), image, camera) < distance(spoilt, image, camera)
+    fair = [[before(distance(paler(image, spoilt), image, camera), distance(spoilt, image, camera))
              for spoilt in (distort(kind, image, 0.5, place) for kind in FAIR)]
             for place, (image, camera) in enumerate(originals)]  # fmt: skip
     stranger = blends[:, -1]
@@ -177,6 +198,11 @@ def pair_row(factory: Callable[[], Any], scene: Scene) -> dict[str, float]:
         "blend": mean_correlation(blends, BLENDS),
         "same person": float(np.mean(np.array(same) < stranger)),
     }
+
+
+def before(nearer: float, farther: float) -> float:
+    """1 where the first distance is smaller, 0 where it is larger, a half where they are the same but for rounding."""
+    return 0.5 if math.isclose(nearer, farther, rel_tol=1e-3) else float(nearer < farther)
 
 
 def distorted(distance: Callable[..., float], image: Tensor, camera: Camera, seed: int) -> list[list[float]]:
@@ -205,7 +231,7 @@ def set_row(factory: Callable[[], Any], scene: Scene) -> dict[str, float]:
     for kind in FAIR:
         spoilt = distort(kind, scene.fronts, 0.5, 0)
         pale = torch.stack([paler(*pair) for pair in zip(scene.fronts, spoilt, strict=True)])
-        fair.append(distance(pale) < distance(spoilt))
+        fair.append(before(distance(pale), distance(spoilt)))
     return {
         "least kind": min(mean_correlation(row[None], SEVERITIES) for row in grown),
         "all kinds": mean_correlation(grown.reshape(1, -1), SEVERITIES * len(grown)),

@@ -41,7 +41,10 @@ class Pyramid:
 
 
 class Lpips(Module):
-    """LPIPS with its linear calibration, v0.1, on images at the size they come in."""
+    """LPIPS by the `lpips` package's layers, v0.1, on images at the size they come in.
+
+    The package compares pairs; here an image that stays the same is embedded once for all steps of an optimisation.
+    """
 
     def __init__(self, net: str, trunk: Path) -> None:
         """Read the trunk's weights from a local file.
@@ -56,12 +59,11 @@ class Lpips(Module):
         """
         super().__init__()
         self.name = f"lpips-{net}"
-        network = _lpips_network(net)
+        network = lpips_network(net, trunk)
         self.scaling: Module = network.scaling_layer
         self.trunk: Module = network.net
         roots = [linear.model[-1].weight.detach().clamp_min(0).sqrt() for linear in network.lins]
         self.calibration = torch.nn.ParameterList(roots)
-        _load_trunk(self.trunk, net, trunk)
         self.eval().requires_grad_(False)
 
     def embed(self, image: Tensor) -> tuple[Tensor, ...]:
@@ -134,15 +136,27 @@ def open_perceptual(name: str, trunk: Path | None = None, device: torch.device |
     return perceptual
 
 
-def _lpips_network(net: str) -> Any:
+def lpips_network(net: str, trunk: Path) -> Any:
+    """The `lpips` package's own network, v0.1, frozen: from pairs [B, 3, H, W] in [-1, 1] to LPIPS [B, 1, 1, 1].
+
+    Args:
+        net: 'vgg' or 'alex'.
+        trunk: torchvision's ImageNet weights of that network (.pth or .safetensors).
+
+    Raises:
+        MissingDependencyError: The `lpips` package is not installed.
+        WeightsError: The file is missing, damaged or of another network.
+    """
     try:
         import lpips  # slow to import, and an optional package
     except ImportError as error:
         raise MissingDependencyError("lpips", f"perceptual distance 'lpips-{net}'", "perceptual") from error
     with warnings.catch_warnings(), torch.random.fork_rng(devices=[]):
         warnings.simplefilter("ignore")  # torchvision deprecates the argument that lpips passes
-        # pnet_rand: random trunk, so that torchvision does not download; its weights are replaced below.
-        return lpips.LPIPS(net=net, version="0.1", pnet_rand=True, verbose=False)
+        # pnet_rand: random trunk, so that torchvision does not download; its weights are replaced at once
+        network = lpips.LPIPS(net=net, version="0.1", pnet_rand=True, verbose=False)
+    _load_trunk(network.net, net, trunk)
+    return network.eval().requires_grad_(False)
 
 
 def _load_trunk(network: Module, net: str, path: Path) -> None:

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import functools
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn import Module
 
-from toolkit.losses.perceptual import Lpips
-from toolkit.metrics import DetectedFace, FrechetMetric, IdentityMetric, KernelMetric, PerceptualMetric
+from toolkit.losses.perceptual import lpips_network
+from toolkit.metrics import DetectedFace, FrechetMetric, IdentityMetric, KernelMetric
 from toolkit.weights.official import build_official
 from toolkit.weights.opening import open_state_dict, open_weights
 from toolkit.weights.store import needed_weights
 from toolkit_plugins.reference_metrics.inception import Inception
+from toolkit_plugins.reference_metrics.perceptual import LpipsMetric
 
 BACKEND, INCEPTION = "reference", "inception"
-_SMALLEST = 64
-"""Below it, pooling leaves nothing of an image for the trunks' last layers."""
 
 
 class NetworkEmbedder:
@@ -33,7 +33,7 @@ class NetworkEmbedder:
         return torch.nn.functional.normalize(self._network(face), dim=1)
 
 
-def open_lpips_alex() -> PerceptualMetric:
+def open_lpips_alex() -> LpipsMetric:
     """LPIPS with AlexNet.
 
     Raises:
@@ -42,7 +42,7 @@ def open_lpips_alex() -> PerceptualMetric:
     return _lpips("alex", "alexnet")
 
 
-def open_lpips_vgg() -> PerceptualMetric:
+def open_lpips_vgg() -> LpipsMetric:
     """LPIPS with VGG16.
 
     Raises:
@@ -89,9 +89,9 @@ def open_kid() -> KernelMetric:
     return KernelMetric(network, "kid", BACKEND).using(path)
 
 
-def _lpips(net: str, kind: str) -> PerceptualMetric:
-    network, path = _feature_maps(net, kind)
-    return PerceptualMetric(network, f"lpips_{net}", BACKEND, smallest=_SMALLEST).using(path)
+def _lpips(net: str, kind: str) -> LpipsMetric:
+    network, path = _pair_network(net, kind)
+    return LpipsMetric(network, f"lpips_{net}").using(path)
 
 
 def _identity(kind: str, metric: str) -> IdentityMetric:
@@ -100,9 +100,9 @@ def _identity(kind: str, metric: str) -> IdentityMetric:
 
 
 @functools.cache
-def _feature_maps(net: str, kind: str) -> tuple[Lpips, Path]:
+def _pair_network(net: str, kind: str) -> tuple[Any, Path]:
     path = needed_weights(kind, f"metric 'lpips_{net}'")
-    return Lpips(net, path), path
+    return lpips_network(net, path), path
 
 
 @functools.cache

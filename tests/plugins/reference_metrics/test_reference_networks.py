@@ -12,11 +12,12 @@ from PIL import Image
 from torch import Tensor
 
 from toolkit.errors import WeightsError
-from toolkit.metrics import PerceptualMetric
+from toolkit.losses.perceptual import Lpips, lpips_network
 from toolkit.registry import default_registry
 from toolkit.weights.store import weights_folder
 from toolkit_plugins.reference_metrics import networks
 from toolkit_plugins.reference_metrics.inception import FEATURES, SIDE, Inception, clean_resize
+from toolkit_plugins.reference_metrics.perceptual import LpipsMetric
 
 NETWORK_METRICS = ["lpips_alex", "lpips_vgg", "id_curricularface", "id_arcface", "fid", "kid"]
 
@@ -80,30 +81,37 @@ def alex_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+def lpips_score(alex_file: Path, *update: Tensor) -> float:
+    metric = LpipsMetric(lpips_network("alex", alex_file), "lpips_alex")
+    metric.update(*update)
+    return metric.compute().value
+
+
 def test_lpips_is_that_of_the_lpips_package(alex_file: Path, pair_of_noise: tuple[Tensor, Tensor]):
     lpips = pytest.importorskip("lpips")
-    from toolkit.losses.perceptual import Lpips
-
     with warnings.catch_warnings(), torch.random.fork_rng(devices=[]):
         warnings.simplefilter("ignore")  # torchvision deprecates the argument that lpips passes
         theirs = lpips.LPIPS(net="alex", pnet_rand=True, verbose=False).eval()
     weights = torch.load(alex_file, weights_only=True)
     own = theirs.net.state_dict()
     theirs.net.load_state_dict({key: weights[f"features.{key.split('.', 1)[1]}"] for key in own})
-    ours = PerceptualMetric(Lpips("alex", alex_file), "lpips_alex", "reference")
-    ours.update(*pair_of_noise)
     with torch.no_grad():
-        expected = theirs(*pair_of_noise).mean()
-    assert ours.compute().value == pytest.approx(float(expected), rel=1e-4)
-    everywhere = PerceptualMetric(Lpips("alex", alex_file), "lpips_alex", "reference")
-    everywhere.update(*pair_of_noise, torch.ones(2, 1, 72, 72))
-    assert everywhere.compute().value == pytest.approx(ours.compute().value, rel=0.05)
-    same = PerceptualMetric(Lpips("alex", alex_file), "lpips_alex", "reference")
+        expected = float(theirs(*pair_of_noise).mean())
+    assert lpips_score(alex_file, *pair_of_noise) == pytest.approx(expected, rel=1e-5)
+    loss = Lpips("alex", alex_file)  # which embeds each image once
+    assert float(loss.distance(*map(loss.embed, pair_of_noise))) == pytest.approx(expected, rel=1e-4)
+
+
+def test_lpips_of_a_region_leaves_out_what_lies_outside(alex_file: Path, pair_of_noise: tuple[Tensor, Tensor]):
+    pytest.importorskip("lpips")
+    whole = lpips_score(alex_file, *pair_of_noise)
+    assert lpips_score(alex_file, *pair_of_noise, torch.ones(2, 1, 72, 72)) == pytest.approx(whole, rel=0.05)
     half = torch.zeros(2, 1, 72, 72)
     half[..., :20, :] = 1
     mixed = torch.cat([pair_of_noise[1][..., :50, :], pair_of_noise[0][..., 50:, :]], dim=2)
-    same.update(mixed, pair_of_noise[1], half)
-    assert same.compute().value < 0.6 * ours.compute().value  # what differs lies outside the region
+    assert lpips_score(alex_file, mixed, pair_of_noise[1], half) < 0.6 * whole
+    tiny = [part[..., :24, :24] for part in pair_of_noise]
+    assert lpips_score(alex_file, *tiny) > 0
 
 
 def test_the_resize_is_antialiased_in_float_per_channel(pair_of_noise: tuple[Tensor, Tensor]):
