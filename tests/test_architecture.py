@@ -137,6 +137,33 @@ def test_nothing_below_the_command_line_prints_exits_or_unpickles(path: Path):
                 assert safe, f"{path}:{node.lineno}: {called} may run a stranger's code"
 
 
+ASKED_BY_NAME = {
+    "toolkit/bench/execution/machine.py": {"sysconf"},
+    "toolkit/cli/config_file.py": {"message"},
+    "toolkit/files.py": {"file_digest"},
+    "toolkit/inversion.py": {"tolist"},
+    "toolkit/options.py": {"item"},
+    "toolkit/training/metrics_log.py": {"detach"},
+    "toolkit/training/stepping.py": {"_fields"},
+    "toolkit/weights/importing.py": {"config", "settings", "to_dict"},
+    "toolkit/weights/method_importing.py": {"config", "settings", "state_dict"},
+    "toolkit/weights/pickles.py": {"take_state"},
+}
+"""Attributes that a file may look for: of Python's, numpy's and torch's objects and of networks, not of contracts."""
+
+
+@pytest.mark.parametrize("path", [*sources(CORE), *sources(PLUGINS)], ids=lambda path: str(path.relative_to(ROOT)))
+def test_optional_capabilities_are_asked_for_by_isinstance(path: Path):
+    allowed = ASKED_BY_NAME.get(path.relative_to(ROOT).as_posix(), set())
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if not (isinstance(node, ast.Call) and ast.unparse(node.func) in {"getattr", "hasattr"} and len(node.args) > 1):
+            continue
+        asked = node.args[1]
+        if isinstance(asked, ast.Constant) and (len(node.args) == 3 or ast.unparse(node.func) == "hasattr"):
+            where = f"{path.relative_to(ROOT)}:{node.lineno} looks for {asked.value!r}"
+            assert asked.value in allowed, f"{where}: name a Protocol of toolkit.interfaces and ask by isinstance"
+
+
 def test_the_program_starts_without_torch():
     program = "import sys, toolkit.cli.main; print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, cwd=ROOT)

@@ -18,7 +18,7 @@ from toolkit.inversion import Inversion
 from toolkit.registry import default_registry
 
 if TYPE_CHECKING:
-    from toolkit.interfaces import Generator, Method
+    from toolkit.interfaces import Generator, Method, ReportsProgress
 
 __all__ = ["DEFAULT_METHODS", "Outcome", "PhotoOptions", "Products", "default_method", "invert_photos"]
 
@@ -125,7 +125,7 @@ def invert_photos(
             progress.note(note)
     else:
         inverter = load_method(method, model, method_weights, **dict(options or {}))
-    if hasattr(inverter, "on_step"):
+    if isinstance(inverter, ReportsProgress):
         inverter.on_step = progress.step
     work = _Work(model, inverter, method, weights, dict(options or {}), photo or PhotoOptions(), products or Products())
     outcomes = []

@@ -14,11 +14,13 @@ from toolkit.interfaces.generator import March
 from toolkit.rendering.marching import march_density
 from toolkit.rendering.rays import camera_rays
 
+_NOISE, _ENLARGING = "noise_const", "superresolution"
+"""StyleGAN's name for the fixed noise of a layer; the part whose noise stays as it is."""
 _UNSEEN_BY_RENDERING = ("backbone.mapping.", "t_mapping.")
 
 
 class VolumeCapabilities(VolumeNetworks):
-    """Marching, resumable synthesis, style rows, tuning."""
+    """Marching, resumable synthesis, style rows, synthesis noise, tuning."""
 
     def march(self, planes: Tensor, camera: Camera | Tensor, resolution: int) -> March:
         """Depth and opacity [B, 1, R, R] of planes, without colours and super-resolution."""
@@ -51,6 +53,12 @@ class VolumeCapabilities(VolumeNetworks):
             "super_resolution": last,
         }
         return {part: each for part, each in rows.items() if each}
+
+    def noise_buffers(self) -> Iterator[tuple[str, Tensor]]:
+        """The fixed noise of the synthesis layers, super-resolution's left out."""
+        for name, buffer in self.named_buffers():
+            if name.rpartition(".")[2] == _NOISE and _ENLARGING not in name:
+                yield name, buffer
 
     def tunable_parameters(self) -> Iterator[tuple[str, nn.Parameter]]:
         """Every parameter that a rendered view of given ws depends on: all but the mappings."""

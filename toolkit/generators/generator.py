@@ -237,6 +237,7 @@ def _spec(config: VolumeConfig, identity: str) -> GeneratorSpec:
         orbit=Orbit(about.radius, about.pivot, about.focal, about.pitch),
         surface_level=about.surface_level,
         truncation=about.truncation,
+        near=None if isinstance(config.ray_start, str) else float(config.ray_start),
         face_points=about.face_points,
         background=about.background,
         fingerprint=identity,

@@ -1,6 +1,6 @@
 """The contracts between the core and the plugins; importing them imports no torch."""
 
-from toolkit.interfaces.architecture import Architecture
+from toolkit.interfaces.architecture import AllowsExtraKeys, Architecture, ComputesBuffers
 from toolkit.interfaces.dataset import (
     Dataset,
     DressedHeads,
@@ -16,6 +16,7 @@ from toolkit.interfaces.discriminator import Discriminator
 from toolkit.interfaces.encoder import Code, Encoder, ExtraTensors, TrainableEncoder
 from toolkit.interfaces.faces import FaceEmbedder, Matting, Pose, PoseEstimator
 from toolkit.interfaces.generator import (
+    CameraShift,
     Footprint,
     Generator,
     GeneratorSpec,
@@ -29,6 +30,7 @@ from toolkit.interfaces.generator import (
     ResumableSynthesis,
     SlotMerging,
     StyleRows,
+    SynthesisNoise,
     Tunable,
     VisibleEntries,
 )
@@ -48,10 +50,13 @@ from toolkit.interfaces.stitcher import Softening, Stitcher
 from toolkit.interfaces.training import Cadence, StepKind, TrainingJob
 
 __all__ = [
+    "AllowsExtraKeys",
     "Architecture",
     "Cadence",
+    "CameraShift",
     "Code",
     "ComparesFeatures",
+    "ComputesBuffers",
     "Dataset",
     "Discriminator",
     "DressedHeads",
@@ -95,6 +100,7 @@ __all__ = [
     "Stitcher",
     "Store",
     "StyleRows",
+    "SynthesisNoise",
     "TrainableEncoder",
     "TrainingJob",
     "Tunable",

@@ -27,3 +27,19 @@ class Architecture(Protocol):
             WeightsError: The shapes contradict each other or the config.
         """
         ...
+
+
+@runtime_checkable
+class AllowsExtraKeys(Protocol):
+    """Capability: official files may hold entries that the module has no use for."""
+
+    extra_keys: tuple[str, ...]
+    """Their whole keys."""
+
+
+@runtime_checkable
+class ComputesBuffers(Protocol):
+    """Capability: the module computes some buffers by itself, so that a file may lack them."""
+
+    computed_keys: tuple[str, ...]
+    """The last part of the buffers' keys."""

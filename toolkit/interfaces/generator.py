@@ -101,6 +101,8 @@ class GeneratorSpec:
     """Colour in [-1, 1] of empty space, if it has one; None where a network paints it."""
     fingerprint: str = ""
     """sha256 over the weights and the configuration: the generator's identity in results."""
+    near: float | None = None
+    """Distance along the unit ray at which rendering starts, if it is fixed (world units)."""
     world: str = "embedded"
     """'embedded', 'full', or 'untrained' (random weights, for timings): results of two never stand in one table."""
     licence: str = ""
@@ -236,4 +238,22 @@ class StyleRows(Protocol):
 
     def style_rows(self) -> Mapping[str, tuple[int, ...]]:
         """Rows of ws by the part that reads them ('background', 'raw', 'super_resolution'; absent ones left out)."""
+        ...
+
+
+@runtime_checkable
+class CameraShift(Protocol):
+    """Capability: a latent says how far the camera that saw its head stands beside the given one (PanoHead)."""
+
+    def camera_shift(self, z: Tensor, camera: Camera | Tensor) -> Tensor:
+        """The shift [B, 3] in world units for latents [B, z_dim] and B cameras, or one for all."""
+        ...
+
+
+@runtime_checkable
+class SynthesisNoise(Protocol):
+    """Capability: fixed noise inside the synthesis of planes, which an optimisation may change."""
+
+    def noise_buffers(self) -> Iterator[tuple[str, Tensor]]:
+        """Names (as in the state dict) and buffers [S, S] of the noise, of planes only (not of super-resolution)."""
         ...

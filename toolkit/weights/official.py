@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from toolkit.errors import PluginError, WeightsError
+from toolkit.interfaces import AllowsExtraKeys, ComputesBuffers
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -37,8 +38,8 @@ def build_official(kind: str, state_dict: Mapping[str, Tensor], config: Mapping[
         WeightsError: Keys are missing or unexpected or have other shapes; the message lists them.
     """
     architecture = find_architecture(kind)
-    extra = tuple(getattr(architecture, "extra_keys", ()))
-    computed = tuple(getattr(architecture, "computed_keys", ()))
+    extra = architecture.extra_keys if isinstance(architecture, AllowsExtraKeys) else ()
+    computed = architecture.computed_keys if isinstance(architecture, ComputesBuffers) else ()
     what = f"{kind} weights"
     outline = _outline(architecture, state_dict, config)
     if outline is not None:

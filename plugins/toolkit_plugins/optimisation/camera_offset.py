@@ -7,7 +7,7 @@ from torch import Tensor
 
 from toolkit.camera import Camera
 from toolkit.errors import CapabilityError
-from toolkit.interfaces import Generator
+from toolkit.interfaces import CameraShift, Generator
 from toolkit.latents import random_latents
 
 
@@ -53,11 +53,10 @@ def adapted_camera(generator: Generator, camera: Camera, samples: int) -> Camera
     Raises:
         CapabilityError: The generator has no self-adaptation.
     """
-    shift = getattr(generator, "camera_shift", None)
-    if shift is None:
+    if not isinstance(generator, CameraShift):
         raise CapabilityError(
             f"generator {generator.spec.name!r} has no camera self-adaptation: set adapt_camera=false"
         )
     mean = random_latents(generator, samples).mean(0, keepdim=True).to(camera.label.device)
     with torch.inference_mode(False), torch.no_grad():
-        return camera.shifted(shift(mean, camera))
+        return camera.shifted(generator.camera_shift(mean, camera))

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from typing import cast
-
 import torch
 from torch import Tensor
-from torch.nn import Module, functional
+from torch.nn import functional
 
 from toolkit.errors import CapabilityError
-from toolkit.interfaces import Generator
+from toolkit.interfaces import Generator, SynthesisNoise
 
-BUFFER = "noise_const"
-"""StyleGAN's name for the fixed noise of a synthesis layer."""
-LEFT_ALONE = "superresolution"
 SMALLEST_SIDE = 8
 
 
@@ -26,12 +21,10 @@ class NoiseBuffers:
         Raises:
             CapabilityError: There are no such buffers.
         """
-        module = cast(Module, generator)
         self.by_name: dict[str, Tensor] = {}
-        for name, buffer in module.named_buffers():
-            if name.rpartition(".")[2] == BUFFER and LEFT_ALONE not in name:
-                buffer.copy_(torch.randn(buffer.shape, generator=randomness))
-                self.by_name[name] = buffer.requires_grad_(True)
+        for name, buffer in generator.noise_buffers() if isinstance(generator, SynthesisNoise) else ():
+            buffer.copy_(torch.randn(buffer.shape, generator=randomness))
+            self.by_name[name] = buffer.requires_grad_(True)
         if not self.by_name:
             raise CapabilityError(
                 f"generator {generator.spec.name!r} has no synthesis noise to optimise: set noise_buffers=false"

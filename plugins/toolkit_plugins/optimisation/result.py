@@ -47,9 +47,7 @@ def as_inversion(
         method=method,
         options=settings.model_dump(mode="json"),
         tuned=tuned or None,
-        provenance=run_provenance(
-            seed=settings.seed, device=str(generator.device), near=near_plane(generator), **facts
-        ),
+        provenance=run_provenance(seed=settings.seed, device=str(generator.device), near=spec.near, **facts),
         **identity_of(spec),
     )
     with torch.no_grad():
@@ -64,9 +62,3 @@ def as_delta(generator: Generator, changed: Mapping[str, Tensor]) -> dict[str, T
     original = cast(Module, generator).state_dict()
     deltas = {name: value.detach() - original[name].to(value) for name, value in changed.items()}
     return {name: delta for name, delta in deltas.items() if bool(delta.any())}
-
-
-def near_plane(generator: Generator) -> float | None:
-    """Distance at which the generator's rays start, where it says so."""
-    near = getattr(getattr(generator, "config", None), "ray_start", None)
-    return float(near) if isinstance(near, (int, float)) else None

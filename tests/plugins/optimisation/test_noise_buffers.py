@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import torch
 
 from toolkit.testing.spherical import SphericalGenerator
@@ -16,6 +18,9 @@ class NoisyGenerator(SphericalGenerator):
     def __init__(self) -> None:
         super().__init__()
         self.register_buffer("noise_const", torch.zeros(32, 32))
+
+    def noise_buffers(self) -> Iterator[tuple[str, torch.Tensor]]:
+        yield "noise_const", self.noise_const
 
     def planes(self, ws: torch.Tensor) -> torch.Tensor:
         return super().planes(ws) + self.noise_const[:12, :24, None]
