@@ -27,7 +27,7 @@ class ProjectorSettings(Config):
     centre_view: Literal["front", "input"] = "front"
     """Camera that conditions the mapping for the centre."""
     perceptual: str = "lpips-vgg"
-    """Perceptual distance: 'lpips-vgg', 'lpips-alex', 'embedded' or 'pyramid' (the last two need no file)."""
+    """Perceptual distance: 'lpips-vgg', 'lpips-alex', or without a file of yours 'lite0', 'embedded', 'pyramid'."""
     trunk: Path | None = None
     """Weights file of the perceptual network's trunk."""
     perceptual_size: int = Field(256, ge=16)

@@ -17,6 +17,7 @@ from toolkit.data.transforms import resize
 from toolkit.errors import MissingDependencyError
 from toolkit.faces.detection import detect_faces
 from toolkit.registry import default_registry
+from toolkit.testing import conformance
 from toolkit_plugins.photo_networks.identity import DescriptorDistance, described_pixels, open_id_dlib
 from toolkit_plugins.photo_networks.recogniser import SAME_PERSON, Box, Recogniser, open_recogniser
 
@@ -32,6 +33,10 @@ def test_it_is_a_registered_metric_where_lower_is_nearer():
     metric = default_registry().load("metric", "id_dlib")()
     assert (metric.name, metric.direction, metric.takes) == ("id_dlib", "lower", "faces")
     assert len(metric.networks) == 2  # results name the files
+
+
+def test_it_keeps_the_contract_of_metrics(astronaut: Tensor, admiral: Tensor):
+    conformance.check_metric(open_id_dlib, [(astronaut, admiral, FRONT), (admiral, admiral, FRONT)])
 
 
 def test_a_person_is_nearer_to_a_poor_picture_of_herself_than_to_somebody_else(

@@ -15,6 +15,7 @@ from toolkit.errors import ConfigError, MissingDependencyError
 from toolkit.interfaces import Metric
 from toolkit.losses.perceptual import open_perceptual, perceptual_names
 from toolkit.registry import default_registry
+from toolkit.testing import conformance
 from toolkit_plugins.photo_networks.lite import EfficientNetLite, Size
 from toolkit_plugins.photo_networks.losses import LiteDistance
 from toolkit_plugins.photo_networks.metrics import FEATURES
@@ -102,6 +103,10 @@ def test_a_weak_blur_is_nearer_than_a_strong_one_and_than_somebody_else(astronau
     pictures = (astronaut, blurred(astronaut, 128), blurred(astronaut, 32), admiral)
     same, weak, strong, other = (float(metric.score(each, astronaut)) for each in pictures)
     assert same == 0 < weak < strong < other < 4
+
+
+def test_it_keeps_the_contract_of_metrics(astronaut: Tensor, admiral: Tensor):
+    conformance.check_metric(lambda: opened("lpips_lite"), [(astronaut, admiral), (admiral, admiral)])
 
 
 def test_a_region_that_is_the_same_has_no_distance(astronaut: Tensor):

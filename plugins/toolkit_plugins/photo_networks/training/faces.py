@@ -30,7 +30,7 @@ MARGIN = 16
 SIDE = ARCFACE_SIZE + 2 * MARGIN
 _TEACHER_SIDE = 3 * SIDE
 _SUPERSAMPLED = 2
-_SHARD = 10
+_SHARD = 5
 _WARPS = (0.15, 0.5)
 """Severities of warps."""
 
@@ -65,7 +65,7 @@ class Faces:
     descriptors: Tensor
     """[P, V, 128]: what dlib's recogniser says."""
     found: Tensor
-    """[P, V] bool: whether dlib's detector found the face (else the camera said where it is)."""
+    """[P, V] bool: whether dlib's detector found the view's face (else it is where the template has it)."""
 
     def __len__(self) -> int:
         """Number of people."""
@@ -130,11 +130,11 @@ def _look_at(
         seen = people.trace_dressed(latent, outfit, rays.origins.expand_as(rays.directions)[0], rays.directions[0])
         colours = torch.where(seen.hit[:, None], seen.rgb, torch.from_numpy(rng.uniform(-1, 1, 3)).float())
         crop = resize(colours.reshape(SIDE * _SUPERSAMPLED, -1, 3).permute(2, 0, 1), SIDE)
+        box = recogniser.find(teachers_pixels(crop))
         for shown in (crop, *(_warped(crop, rng) for _ in range(plan.warps))):
-            descriptor, is_found = taught(recogniser, shown)
             crops.append(((shown.clamp(-1, 1) + 1) * 127.5).round().byte())
-            descriptors.append(descriptor)
-            found.append(is_found)
+            descriptors.append(taught(recogniser, shown, box))
+            found.append(box is not None)
     return {"crops": torch.stack(crops), "descriptors": torch.stack(descriptors), "found": torch.tensor(found)}
 
 
@@ -157,9 +157,18 @@ def wide_places(camera: Camera, points: Tensor, side: int) -> Tensor:
     return (inner[0, 0, 0] + steps[None, :, None] * right + steps[:, None, None] * down)[None]
 
 
-def taught(recogniser: Recogniser, crop: Tensor) -> tuple[Tensor, bool]:
-    """The descriptor [128] of a crop with its margin [3, SIDE, SIDE] in [-1, 1], and whether its face was found."""
-    pixels = np.ascontiguousarray(as_pixels(resize(crop, _TEACHER_SIDE)))
-    box = recogniser.find(pixels)
+def teachers_pixels(crop: Tensor) -> np.ndarray:
+    """A crop with its margin [3, SIDE, SIDE] in [-1, 1] as the teacher sees it: uint8 [432, 432, 3]."""
+    return np.ascontiguousarray(as_pixels(resize(crop, _TEACHER_SIDE)))
+
+
+def taught(recogniser: Recogniser, crop: Tensor, box: Box | None) -> Tensor:
+    """The descriptor [128] of a crop with its margin [3, SIDE, SIDE] in [-1, 1].
+
+    Args:
+        recogniser: The teacher.
+        crop: The crop.
+        box: Where the face is in the teacher's pixels; None: where the template has it.
+    """
     place = box or Box.around((ARCFACE_TEMPLATE + MARGIN) * (_TEACHER_SIDE / SIDE))
-    return torch.from_numpy(recogniser.describe(pixels, place)).float(), box is not None
+    return torch.from_numpy(recogniser.describe(teachers_pixels(crop), place)).float()
