@@ -29,6 +29,13 @@ def rooms() -> dict[str, int]:
 
 
 LAYERS = rooms()
+BENCH_ROW = re.compile(r"\| (\d+) \| `bench/(\w+)` \| .+ \|")
+
+
+def bench_rooms() -> dict[str, int]:
+    """The layer of every room of the benchmark, as docs/architecture.md says it."""
+    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    return {name: int(layer) for layer, name in BENCH_ROW.findall(page)}
 
 
 class Import(NamedTuple):
@@ -87,6 +94,19 @@ def test_the_core_imports_downwards_and_no_plugin(path: Path):
             continue
         theirs = LAYERS.get(parts[1])
         assert theirs is None or theirs >= own, f"{path.relative_to(ROOT)} imports {module}, which stands above it"
+
+
+@pytest.mark.parametrize("path", sources(CORE / "bench"), ids=lambda path: str(path.relative_to(ROOT)))
+def test_the_rooms_of_the_benchmark_import_downwards(path: Path):
+    layers = bench_rooms()
+    assert set(layers) == {each.name for each in (CORE / "bench").iterdir() if (each / "__init__.py").is_file()}
+    own = path.relative_to(CORE / "bench").parts[0]
+    if own == "__init__.py":
+        pytest.skip("the front door opens every room")
+    for module, when in imports(path):
+        parts = module.split(".")
+        if when != "typing" and parts[:2] == ["toolkit", "bench"] and len(parts) > 2 and parts[2] in layers:
+            assert layers[parts[2]] >= layers[own], f"{path.relative_to(ROOT)} imports {module}, which stands above it"
 
 
 @pytest.mark.parametrize("path", sources(PLUGINS), ids=lambda path: str(path.relative_to(ROOT)))

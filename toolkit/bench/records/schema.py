@@ -6,7 +6,6 @@ SCHEMA_VERSION.
 
 from __future__ import annotations
 
-import math
 from typing import Annotated, Any, Literal
 
 from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field
@@ -14,12 +13,17 @@ from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field
 FORMAT, SCHEMA_VERSION = "toolkit-bench", 4
 
 
+LARGEST = 1e100
+"""Nothing that is measured is as large; sums and squares of numbers below it are finite."""
+
+
 def _finite_or_none(value: Any) -> Any:
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+    return None if isinstance(value, float) and not abs(value) <= LARGEST else value
 
 
 Measured = Annotated[float | None, BeforeValidator(_finite_or_none)]
-"""A finite number; None where there is none (NaN and infinity become None)."""
+"""A number; None where there is none (NaN, infinity and what is larger than LARGEST become None)."""
+Number = Annotated[float, Field(ge=-LARGEST, le=LARGEST)]
 
 
 class Record(BaseModel):
@@ -44,11 +48,15 @@ class ScoreRecord(Record):
     metric: str
     """Registered name, with `@part` where it looked at a part."""
     value: Measured
+    """Null: it could not be scored."""
     used: int
+    """Comparisons that entered."""
     failed: int
-    yaw: float | None = None
+    """Comparisons that could not be made."""
+    yaw: Measured = None
     """Of the view that was compared with, in whole degrees."""
-    input_yaw: float | None = None
+    input_yaw: Measured = None
+    """Of the picture that was inverted."""
     target: str | None = None
     """Where the picture to compare with could not be read: its name."""
     error: str | None = None
@@ -59,9 +67,11 @@ class FeaturesRecord(Record):
     """Where the features of one render lie, for distances between distributions."""
 
     metric: None = None
+    """Always null: by it old readers told features from scores."""
     features: str
     """File in the folder `features`."""
-    yaw: float | None = None
+    yaw: Measured = None
+    """Of the view, in degrees."""
     group: str | None = None
     """Which distance they belong to, where a protocol has several."""
 
@@ -73,15 +83,19 @@ class CellRecord(Record):
     """One unit of work as cells.jsonl holds it: a method on an item in one protocol, or a piece of a precompute."""
 
     key: str = ""
+    """Identity of the unit, over everything that decides its result."""
     protocol: str
+    """As results call it."""
     method: str | None
-    """None: a piece of the protocol's precompute."""
+    """Null: a piece of the protocol's precompute."""
     item: str
+    """The picture that was inverted, or the piece."""
     error: str | None = None
-    """None: it went well."""
+    """Null: it went well."""
     stage: str | None = None
     """What failed: build, read, invert, score, precompute, worker."""
     scores: Scores = []
+    """What metrics said, and where features lie."""
     precompute: str | None = Field(None, validation_alias=AliasChoices("precompute", "groundwork"))
     """Whose piece it is; runs of earlier versions called it `groundwork`."""
     size: int = 1
@@ -104,14 +118,19 @@ class InversionRecord(Record):
     """How one inversion went, as inversions.jsonl holds it."""
 
     key: str = ""
+    """Identity: method, its settings and weights, generator, picture, camera, seed."""
     method: str
+    """As registered."""
     item: str
+    """The picture, by the name under which it was inverted first."""
     warm: bool
     """Whether the method had inverted before in its process: a first time includes what is done once."""
     folder: str = ""
     """Below `inversions/`; empty: made elsewhere."""
     error: str | None = None
+    """Null: it went well."""
     seconds: Measured = None
+    """Of the inversion."""
     peak_memory: Measured = None
     """MiB."""
 
@@ -128,6 +147,7 @@ class Row(Record):
     method: str
     """As registered; `floor`: random heads against other random heads (`fid360`)."""
     protocol: str
+    """As results call it."""
     metric: str
     """Registered name, with `@part` where it looks at a part only."""
     value: Measured
@@ -135,6 +155,7 @@ class Row(Record):
     low: Measured
     """Lower end of the 95 % interval that the run's `interval` describes."""
     high: Measured
+    """Upper end."""
     n: int
     """Comparisons that entered the value."""
     failed: int
@@ -142,6 +163,7 @@ class Row(Record):
     direction: Literal["lower", "higher"]
     """Which is better."""
     unit: str
+    """Empty: a plain number."""
     backend: str
     """Which networks computed it: none, embedded, reference, or a network's name."""
     world: str
@@ -153,9 +175,9 @@ class Row(Record):
 class CurvePoint(Row):
     """A row of one yaw alone."""
 
-    input_yaw: float
+    input_yaw: Number
     """Degrees."""
-    yaw: float
+    yaw: Number
     """Of the view, in degrees."""
 
 
@@ -163,10 +185,14 @@ class ValueTable(Record):
     """A method's value of a metric on each item: what comparisons, best and worst cases come from."""
 
     protocol: str
+    """As in a row."""
     data: str
+    """As in a row."""
     method: str
+    """As in a row."""
     metric: str
-    values: dict[str, float] = Field(min_length=1)
+    """As in a row."""
+    values: dict[str, Number] = Field(min_length=1)
     """By item."""
 
 
@@ -174,14 +200,21 @@ class Difference(Record):
     """Two methods compared on what both did."""
 
     protocol: str
+    """As in a row."""
     data: str
+    """As in a row."""
     metric: str
+    """As in a row."""
     first: str
+    """A method."""
     second: str
+    """Another one."""
     difference: float
     """First minus second: of means over items, or of distances between distributions."""
     low: float
+    """Lower end of the 95 % interval that the run's `comparison` describes."""
     high: float
+    """Upper end."""
     n: int
     """Items that both have."""
 
@@ -190,13 +223,16 @@ class RunDifference(Difference):
     """A method of one run and a method of another one, compared."""
 
     direction: Literal["lower", "higher"]
+    """Which is better."""
 
 
 class Cell(Record):
     """An item that was worked on."""
 
     protocol: str
+    """As in a row."""
     data: str
+    """As in a row."""
     item: str
     """The picture that is inverted."""
     subject: str
@@ -209,44 +245,57 @@ class Failure(Record):
     """What went wrong, once per item (and target)."""
 
     protocol: str
+    """As in a row."""
     data: str
+    """As in a row."""
     method: str | None
     """Null: the protocol's precompute."""
     item: str | None
+    """Null: the whole protocol."""
     stage: str
     """What failed: build, read, invert, score, precompute, worker."""
     target: str | None = None
     """The picture to compare with that could not be read."""
     error: str
+    """One line."""
 
 
 class Unavailable(Record):
     """A metric that could not be computed."""
 
     protocol: str
+    """As in a row."""
     data: str
+    """As in a row."""
     metric: str
+    """Registered name."""
     reason: str
+    """One sentence."""
 
 
 class LeftOut(Record):
     """A protocol that the data does not permit."""
 
     protocol: str
+    """As in a row."""
     data: str
+    """As in a row."""
     reason: str
+    """One sentence."""
 
 
 class Head(Record):
     """Where the small pictures of a head are."""
 
     data: str
+    """As in a row."""
     item: str
+    """The picture that was inverted."""
     method: str | None
     """Null: the truth."""
     frames: str = Field(pattern=r"^[A-Za-z0-9_-]+$")
     """Name of the file in the folder `frames`, without ending."""
-    yaw: float | None = None
+    yaw: Measured = None
     """Of the truth: the input's, in degrees."""
 
 
@@ -256,8 +305,11 @@ class RunSettings(Record):
     model_config = ConfigDict(extra="allow")
 
     name: str = ""
+    """What results call the protocol."""
     about: str = ""
+    """The question that it answers."""
     seed: int = 0
+    """Of methods, random heads and resampling."""
     digest: str
     """Short hash over everything that decides what is measured."""
 
@@ -270,6 +322,7 @@ class Pictures(Record):
     reader: str | None = None
     """Registered data set that read it; null: the toolkit's own layout."""
     domain: str = ""
+    """Of a procedural data set."""
     pictures: int = 0
     """In the data set."""
     cells: int
@@ -293,37 +346,52 @@ class Environment(Record):
     model_config = ConfigDict(extra="allow")
 
     threads: int | None = None
+    """CPU threads of each process."""
     torch: str = ""
+    """Its version."""
     seed: int = 0
+    """The protocol's."""
 
 
 class Machine(Record):
     """What timings depend on."""
 
     system: str = ""
+    """Operating system and architecture."""
     processor: str | None = None
+    """Null: unknown."""
     cores: int | None = None
+    """Null: unknown."""
     memory_gib: float | None = None
+    """Null: unknown."""
     device: str = "cpu"
+    """Name of the GPU, or cpu."""
 
 
 class EngineEntry(Record):
     """Where units of work were done."""
 
     name: str = ""
+    """local, processes or ray."""
     workers: int = 1
+    """Units at once."""
 
 
 class Run(Record):
     """How the numbers of one protocol on one data set came about."""
 
     protocol: str
+    """As in a row."""
     data: str
+    """As in a row."""
     settings: RunSettings
+    """The protocol's."""
     pictures: Pictures
+    """What was inverted."""
     compared_at: str = ""
     """Resolution of image metrics."""
     image_size: int = 0
+    """Side of the generator's pictures in pixels."""
     choices: dict[str, Any] = {}
     """What numbers rest on beside settings: truncation, cameras, how distances are computed."""
     networks: dict[str, dict[str, str]] = {}
@@ -335,9 +403,13 @@ class Run(Record):
     backend: str = ""
     """As it was asked for."""
     methods: dict[str, MethodEntry] = {}
+    """What each method was."""
     environment: Environment = Environment()
+    """Versions, threads, seed."""
     machine: Machine = Machine()
+    """Where it ran."""
     engine: EngineEntry = EngineEntry()
+    """How many units at once."""
     command: str = ""
     """How to get these results again."""
 
@@ -346,37 +418,41 @@ class GeneratorEntry(Record):
     """What everything was inverted into."""
 
     name: str
+    """As registered."""
     fingerprint: str
     """sha256 over weights and configuration."""
     world: str
     """embedded, full or untrained."""
     licence: str = ""
+    """Of its weights."""
 
 
 class Results(Record):
     """results.json."""
 
     format: Literal["toolkit-bench"] = "toolkit-bench"
+    """Which kind of file this is."""
     schema_version: Literal[4] = 4
+    """Rises when a key's meaning changes."""
     generator: GeneratorEntry
-    """name, fingerprint (sha256 over weights and configuration), world, licence"""
+    """What everything was inverted into."""
     runs: dict[str, Run] = {}
-    """by "PROTOCOL on DATA": how its numbers came about"""
+    """By "PROTOCOL on DATA": how its numbers came about."""
     rows: list[Row] = []
-    """every method's number under every metric"""
+    """Every method's number under every metric."""
     curves: list[CurvePoint] = []
-    """rows per yaw of the view (`gt360`)"""
+    """Rows per yaw of the view (`gt360`)."""
     values: list[ValueTable] = []
-    """each method's value of each metric on each item"""
+    """Each method's value of each metric on each item."""
     comparisons: list[Difference] = []
-    """every two methods on the items that both did"""
+    """Every two methods on the items that both did."""
     cells: list[Cell] = []
-    """items that were worked on"""
+    """Items that were worked on."""
     failures: list[Failure] = []
-    """what went wrong"""
+    """What went wrong."""
     unavailable: list[Unavailable] = []
-    """metrics that could not be computed"""
+    """Metrics that could not be computed."""
     left_out: list[LeftOut] = []
-    """protocols that the data does not permit"""
+    """Protocols that the data does not permit."""
     heads: list[Head] = []
-    """where the small pictures of heads are"""
+    """Where the small pictures of heads are."""

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from toolkit.bench.protocols.comparisons import Gap, paired_difference
 from toolkit.bench.records.schema import Cell, Record, Results, Row, Run, RunDifference, ValueTable
-from toolkit.bench.report.tables import number
+from toolkit.bench.report.tables import number, one_line
 from toolkit.errors import InputError, WeightsError
 
 _EFFORT = ("seconds", "peak_memory")
@@ -93,10 +93,10 @@ def compare_runs(first: Results, second: Results, folders: tuple[Path, Path] | N
     for title in (title for title in first.runs if title in second.runs):
         pairs, reasons = _compare_sides(side_of(first, title), side_of(second, title), folders)
         found += pairs
-        refused += [f"{title}: {reason}" for reason in reasons]
+        refused += [one_line(f"{title}: {reason}") for reason in reasons]
     if not found:
         names = [", ".join(results.runs) or "nothing" for results in (first, second)]
-        why = "; ".join(refused) or f"the first has {names[0]}, the second {names[1]}"
+        why = "; ".join(refused) or one_line(f"the first has {names[0]}, the second {names[1]}")
         raise InputError(f"these runs have nothing that may be compared: {why}")
     return Comparison(comparisons=found, refused=refused)
 

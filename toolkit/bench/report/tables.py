@@ -190,3 +190,8 @@ def number(value: float | None, places: int | None = None) -> str:
     if places is None:
         places = 2 if not value else min(max(2 - math.floor(math.log10(abs(value))), 0), 5)
     return f"{value:.{places}f}"
+
+
+def one_line(text: str) -> str:
+    """A text without line breaks: names in a results file are anybody's."""
+    return " ".join(text.split())

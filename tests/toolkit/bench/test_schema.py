@@ -1,0 +1,182 @@
+"""The schema and its page; and whatever a results file may hold, reading it is one sentence."""
+
+from __future__ import annotations
+
+import json
+import random
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from toolkit.bench import read_results, write_report
+from toolkit.bench.records import schema
+from toolkit.bench.records.results import write_results
+from toolkit.bench.records.schema import Record, Results
+from toolkit.bench.records.schema_page import schema_markdown, with_schema
+from toolkit.bench.report import as_leaderboard
+from toolkit.bench.report.compare import as_text, compare_runs
+from toolkit.errors import InputError, ToolkitError
+
+PAGE = Path(__file__).parents[3] / "docs" / "bench.md"
+RECORDS = [kind for kind in vars(schema).values() if isinstance(kind, type) and issubclass(kind, Record)]
+
+
+def test_the_tables_of_the_page_are_the_schemas():
+    page = PAGE.read_text(encoding="utf-8")
+    assert with_schema(page) == page, "run: python -m toolkit.bench.records.schema_page docs/bench.md"
+    with pytest.raises(InputError, match="no lines"):
+        with_schema("a page without marks")
+
+
+@pytest.mark.parametrize("kind", RECORDS, ids=lambda kind: kind.__name__)
+def test_every_key_has_a_description(kind: type[Record]):
+    assert kind.__doc__
+    silent = [name for name, field in kind.model_fields.items() if not field.description]
+    assert silent == []
+    assert all(f"`{name}`" in schema_markdown() for name in kind.model_fields if kind is not schema.RunDifference)
+
+
+def document() -> dict[str, Any]:
+    """Small results with something under every key."""
+    origin = {"protocol": "reconstruction", "data": "heads"}
+    row = {**origin, "method": "m", "metric": "psnr", "value": 20.5, "low": 20.0, "high": 21.0, "n": 2, "failed": 0,
+           "direction": "higher", "unit": "dB", "backend": "none", "world": "embedded"}  # fmt: skip
+    seconds = {**row, "metric": "seconds", "unit": "s", "direction": "lower", "value": 0.5, "low": 0.4, "high": 0.6}
+    twin = {**row, "method": "other", "value": 19.5}
+    run = {**origin, "settings": {"digest": "1", "seed": 0, "name": "reconstruction"}, "pictures": {"cells": 2},
+           "image_size": 64, "interval": "i", "comparison": "c", "methods": {"m": {"options": {"preset": "fast"}}},
+           "environment": {"threads": 1}, "machine": {"device": "cpu"}, "engine": {"name": "local", "workers": 1},
+           "command": "toolkit bench"}  # fmt: skip
+    values = [{**origin, "method": name, "metric": "psnr", "values": {"a": 20.0, "b": 21.0}} for name in ("m", "other")]
+    pair = {**origin, "metric": "psnr", "first": "m", "second": "other", "difference": 1.0, "low": 0.5, "high": 1.5}
+    return {
+        "format": "toolkit-bench", "schema_version": 4,
+        "generator": {"name": "mini", "fingerprint": "0" * 64, "world": "embedded", "licence": "free"},
+        "runs": {"reconstruction on heads": run},
+        "rows": [row, twin, seconds, {**seconds, "method": "other"}],
+        "curves": [{**row, "input_yaw": 0.0, "yaw": yaw} for yaw in (-90.0, 0.0, 180.0)],
+        "values": values,
+        "comparisons": [{**pair, "n": 2}],
+        "cells": [{**origin, "item": item, "subject": item, "pictures": item} for item in "ab"],
+        "failures": [{**origin, "method": "m", "item": "b", "stage": "invert", "error": "RuntimeError"}],
+        "unavailable": [{**origin, "metric": "ms_ssim", "reason": "too small"}],
+        "left_out": [{"protocol": "gt360", "data": "heads", "reason": "no subjects"}],
+        "heads": [{"data": "heads", "item": item, "method": None, "frames": item, "yaw": 0.0} for item in "ab"],
+    }  # fmt: skip
+
+
+def test_what_is_written_is_read_again(tmp_path: Path):
+    results = Results.model_validate(document())
+    write_results(tmp_path, results)
+    assert read_results(tmp_path) == read_results(str(tmp_path / "results.json")) == results
+    assert json.loads((tmp_path / "results.json").read_text()) == document()
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda found: found.pop("format") and found.update(format="another"), "no results file of toolkit bench"),
+        (lambda found: found.update(schema_version=3), "schema version '3', this toolkit reads 4"),
+        (lambda found: found.update(schema_version=None), "schema version 'None'"),
+        (lambda found: found["rows"][1].update(value="many"), r"'rows\.1\.value': .*number"),
+        (lambda found: found["rows"][0].pop("direction"), r"'rows\.0\.direction'"),
+        (lambda found: found.update(rows={}), "'rows'"),
+        (lambda found: found["runs"].update(x=3), r"'runs\.x'"),
+        (lambda found: found["values"][0].update(values={}), r"'values\.0\.values'"),
+        (lambda found: found["heads"][0].update(frames="../../etc/passwd"), r"'heads\.0\.frames'"),
+        (lambda found: found.update(extra=1), "'extra'"),
+    ],
+)
+def test_what_is_wrong_is_named(tmp_path: Path, change: Any, words: str):
+    found = document()
+    change(found)
+    (tmp_path / "results.json").write_text(json.dumps(found))
+    with pytest.raises(InputError, match=words) as caught:
+        read_results(tmp_path)
+    assert "\n" not in str(caught.value)
+
+
+STRANGE: list[Any] = [
+    *(None, True, -1, 0, 1e308, -1e308, 5e-324, 2**70, 10**400, float("nan"), float("inf")),
+    *("", "x" * 300, "\ud800", "a\nb", "<script>", "../x", "@@BODY@@", [], {}, [[]], [None], {"a": 1}),
+]
+
+
+def places(node: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    found = [path] if path else []
+    inner = node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ()
+    for key, value in inner:
+        found += places(value, (*path, key))
+    return found
+
+
+def damaged(chance: random.Random) -> bytes:
+    """Results with one or two places changed, removed or doubled, or with bytes changed or cut off."""
+    found = document()
+    for _ in range(chance.randint(1, 2)):
+        path = chance.choice(places(found))
+        node: Any = found
+        try:
+            for key in path[:-1]:
+                node = node[key]
+            kind = chance.randrange(4)
+            if kind == 0:
+                del node[path[-1]]
+            elif kind == 1 and isinstance(node, list):
+                node.append(node[path[-1]])
+            elif kind == 2 and isinstance(node, dict):
+                node[chance.choice(["", "value", "\x00", "é"])] = node.pop(path[-1])
+            else:
+                node[path[-1]] = chance.choice(STRANGE)
+        except (KeyError, IndexError, TypeError):
+            continue
+    content = json.dumps(found).encode("utf-8", "surrogatepass")
+    if chance.random() < 0.2:
+        place = chance.randrange(len(content))
+        content = content[:place] + bytes([chance.randrange(256)]) + content[place + chance.randrange(3) :]
+    return content[: chance.randrange(len(content))] if chance.random() < 0.1 else content
+
+
+def read_everywhere(folder: Path, sound: Results) -> None:
+    """Everything that reads a results file: report, tables, leaderboard, comparison."""
+    found = read_results(folder)
+    write_report(folder, found)
+    as_leaderboard(found)
+    for pair in ((found, sound), (sound, found), (found, found)):
+        as_text(compare_runs(*pair, (folder, folder)))
+
+
+def fuzz(folder: Path, seed: int, rounds: int) -> int:
+    """How many of so many damaged files were answered with a sentence; anything else fails."""
+    chance, sound, told = random.Random(seed), Results.model_validate(document()), 0
+    for _ in range(rounds):
+        content = damaged(chance)
+        (folder / "results.json").write_bytes(content)
+        try:
+            read_everywhere(folder, sound)
+        except ToolkitError as error:
+            told += 1
+            assert str(error) and "\n" not in str(error), content
+        except Exception as error:
+            raise AssertionError(f"{type(error).__name__}: {error}\n{content!r}") from error
+    return told
+
+
+def test_damaged_results_are_one_sentence_wherever_they_are_read(tmp_path: Path):
+    told = fuzz(tmp_path, 0, 150)
+    assert 50 < told <= 150
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(1, 11))
+def test_thousands_of_damaged_results_are_one_sentence(tmp_path: Path, seed: int):
+    assert fuzz(tmp_path, seed, 2000) > 0
+
+
+@pytest.mark.parametrize("content", [b"", b"\xff\xfe", b"[]", b"3", b"null", b"[" * 100_000, b'{"a":' * 100_000, b"{}"])
+def test_what_is_no_results_file_at_all_is_one_sentence(tmp_path: Path, content: bytes):
+    (tmp_path / "results.json").write_bytes(content)
+    with pytest.raises(InputError, match="no results") as caught:
+        read_results(tmp_path)
+    assert "\n" not in str(caught.value)
