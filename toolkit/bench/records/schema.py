@@ -24,6 +24,7 @@ def _finite_or_none(value: Any) -> Any:
 Measured = Annotated[float | None, BeforeValidator(_finite_or_none)]
 """A number; None where there is none (NaN, infinity and what is larger than LARGEST become None)."""
 Number = Annotated[float, Field(ge=-LARGEST, le=LARGEST)]
+Count = Annotated[int, Field(ge=0, le=2**63 - 1)]
 
 
 class Record(BaseModel):
@@ -49,9 +50,9 @@ class ScoreRecord(Record):
     """Registered name, with `@part` where it looked at a part."""
     value: Measured
     """Null: it could not be scored."""
-    used: int
+    used: Count
     """Comparisons that entered."""
-    failed: int
+    failed: Count
     """Comparisons that could not be made."""
     yaw: Measured = None
     """Of the view that was compared with, in whole degrees."""
@@ -98,7 +99,7 @@ class CellRecord(Record):
     """What metrics said, and where features lie."""
     precompute: str | None = Field(None, validation_alias=AliasChoices("precompute", "groundwork"))
     """Whose piece it is; runs of earlier versions called it `groundwork`."""
-    size: int = 1
+    size: Count = 1
     """How much it is beside other units of its kind."""
     took: Measured = None
     """Seconds."""
@@ -156,9 +157,9 @@ class Row(Record):
     """Lower end of the 95 % interval that the run's `interval` describes."""
     high: Measured
     """Upper end."""
-    n: int
+    n: Count
     """Comparisons that entered the value."""
-    failed: int
+    failed: Count
     """Comparisons that could not be made."""
     direction: Literal["lower", "higher"]
     """Which is better."""
@@ -215,7 +216,7 @@ class Difference(Record):
     """Lower end of the 95 % interval that the run's `comparison` describes."""
     high: float
     """Upper end."""
-    n: int
+    n: Count
     """Items that both have."""
 
 
@@ -308,7 +309,7 @@ class RunSettings(Record):
     """What results call the protocol."""
     about: str = ""
     """The question that it answers."""
-    seed: int = 0
+    seed: Count = 0
     """Of methods, random heads and resampling."""
     digest: str
     """Short hash over everything that decides what is measured."""
@@ -323,9 +324,9 @@ class Pictures(Record):
     """Registered data set that read it; null: the toolkit's own layout."""
     domain: str = ""
     """Of a procedural data set."""
-    pictures: int = 0
+    pictures: Count = 0
     """In the data set."""
-    cells: int
+    cells: Count
     """Items that were inverted."""
 
 
@@ -349,7 +350,7 @@ class Environment(Record):
     """CPU threads of each process."""
     torch: str = ""
     """Its version."""
-    seed: int = 0
+    seed: Count = 0
     """The protocol's."""
 
 
@@ -373,7 +374,7 @@ class EngineEntry(Record):
 
     name: str = ""
     """local, processes or ray."""
-    workers: int = 1
+    workers: Count = 1
     """Units at once."""
 
 
@@ -390,7 +391,7 @@ class Run(Record):
     """What was inverted."""
     compared_at: str = ""
     """Resolution of image metrics."""
-    image_size: int = 0
+    image_size: Count = 0
     """Side of the generator's pictures in pixels."""
     choices: dict[str, Any] = {}
     """What numbers rest on beside settings: truncation, cameras, how distances are computed."""

@@ -17,7 +17,11 @@ from toolkit.errors import InputError
 from toolkit.files import atomic_write
 
 START, END = "<!-- from here on made by toolkit.bench.records.schema_page -->", "<!-- made until here -->"
-_FILES = {"results.json": Results, "a line of cells.jsonl": CellRecord, "a line of inversions.jsonl": InversionRecord}
+_FILES: dict[str, type[Record]] = {
+    "results.json": Results,
+    "a line of cells.jsonl": CellRecord,
+    "a line of inversions.jsonl": InversionRecord,
+}
 
 _PLAIN = {str: "text", int: "integer", float: "number", bool: "true or false", types.NoneType: "null", Any: "anything"}
 
