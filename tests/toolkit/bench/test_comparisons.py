@@ -9,7 +9,8 @@ import pytest
 
 from toolkit.bench.protocols.comparisons import compare_all, paired_difference, value_tables
 from toolkit.bench.protocols.rows import RowOrigin
-from toolkit.bench.records.schema import CellRecord, EngineEntry, Environment, Machine, Results
+from toolkit.bench.records.schema import EngineEntry, Environment, Machine, Results
+from toolkit.bench.records.units import CellRecord
 from toolkit.bench.report.compare import as_text, compare_runs
 from toolkit.bench.subjects.inputs import BenchItem
 from toolkit.errors import InputError

@@ -18,8 +18,8 @@ from toolkit.bench.execution.engines import RayEngine, RunDescription, open_engi
 from toolkit.bench.execution.runs import open_runs
 from toolkit.bench.execution.schedule import LocalEngine
 from toolkit.bench.execution.units import MethodUnit, PrecomputeUnit, precompute_units, unit_at
-from toolkit.bench.records.schema import CellRecord
 from toolkit.bench.records.store import Store
+from toolkit.bench.records.units import CellRecord
 from toolkit.errors import InputError, MissingDependencyError
 from toolkit.registry import Registry
 from toolkit.testing.spherical import SphericalGenerator

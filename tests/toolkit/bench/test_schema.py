@@ -10,16 +10,22 @@ from typing import Any
 import pytest
 
 from toolkit.bench import read_results, write_report
-from toolkit.bench.records import schema
+from toolkit.bench.records import schema, units
+from toolkit.bench.records.base import Record
 from toolkit.bench.records.results import write_results
-from toolkit.bench.records.schema import Record, Results
+from toolkit.bench.records.schema import Results
 from toolkit.bench.records.schema_page import schema_markdown, with_schema
 from toolkit.bench.report import as_leaderboard
 from toolkit.bench.report.compare import as_text, compare_runs
 from toolkit.errors import InputError, ToolkitError
 
 PAGE = Path(__file__).parents[3] / "docs" / "bench.md"
-RECORDS = [kind for kind in vars(schema).values() if isinstance(kind, type) and issubclass(kind, Record)]
+RECORDS = [
+    kind
+    for module in (schema, units)
+    for kind in vars(module).values()
+    if isinstance(kind, type) and issubclass(kind, Record) and kind is not Record
+]
 
 
 def test_the_tables_of_the_page_are_the_schemas():

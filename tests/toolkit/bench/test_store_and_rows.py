@@ -8,8 +8,8 @@ import pytest
 from scipy.stats import bootstrap
 
 from toolkit.bench.protocols.rows import RowOrigin, mean_interval, paired_rows
-from toolkit.bench.records.schema import CellRecord
 from toolkit.bench.records.store import Store, key_of
+from toolkit.bench.records.units import CellRecord
 from toolkit.bench.subjects.inputs import BenchItem
 from toolkit.errors import InputError
 from toolkit.metrics import L2

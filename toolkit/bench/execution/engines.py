@@ -22,7 +22,7 @@ from toolkit.bench.execution.runs import BenchRequest, ProtocolRun, open_runs
 from toolkit.bench.execution.schedule import Engine, LocalEngine
 from toolkit.bench.execution.units import Address, Unit, unit_at
 from toolkit.bench.execution.workers import ATTEMPTS, Workers
-from toolkit.bench.records.schema import CellRecord, InversionRecord
+from toolkit.bench.records.units import CellRecord, InversionRecord
 from toolkit.bench.subjects.methods import ComparedMethod, open_methods
 from toolkit.bench.subjects.outside import open_outside
 from toolkit.data.sources import absolute_source

@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from toolkit.bench.records.schema import CellRecord
 from toolkit.bench.records.store import Store
+from toolkit.bench.records.units import CellRecord
 
 Kind = tuple[str, str]
 """(method or name of a precompute, protocol)."""

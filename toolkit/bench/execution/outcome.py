@@ -14,7 +14,6 @@ from toolkit.bench.protocols.rows import RowOrigin
 from toolkit.bench.records.results import RESULTS_FILE, read_results
 from toolkit.bench.records.schema import (
     Cell,
-    CellRecord,
     CurvePoint,
     Difference,
     EngineEntry,
@@ -33,6 +32,7 @@ from toolkit.bench.records.schema import (
     ValueTable,
 )
 from toolkit.bench.records.store import key_of
+from toolkit.bench.records.units import CellRecord
 from toolkit.bench.subjects.methods import ComparedMethod
 from toolkit.data.sources import find_source
 from toolkit.inversion import run_provenance

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 from toolkit.bench.protocols.base import BenchProtocol, ProtocolContext
 from toolkit.bench.protocols.scoring import OpenMetrics, open_metrics
 from toolkit.bench.protocols.settings import ProtocolSettings
-from toolkit.bench.records.schema import CellRecord, LeftOut
+from toolkit.bench.records.schema import LeftOut
 from toolkit.bench.records.store import Store
+from toolkit.bench.records.units import CellRecord
 from toolkit.bench.subjects.data import Digests, data_name, effective_limit, open_data
 from toolkit.bench.subjects.inversions import Inversions
 from toolkit.data.sources import find_source

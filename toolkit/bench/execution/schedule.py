@@ -9,7 +9,7 @@ from typing import NamedTuple, Protocol
 from toolkit.bench.execution.forecast import Forecast, Kind, Rates
 from toolkit.bench.execution.runs import ProtocolRun, Say
 from toolkit.bench.execution.units import Address, MethodUnit, Unit, precompute_units
-from toolkit.bench.records.schema import CellRecord
+from toolkit.bench.records.units import CellRecord
 from toolkit.bench.subjects.methods import ComparedMethod
 from toolkit.errors import Interrupted
 from toolkit.training.stop_signals import StopSignals

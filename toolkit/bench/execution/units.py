@@ -11,8 +11,8 @@ from typing import Any
 from toolkit.bench.execution.forecast import Kind
 from toolkit.bench.execution.runs import ProtocolRun
 from toolkit.bench.protocols.base import Precompute
-from toolkit.bench.records.schema import CellRecord
 from toolkit.bench.records.store import key_of
+from toolkit.bench.records.units import CellRecord
 from toolkit.bench.subjects.inputs import BenchItem
 from toolkit.bench.subjects.methods import ComparedMethod, UnitError
 from toolkit.errors import OutputError

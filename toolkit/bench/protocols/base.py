@@ -26,7 +26,8 @@ from toolkit.bench.protocols.comparisons import RESAMPLED
 from toolkit.bench.protocols.rows import RowOrigin, paired_rows
 from toolkit.bench.protocols.scoring import OpenMetrics
 from toolkit.bench.protocols.settings import ProtocolSettings
-from toolkit.bench.records.schema import CellRecord, CurvePoint, Difference, Row, Scores
+from toolkit.bench.records.schema import CurvePoint, Difference, Row
+from toolkit.bench.records.units import CellRecord, Scores
 from toolkit.bench.subjects.inputs import BenchItem, input_pictures
 from toolkit.bench.subjects.inversions import Inversions
 from toolkit.bench.subjects.methods import ComparedMethod

@@ -9,7 +9,8 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from toolkit.bench.protocols.rows import RESAMPLES, RowOrigin, labels_of, mean_interval, values_by_item
-from toolkit.bench.records.schema import CellRecord, Difference, ValueTable
+from toolkit.bench.records.schema import Difference, ValueTable
+from toolkit.bench.records.units import CellRecord
 from toolkit.bench.subjects.inputs import BenchItem
 from toolkit.interfaces import Metric
 

@@ -20,7 +20,8 @@ from toolkit.bench.protocols.random_heads import Features, RandomHeads
 from toolkit.bench.protocols.rows import RowOrigin, make_row
 from toolkit.bench.protocols.scoring import OpenMetrics
 from toolkit.bench.protocols.settings import ProtocolSettings
-from toolkit.bench.records.schema import CellRecord, Difference, FeaturesRecord, Row, Scores
+from toolkit.bench.records.schema import Difference, Row
+from toolkit.bench.records.units import CellRecord, FeaturesRecord, Scores
 from toolkit.bench.subjects.inputs import BenchItem, read_item
 from toolkit.bench.subjects.inversions import Inversions
 from toolkit.bench.subjects.methods import ComparedMethod

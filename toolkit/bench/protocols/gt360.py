@@ -11,7 +11,7 @@ from torch import Tensor
 from toolkit.bench.protocols.base import BenchProtocol, Numbers
 from toolkit.bench.protocols.rows import RowOrigin, curve_points
 from toolkit.bench.protocols.scoring import MetricInputs, no_score, score
-from toolkit.bench.records.schema import CellRecord, ScoreRecord, Scores
+from toolkit.bench.records.units import CellRecord, ScoreRecord, Scores
 from toolkit.bench.subjects.data import Digests
 from toolkit.bench.subjects.heads import Views
 from toolkit.bench.subjects.inputs import (

@@ -13,7 +13,8 @@ from toolkit.bench.protocols.base import BenchProtocol, Numbers, ProtocolContext
 from toolkit.bench.protocols.features import DISTANCES, distance_of, extractors_of, features_of
 from toolkit.bench.protocols.rows import RowOrigin, make_row, paired_rows
 from toolkit.bench.protocols.scoring import MetricInputs, no_score, score
-from toolkit.bench.records.schema import CellRecord, FeaturesRecord, Row, Scores
+from toolkit.bench.records.schema import Row
+from toolkit.bench.records.units import CellRecord, FeaturesRecord, Scores
 from toolkit.bench.subjects.inputs import (
     TARGET_CAMERAS,
     BenchItem,

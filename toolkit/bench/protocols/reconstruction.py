@@ -5,7 +5,7 @@ from __future__ import annotations
 from toolkit.bench.protocols.base import BenchProtocol
 from toolkit.bench.protocols.scoring import MetricInputs, score
 from toolkit.bench.protocols.speed import effort_scores
-from toolkit.bench.records.schema import Scores
+from toolkit.bench.records.units import Scores
 from toolkit.bench.subjects.inputs import BenchItem, read_item
 from toolkit.bench.subjects.inversions import Inversions
 from toolkit.bench.subjects.methods import ComparedMethod

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from toolkit.bench.records.schema import CellRecord, CurvePoint, Row, ScoreRecord
+from toolkit.bench.records.schema import CurvePoint, Row
+from toolkit.bench.records.units import CellRecord, ScoreRecord
 from toolkit.bench.subjects.inputs import BenchItem
 from toolkit.interfaces import Metric
 

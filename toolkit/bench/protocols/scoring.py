@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from torch import Tensor
 
-from toolkit.bench.records.schema import ScoreRecord
+from toolkit.bench.records.units import ScoreRecord
 from toolkit.camera import Camera
 from toolkit.errors import InputError, ToolkitError
 from toolkit.interfaces import ComparesFeatures, Metric, NeedsSize, UsesNetworks

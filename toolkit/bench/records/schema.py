@@ -1,145 +1,18 @@
-"""What a run writes down: typed records of finished work (cells.jsonl, inversions.jsonl) and results.json.
+"""results.json as a typed document.
 
-The text below a key is its description; the table of docs/bench.md is made from it. A change of a key's meaning raises
+The text below a key is its description; the tables of docs/bench.md are made from it. A change of a key's meaning raises
 SCHEMA_VERSION.
 """
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import ConfigDict, Field
+
+from toolkit.bench.records.base import Count, Measured, Number, Record
 
 FORMAT, SCHEMA_VERSION = "toolkit-bench", 4
-
-
-LARGEST = 1e100
-"""Nothing that is measured is as large; sums and squares of numbers below it are finite."""
-
-
-def _finite_or_none(value: Any) -> Any:
-    return None if isinstance(value, float) and not abs(value) <= LARGEST else value
-
-
-Measured = Annotated[float | None, BeforeValidator(_finite_or_none)]
-"""A number; None where there is none (NaN, infinity and what is larger than LARGEST become None)."""
-Number = Annotated[float, Field(ge=-LARGEST, le=LARGEST)]
-Count = Annotated[int, Field(ge=0, le=2**63 - 1)]
-
-
-class Record(BaseModel):
-    """Base of everything that is written down: unknown keys, NaN and infinity are refused when it is read."""
-
-    model_config = ConfigDict(
-        extra="forbid",
-        allow_inf_nan=False,
-        use_attribute_docstrings=True,
-        populate_by_name=True,
-        ser_json_inf_nan="null",
-    )
-
-    def as_json(self) -> dict[str, Any]:
-        """What strict JSON can hold; keys that were never set are left out."""
-        return self.model_dump(mode="json", exclude_unset=True)
-
-
-class ScoreRecord(Record):
-    """What a metric said about one comparison."""
-
-    metric: str
-    """Registered name, with `@part` where it looked at a part."""
-    value: Measured
-    """Null: it could not be scored."""
-    used: Count
-    """Comparisons that entered."""
-    failed: Count
-    """Comparisons that could not be made."""
-    yaw: Measured = None
-    """Of the view that was compared with, in whole degrees."""
-    input_yaw: Measured = None
-    """Of the picture that was inverted."""
-    target: str | None = None
-    """Where the picture to compare with could not be read: its name."""
-    error: str | None = None
-    """Why it could not be read."""
-
-
-class FeaturesRecord(Record):
-    """Where the features of one render lie, for distances between distributions."""
-
-    metric: None = None
-    """Always null: by it old readers told features from scores."""
-    features: str
-    """File in the folder `features`."""
-    yaw: Measured = None
-    """Of the view, in degrees."""
-    group: str | None = None
-    """Which distance they belong to, where a protocol has several."""
-
-
-Scores = list[ScoreRecord | FeaturesRecord]
-
-
-class CellRecord(Record):
-    """One unit of work as cells.jsonl holds it: a method on an item in one protocol, or a piece of a precompute."""
-
-    key: str = ""
-    """Identity of the unit, over everything that decides its result."""
-    protocol: str
-    """As results call it."""
-    method: str | None
-    """Null: a piece of the protocol's precompute."""
-    item: str
-    """The picture that was inverted, or the piece."""
-    error: str | None = None
-    """Null: it went well."""
-    stage: str | None = None
-    """What failed: build, read, invert, score, precompute, worker."""
-    scores: Scores = []
-    """What metrics said, and where features lie."""
-    precompute: str | None = Field(None, validation_alias=AliasChoices("precompute", "groundwork"))
-    """Whose piece it is; runs of earlier versions called it `groundwork`."""
-    size: Count = 1
-    """How much it is beside other units of its kind."""
-    took: Measured = None
-    """Seconds."""
-
-    @property
-    def measured(self) -> list[ScoreRecord]:
-        """Its scores."""
-        return [score for score in self.scores if isinstance(score, ScoreRecord)]
-
-    @property
-    def features(self) -> list[FeaturesRecord]:
-        """Where its features lie."""
-        return [score for score in self.scores if isinstance(score, FeaturesRecord)]
-
-
-class InversionRecord(Record):
-    """How one inversion went, as inversions.jsonl holds it."""
-
-    key: str = ""
-    """Identity: method, its settings and weights, generator, picture, camera, seed."""
-    method: str
-    """As registered."""
-    item: str
-    """The picture, by the name under which it was inverted first."""
-    warm: bool
-    """Whether the method had inverted before in its process: a first time includes what is done once."""
-    folder: str = ""
-    """Below `inversions/`; empty: made elsewhere."""
-    error: str | None = None
-    """Null: it went well."""
-    seconds: Measured = None
-    """Of the inversion."""
-    peak_memory: Measured = None
-    """MiB."""
-
-    @property
-    def effort(self) -> dict[str, float | None]:
-        """What was measured, by the name of its metric; what nobody told is left out."""
-        told = {"seconds": self.seconds, "peak_memory": self.peak_memory}
-        return {name: value for name, value in told.items() if name in self.model_fields_set}
 
 
 class Row(Record):

@@ -12,7 +12,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from toolkit.bench.records.schema import CellRecord, InversionRecord, Record, Results
+from toolkit.bench.records.base import Record
+from toolkit.bench.records.schema import Results
+from toolkit.bench.records.units import CellRecord, InversionRecord
 from toolkit.errors import InputError
 from toolkit.files import atomic_write
 

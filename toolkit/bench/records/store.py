@@ -12,7 +12,7 @@ from typing import Any, Generic, TypeVar
 
 from pydantic import ValidationError
 
-from toolkit.bench.records.schema import CellRecord, InversionRecord
+from toolkit.bench.records.units import CellRecord, InversionRecord
 from toolkit.errors import InputError
 from toolkit.files import disk_errors_named
 

@@ -14,7 +14,7 @@ from PIL import Image
 from pydantic import Field, ValidationError
 from torch import Tensor
 
-from toolkit.bench.records.schema import Record
+from toolkit.bench.records.base import Record
 from toolkit.files import atomic_write
 from toolkit.rendering.pixels import resized, to_pixels
 

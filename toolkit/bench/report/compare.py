@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from toolkit.bench.protocols.comparisons import Gap, paired_difference
-from toolkit.bench.records.schema import Cell, Record, Results, Row, Run, RunDifference, ValueTable
+from toolkit.bench.records.base import Record
+from toolkit.bench.records.schema import Cell, Results, Row, Run, RunDifference, ValueTable
 from toolkit.bench.report.tables import number, one_line
 from toolkit.errors import InputError, WeightsError
 

@@ -16,8 +16,8 @@ from toolkit.bench.protocols.comparisons import Gap
 from toolkit.bench.protocols.paired_distances import MethodFeatures, PairedDistances
 from toolkit.bench.protocols.random_heads import Features
 from toolkit.bench.protocols.scoring import open_metrics
-from toolkit.bench.records.schema import CellRecord
 from toolkit.bench.records.store import Store
+from toolkit.bench.records.units import CellRecord
 from toolkit.errors import InputError
 from toolkit.weights.tensors import read_tensors
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from toolkit.bench.records.schema import InversionRecord
 from toolkit.bench.records.store import Store, key_of
+from toolkit.bench.records.units import InversionRecord
 from toolkit.bench.records.views import ViewFiles
 from toolkit.bench.subjects.heads import Head, InvertedHead
 from toolkit.bench.subjects.methods import ComparedMethod, HeadSource, UnitError

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from toolkit import load_method
-from toolkit.bench.records.schema import InversionRecord
+from toolkit.bench.records.units import InversionRecord
 from toolkit.errors import ConfigError, InputError, PluginError, ToolkitError
 from toolkit.files import file_sha256
 from toolkit.interfaces import Method

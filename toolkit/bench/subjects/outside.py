@@ -24,8 +24,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from toolkit.bench.records.schema import InversionRecord
 from toolkit.bench.records.store import key_of
+from toolkit.bench.records.units import InversionRecord
 from toolkit.bench.subjects.heads import Views
 from toolkit.bench.subjects.methods import ComparedMethod, UnitError
 from toolkit.camera import Camera, rotation_distance
