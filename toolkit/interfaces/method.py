@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, runtime_checkable
 
 if TYPE_CHECKING:
+    from pydantic import BaseModel
     from torch import Tensor
 
     from toolkit.camera import Camera
@@ -40,3 +41,27 @@ class ReportsProgress(Protocol):
 
     on_step: OnStep | None
     """Set before `invert`; None: nobody listens."""
+
+
+@runtime_checkable
+class TellsOptions(Protocol):
+    """Capability of a method's factory, or of the object whose method it is: it tells which options it takes."""
+
+    options_model: type[BaseModel]
+    presets: Mapping[str, Mapping[str, Any]]
+    """Values that `--preset NAME` stands for; empty where there are none."""
+
+
+_Factory = TypeVar("_Factory", bound=Callable[..., Any])
+
+
+def takes_options(
+    model: type[BaseModel], presets: Mapping[str, Mapping[str, Any]] | None = None
+) -> Callable[[_Factory], _Factory]:
+    """Make a factory tell its options (see `TellsOptions`)."""
+
+    def tell(factory: _Factory) -> _Factory:
+        factory.options_model, factory.presets = model, presets or {}  # type: ignore[attr-defined]  # functions take any
+        return factory
+
+    return tell
