@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import itertools
 import textwrap
 from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple
@@ -27,7 +28,7 @@ class Card(Config):
     paper: str = ""
     authors: str = ""
     licence: str = ""
-    needs: list[str] = []
+    needs: tuple[str, ...] = ()
     """Weights, packages and capabilities of the generator."""
     status: Literal["reproduces", "works", "not verified"] = "not verified"
     """Against the paper's printed numbers."""
@@ -159,11 +160,17 @@ def _meanings(model: type[BaseModel]) -> dict[str, str]:
         except (OSError, TypeError, SyntaxError, IndexError):
             continue
         statements = body.body if isinstance(body, ast.ClassDef) else []
-        for field, below in zip(statements, statements[1:], strict=False):
-            if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name) and isinstance(below, ast.Expr):
-                if isinstance(below.value, ast.Constant) and isinstance(below.value.value, str):
-                    found[field.target.id] = " ".join(below.value.value.split())
+        for field, below in itertools.pairwise(statements):
+            if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name):
+                found |= {field.target.id: text for text in _string(below)}
     return found
+
+
+def _string(statement: ast.stmt) -> list[str]:
+    """The text of a statement that is nothing but a string; empty for others."""
+    value = statement.value if isinstance(statement, ast.Expr) else None
+    is_text = isinstance(value, ast.Constant) and isinstance(value.value, str)
+    return [" ".join(str(value.value).split())] if is_text and isinstance(value, ast.Constant) else []
 
 
 def _first_paragraph(factory: Any) -> str:

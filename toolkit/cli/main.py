@@ -17,6 +17,7 @@ from toolkit.cli.doctor import doctor_command
 from toolkit.cli.invert import invert_command
 from toolkit.cli.mesh import mesh_command
 from toolkit.cli.plugins import plugins_app
+from toolkit.cli.plugins_own import check_command, new_command, show_command
 from toolkit.cli.render import render_command
 from toolkit.cli.train import train_command
 from toolkit.cli.weights import weights_app
@@ -28,7 +29,7 @@ app = typer.Typer(
     help="From a single photo to a full 360-degree 3D head, by inverting a 3D GAN.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("demo")(demo_command)
 app.command("invert")(invert_command)
@@ -38,6 +39,9 @@ app.command("train")(train_command)
 app.add_typer(bench_app, name="bench")
 app.add_typer(data_app, name="data")
 app.add_typer(plugins_app, name="plugins")
+plugins_app.command("show")(show_command)
+plugins_app.command("check")(check_command)
+plugins_app.command("new")(new_command)
 app.add_typer(weights_app, name="weights")
 app.command("doctor")(doctor_command)
 

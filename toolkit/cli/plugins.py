@@ -11,11 +11,6 @@ import typer
 plugins_app = typer.Typer(help="What plugins offer, and which are broken.", no_args_is_help=True)
 
 
-@plugins_app.callback()
-def _plugins() -> None:
-    """Keep `list` a named command while it is the only one."""
-
-
 @plugins_app.command("list")
 def list_plugins(
     as_json: Annotated[bool, typer.Option("--json", help="Machine-readable output on stdout.")] = False,

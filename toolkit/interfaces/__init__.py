@@ -34,7 +34,7 @@ from toolkit.interfaces.generator import (
     Tunable,
     VisibleEntries,
 )
-from toolkit.interfaces.method import Method, OnStep, ReportsProgress
+from toolkit.interfaces.method import Method, OnStep, ReportsProgress, TellsOptions, takes_options
 from toolkit.interfaces.method_file import MethodFile, Part
 from toolkit.interfaces.metric import (
     ComparesFeatures,
@@ -103,7 +103,9 @@ __all__ = [
     "SynthesisNoise",
     "TrainableEncoder",
     "TrainingJob",
+    "TellsOptions",
     "Tunable",
     "UsesNetworks",
     "VisibleEntries",
+    "takes_options",
 ]

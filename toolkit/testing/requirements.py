@@ -53,7 +53,7 @@ def require_close(first: Tensor, second: Tensor, what: str, tolerance: float = 1
         ConformanceError: They do not.
     """
     require(first.shape == second.shape, f"{what}: shapes {list(first.shape)} and {list(second.shape)} differ")
-    scale = max(1.0, float(second.abs().max())) if second.numel() else 1.0
+    scale = max(1.0, float(second.detach().abs().max())) if second.numel() else 1.0
     difference = _difference(first, second)
     require(difference <= tolerance * scale, f"{what}: differs by {difference:.3g}, allowed {tolerance * scale:.3g}")
 

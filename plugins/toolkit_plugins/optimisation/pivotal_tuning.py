@@ -15,7 +15,7 @@ from torch.nn import Module, Parameter
 
 from toolkit.camera import Camera
 from toolkit.errors import CapabilityError
-from toolkit.interfaces import Generator, Tunable
+from toolkit.interfaces import Generator, Tunable, takes_options
 from toolkit.inversion import Inversion
 from toolkit.losses.perceptual import open_perceptual
 from toolkit.options import read_options
@@ -185,6 +185,7 @@ class PivotalTuning:
         return lambda step, _, losses: on_step(offset + step, total, losses)
 
 
+@takes_options(PivotalSettings, PIVOTAL_PRESETS)
 def open_pti(generator: Generator, weights: Path | None, options: Mapping[str, Any]) -> PivotalTuning:
     """Make the method for a generator; the options are those of `PivotalSettings`.
 

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from toolkit.camera import Camera
 from toolkit.errors import ConfigError
-from toolkit.interfaces import Generator
+from toolkit.interfaces import Generator, takes_options
 from toolkit.inversion import Inversion
 from toolkit.options import read_options
 from toolkit_plugins.optimisation.projector import project
@@ -72,6 +72,7 @@ class WPlus:
         )
 
 
+@takes_options(ProjectorSettings, PROJECTOR_PRESETS)
 def open_wplus(generator: Generator, weights: Path | None, options: Mapping[str, Any]) -> WPlus:
     """Make the method for a generator; the options are those of `ProjectorSettings`.
 

@@ -111,5 +111,3 @@ def _text(template: Traversable) -> str:
 
 def _filled(text: str, words: dict[str, str]) -> str:
     return text.format_map(words)
-
-
