@@ -6,6 +6,8 @@ import ast
 import inspect
 import itertools
 import textwrap
+import types
+import typing
 from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple
 
@@ -145,8 +147,18 @@ def _teller(factory: Any) -> TellsOptions | None:
 
 
 def _type_name(annotation: Any) -> str:
-    text = annotation.__name__ if isinstance(annotation, type) else str(annotation)
-    return text.replace("typing.", "").replace("pathlib.", "")
+    origin, inner = typing.get_origin(annotation), typing.get_args(annotation)
+    if annotation is types.NoneType:
+        return "none"
+    if origin is typing.Annotated:
+        return _type_name(inner[0])
+    if origin in (typing.Union, types.UnionType):
+        return " or ".join(_type_name(each) for each in inner)
+    if origin is Literal:
+        return " | ".join(str(each) for each in inner)
+    if origin is not None:
+        return f"{origin.__name__} of {', '.join(_type_name(each) for each in inner if each is not ...)}"
+    return annotation.__name__ if isinstance(annotation, type) else str(annotation)
 
 
 def _meanings(model: type[BaseModel]) -> dict[str, str]:
@@ -162,15 +174,15 @@ def _meanings(model: type[BaseModel]) -> dict[str, str]:
         statements = body.body if isinstance(body, ast.ClassDef) else []
         for field, below in itertools.pairwise(statements):
             if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name):
-                found |= {field.target.id: text for text in _string(below)}
+                found[field.target.id] = _string(below)
     return found
 
 
-def _string(statement: ast.stmt) -> list[str]:
+def _string(statement: ast.stmt) -> str:
     """The text of a statement that is nothing but a string; empty for others."""
     value = statement.value if isinstance(statement, ast.Expr) else None
-    is_text = isinstance(value, ast.Constant) and isinstance(value.value, str)
-    return [" ".join(str(value.value).split())] if is_text and isinstance(value, ast.Constant) else []
+    text = value.value if isinstance(value, ast.Constant) else None
+    return " ".join(text.split()) if isinstance(text, str) else ""
 
 
 def _first_paragraph(factory: Any) -> str:

@@ -106,6 +106,16 @@ class EncoderOpener:
     check: Callable[[Generator, Any], None] | None = None
     """Raises where generator or options will not do, before any file is read."""
 
+    @property
+    def options_model(self) -> type[EncoderOptions]:
+        """The options that the method takes."""
+        return self.options
+
+    @property
+    def presets(self) -> Mapping[str, Mapping[str, Any]]:
+        """None: an encoder is one pass."""
+        return {}
+
     def encoder(self, generator: Generator, weights: Path | None = None) -> Encoder:
         """Build the encoder for a generator (a factory for the hook `register_encoders`).
 

@@ -33,6 +33,14 @@ from toolkit.testing import generator_checks as required_checks
 from toolkit.testing.part_checks import check_dataset, check_encoder, check_method, check_metric, check_stitcher
 from toolkit.testing.probe import GeneratorProbe
 from toolkit.testing.requirements import ConformanceError
+from toolkit.testing.small_part_checks import (
+    check_discriminator,
+    check_face_embedder,
+    check_matting,
+    check_perceptual,
+    check_pose_estimator,
+)
+from toolkit.testing.training_checks import check_training
 
 __all__ = [
     "CAPABILITY_CHECKS",
@@ -41,11 +49,17 @@ __all__ = [
     "GeneratorProbe",
     "capabilities",
     "check_dataset",
+    "check_discriminator",
     "check_encoder",
+    "check_face_embedder",
     "check_generator",
+    "check_matting",
     "check_method",
     "check_metric",
+    "check_perceptual",
+    "check_pose_estimator",
     "check_stitcher",
+    "check_training",
     "generator_checks",
 ]
 

@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, cast
 
 import torch
 
@@ -198,11 +198,13 @@ def _dataset(factory: Any, registry: Registry, given: Given) -> list[Line]:
         return [_line("reads", lambda: check_dataset(factory(given.data)))]
     if not isinstance(factory, Makeable):
         return [Line("reads", "not checked", "name a data set in its layout with --data")]
+    maker: Makeable = factory
+    opener: Callable[[Path], Any] = cast(Any, factory)
 
     def run() -> None:
         with tempfile.TemporaryDirectory() as folder:
             request = MakeRequest(Path(folder) / "set", 2, "val", 0, "clean", ("front", "back"), 48)
-            check_dataset(factory(factory.make(request)))
+            check_dataset(opener(maker.make(request)))
 
     return [_line("makes and reads itself", run)]
 

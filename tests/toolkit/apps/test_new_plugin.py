@@ -48,7 +48,9 @@ def test_the_package_registers_and_conforms(kind: str, importable: Path, monkeyp
         assert any(line.verdict == "passed" for line in lines)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    "kind", [*(pytest.param(kind, marks=pytest.mark.slow) for kind in KINDS if kind != "method"), "method"]
+)
 def test_the_package_passes_its_own_test(kind: str, importable: Path) -> None:
     folder = write_plugin(f"fresh-{kind}", kind, importable)
     paths = os.pathsep.join([str(folder), *sys.path])
