@@ -14,11 +14,12 @@ from toolkit.errors import CapabilityError, ConfigError, InputError, OutputError
 from toolkit.export.products import Products, write_products
 from toolkit.faces.photo import BACKGROUNDS, prepare_photo
 from toolkit.files import atomic_folder, check_folder_place, file_sha256
+from toolkit.interfaces import ReportsProgress
 from toolkit.inversion import Inversion
 from toolkit.registry import default_registry
 
 if TYPE_CHECKING:
-    from toolkit.interfaces import Generator, Method, ReportsProgress
+    from toolkit.interfaces import Generator, Method
 
 __all__ = ["DEFAULT_METHODS", "Outcome", "PhotoOptions", "Products", "default_method", "invert_photos"]
 

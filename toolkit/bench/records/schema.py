@@ -1,7 +1,7 @@
 """results.json as a typed document.
 
-The text below a key is its description; the tables of docs/bench.md are made from it. A change of a key's meaning raises
-SCHEMA_VERSION.
+The text below a key is its description; the tables of docs/bench.md are made from it. A change of a key's meaning
+raises SCHEMA_VERSION.
 """
 
 from __future__ import annotations
