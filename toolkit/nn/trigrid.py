@@ -6,6 +6,7 @@ Axes of the volumes (W, H, D): (x, y, z), (x, z, y), (y, z, x). Points outside a
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -61,8 +62,45 @@ def read_trigrid(volumes: Tensor, points: Tensor) -> Tensor:
     batch, _, channels = volumes.shape[:3]
     table = volumes.permute(0, 1, 3, 4, 5, 2).reshape(-1, channels)
     rows, shares = _corners(points, volumes.shape[3:])
-    read = F.embedding_bag(rows, table, mode="sum", per_sample_weights=shares)
+    read = _WeightedRows.apply(table, rows, shares)
     return read.unflatten(0, (batch, -1)).transpose(1, 2)
+
+
+class _WeightedRows(torch.autograd.Function):
+    """Sum of 24 rows of a table for each of P points, rows and shares as `_corners` gives them.
+
+    Its gradient sums over points: they are sorted by their first texel, once for all eight corners, and then summed
+    like rows of a table, too. That is five times as fast as adding them to their texels one by one.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, table: Tensor, rows: Tensor, shares: Tensor) -> Tensor:
+        ctx.save_for_backward(table, rows, shares)
+        return F.embedding_bag(rows, table, mode="sum", per_sample_weights=shares)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, None, Tensor | None]:
+        table, rows, shares = ctx.saved_tensors
+        to_table = _scattered(gradient.contiguous(), rows, shares, len(table)) if ctx.needs_input_grad[0] else None
+        to_shares = (table[rows] @ gradient[..., None])[..., 0] if ctx.needs_input_grad[2] else None
+        return to_table, None, to_shares
+
+
+def _scattered(gradient: Tensor, rows: Tensor, shares: Tensor, count: int) -> Tensor:
+    """Add rows of a gradient [P, C], weighted with shares [P, 24], to rows [P, 24] of a table [count, C]."""
+    result = gradient.new_zeros(count, gradient.shape[1])
+    if not len(rows):
+        return result
+    first, order = rows[:, :3].flatten().sort()
+    points = torch.div(order, 3, rounding_mode="floor").to(rows.dtype)
+    bounds = F.pad(torch.bincount(first, minlength=count).cumsum(0), (1, 0)).to(rows.dtype)
+    for step, share in zip(rows[0, ::3] - rows[0, 0], shares.unflatten(1, (8, 3)).unbind(1), strict=True):
+        weights = share.flatten()[order]
+        part = F.embedding_bag(
+            points, gradient, bounds, mode="sum", per_sample_weights=weights, include_last_offset=True
+        )
+        result[int(step) :] += part[: count - int(step)]
+    return result
 
 
 def read_trigrid_reference(volumes: Tensor, points: Tensor) -> Tensor:
