@@ -54,16 +54,29 @@ def resample(
         spread = x.new_zeros(batch, channels, height, up[1], width, up[0])
         spread[:, :, :, 0, :, 0] = x
         x = spread.reshape(batch, channels, height * up[1], width * up[0])
-    if any(padding):
-        x = F.pad(x, padding)
-    x = convolve_channels(x, _axis_kernels(kernel, gain, x))
+    kernels = _axis_kernels(kernel, gain, x)
+    before_x, after_x, before_y, after_y = padding
+    if len(kernels) == 1 and before_x == after_x >= 0 and before_y == after_y >= 0:
+        x = convolve_channels(x, kernels, (before_y, before_x))
+    else:
+        x = convolve_channels(F.pad(x, padding) if any(padding) else x, kernels)
     return x[:, :, :: down[1], :: down[0]] if down != (1, 1) else x
 
 
-def convolve_channels(x: Tensor, kernels: Sequence[Tensor]) -> Tensor:
-    """Convolve every channel of x [N, C, H, W] with the same filters, without padding."""
+def convolve_channels(
+    x: Tensor, kernels: Sequence[Tensor], padding: int | tuple[int, int] = 0, bias: Tensor | None = None
+) -> Tensor:
+    """Convolve every channel of x [N, C, H, W] with the same filters.
+
+    Args:
+        x: [N, C, H, W].
+        kernels: One filter [kh, kw], or several that follow each other where there is neither padding nor bias.
+        padding: Zeros on both sides along (y, x).
+        bias: [C].
+    """
     for kernel in kernels:
-        x = F.conv2d(_pixels_first(x), _for_each_channel(kernel.flip([0, 1]), x), groups=x.shape[1])
+        weight = _for_each_channel(kernel.flip([0, 1]), x)
+        x = F.conv2d(_pixels_first(x), weight, bias, padding=padding, groups=x.shape[1])
     return x
 
 

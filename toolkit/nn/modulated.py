@@ -45,6 +45,11 @@ def modulated_convolve(
     """
     styles = styles.to(x.dtype)
     weight = weight.to(x.dtype)
+    if weight.shape[-1] == 1 and not demodulate and up == 1:
+        # a weight per sample is smaller than its activations
+        own = weight[:, :, 0, 0] * styles[:, None]
+        x = torch.matmul(x.flatten(2).transpose(1, 2), own.transpose(1, 2)).transpose(1, 2).unflatten(2, x.shape[2:])
+        return x if noise is None else x + noise
     scale = demodulation(weight, styles)[:, :, None, None] if demodulate else None
     if x.shape[0] == 1 and not torch.is_grad_enabled():
         # a single sample's own weight is smaller than its activations, and nobody asks for its gradient

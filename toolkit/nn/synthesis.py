@@ -10,12 +10,15 @@ from torch import Tensor, nn
 
 from toolkit.devices import without_autocast
 from toolkit.errors import InputError
-from toolkit.nn.activation import activate, activation_gain
+from toolkit.nn.activation import LEAKY_SLOPE, activate, activation_gain
 from toolkit.nn.convolution import Convolution
 from toolkit.nn.dense import Dense
 from toolkit.nn.fir import low_pass, upsample
 from toolkit.nn.modulated import modulated_convolve
+from toolkit.nn.styled import styled_convolution
 
+_SLOPES = {"lrelu": LEAKY_SLOPE, "linear": 1.0}
+"""Activations that a `styled_convolution` has."""
 NOISE_MODES = ("none", "const", "random")
 FIRST_SIZE = 4
 
@@ -64,16 +67,27 @@ class SynthesisLayer(nn.Module):
 
     def forward(self, x: Tensor, w: Tensor, noise: Noise = CONSTANT_NOISE, gain: float = 1.0) -> Tensor:
         """Map x [N, I, H, W] under w [N, w_dim] to [N, O, H up, W up]; `gain` multiplies result and clamp."""
-        x = modulated_convolve(
-            x,
-            self.weight,
-            self.affine(w),
-            kernel=self.resample_filter,
-            up=self.up,
-            noise=self._noise(x, noise),
-        )
+        if len(w) > 1 and w.stride(0) == 0:
+            w = w[:1]  # one style for all
+        added = self._noise(x, noise)
         clamp = None if self.clamp is None else self.clamp * gain
-        return activate(x, self.activation, self.bias, gain=activation_gain(self.activation) * gain, clamp=clamp)
+        gain = activation_gain(self.activation) * gain
+        styles, kernel = self.affine(w), self.resample_filter
+        if self.activation in _SLOPES and self.weight.shape[-1] == 3:
+            return styled_convolution(
+                x,
+                self.weight,
+                styles,
+                self.bias,
+                kernel=kernel if self.up == 2 else None,
+                noise=added,
+                gain=gain,
+                slope=_SLOPES[self.activation],
+                clamp=clamp,
+            )
+        styles = styles.expand(len(x), -1)
+        x = modulated_convolve(x, self.weight, styles, kernel=kernel, up=self.up, noise=added)
+        return activate(x, self.activation, self.bias, gain=gain, clamp=clamp)
 
     def _noise(self, x: Tensor, noise: Noise) -> Tensor | None:
         if not self.use_noise or noise.mode == "none":

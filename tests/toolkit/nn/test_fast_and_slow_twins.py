@@ -7,11 +7,13 @@ import torch
 from torch import Tensor
 
 from toolkit.nn import trigrid
+from toolkit.nn import weight_gradient as weight_gradients
 from toolkit.nn.convolution import convolve, convolve_reference
 from toolkit.nn.decoder import PointDecoder, softplus
 from toolkit.nn.fir import low_pass
 from toolkit.nn.modulated import modulated_convolve, modulated_convolve_reference
 from toolkit.nn.plane_maps import sample_maps, splat_maps, splat_maps_reference
+from toolkit.nn.styled import styled_convolution, styled_convolution_reference
 
 
 def randn(*shape: int, seed: int = 0) -> Tensor:
@@ -36,6 +38,40 @@ def test_modulated_convolution_and_its_gradients(batch: int, up: int, size: int,
     with torch.no_grad():
         quick = modulated_convolve(*leaves, kernel=kernel, up=up, demodulate=demodulate, noise=noise)
     torch.testing.assert_close(quick, outputs[1].detach())
+
+
+@pytest.mark.parametrize("clamp", [None, 1.2])
+@pytest.mark.parametrize("batch", [(1, 1), (3, 3), (3, 1)])
+@pytest.mark.parametrize("up", [1, 2])
+@pytest.mark.parametrize("noisy", [True, False])
+def test_a_synthesis_layer_in_one_step(batch: tuple[int, int], up: int, noisy: bool, clamp: float | None) -> None:
+    leaves = [randn(batch[0], 4, 6, 5), randn(3, 4, 3, 3, seed=1), randn(batch[1], 4, seed=2), randn(3, seed=3)]
+    leaves += [randn(6 * up, 5 * up, seed=4)] if noisy else []
+    settings = {"kernel": low_pass().double() if up == 2 else None, "gain": 1.4, "clamp": clamp}
+    for asked in (range(len(leaves)), (0, 2), (2,), (0,), (1, 3)):
+        results = []
+        for form in (styled_convolution, styled_convolution_reference):
+            own = [leaf.clone().requires_grad_(index in asked) for index, leaf in enumerate(leaves)]
+            y = form(*own[:4], noise=own[4] if noisy else None, **settings)  # type: ignore[arg-type]
+            results.append((y, *torch.autograd.grad(y.sin().sum(), [own[index] for index in asked])))
+        for fast, slow in zip(*results, strict=True):
+            torch.testing.assert_close(fast, slow)
+
+
+def test_a_synthesis_layer_has_second_derivatives() -> None:
+    leaves = [randn(2, 2, 3, 3), randn(2, 2, 3, 3, seed=1), randn(2, 2, seed=2), randn(2, seed=3)]
+    own = [leaf.requires_grad_() for leaf in leaves]
+    assert torch.autograd.gradgradcheck(lambda *all_of: styled_convolution(*all_of, kernel=low_pass().double()), own)
+
+
+@pytest.mark.parametrize("up", [False, True])
+def test_weight_gradients_by_products(monkeypatch: pytest.MonkeyPatch, up: bool) -> None:
+    x = randn(2, 4, 6, 5).contiguous(memory_format=torch.channels_last)
+    gradient = randn(2, 3, 13, 11, seed=1) if up else randn(2, 3, 6, 5, seed=1)
+    shape = torch.Size((3, 4, 3, 3))
+    monkeypatch.setattr(weight_gradients, "products_pay", lambda *_: True)
+    fast = weight_gradients.weight_gradient(x, gradient, shape, up=up)
+    torch.testing.assert_close(fast, weight_gradients.weight_gradient_reference(x, gradient, shape, up=up))
 
 
 @pytest.mark.parametrize("flip", [True, False])
