@@ -11,6 +11,7 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+from torch.nn.grad import conv2d_input
 
 from toolkit.devices import without_autocast
 from toolkit.nn.activation import LEAKY_SLOPE
@@ -183,7 +184,7 @@ def _filtered_back(gradient: Tensor, kernel: Tensor | None) -> Tensor:
 def _input_gradient(x: Tensor, weight: Tensor, gradient: Tensor, kernel: Tensor | None) -> Tensor:
     if kernel is None:
         pad = weight.shape[-1] // 2
-        return torch.nn.grad.conv2d_input(x.shape, weight, gradient, padding=pad)
+        return conv2d_input(x.shape, weight, gradient, padding=pad)
     return F.conv2d(gradient, weight.transpose(0, 1), stride=2)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+from torch.nn.grad import conv2d_weight
 
 _WIDE = 128
 """Channels from which on products pay with AVX-512, too."""
@@ -35,8 +36,8 @@ def weight_gradient_reference(x: Tensor, gradient: Tensor, shape: torch.Size, *,
     """Twin of `weight_gradient`: the library's own."""
     size = shape[-1]
     if up:
-        return torch.nn.grad.conv2d_weight(gradient, (shape[1], shape[0], size, size), x, stride=2).transpose(0, 1)
-    return torch.nn.grad.conv2d_weight(x, list(shape), gradient, padding=size // 2)
+        return conv2d_weight(gradient, (shape[1], shape[0], size, size), x, stride=2).transpose(0, 1)
+    return conv2d_weight(x, list(shape), gradient, padding=size // 2)
 
 
 def products_pay(x: Tensor, shape: torch.Size) -> bool:
