@@ -5,11 +5,25 @@ Anything else that is raised is a bug and keeps its traceback.
 
 from __future__ import annotations
 
+_HEAD, _TAIL = 700, 400
+"""Characters kept of the beginning and of the end of a message that is longer than both together."""
+_CONTROLS = {code: repr(chr(code))[1:-1] for code in (*range(32), 127)}
+
+
+def one_line(text: str) -> str:
+    """A text on one line and of bearable length, whatever names and values of the user's it repeats."""
+    shown = text if len(text) <= _HEAD + _TAIL else f"{text[:_HEAD]} [...] {text[-_TAIL:]}"
+    return shown.translate(_CONTROLS)
+
 
 class ToolkitError(Exception):
     """Something the user can mend; the message is one clear sentence."""
 
     exit_code = 2
+
+    def __init__(self, message: str = "") -> None:
+        """Keep the message, on one line."""
+        super().__init__(one_line(message))
 
 
 class InputError(ToolkitError):

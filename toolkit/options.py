@@ -6,6 +6,7 @@ strict: no number from a string, no truth value as a number.
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 import types
@@ -15,7 +16,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar, TypeGuard, TypeVar
 
 import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
 from toolkit.errors import ConfigError
@@ -145,6 +146,36 @@ def validated(
     except ValidationError as error:
         found = error.errors(include_url=False)
         raise ConfigError(_sentence(model_type, found, source, word, origins or {})) from error
+    except (ValueError, RecursionError) as error:
+        raise ConfigError(f"{source}: a value is nested too deeply, or contains itself") from error
+
+
+_Made = TypeVar("_Made")
+
+
+def made_of(kind: type[_Made], values: Any, source: str) -> _Made:
+    """Make a plain dataclass of JSON values, as strictly as configurations are made (lists are taken for tuples).
+
+    Args:
+        kind: The dataclass.
+        values: By field name, as a file's header has them.
+        source: Where they come from, for errors.
+
+    Raises:
+        ConfigError: Unknown or missing field, wrong type, or what the dataclass itself refuses.
+    """
+    if not isinstance(values, Mapping):
+        raise ConfigError(f"{source}: {kind.__name__} is described by {type(values).__name__}, not by its settings")
+    known = [field.name for field in dataclasses.fields(kind) if field.init]  # type: ignore[arg-type]
+    for key in values:
+        if key not in known:
+            raise ConfigError(f"{source}: {unknown_name(f'setting of {kind.__name__}', str(key), known)}")
+    try:
+        return TypeAdapter(kind).validate_json(json.dumps(dict(values), default=_plain), strict=True)
+    except ValidationError as error:
+        fault = error.errors(include_url=False)[0]
+        place = ".".join(str(part) for part in fault["loc"])
+        raise ConfigError(f"{source}: {place}: {fault['msg']}, got {fault['input']!r}") from error
     except (ValueError, RecursionError) as error:
         raise ConfigError(f"{source}: a value is nested too deeply, or contains itself") from error
 

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from torch import Tensor, nn
 
 from toolkit.camera import Camera
-from toolkit.encoders.files import EncoderFile
+from toolkit.encoders.files import EncoderFile, built_from_file
 from toolkit.encoders.networks.style_encoder import GradualStyleEncoder, StyleEncoderConfig, fit_image
 from toolkit.interfaces import Code, Generator
 
@@ -58,6 +58,7 @@ class CodeEncoder(nn.Module):
 _Encoder = TypeVar("_Encoder", bound=CodeEncoder)
 
 
+@built_from_file
 def build_code_encoder(
     file: EncoderFile, part: str, network: type[GradualStyleEncoder], encoder: type[_Encoder]
 ) -> _Encoder:
@@ -72,6 +73,6 @@ def build_code_encoder(
     Raises:
         WeightsError: The weights do not fit.
     """
-    built = network(StyleEncoderConfig(**file.config[part]))
+    built = network(file.settings(StyleEncoderConfig, part))
     file.load_into(built, part)
     return encoder(part, built, file.average_latent)

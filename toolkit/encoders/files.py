@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
+import torch
 from torch import Tensor
 from torch.nn import Module
 
-from toolkit.errors import WeightsError
+from toolkit.errors import ConfigError, WeightsError
 from toolkit.interfaces import GeneratorSpec
+from toolkit.options import made_of
+from toolkit.weights.headers import SENSELESS, check_described
 from toolkit.weights.method_importing import CENTRE as AVERAGE_LATENT
 from toolkit.weights.official import load_strictly
 from toolkit.weights.opening import open_weights
 from toolkit.weights.store import imported_file
 from toolkit.weights.tensors import half, read_metadata, write_tensors
+
+_Settings = TypeVar("_Settings")
+_Built = TypeVar("_Built")
+_Rest = ParamSpec("_Rest")
 
 
 @dataclass(frozen=True)
@@ -70,6 +79,39 @@ class EncoderFile:
             key.removeprefix(f"{name}."): value for key, value in self.tensors.items() if key.startswith(f"{name}.")
         }
 
+    def settings(self, kind: type[_Settings], *names: str) -> _Settings:
+        """Sizes of a network, from the header's configuration.
+
+        Args:
+            kind: The network's configuration, a dataclass.
+            names: Under which keys they stand there, from the outside in.
+
+        Raises:
+            WeightsError: They are not there, or they are of the wrong kind.
+        """
+        found: Any = self.config
+        for name in names:
+            found = found.get(name) if isinstance(found, Mapping) else None
+        if found is None:
+            raise WeightsError(f"{self.path}: its header has no {'.'.join(names)!r}, the sizes of a network")
+        try:
+            return made_of(kind, found, ".".join(names))
+        except ConfigError as error:
+            raise WeightsError(f"{self.path}: its header does not describe a network: {error}") from error
+
+    def count(self, *names: str) -> int | None:
+        """A number of the header's configuration, None where it has none.
+
+        Raises:
+            WeightsError: Something else stands there.
+        """
+        found: Any = self.config
+        for name in names:
+            found = found.get(name) if isinstance(found, Mapping) else None
+        if found is not None and (type(found) is not int or found < 1):
+            raise WeightsError(f"{self.path}: its header's {'.'.join(names)!r} must be a count, got {found!r}")
+        return found
+
     def load_into(self, module: Module, name: str) -> None:
         """Give a network the weights stored under a name.
 
@@ -77,6 +119,32 @@ class EncoderFile:
             WeightsError: They do not fit.
         """
         load_strictly(module, self.part(name), f"{self.path}: the weights of {name}")
+
+
+def built_from_file(
+    build: Callable[Concatenate[EncoderFile, _Rest], _Built],
+) -> Callable[Concatenate[EncoderFile, _Rest], _Built]:
+    """Decorate a function that builds networks as a file's header says, so that no header makes it fail otherwise.
+
+    It is called twice: first without numbers, so that sizes that do not fit the file's tensors take no memory.
+
+    Raises:
+        WeightsError: The header does not describe what the file holds.
+    """
+
+    @functools.wraps(build)
+    def checked(file: EncoderFile, *args: _Rest.args, **kwargs: _Rest.kwargs) -> _Built:
+        try:
+            with contextlib.suppress(NotImplementedError, RuntimeError), torch.device("meta"):
+                build(file, *args, **kwargs)
+            return build(file, *args, **kwargs)
+        except ConfigError as error:
+            raise WeightsError(f"{file.path}: its header does not describe a network: {error}") from error
+        except SENSELESS as error:
+            text = f"{type(error).__name__}: {error}"
+            raise WeightsError(f"{file.path}: its header does not describe its networks ({text})") from error
+
+    return checked
 
 
 def write_encoder(
@@ -128,8 +196,14 @@ def read_encoder(path: str | os.PathLike[str], *kinds: str) -> EncoderFile:
     if AVERAGE_LATENT not in tensors or "config" not in header or (kinds and kind not in kinds):
         wanted = " or ".join(repr(each) for each in kinds) or "an encoder"
         raise WeightsError(f"{path} does not hold {wanted}: its header names {kind!r}")
+    check_described(header, str(path))
     average_latent = tensors.pop(AVERAGE_LATENT)
     return EncoderFile(Path(path), kind, header["config"], tensors, average_latent, header)
+
+
+def _generator_name(header: Mapping[str, Any]) -> Any:
+    generator = header.get("generator")
+    return generator.get("name") if isinstance(generator, Mapping) else None
 
 
 def find_encoder(weights: Path | None, package: str, kind: str, spec: GeneratorSpec) -> Path:
@@ -142,7 +216,7 @@ def find_encoder(weights: Path | None, package: str, kind: str, spec: GeneratorS
         return weights
     shipped = Path(str(resources.files(package))) / "weights" / f"{kind}.safetensors"
     for file in (shipped, imported_file(kind)):
-        if file.is_file() and read_metadata(file).get("generator", {}).get("name") in ("", spec.name):
+        if file.is_file() and _generator_name(read_metadata(file)) in ("", spec.name):
             return file
     raise WeightsError(
         f"method {kind!r} has no weights of its own for generator {spec.name!r}: train it with "

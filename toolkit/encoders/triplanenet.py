@@ -13,10 +13,10 @@ import torch
 from torch import Tensor, nn
 
 from toolkit.camera import Camera
-from toolkit.encoders.files import EncoderFile
+from toolkit.encoders.files import EncoderFile, built_from_file
 from toolkit.encoders.networks.plane_unet import PlaneOffsets, PlaneRefiner, PlaneUnetConfig
 from toolkit.encoders.networks.style_encoder import GradualStyleEncoder, StyleEncoderConfig, fit_image
-from toolkit.errors import CapabilityError, ConfigError, WeightsError
+from toolkit.errors import CapabilityError, ConfigError
 from toolkit.interfaces import Code, Generator, PlaneImages
 
 FIRST, SECOND = "psp_encoder", "triplanenet_encoder"
@@ -210,6 +210,7 @@ class TriPlaneNetV2(_TwoStages):
         }
 
 
+@built_from_file
 def build_triplanenet(file: EncoderFile, prefix: str = "") -> TriPlaneNetV2:
     """The TriPlaneNet v2 of a file.
 
@@ -220,14 +221,12 @@ def build_triplanenet(file: EncoderFile, prefix: str = "") -> TriPlaneNetV2:
     Raises:
         WeightsError: A stage is missing or does not fit.
     """
-    sizes = file.config.get(prefix.removesuffix("."), {}) if prefix else file.config
-    if FIRST not in sizes or SECOND not in sizes:
-        raise WeightsError(f"{file.path} does not describe an encoder of two stages")
-    first = GradualStyleEncoder(StyleEncoderConfig(**sizes[FIRST]))
-    second = PlaneRefiner(PlaneUnetConfig(**sizes[SECOND]))
+    place = (prefix.removesuffix("."),) if prefix else ()
+    first = GradualStyleEncoder(file.settings(StyleEncoderConfig, *place, FIRST))
+    second = PlaneRefiner(file.settings(PlaneUnetConfig, *place, SECOND))
     file.load_into(first, prefix + FIRST)
     file.load_into(second, prefix + SECOND)
-    return TriPlaneNetV2(first, second, file.average_latent, sizes.get(VIEW))
+    return TriPlaneNetV2(first, second, file.average_latent, file.count(*place, VIEW))
 
 
 def _plane_images(generator: Generator) -> _PlaneImageGenerator:

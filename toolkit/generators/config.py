@@ -14,6 +14,7 @@ from typing_extensions import Self
 from toolkit.errors import ConfigError
 from toolkit.nn.decoder import FEATURE_ACTIVATIONS
 from toolkit.nn.superresolution import KINDS
+from toolkit.options import made_of
 from toolkit.rendering.marching import MarchSettings
 
 NUM_PLANES = 3
@@ -283,16 +284,7 @@ class VolumeConfig:
         Raises:
             ConfigError: An unknown key.
         """
-        known = {entry.name for entry in dataclasses.fields(cls)}
-        unknown = sorted(set(values) - known)
-        if unknown:
-            raise ConfigError(f"unknown {cls.title} setting {unknown[0]!r}; known: {', '.join(sorted(known))}")
-        plain = dict(values)
-        if "about" in plain:
-            plain["about"] = About.from_any(plain["about"])
-        if "sr_widths" in plain:
-            plain["sr_widths"] = tuple(plain["sr_widths"])
-        return cls(**plain)
+        return made_of(cls, values, cls.title)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, fit for JSON."""

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
 
-from toolkit.errors import InputError, WeightsError
+from toolkit.errors import ConfigError, InputError, WeightsError
 from toolkit.generators.generator import VolumeGenerator
-from toolkit.weights.official import load_strictly
+from toolkit.weights.headers import SENSELESS, check_described
+from toolkit.weights.official import check_fit, load_strictly
 from toolkit.weights.opening import open_weights
 from toolkit.weights.tensors import write_tensors
 
@@ -64,6 +66,15 @@ def load_generator(
     if header.get("architecture") != architecture or "config" not in header:
         found = header.get("architecture")
         raise WeightsError(f"{path} does not hold a generator of kind {architecture!r}: its header names {found!r}")
-    generator = build(header["config"])
+    check_described(header, str(path))
+    try:
+        with contextlib.suppress(NotImplementedError, RuntimeError), torch.device("meta"):
+            check_fit(build(header["config"]), tensors, str(path))  # before memory is taken
+        generator = build(header["config"])
+    except ConfigError as error:
+        raise WeightsError(f"{path}: its header does not describe a generator: {error}") from error
+    except SENSELESS as error:
+        text = f"{type(error).__name__}: {error}"
+        raise WeightsError(f"{path}: its header does not describe a generator ({text})") from error
     load_strictly(generator, tensors, str(path))
     return generator.eval().requires_grad_(False).to(device)

@@ -10,10 +10,10 @@ from torch import Tensor, nn
 
 from toolkit.camera import Camera
 from toolkit.encoders import EncoderFile, TriPlaneNetV2
+from toolkit.encoders.files import built_from_file
 from toolkit.encoders.networks.plane_unet import PlaneRefiner, PlaneUnetConfig
 from toolkit.encoders.networks.style_encoder import GradualStyleEncoder, StyleEncoderConfig
 from toolkit.encoders.triplanenet import FIRST, SECOND, VIEW
-from toolkit.errors import WeightsError
 from toolkit.interfaces import Code, Generator, Stitcher
 from toolkit_plugins.dual_encoder.joining import MaskSettings, StyleChoice
 from toolkit_plugins.dual_encoder.latent_space import MappedEncoder, Space
@@ -130,6 +130,7 @@ def lay_out_encoder(
     return SingleEncoder(cast(GradualStyleEncoder, codes), refiner, average_latent, view_resolution)
 
 
+@built_from_file
 def read_encoder_of(file: EncoderFile, name: str, generator: Generator) -> SingleEncoder:
     """An encoder out of its own file or of a dual encoder's.
 
@@ -142,16 +143,15 @@ def read_encoder_of(file: EncoderFile, name: str, generator: Generator) -> Singl
         WeightsError: The weights do not fit.
     """
     prefix = f"{name}." if file.kind == DUAL else ""
-    sizes: Mapping[str, Any] = file.config.get(name, {}) if prefix else file.config
-    if FIRST not in sizes or SECOND not in sizes:
-        raise WeightsError(f"{file.path} does not describe an encoder of two stages")
+    place = (name,) if prefix else ()
+    sizes: Any = file.config.get(name, {}) if prefix else file.config
     encoder = lay_out_encoder(
-        StyleEncoderConfig(**sizes[FIRST]),
-        PlaneUnetConfig(**sizes[SECOND]),
+        file.settings(StyleEncoderConfig, *place, FIRST),
+        file.settings(PlaneUnetConfig, *place, SECOND),
         generator,
         file.average_latent.to(generator.device),
         sizes.get(SPACE, "w+"),
-        sizes.get(VIEW),
+        file.count(*place, VIEW),
     )
     for part, network in encoder.parts().items():
         file.load_into(network, prefix + part)

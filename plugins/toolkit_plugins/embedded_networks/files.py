@@ -19,6 +19,7 @@ ROLES: tuple[Role, ...] = ("identity-loss", "perceptual-loss", "identity-e", "pe
 FOLDER = Path(__file__).parent / "weights"
 LICENCE = "Apache-2.0"
 COMMAND = "toolkit train embedded-networks"
+LARGEST_FACTS = 4096
 
 _Net = TypeVar("_Net", bound=Module)
 
@@ -59,7 +60,10 @@ def read_network(role: Role, kind: type[_Net], file: Path | None = None) -> tupl
     tensors, about = read_weights(path)
     if about.get("architecture") != f"embedded_networks/{role}":
         raise WeightsError(f"{path} holds {about.get('architecture', 'another network')!r}, not {role!r}")
-    network = build(role, int(about["facts"]))
+    facts = about.get("facts")
+    if type(facts) is not int or not 0 <= facts <= LARGEST_FACTS:
+        raise WeightsError(f"{path}: its header's 'facts' must be a number up to {LARGEST_FACTS}, got {facts!r}")
+    network = build(role, facts)
     if not isinstance(network, kind):
         raise WeightsError(f"{role!r} is no {kind.__name__}")
     load_strictly(network, tensors, str(path))
