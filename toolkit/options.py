@@ -169,7 +169,7 @@ def made_of(kind: type[_Made], values: Any, source: str) -> _Made:
     known = [field.name for field in dataclasses.fields(kind) if field.init]  # type: ignore[arg-type]
     for key in values:
         if key not in known:
-            raise ConfigError(f"{source}: {unknown_name(f'setting of {kind.__name__}', str(key), known)}")
+            raise ConfigError(unknown_name(f"{source} setting", str(key), known))
     try:
         return TypeAdapter(kind).validate_json(json.dumps(dict(values), default=_plain), strict=True)
     except ValidationError as error:
