@@ -18,6 +18,13 @@ REACH, TOP, FLOOR = 1.85, 1.9, -1.92
 """All a head has lies within this radius about the y axis, and between these heights, decimetres."""
 _ARM_ANGLE = np.deg2rad(38)
 _CHANGE_LIMIT = 0.9
+_HABIT = {"nose-scale-horiz-decr-incr": -0.10, "nose-width2-decr-incr": -0.08}
+_HABIT_OF_WOMEN = {
+    "chin-width-decr-incr": -0.35, "chin-bones-decr-incr": -0.3, "chin-jaw-drop-decr-incr": -0.15,
+    "mouth-upperlip-volume-decr-incr": 0.2, "mouth-lowerlip-volume-decr-incr": 0.15, "eye-scale-decr-incr": 0.12,
+    "nose-scale-horiz-decr-incr": -0.2, "nose-volume-decr-incr": -0.15,
+}  # fmt: skip
+"""Shifts of the mean: MakeHuman's noses are wide and its women's jaws square once shapes vary this much."""
 _SHAPE_STRENGTH = 1.75
 
 
@@ -88,7 +95,8 @@ def target_amounts(person: Person) -> Floats:
 
 def _add_changes(amounts: Floats, person: Person, base: Anatomy) -> None:
     strength = _SHAPE_STRENGTH * base.shape_basis[:, : len(person.shape)] @ person.shape
-    strength = np.clip(strength, -_CHANGE_LIMIT, _CHANGE_LIMIT)
+    habit = [_HABIT.get(n, 0.0) + person.feminine * _HABIT_OF_WOMEN.get(n, 0.0) for n in base.shape_names]
+    strength = np.clip(strength + np.array(habit, F32), -_CHANGE_LIMIT, _CHANGE_LIMIT)
     uneven = np.random.default_rng(11).normal(size=(len(strength), len(person.asymmetry))) @ person.asymmetry
     for name, amount, odd in zip(base.shape_names, strength, 0.012 * uneven, strict=True):
         for side, extra in (("", 0.0), ("l-", odd), ("r-", -odd)):

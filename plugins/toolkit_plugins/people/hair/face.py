@@ -31,16 +31,16 @@ def beard_mask(places: Floats, kind: str) -> Floats:
     x, y, z = np.abs(places[..., 0]), places[..., 1], places[..., 2]
     line = np.interp(z, [0.5, 0.62, 0.75, 1.0, 1.3, 1.45, 1.7], [7.2, 7.2, 7.0, 6.8, 6.66, 6.6, 6.6]).astype(F32)
     jaw = smoothstep(0, 0.14, line - y) * smoothstep(6.05, 6.24, y + 0.12 * (z > 1.0)) * smoothstep(0.42, 0.58, z)
-    lip = smoothstep(0.34, 0.2, x) * smoothstep(6.62, 6.72, y) * smoothstep(6.89, 6.8, y) * smoothstep(1.36, 1.46, z)
-    chin = smoothstep(0.36, 0.18, x) * smoothstep(6.57, 6.44, y) * smoothstep(6.06, 6.2, y + 0.1 * (z > 1))
+    lip = smoothstep(0.46, 0.22, x) * smoothstep(6.62, 6.74, y + 0.30 * x) * smoothstep(6.90, 6.80, y + 0.22 * x)
+    lip = lip * smoothstep(1.16, 1.34, z)
+    chin = smoothstep(0.40, 0.14, x) * smoothstep(6.57, 6.44, y) * smoothstep(6.06, 6.2, y + 0.1 * (z > 1))
     chin = chin * smoothstep(0.95, 1.15, z)
     joint = smoothstep(0.33, 0.26, x) * smoothstep(6.9, 6.85, y) * smoothstep(0.19, 0.27, x) * smoothstep(6.3, 6.42, y)
     joint = 0.7 * joint * smoothstep(1.2, 1.35, z)
     soul = (
         0.8 * smoothstep(0.12, 0.05, x) * smoothstep(6.62, 6.5, y) * smoothstep(6.4, 6.45, y) * smoothstep(1.2, 1.3, z)
     )
-    strap = jaw * smoothstep(0.34, 0.12, line - y + 0.5 * smoothstep(1.0, 1.3, z) - 0.35 * smoothstep(0.75, 0.5, z))
-    strap = np.maximum(jaw * smoothstep(6.5, 6.3, y - 0.25 * smoothstep(1.1, 0.7, z)), 0 * strap)
+    strap = jaw * smoothstep(6.52, 6.30, y - 0.25 * smoothstep(1.1, 0.7, z))
     masks = {
         "none": 0 * jaw,
         "moustache": lip,
@@ -76,7 +76,12 @@ def grow_beard(parts: Parts, scalp: Scalp, person: Person, rng: np.random.Genera
     mask = beard_mask(base.template, hair.beard) * (base.masks["lips"] < 0.35) * (base.masks["inside-mouth"] < 0.3)
     mask = mask * base.is_body
     short = hair.beard == "stubble"
-    count = int((9000 if short else 15000) * min(1.0, mask.sum() / 170 + 0.1) * (0.5 + 0.5 * hair.beard_density))
+    few = hair.beard in ("moustache", "goatee")
+    count = int(
+        (9000 if short else 9500 if few else 15000)
+        * min(1.0, mask.sum() / 170 + 0.1)
+        * (0.5 + 0.5 * hair.beard_density)
+    )
     roots = scalp.roots(rng, mask, count)
     if roots is None:
         return []
@@ -90,8 +95,8 @@ def grow_beard(parts: Parts, scalp: Scalp, person: Person, rng: np.random.Genera
         length = length * np.where((roots.places[:, 1] > 6.6) & (roots.places[:, 2] > 1.36), 0.7, chin)
         length = length * (0.3 + 0.7 * smoothstep(0.05, 0.6, beard_mask(roots.places, hair.beard)))
     x, y, z = roots.places.T
-    on_lip = (y > 6.66) & (z > 1.3) & (np.abs(x) < 0.3)
-    ahead = np.stack([np.sign(x) * (0.2 + 0.6 * on_lip), np.full(count, -1.0), np.full(count, 0.05)], 1)
+    on_lip = (y > 6.60) & (z > 1.15) & (np.abs(x) < 0.46)
+    ahead = np.stack([np.sign(x) * (0.2 + 0.75 * on_lip), np.full(count, -1.0), np.full(count, 0.05)], 1)
     ahead = _slanted(ahead + rng.normal(0, 0.25, ahead.shape), roots.normals, rng.uniform(0.15, 0.45))
     down = np.array([0, -0.3, 0]) * np.ones((count, 1))
     width = 0.0042 if short else 0.0068

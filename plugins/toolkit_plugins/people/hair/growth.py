@@ -42,6 +42,8 @@ class Locks:
     """Radius of curls, decimetres."""
     turns: float = 5.0
     """Curls along a strand."""
+    alone: float = 0.35
+    """Spread of the curls' phase within a lock, radians: 0.35 curls together, 3 each strand alone."""
     shortest: float = 0.8
     """Length of the shortest strands, 1 = the guide's."""
     frizz: float = 0.35
@@ -138,7 +140,7 @@ def ribbons(
 
 def _curls(rng: np.random.Generator, guides: int, owner: Ints, t: Floats, locks: Locks) -> Floats:
     count = len(owner)
-    phase = rng.random((guides, 1, 3))[owner] * 6.28 + rng.normal(0, 0.35, (count, 1, 3))
+    phase = rng.random((guides, 1, 3))[owner] * 6.28 + rng.normal(0, locks.alone, (count, 1, 3))
     turns = locks.turns * (1 + 0.15 * rng.normal(size=(guides, 1, 1)))[owner]
     wave = np.sin(t * turns * 6.28 + phase + np.array([0, 1.57, 3.1]))
     return np.asarray(locks.curl * smoothstep(0, 0.25, t) * wave, F32)

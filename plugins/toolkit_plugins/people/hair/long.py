@@ -54,13 +54,15 @@ def afro(s: Stylist) -> list[Bunch]:
     """Coils that stand out evenly: a round, soft outline."""
     reach = s.between(0.16, 0.62, s.hair.length)
     length = (1.25 * reach * s.uniform(0.96, 1.04) * (1 - 0.3 * smoothstep(7.3, 6.9, s.roots.places[:, 1]))).astype(F32)
-    ahead = unit(s.roots.normals + s.random(0.16) + constant((0, 0.2, 0), s.count))
+    ahead = unit(s.roots.normals + s.random(0.06) + constant((0, 0.2, 0), s.count))
 
     def field(points: Floats, along: float, directions: Floats) -> Floats:
-        return s.random(0.16)
+        return s.random(0.05)
 
     guides = grow(s.scalp, s.roots.points, ahead, length, 12, field, 0.02)
-    locks = Locks(width=0.0125, clump=0.12, wander=0.02, curl=0.026, turns=5 + 10 * reach, shortest=0.62, frizz=0.7)
+    locks = Locks(
+        width=0.0125, clump=0.0, wander=0.03, curl=0.03, turns=4 + 9 * reach, alone=1.6, shortest=0.8, frizz=0.7
+    )
     return [Bunch(guides, locks, 15000, s.mask)]
 
 

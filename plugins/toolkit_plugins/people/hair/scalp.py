@@ -13,8 +13,8 @@ from toolkit_plugins.people.shaping import Bust
 
 _LINE_Z = (-1.3, -0.2, 0.1, 0.2, 0.35, 0.65, 0.8, 1.0, 1.2, 1.4, 1.6)
 _LINE_Y = (6.62, 6.72, 6.9, 7.2, 7.42, 7.38, 7.5, 7.78, 7.97, 8.05, 8.05)
-_CLOTH_BELOW = 5.75
-_CLOTH_THICKNESS = 0.14
+_CLOTH_BELOW = 5.95
+_CLOTH_THICKNESS = 0.24
 
 
 def above_hairline(places: Floats, recession: float = 0.0) -> Floats:
