@@ -80,12 +80,12 @@ def biases(shares: Sequence[float]) -> Array:
 def _biases(shares: tuple[float, ...]) -> Array:
     """Solved by iteration: k wins with the integral of phi(x - b_k) times the product of the others' Phi(x - b_j)."""
     wanted, found = np.array(shares), 0.7 * np.log(shares)
-    grid = np.linspace(-9, 12, 400)
-    for _ in range(60):
+    grid = np.linspace(-8, 5, 160)
+    for _ in range(28):
         away = grid[:, None] - found
         below = np.log(np.maximum(ndtr(away), 1e-300))
         density = np.exp(-0.5 * away**2 + below.sum(1, keepdims=True) - below) / math.sqrt(2 * math.pi)
         wins = np.maximum(density.sum(0) * (grid[1] - grid[0]), 1e-12)
-        found = found + 0.6 * np.clip(np.log(wanted / wins), -1, 1)
+        found = found + 0.7 * np.clip(np.log(wanted / wins), -1, 1)
         found = found - found.max()
     return found

@@ -22,7 +22,7 @@ def noise(points: Floats, frequency: ArrayLike = 1.0, shift: float = 0.0) -> Flo
     """Value noise [...] in -1..1 at points [..., 3]; `frequency` is a number or three, lattice units per unit."""
     scale = np.broadcast_to(np.asarray(frequency, F32), (3,)) * STEPS
     x, y, z = (
-        (points[..., axis] * scale[axis] + F32(shift * 7.31 * (axis + 1) + 0.5)).astype(np.int32) & (_SIDE - 1)
+        np.floor(points[..., axis] * scale[axis] + F32(shift * 7.31 * (axis + 1) + 0.5)).astype(np.int32) & (_SIDE - 1)
         for axis in range(3)
     )
     return np.asarray(_block().ravel().take((x * _SIDE + y) * _SIDE + z))

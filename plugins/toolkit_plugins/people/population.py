@@ -75,8 +75,7 @@ def melanin_of(ancestry: tuple[float, float, float], quantile: float) -> float:
 def hair_colour_of(latent: Latent, fairness: float, old: float) -> tuple[Floats, float]:
     """Colour [3] of the hair without grey, and the share of grey hair; `fairness` in 0..1 allows fair hair."""
     tone, red, grey = latent.quantiles("hair colour")
-    fair = 0.42 * fairness + 0.58 * fairness * tone + (0.12 + 0.22 * (tone > 0.9)) * (1 - fairness)
-    at = fair * tone + 0.04
+    at = 0.02 + (0.2 + 0.8 * fairness) * tone**1.25
     redness = float(smoothstep(0.8, 0.95, red)) * (0.3 + 0.7 * fairness)
     colour = ramp(_HAIR_RAMP, at) * F32(1 - redness) + ramp(_RED_RAMP, at + 0.1 * redness) * F32(redness)
     share = float(smoothstep(0.14, 0.7, old * (0.35 + 0.9 * grey)))
@@ -102,9 +101,8 @@ def hair_shares(feminine: float, old: float, african: float) -> list[float]:
 
 def beard_shares(feminine: float) -> list[float]:
     """How often each of BEARDS is worn."""
-    men = (0.40, 0.17, 0.07, 0.09, 0.12, 0.10, 0.05)
-    return [(1 - feminine) ** 3 * share + (feminine > 0.9) * (name == "none") + 1e-9 * (name == "none")
-            for name, share in zip(BEARDS, men, strict=True)]  # fmt: skip
+    worn = (1 - feminine) ** 3
+    return [1 - 0.6 * worn, *(share * worn for share in (0.17, 0.07, 0.09, 0.12, 0.10, 0.05))]
 
 
 def cloth_shares(feminine: float) -> list[float]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,15 +13,19 @@ from toolkit.camera import Camera
 from toolkit.errors import InputError
 from toolkit.interfaces import DressedHeads, ProceduralHeads
 from toolkit_plugins.people.anatomy import anatomy
+from toolkit_plugins.people.details import clean_details, wild_light
+from toolkit_plugins.people.hair.styles import STYLES
 from toolkit_plugins.people.head import Head
 from toolkit_plugins.people.identity import latent_of
 from toolkit_plugins.people.labels import Label
 from toolkit_plugins.people.latent import EXPRESSION_DIM, LATENT_DIM, PIECES
 from toolkit_plugins.people.mesh import head_mesh
+from toolkit_plugins.people.parts import Kind
 from toolkit_plugins.people.person import person_of
 from toolkit_plugins.people.procedural import Heads
 from toolkit_plugins.people.rendering import Picture, render
 from toolkit_plugins.people.shaping import FLOOR, REACH, TOP, UNIT
+from toolkit_plugins.people.wild import photographed
 
 
 @pytest.fixture(scope="module")
@@ -139,3 +144,42 @@ def test_the_mesh_is_what_rays_see(head: Head):
     assert len(whole.faces) == len(head.solid.faces) > 4 * len(mesh.faces)
     assert np.abs(whole.bounds).max() < 0.38
     assert mesh.visual.vertex_colors.shape == (len(mesh.vertices), 4)
+
+
+def test_fewer_rays_where_nothing_changes_give_the_same_picture(head: Head):
+    camera = Camera.orbit(0.4)
+    fast, slow = render(head, camera, 64), render(head, camera, 64, everywhere=True)
+    assert torch.equal(fast.depth, slow.depth) and torch.equal(fast.label, slow.label)
+    assert (fast.image - slow.image).abs().mean() < 0.008
+    assert (fast.mask - slow.mask).abs().mean() < 0.002
+
+
+def test_another_light_changes_colours_alone(head: Head):
+    rng = np.random.default_rng(3)
+    camera = Camera.orbit(0.0)
+    before, after = render(head, camera, 24, 1), render(head.relit(wild_light(rng)), camera, 24, 1)
+    assert torch.equal(before.depth, after.depth) and not torch.equal(before.image, after.image)
+    again = render(head, camera, 24, 1)
+    assert torch.equal(before.image, again.image)
+
+
+def test_hats_scarves_and_photographs_leave_the_truth_exact():
+    details = replace(clean_details(), hat="cap", scarf=True)
+    person = person_of(latent_of("train", 0, 7))
+    dressed = render(Head(person, details), Camera.orbit(0.0), 64, 1)
+    assert (dressed.label == Label.ACCESSORY).float().mean() > 0.03
+    photo = photographed(dressed, "train", 0, 7, "front")
+    assert torch.equal(photo.mask, dressed.mask) and torch.equal(photo.depth, dressed.depth)
+    assert not torch.equal(photo.image, dressed.image)
+    assert bool((photo.image[:, :, dressed.mask[0, 0] == 0] == 1).all())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("style", sorted(STYLES))
+def test_every_style_grows_hair(style: str):
+    person = person_of(latent_of("train", 0, 3))
+    head = Head(replace(person, hair=replace(person.hair, style=style)))
+    hair = head.solid.kinds == Kind.HAIR
+    assert hair.sum() > 5000
+    points = head.solid.points[np.unique(head.solid.faces[hair])]
+    assert np.isfinite(points).all() and np.hypot(points[:, 0], points[:, 2]).max() < REACH + 0.02
