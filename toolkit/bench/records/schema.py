@@ -1,7 +1,7 @@
 """results.json as a typed document.
 
-The text below a key is its description; the tables of docs/bench.md are made from it. A change of a key's meaning
-raises SCHEMA_VERSION.
+The text below a key is its description; the tables of docs/bench.md are made from it. SCHEMA_VERSION rises when the
+meaning of a key changes.
 """
 
 from __future__ import annotations
@@ -206,7 +206,7 @@ class Pictures(Record):
 class MethodEntry(Record):
     """What a method was in this run."""
 
-    options: dict[str, Any] = {}
+    options: dict[str, Any] = Field(default_factory=dict)
     """What the user set."""
     weights: str = ""
     """sha256 of the checkpoint that the user named."""
@@ -266,9 +266,9 @@ class Run(Record):
     """Resolution of image metrics."""
     image_size: Count = 0
     """Side of the generator's pictures in pixels."""
-    choices: dict[str, Any] = {}
+    choices: dict[str, Any] = Field(default_factory=dict)
     """What numbers rest on beside settings: truncation, cameras, how distances are computed."""
-    networks: dict[str, dict[str, str]] = {}
+    networks: dict[str, dict[str, str]] = Field(default_factory=dict)
     """sha256 of the files of each metric's networks, by metric and file."""
     interval: str = ""
     """What `low` and `high` of rows are."""
@@ -276,7 +276,7 @@ class Run(Record):
     """What `low` and `high` of comparisons are."""
     backend: str = ""
     """As it was asked for."""
-    methods: dict[str, MethodEntry] = {}
+    methods: dict[str, MethodEntry] = Field(default_factory=dict)
     """What each method was."""
     environment: Environment = Environment()
     """Versions, threads, seed."""
@@ -310,23 +310,23 @@ class Results(Record):
     """Rises when a key's meaning changes."""
     generator: GeneratorEntry
     """What everything was inverted into."""
-    runs: dict[str, Run] = {}
+    runs: dict[str, Run] = Field(default_factory=dict)
     """By "PROTOCOL on DATA": how its numbers came about."""
-    rows: list[Row] = []
+    rows: list[Row] = Field(default_factory=list)
     """Every method's number under every metric."""
-    curves: list[CurvePoint] = []
+    curves: list[CurvePoint] = Field(default_factory=list)
     """Rows per yaw of the view (`gt360`)."""
-    values: list[ValueTable] = []
+    values: list[ValueTable] = Field(default_factory=list)
     """Each method's value of each metric on each item."""
-    comparisons: list[Difference] = []
+    comparisons: list[Difference] = Field(default_factory=list)
     """Every two methods on the items that both did."""
-    cells: list[Cell] = []
+    cells: list[Cell] = Field(default_factory=list)
     """Items that were worked on."""
-    failures: list[Failure] = []
+    failures: list[Failure] = Field(default_factory=list)
     """What went wrong."""
-    unavailable: list[Unavailable] = []
+    unavailable: list[Unavailable] = Field(default_factory=list)
     """Metrics that could not be computed."""
-    left_out: list[LeftOut] = []
+    left_out: list[LeftOut] = Field(default_factory=list)
     """Protocols that the data does not permit."""
-    heads: list[Head] = []
+    heads: list[Head] = Field(default_factory=list)
     """Where the small pictures of heads are."""

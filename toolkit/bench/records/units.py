@@ -62,7 +62,7 @@ class CellRecord(Record):
     """Null: it went well."""
     stage: str | None = None
     """What failed: build, read, invert, score, precompute, worker."""
-    scores: Scores = []
+    scores: Scores = Field(default_factory=list)
     """What metrics said, and where features lie."""
     precompute: str | None = Field(None, validation_alias=AliasChoices("precompute", "groundwork"))
     """Whose piece it is; runs of earlier versions called it `groundwork`."""
