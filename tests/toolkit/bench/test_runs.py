@@ -64,7 +64,7 @@ def test_reconstruction_ranks_the_right_head_first_and_reuses_inversions(
     assert again == results
     assert (right.inverter.calls, wrong.inverter.calls) == (4, 4)
     other = BenchRequest(protocol("reconstruction", "l2", "ssim"), str(heads_folder), tmp_path, limit=4)
-    run_bench(other, spherical, [right])
+    run_bench(other, spherical, [right, wrong])
     assert right.inverter.calls == 4  # other metrics, same inversions
 
 
@@ -105,8 +105,10 @@ def test_failures_cost_their_cell_and_are_listed(
     assert (by_name(results, "fragile")["l2"].n, by_name(results, "fragile")["l2"].failed) == (2, 2)
     assert (by_name(results, "solid")["l2"].n, by_name(results, "solid")["l2"].failed) == (3, 1)
     shutil.copy(heads_folder / "00000" / "yaw_90.png", own_heads / "00000" / "yaw_90.png")
-    mended = run_bench(request, spherical, [method("solid", 0)])
-    assert mended.failures == []
+    with pytest.raises(InputError, match="holds results of fragile"):
+        run_bench(request, spherical, [method("solid", 0)])  # of a picture that has changed
+    mended = run_bench(request, spherical, [method("fragile", 0), method("solid", 0)])
+    assert {(entry.method, entry.stage) for entry in mended.failures} == {("fragile", "invert")}
     retried = BenchRequest(request.settings, request.data, request.out, limit=4, retry_failed=True)
     assert run_bench(retried, spherical, [method("fragile", 0)]).failures == []
 

@@ -8,7 +8,18 @@ from pathlib import Path
 
 import torch
 
-from toolkit.bench.records.schema import Machine
+from toolkit.bench.records.schema import EngineEntry, Environment, Machine
+from toolkit.inversion import run_provenance
+
+
+def environment(seed: int) -> Environment:
+    """Versions, threads and the seed of a protocol."""
+    return Environment(**run_provenance(seed=seed))
+
+
+def engine_entry(name: str, workers: int) -> EngineEntry:
+    """An engine as results name it."""
+    return EngineEntry(name=name, workers=workers)
 
 
 def machine(device: torch.device) -> Machine:

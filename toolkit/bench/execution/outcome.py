@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from toolkit.bench.execution.machine import machine
+from toolkit.bench.execution.machine import engine_entry, environment, machine
 from toolkit.bench.execution.runs import ProtocolRun
 from toolkit.bench.execution.schedule import Engine, ProtocolRecords
 from toolkit.bench.protocols.comparisons import compare_all, value_tables
@@ -16,8 +16,6 @@ from toolkit.bench.records.schema import (
     Cell,
     CurvePoint,
     Difference,
-    EngineEntry,
-    Environment,
     Failure,
     GeneratorEntry,
     Head,
@@ -35,7 +33,6 @@ from toolkit.bench.records.store import key_of
 from toolkit.bench.records.units import CellRecord
 from toolkit.bench.subjects.methods import ComparedMethod
 from toolkit.data.sources import find_source
-from toolkit.inversion import run_provenance
 from toolkit.metrics.images import COMPARED_AT
 
 if TYPE_CHECKING:
@@ -47,8 +44,15 @@ Kept = TypeVar("Kept")
 Placed = TypeVar("Placed", Row, CurvePoint, ValueTable, Difference, Cell, Failure, Unavailable, LeftOut)
 
 
-def outcome_of(run: ProtocolRun, methods: Sequence[ComparedMethod], found: ProtocolRecords, engine: Engine) -> Results:
-    """What one protocol found: results of its own, without heads."""
+def outcome_of(run: ProtocolRun, methods: Mapping[str, MethodEntry], found: ProtocolRecords, engine: Engine) -> Results:
+    """What one protocol found: results of its own, without heads.
+
+    Args:
+        run: The protocol.
+        methods: All methods that there are records of, by name.
+        found: The records.
+        engine: Where units were done.
+    """
     request, protocol = run.request, run.protocol
     origin = RowOrigin(run.title, run.generator.spec.world, request.data_name, run.settings.seed)
     numbers = protocol.numbers(origin, found.methods)
@@ -70,6 +74,11 @@ def outcome_of(run: ProtocolRun, methods: Sequence[ComparedMethod], found: Proto
             Unavailable(**where, metric=name, reason=reason) for name, reason in protocol.metrics.unavailable.items()
         ],
     )
+
+
+def method_entry(method: ComparedMethod) -> MethodEntry:
+    """A method as results name it."""
+    return MethodEntry(options=dict(method.options), weights=method.weights, fingerprint=method.fingerprint)
 
 
 def merged(before: Results | None, parts: Sequence[Results], heads: list[Head], left_out: list[LeftOut]) -> Results:
@@ -124,7 +133,7 @@ def run_title(protocol: str, data: str) -> str:
     return f"{protocol} on {data}"
 
 
-def _run_entry(run: ProtocolRun, methods: Sequence[ComparedMethod], engine: Engine) -> Run:
+def _run_entry(run: ProtocolRun, methods: Mapping[str, MethodEntry], engine: Engine) -> Run:
     request, protocol, settings = run.request, run.protocol, run.settings
     source = find_source(request.data)
     return Run(
@@ -145,13 +154,10 @@ def _run_entry(run: ProtocolRun, methods: Sequence[ComparedMethod], engine: Engi
         interval=protocol.interval,
         comparison=protocol.comparison,
         backend=request.backend,
-        methods={
-            each.name: MethodEntry(options=dict(each.options), weights=each.weights, fingerprint=each.fingerprint)
-            for each in methods
-        },
-        environment=Environment(**run_provenance(seed=settings.seed)),
+        methods=dict(methods),
+        environment=environment(settings.seed),
         machine=machine(run.generator.device),
-        engine=EngineEntry(name=engine.name, workers=engine.width),
+        engine=engine_entry(engine.name, engine.width),
         command=request.command,
     )
 

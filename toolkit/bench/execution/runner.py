@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from toolkit.bench.execution.carrying import carried_methods
 from toolkit.bench.execution.forecast import Forecast
 from toolkit.bench.execution.gallery import Gallery
-from toolkit.bench.execution.outcome import earlier_results, merged, outcome_of
+from toolkit.bench.execution.outcome import earlier_results, merged, method_entry, outcome_of
 from toolkit.bench.execution.runs import BenchRequest, ProtocolRun, open_runs
 from toolkit.bench.execution.schedule import Engine, LocalEngine, Progress, Schedule
 from toolkit.bench.records.results import write_results
@@ -40,7 +41,8 @@ def run_suite(
 ) -> Results:
     """Run, or go on with, a comparison by several protocols and write results, tables and report into its folder.
 
-    Every method's first picture comes first, in all protocols: after that the time left is known.
+    Every method's first picture comes first, in all protocols: after that the time left is known. Methods of an earlier
+    run in the folder stay in its results (see `toolkit.bench.execution.carrying`).
 
     Args:
         requests: One per protocol; they differ in nothing else.
@@ -54,7 +56,7 @@ def run_suite(
 
     Raises:
         InputError: The data can serve none of the protocols, no metric is available, or the folder holds results that
-            cannot be read.
+            cannot be read, or do not go together with this run.
         OutputError: The folder cannot be written.
         Interrupted: A signal came; what was in hand is finished, everything is kept.
     """
@@ -65,12 +67,18 @@ def run_suite(
     runs, left_out = open_runs(requests, generator, say)
     _write_wanted(first.out, runs)
     engine = engine or LocalEngine()
+    names = {method.name for method in methods}
+    carried = {run.title: carried_methods(before, run, names, engine) for run in runs}
     found = Schedule(runs, methods, progress, say).run(engine)
     parts = []
     for run in runs:
         say(f"numbers of {run.title}")
-        parts.append(outcome_of(run, methods, found[run.title], engine))
-    heads = Gallery(runs, methods, parts, say).complete()
+        entries = {each.method.name: each.entry for each in carried[run.title]}
+        entries |= {method.name: method_entry(method) for method in methods}
+        records = {each.method.name: each.records for each in carried[run.title]} | found[run.title].methods
+        parts.append(outcome_of(run, entries, found[run.title]._replace(methods=records), engine))
+    others = {each.method.name: each.method for mine in carried.values() for each in mine}
+    heads = Gallery(runs, [*others.values(), *methods], parts, say).complete()
     results = merged(before, parts, heads, left_out)
     write_results(first.out, results)
     write_report(first.out, results)
@@ -98,8 +106,11 @@ def rehearse_suite(
     """
     check_folder_place(requests[0].out)
     say = progress.note if progress is not None else lambda text: None
+    before, engine = earlier_results(requests[0].out, generator), engine or LocalEngine()
     runs, left_out = open_runs(requests, generator, say)
-    return Schedule(runs, methods, progress, say).rehearse(engine or LocalEngine()), left_out
+    for run in runs:
+        carried_methods(before, run, {method.name for method in methods}, engine)  # refuses what the run would refuse
+    return Schedule(runs, methods, progress, say).rehearse(engine), left_out
 
 
 def _write_wanted(out: Path, runs: Sequence[ProtocolRun]) -> None:

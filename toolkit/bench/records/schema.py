@@ -212,6 +212,8 @@ class MethodEntry(Record):
     """sha256 of the checkpoint that the user named."""
     fingerprint: str = ""
     """Of everything else that its results depend on, such as weights that ship."""
+    command: str = ""
+    """Of the earlier run that it was measured in; not set: this run's."""
 
 
 class Environment(Record):

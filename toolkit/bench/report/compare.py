@@ -13,7 +13,7 @@ from toolkit.bench.records.schema import Cell, Results, Row, Run, RunDifference,
 from toolkit.bench.report.tables import number, one_line
 from toolkit.errors import InputError, WeightsError
 
-_EFFORT = ("seconds", "peak_memory")
+EFFORT = ("seconds", "peak_memory")
 """Metrics that say as much of where a run was made as of the methods."""
 
 
@@ -47,19 +47,6 @@ class Side:
     def pictures(self) -> dict[str, str]:
         """What identifies each item's pictures, by item."""
         return {cell.item: cell.pictures for cell in self.cells}
-
-    @property
-    def place(self) -> dict[str, str | int | None]:
-        """What seconds and memory depend on beside the methods."""
-        run = self.run
-        return {
-            "device": run.machine.device,
-            "processor": run.machine.processor,
-            "number of cores": run.machine.cores,
-            "number of threads": run.environment.threads,
-            "engine": run.engine.name,
-            "number of workers": run.engine.workers,
-        }
 
 
 def side_of(results: Results, title: str) -> Side:
@@ -168,14 +155,26 @@ def _metrics_apart(first: Side, second: Side) -> dict[str, str]:
         for metric, files in mine.items()
         if metric in theirs and files != theirs[metric]
     }
-    why = difference_of_places(first, second)
-    return found if why is None else found | {metric: f"{metric} was taken with {why}" for metric in _EFFORT}
+    why = difference_of_places(first.run, second.run)
+    return found if why is None else found | {metric: f"{metric} was taken with {why}" for metric in EFFORT}
 
 
-def difference_of_places(first: Side, second: Side) -> str | None:
-    """Why seconds and memory of two sides cannot be compared; None where they can."""
-    mine, theirs = first.place, second.place
+def difference_of_places(first: Run, second: Run) -> str | None:
+    """Why seconds and memory of two runs cannot be compared; None where they can."""
+    mine, theirs = _place_of(first), _place_of(second)
     return next((f"another {key}: {mine[key]} and {theirs[key]}" for key in mine if mine[key] != theirs[key]), None)
+
+
+def _place_of(run: Run) -> dict[str, str | int | None]:
+    """What seconds and memory depend on beside the methods."""
+    return {
+        "device": run.machine.device,
+        "processor": run.machine.processor,
+        "number of cores": run.machine.cores,
+        "number of threads": run.environment.threads,
+        "engine": run.engine.name,
+        "number of workers": run.engine.workers,
+    }
 
 
 def _base(metric: str) -> str:

@@ -185,7 +185,7 @@ def _plain_table(heads: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
 
 def _again(results: Results) -> str:
     generator, text = results.generator, ""
-    for command in dict.fromkeys(run.command for run in results.runs.values() if run.command):
+    for command in dict.fromkeys(_commands(results)):
         text += f"<pre>{escape(command)}</pre>"
     facts = [("generator", f"{generator.name}, fingerprint {generator.fingerprint[:16]}"),
              ("licence of its weights", generator.licence or "not stated")]  # fmt: skip
@@ -198,6 +198,12 @@ def _again(results: Results) -> str:
         body = json.dumps(shown, indent=1, ensure_ascii=False)
         text += f"<details><summary>Settings of {escape(title)}</summary><pre>{escape(body)}</pre></details>"
     return text + "<p>All numbers: results.json, table.csv, table.tex beside this page.</p>"
+
+
+def _commands(results: Results) -> list[str]:
+    """How to get these results again: earlier runs' commands first."""
+    earlier = [entry.command for run in results.runs.values() for entry in run.methods.values()]
+    return [command for command in (*earlier, *(run.command for run in results.runs.values())) if command]
 
 
 def _anchor(text: str) -> str:
