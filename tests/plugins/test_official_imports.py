@@ -42,7 +42,7 @@ def test_psp_becomes_a_method_file_with_its_average_latent(tmp_path: Path) -> No
     assert found.header["source"][0]["file"] == "psp.pt" and len(found.header["source"][0]["sha256"]) == 64
     found.write(tmp_path / "psp.safetensors")
     file = read_encoder(tmp_path / "psp.safetensors", "psp")
-    assert torch.equal(file.centre, average())
+    assert torch.equal(file.average_latent, average())
     for key, value in file.part("psp_encoder").items():
         assert torch.equal(value, weights[key]), key
     assert any("decoder" in note for note in found.notes)
@@ -127,7 +127,7 @@ def test_the_dual_encoders_release_is_matched_by_endings_and_shapes(layout: dict
     key = "input_layer.0.weight"
     assert torch.equal(file.part("encoder1.psp_encoder")[key], first[key])
     assert torch.equal(file.part("encoder2.psp_encoder")[key], second[key])
-    assert torch.equal(file.centre, average())
+    assert torch.equal(file.average_latent, average())
 
 
 def test_one_half_of_the_release_is_refused_with_what_is_missing(tmp_path: Path) -> None:
