@@ -41,7 +41,7 @@ def load_method(name: str, generator: Generator, weights: str | Path | None = No
     """Build a registered inversion method for a generator.
 
     Args:
-        name: A registered method (`toolkit plugins list`).
+        name: A registered method (`toolkit plugins list`), or the YAML file of one in another environment.
         generator: The generator to invert into.
         weights: A checkpoint; None takes the method's own for this generator, if it needs one.
         **options: Settings of the method; unknown ones are an error that names the nearest.
@@ -53,4 +53,16 @@ def load_method(name: str, generator: Generator, weights: str | Path | None = No
     """
     from toolkit.registry import default_registry
 
+    if name.endswith((".yaml", ".yml")):
+        return _load_external(name, weights, options)
     return default_registry().load("method", name)(generator, None if weights is None else Path(weights), options)
+
+
+def _load_external(name: str, weights: str | Path | None, options: dict[str, Any]) -> Method:
+    from toolkit.errors import ConfigError
+    from toolkit.external import open_external
+
+    options.pop("preset", None)
+    if weights is not None or options:
+        raise ConfigError(f"the method file {name} takes neither weights nor options: they stand in the file")
+    return open_external(name)

@@ -54,7 +54,7 @@ def invert_command(
     from toolkit.registry import default_registry
 
     options = parse_settings(settings or [])
-    if method is not None:
+    if method is not None and not method.endswith((".yaml", ".yml")):
         default_registry().get("method", method)  # what can be refused at once is refused before torch is imported
     default_registry().get("generator", generator)
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 from toolkit import load_method
 from toolkit.bench.records.units import InversionRecord
 from toolkit.errors import ConfigError, InputError, PluginError, ToolkitError
+from toolkit.external import ExternalMethod, is_declaration
 from toolkit.files import file_sha256
 from toolkit.interfaces import Method
 from toolkit.registry import unknown_name
@@ -94,7 +95,7 @@ def method_names(text: str) -> list[str]:
     known = {entry.name for entry in entries}
     names: list[str] = []
     for name in filter(None, (part.strip() for part in text.split(","))):
-        if name != ALL and name not in known:
+        if name != ALL and name not in known and not is_declaration(name):
             raise InputError(unknown_name("method", name, [*known, ALL]))
         names += [entry.name for entry in entries if entry.headline] if name == ALL else [name]
     if not names:
@@ -133,7 +134,8 @@ def open_methods(
         try:
             method, chosen = _open(name, generator, path, dict(options.get(name, {})), preset, refusals)
             check_inverts(name, method)
-            methods.append(ComparedMethod(name, method, chosen, "" if path is None else file_sha256(path), session))
+            shown = method.name if isinstance(method, ExternalMethod) else name
+            methods.append(ComparedMethod(shown, method, chosen, "" if path is None else file_sha256(path), session))
         except ConfigError:
             raise
         except (ToolkitError, OSError) as error:

@@ -1,0 +1,123 @@
+"""The files through which a method in another environment is asked and answers: PNG, JSON and safetensors only.
+
+```
+request/request.json     {"version": 1, "picture": "picture.png", "camera": [25 numbers], "seed": 0,
+                          "generator": {"name", "fingerprint", "image_size", "num_ws", "w_dim"},
+                          "average_ws": "average.safetensors", "wanted": [[25 numbers], ...]}
+result/result.json       {"ws": "ws.safetensors"}              tensor `ws` [num_ws, w_dim] or [1, num_ws, w_dim]
+                    or   {"renders": ["0.png", "1.png", ...]}  one square picture per wanted camera, in order
+```
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from PIL import Image
+from torch import Tensor
+
+from toolkit.camera import Camera
+from toolkit.data.pictures import decode_image
+from toolkit.data.store import FolderStore
+from toolkit.errors import InputError
+from toolkit.faces.images import tensor_to_image
+from toolkit.interfaces import Generator
+from toolkit.latents import latent_statistics
+from toolkit.weights.tensors import read_tensors, write_tensors
+
+VERSION = 1
+REQUEST_FILE, RESULT_FILE = "request.json", "result.json"
+RESULT_LIMIT = 1 << 20
+"""Bytes of result.json; tensors and pictures are bounded by their own readers."""
+
+
+def write_request(
+    folder: Path, image: Tensor, camera: Camera, generator: Generator, wanted: Camera | None, seed: int
+) -> None:
+    """Write what is asked for.
+
+    Args:
+        folder: Exists and is empty.
+        image: [1, 3, S, S] in [-1, 1].
+        camera: Saw the image (batch of 1).
+        generator: What is inverted into.
+        wanted: Cameras that renders are wanted from; None: a code is wanted.
+        seed: For the command's random numbers.
+    """
+    spec = generator.spec
+    Image.fromarray(tensor_to_image(image)).save(folder / "picture.png")
+    average = latent_statistics(generator, samples=1000).centre.detach().cpu()
+    write_tensors(folder / "average.safetensors", {"ws": average}, {})
+    document = {
+        "version": VERSION,
+        "picture": "picture.png",
+        "camera": camera.label[0].tolist(),
+        "seed": seed,
+        "generator": {
+            "name": spec.name,
+            "fingerprint": spec.fingerprint,
+            "image_size": spec.image_size,
+            "num_ws": spec.latents.num_ws,
+            "w_dim": spec.latents.w_dim,
+        },
+        "average_ws": "average.safetensors",
+        "wanted": None if wanted is None else wanted.label.tolist(),
+    }
+    (folder / REQUEST_FILE).write_text(json.dumps(document), encoding="utf-8")
+
+
+def read_ws(folder: Path, generator: Generator) -> Tensor:
+    """The code [1, num_ws, w_dim] of a result.
+
+    Raises:
+        InputError: There is none, or it has another shape or holds NaN or infinity.
+        WeightsError: The file of tensors is damaged.
+    """
+    latents = generator.spec.latents
+    name = _result(folder).get("ws")
+    if not isinstance(name, str):
+        raise InputError(f"{RESULT_FILE} of the method names no file of ws")
+    tensors, _ = read_tensors(_inside(folder, name))
+    ws = tensors.get("ws")
+    if ws is None or tuple(ws.shape[-2:]) != (latents.num_ws, latents.w_dim) or ws.numel() != ws[..., :, :].numel():
+        shape = "none" if ws is None else list(ws.shape)
+        raise InputError(f"ws of the method must have shape [1, {latents.num_ws}, {latents.w_dim}], got {shape}")
+    ws = ws.reshape(-1, latents.num_ws, latents.w_dim).float()
+    if len(ws) != 1 or not torch.isfinite(ws).all():
+        raise InputError("ws of the method must be one finite code")
+    return ws.to(generator.device)
+
+
+def read_renders(folder: Path, count: int) -> Tensor:
+    """The renders [count, 3, S, S] in [-1, 1] of a result.
+
+    Raises:
+        InputError: There are not as many as asked for, of one size, or one cannot be decoded.
+    """
+    names = _result(folder).get("renders")
+    if not isinstance(names, list) or len(names) != count or not all(isinstance(name, str) for name in names):
+        raise InputError(f"{RESULT_FILE} of the method must list {count} renders")
+    store = FolderStore(folder)
+    images = [decode_image(store.read(name), name) for name in names]
+    if len({image.shape for image in images}) != 1:
+        raise InputError("the method's renders differ in size")
+    return torch.stack(images)
+
+
+def _result(folder: Path) -> dict[str, Any]:
+    data = FolderStore(folder).read(RESULT_FILE, RESULT_LIMIT)
+    try:
+        document = json.loads(data)
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{RESULT_FILE} of the method is no JSON: {error}") from error
+    if not isinstance(document, dict):
+        raise InputError(f"{RESULT_FILE} of the method must hold an object")
+    return document
+
+
+def _inside(folder: Path, name: str) -> Path:
+    FolderStore(folder).read(name)  # refuses names and links that lead out
+    return folder / name
