@@ -19,6 +19,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
@@ -70,12 +71,15 @@ def fit(job: MiniJob, heads: int, steps: int, rate: float) -> Tensor:
     """Tri-grids [H, 3, C D, S, S] by Adam, the decoder and super-resolution with them."""
     generator = job.generator
     ws = neutral_ws(job, heads)
-    planes = torch.zeros(heads, *generator.spec.planes_shape).normal_(std=0.1).requires_grad_(True)
-    networks = [*generator.decoder.parameters(), *generator.superresolution.parameters()]
-    optimiser = torch.optim.Adam([planes, *networks], lr=rate, betas=(0.9, 0.99))
+    grids = pyramid(heads, generator.spec.planes_shape)
+    groups = [(grids, 1.0), (generator.decoder.parameters(), 0.5), (generator.superresolution.parameters(), 0.15)]
+    optimiser = torch.optim.Adam(
+        [{"params": list(some), "factor": factor} for some, factor in groups], lr=rate, betas=(0.9, 0.99)
+    )
     random = np.random.default_rng(0)
     for step in range(steps):
-        optimiser.param_groups[0]["lr"] = rate * (0.5 + 0.5 * math.cos(math.pi * step / steps))
+        for group in optimiser.param_groups:
+            group["lr"] = rate * group["factor"] * (0.5 + 0.5 * math.cos(math.pi * step / steps))
         source = torch.Generator().manual_seed(step)
         numbers, look = np.arange(heads), PatchLook(job.settings.patch_samples)
         rays, patch = job.batches.ray_batch(numbers, random), job.batches.patch_batch(numbers, random)
@@ -86,13 +90,27 @@ def fit(job: MiniJob, heads: int, steps: int, rate: float) -> Tensor:
             source,
             guided_patches=step % job.settings.march_every != 0,
         )
+        planes = total_of(grids)
         losses = ray_losses(generator, planes, ws, drawn.heads, drawn.counts, job.settings.losses)
         if step > steps // 4 and drawn.patches is not None:
             losses |= patch_losses(generator, planes, ws, drawn.patches, job.settings.losses, look, job.perceptual)
         optimiser.zero_grad(set_to_none=True)
         total(losses).backward()
         optimiser.step()
-    return planes.detach()
+    return total_of(grids).detach()
+
+
+def pyramid(heads: int, shape: tuple[int, ...]) -> list[Tensor]:
+    """Grids of full, half, ... size whose sum is the tri-grid, as a backbone adds block to block."""
+    levels = [(*shape[:-2], shape[-2] >> level, shape[-1] >> level) for level in range(4)]
+    return [torch.zeros(heads, *level).normal_(std=0.05).requires_grad_(True) for level in levels]
+
+
+def total_of(grids: list[Tensor]) -> Tensor:
+    """The tri-grid [H, 3, C D, S, S] that a pyramid adds up to."""
+    size = grids[0].shape[-2:]
+    enlarged = [F.interpolate(grid.flatten(0, 1), size=size, mode="bilinear") for grid in grids]
+    return torch.stack(enlarged).sum(0).unflatten(0, grids[0].shape[:2])
 
 
 def neutral_ws(job: MiniJob, heads: int) -> Tensor:
