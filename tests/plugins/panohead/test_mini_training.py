@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import pickle
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from PIL import Image
 from safetensors.torch import load_file
 from torch import Tensor, nn
@@ -19,6 +21,7 @@ from torch import Tensor, nn
 from toolkit.camera import Camera
 from toolkit.errors import InputError, TrainingError
 from toolkit.nn import synthesis
+from toolkit.registry import default_registry
 from toolkit.rendering import marching
 from toolkit.rendering.rays import Rays
 from toolkit.rendering.sampling import Draws
@@ -47,7 +50,9 @@ def rays_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     masks = torch.zeros(2, len(YAWS), 1, 64, 64)
     masks[..., 16:48, 16:48] = 1
     truth = {"latents": latents, "images": torch.zeros(2, len(YAWS), 3, 64, 64), "masks": masks}
-    write_tensors(folder / "held-out-2-64.safetensors", truth, {"about": {"version": _VERSION, "yaws": list(YAWS)}})
+    looks = rays.looks_of(default_registry().load("dataset", "heads360").procedural())
+    about = {"about": {"version": _VERSION, "yaws": list(YAWS)}, "looks": looks}
+    write_tensors(folder / "held-out-2-64.safetensors", truth, about)
     return folder
 
 
@@ -75,7 +80,8 @@ def lines(out: Path, key: str) -> list[dict[str, float]]:
 
 def test_rays_are_kept_in_the_users_cache(rays_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TOOLKIT_CACHE", str(tmp_path))
-    (tmp_path / "rays").symlink_to(rays_folder)
+    (tmp_path / "rays").mkdir()
+    (tmp_path / "rays" / "heads360").symlink_to(rays_folder)
     looked_into: list[Path] = []
 
     def noted(plan: Any, folder: Path, workers: int) -> Any:
@@ -85,7 +91,21 @@ def test_rays_are_kept_in_the_users_cache(rays_folder: Path, tmp_path: Path, mon
     monkeypatch.setattr("toolkit_plugins.panohead.training.job.prepare_rays", noted)
     heads = settings(rays_folder).heads.model_copy(update={"folder": None})
     MiniJob(settings(rays_folder).model_copy(update={"heads": heads}))
-    assert looked_into == [tmp_path / "rays"]
+    assert looked_into == [tmp_path / "rays" / "heads360"]
+
+
+def test_rays_of_heads_that_have_changed_are_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    plan = settings(tmp_path).ray_plan()
+    rays._make_shard((plan, 0, 3, tmp_path / "rays-000000.safetensors"))
+    made: list[int] = []
+    monkeypatch.setattr(rays, "_make_shard", lambda work: made.append(work[1]))
+    monkeypatch.setattr(rays, "ProcessPoolExecutor", lambda *_, **__: ThreadPoolExecutor(1))
+    rays.prepare_rays(plan, tmp_path, shard=3)
+    assert made == []
+    looks = rays.looks_of(default_registry().load("dataset", "heads360").procedural())
+    monkeypatch.setattr(rays, "looks_of", lambda _: [255 - value for value in looks])
+    rays.prepare_rays(plan, tmp_path, shard=3)
+    assert made == [0]
 
 
 def test_patches_join_the_rays_later_and_the_end_is_evaluated(straight: Path) -> None:
@@ -153,9 +173,10 @@ def gradients(job: MiniJob, step: int = 0) -> tuple[dict[str, float], dict[str, 
         (2, {"patch_heads": 4, "joint_from": 1, "patch_samples": [4, 0]}),
         (2, {"frame_every": 2}),
         (2, {"patches_from": 1}),
+        (2, {"coarse_every": 2, "march_every": 4}),
         (2, {"march_every": 2, "losses": {"residual": 0.1, "patch_perceptual": 0.1, "perceptual": "pyramid"}}),
     ],
-    ids=["even", "without", "uneven", "alone", "frame", "rays", "guided"],
+    ids=["even", "without", "uneven", "alone", "frame", "rays", "coarse", "guided"],
 )
 def test_parts_of_a_batch_teach_what_the_whole_does(rays_folder: Path, parts: int, changes: dict[str, Any]) -> None:
     for step in (0, 1):
@@ -202,6 +223,16 @@ def test_a_patch_by_known_depth_shows_what_marching_shows(rays_folder: Path) -> 
     assert ((fast.raw - slow.raw).abs() * seen).mean() < 0.04
 
 
+def test_a_coarse_patch_shows_the_same_place_with_fewer_rays(rays_folder: Path) -> None:
+    batches = switched(rays_folder).batches
+    fine, coarse = (
+        batches.patch_batch(np.array([0, 1]), np.random.default_rng(0), coarse=coarse) for coarse in (False, True)
+    )
+    assert torch.equal(fine.image, coarse.image) and fine.places.shape[1] == 2 * coarse.places.shape[1]
+    torch.testing.assert_close(coarse.places, F.avg_pool2d(fine.places.permute(0, 3, 1, 2), 2).permute(0, 2, 3, 1))
+    assert fine.depths is not None and coarse.depths is None
+
+
 def hits_of_ball(rays: Rays, radius: float) -> Tensor:
     """Depths [B, R] at which rays hit a ball round the origin, 0 for a miss."""
     middle = -(rays.origins * rays.directions).sum(-1)
@@ -214,7 +245,7 @@ def test_a_patch_as_large_as_the_picture_is_enlarged_like_it(rays_folder: Path, 
     config = settings(rays_folder, network=NETWORK | {"raw_size": raw_size}).generator_config(8, ())
     generator = build(config)
     features, ws = torch.rand(1, 4, raw_size, raw_size), torch.randn(1, generator.num_ws, 12)
-    patch = objective.enlarged(generator, features[:, :3], features, ws)
+    patch = objective.enlarged(generator, features[:, :3], features, ws, 64)
     torch.testing.assert_close(patch, generator.superresolution(features[:, :3], features, ws), rtol=0, atol=1e-5)
 
 

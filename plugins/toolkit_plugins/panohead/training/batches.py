@@ -77,7 +77,8 @@ class MiniBatches:
         random = random.spawn(world)[rank]
         rays = self.ray_batch(heads, random)
         late = step >= settings.patches_from * settings.steps
-        patch = self.patch_batch(heads[: settings.patch_heads], random) if late else None
+        coarse = settings.coarse_every is not None and step % settings.coarse_every == 0
+        patch = self.patch_batch(heads[: settings.patch_heads], random, coarse=coarse) if late else None
         return MiniBatch(torch.from_numpy(heads), self.rays.latents[heads], rays, patch)
 
     def ray_batch(self, heads: np.ndarray, random: np.random.Generator) -> RayBatch:
@@ -108,8 +109,8 @@ class MiniBatches:
                 picks[row, :count] = facing[chosen // face_rays] * rays + chosen % face_rays
         return picks
 
-    def patch_batch(self, heads: np.ndarray, random: np.random.Generator) -> PatchBatch:
-        """A random patch of each of some heads [B], by their numbers."""
+    def patch_batch(self, heads: np.ndarray, random: np.random.Generator, *, coarse: bool = False) -> PatchBatch:
+        """A random patch of each of some heads [B], by their numbers; half as many rays a side where it is coarse."""
         data, side, scale = (
             self.rays,
             self.settings.patch_side,
@@ -119,15 +120,16 @@ class MiniBatches:
         pick = torch.from_numpy(random.integers(data.patch_corners.shape[1], size=len(heads)))
         row, column = (int(value) for value in random.integers(self.settings.heads.patch - side + 1, size=2))
         corners = data.patch_corners[owner, pick].float() + torch.tensor([row, column])
-        steps = torch.arange(side) + 0.5
-        rows = ((corners[:, 0, None] + steps) / self.settings.raw_size)[:, :, None].expand(-1, -1, side)
-        columns = ((corners[:, 1, None] + steps) / self.settings.raw_size)[:, None, :].expand(-1, side, -1)
+        steps = torch.arange(1, side, 2) if coarse else torch.arange(side) + 0.5
+        rows = ((corners[:, 0, None] + steps) / self.settings.raw_size)[:, :, None].expand(-1, -1, len(steps))
+        columns = ((corners[:, 1, None] + steps) / self.settings.raw_size)[:, None, :].expand(-1, len(steps), -1)
         places = torch.stack([columns, rows], -1)
         rows_seen, columns_seen = (slice(start * scale, (start + side) * scale) for start in (row, column))
         picture = data.patch_images[owner, pick][:, :, rows_seen, columns_seen].float()
         rays = rays_through(Camera(data.patch_cameras[owner, pick]), places.flatten(1, 2))
         depths = data.patch_depths[owner, pick][:, row : row + side, column : column + side].flatten(1)
-        return PatchBatch(rays, places, picture[:, :3] / 127.5 - 1, picture[:, 3:] / 255, depths)
+        image, mask = picture[:, :3] / 127.5 - 1, picture[:, 3:] / 255
+        return PatchBatch(rays, places, image, mask, None if coarse else depths)
 
 
 def changed(batch: _Tree, change: Callable[[Tensor], Tensor]) -> _Tree:

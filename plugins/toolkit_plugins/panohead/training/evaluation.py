@@ -13,6 +13,7 @@ from toolkit.camera import Camera
 from toolkit.interfaces import ProceduralHeads
 from toolkit.weights.tensors import read_metadata, read_tensors, write_tensors
 from toolkit_plugins.panohead.generator import PanoHead
+from toolkit_plugins.panohead.training.rays import look_alike, looks_of
 
 YAWS = (0, 40, 90, 180, 270)
 _VERSION = 2
@@ -24,8 +25,10 @@ class HeldOut:
     def __init__(self, heads: ProceduralHeads, count: int, size: int, folder: Path) -> None:
         """Read the truth from `folder`, or make it."""
         file, about = folder / f"held-out-{count}-{size}.safetensors", {"version": _VERSION, "yaws": list(YAWS)}
-        if not file.is_file() or read_metadata(file).get("about") != about:
-            write_tensors(file, _truth(heads, count, size), {"about": about})
+        looks = looks_of(heads)
+        kept = read_metadata(file) if file.is_file() else {}
+        if kept.get("about") != about or not look_alike(kept.get("looks"), looks):
+            write_tensors(file, _truth(heads, count, size), {"about": about, "looks": looks})
         tensors, _ = read_tensors(file)
         self.latents: Tensor = tensors["latents"]
         """[H, z], unit RMS."""

@@ -67,7 +67,8 @@ class MiniJob(TrainingJob):
         self.config: Mapping[str, Any] = settings.model_dump(mode="json", exclude={"heads": {"folder", "workers"}})
         self.heads = default_registry().load("dataset", settings.heads.dataset).procedural()
         plan = settings.ray_plan()
-        folder = cache_folder("rays") if settings.heads.folder is None else Path(settings.heads.folder)
+        kept = settings.heads.folder
+        folder = cache_folder("rays") / settings.heads.dataset if kept is None else Path(kept)
         self.rays: HeadRays = prepare_rays(plan, folder, settings.heads.workers)
         self.batches = MiniBatches(settings, self.rays)
         mean_face = self.heads.landmarks(torch.zeros(self.heads.latent_dim))

@@ -54,7 +54,7 @@ def fit_jointly(
         planes = generator.planes(code, noise="none")
         settings = replace(generator.march_settings, count=SAMPLES[0], importance=SAMPLES[1])
         image = patch_render(generator, planes, code, patch, settings, Draws(generator=source)).image
-        inner = MARGIN * image.shape[-1] // side
+        inner = MARGIN * generator.config.image_size // generator.config.sr_input
         error = (image - patch.image)[..., inner:-inner, inner:-inner]
         optimiser.zero_grad(set_to_none=True)
         error.square().mean().backward(inputs=[code])

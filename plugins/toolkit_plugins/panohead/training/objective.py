@@ -30,7 +30,7 @@ from toolkit_plugins.panohead.training.settings import LossSettings
 
 SILENT = Noise("none")
 MARGIN = 2
-"""Rays at a patch's border whose super-resolution sees padding instead of neighbours."""
+"""Pixels of super-resolution's input at a patch's border that it enlarges with padding instead of neighbours."""
 
 
 class PatchLook(NamedTuple):
@@ -151,15 +151,14 @@ def patch_losses(
     side = patch.places.shape[1]
     small = F.avg_pool2d(patch.image, image.shape[-1] // side)
     covered = F.avg_pool2d(patch.mask, image.shape[-1] // side)
-    scale = image.shape[-1] // side
-    inner = scale * MARGIN
+    inner = MARGIN * generator.config.image_size // generator.config.sr_input
     image, truth = image[..., inner:-inner, inner:-inner], patch.image[..., inner:-inner, inner:-inner]
     losses = {
         "patch_raw": look.share * weights.patch_raw * (raw - small).abs().mean(),
         "patch_mask": look.share * weights.mask * (opacity - covered).abs().mean(),
         "patch_image": look.share * weights.patch_image * (image - truth).abs().mean(),
         "patch_edges": look.share * weights.patch_edges * edge_difference(image, truth),
-        "frame": weights.patch_image * look.frame * blank_frame_error(generator, ws[:1], scale * MARGIN)
+        "frame": weights.patch_image * look.frame * blank_frame_error(generator, ws[:1], inner)
         if look.frame
         else ws.new_zeros(()),
     }
@@ -220,7 +219,7 @@ def _finished(generator: PanoHead, ws: Tensor, patch: PatchBatch, features: Tens
     if behind is not None:
         features = features + (1 - opacity) * behind.unflatten(2, (side, side))
     raw = raw_colours(generator, features, ws)
-    return PatchRender(raw, enlarged(generator, raw, features, ws), opacity)
+    return PatchRender(raw, enlarged(generator, raw, features, ws, patch.image.shape[-1]), opacity)
 
 
 def blank_frame_error(generator: PanoHead, ws: Tensor, width: int) -> Tensor:
@@ -234,7 +233,7 @@ def blank_frame_error(generator: PanoHead, ws: Tensor, width: int) -> Tensor:
         empty = 1.0 if config.white_back else 0.0
         background = ws.new_full((len(ws), config.feature_channels, config.raw_size, config.raw_size), empty)
         background = generator.centred(background)
-    image = enlarged(generator, raw_colours(generator, background, ws), background, ws)
+    image = enlarged(generator, raw_colours(generator, background, ws), background, ws, config.image_size)
     wrong = (image - 1).abs()
     border = torch.ones_like(wrong[:1, :1])
     border[..., width:-width, width:-width] = 0
@@ -246,11 +245,11 @@ def raw_colours(generator: PanoHead, features: Tensor, ws: Tensor) -> Tensor:
     return features[:, :3] if generator.torgb is None else generator.torgb(features, ws[:, -1])
 
 
-def enlarged(generator: PanoHead, raw: Tensor, features: Tensor, ws: Tensor) -> Tensor:
-    """Super-resolve a patch of any side, resized as a whole image would be."""
+def enlarged(generator: PanoHead, raw: Tensor, features: Tensor, ws: Tensor, size: int) -> Tensor:
+    """Super-resolve a patch to `size` pixels a side, resized as a whole image would be."""
     styles = ws[:, -1:].expand(-1, 3, -1)
     sr, config = generator.superresolution, generator.config
-    side = features.shape[-1] * config.sr_input // config.raw_size
+    side = size * config.sr_input // config.image_size
     raw, features = (resize(part, side, sr.antialias) for part in (raw, features))
     x, image = sr.block0(features, raw, styles, SILENT)
     return sr.block1(x, image, styles, SILENT)[1]

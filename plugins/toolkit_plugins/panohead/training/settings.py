@@ -120,6 +120,9 @@ class MiniSettings(Config):
     """Stratified and importance samples on the rays of patches."""
     march_every: Count = 1
     """Steps between two patches that are marched like whole pictures; the others know their depth, which is cheaper."""
+    coarse_every: Count | None = None
+    """Steps between two patches of half as many rays a side, always marched: they teach super-resolution what cheap
+    pictures look like. None: never."""
     evaluation_heads: Count = 8
     network: NetworkSettings = NetworkSettings()
     heads: HeadsSettings = HeadsSettings()
