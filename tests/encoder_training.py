@@ -57,7 +57,8 @@ SIZES = {
         "levels=[0, 0, 1]", "dropout=0",
     ),
     "dual-encoder": (
-        f"network={TRUNK}", f"refiner={REFINER}", "view_resolution=8", "adversary.width=4",
+        f"network={TRUNK}", f"refiner={REFINER}", "view_resolution=8", 
+        "adversary.options.occlusion-planes.width=4", "adversary.options.occlusion-images.width=4",
         "adversary.mask.resolution=12", "evaluation_mask.resolution=12",
         "encoder1.joint.images.identity=0", "encoder2.joint.images.identity=0",
     ),

@@ -25,7 +25,7 @@ def register_encoders(register: Register) -> None:
 
 @hookspec
 def register_discriminators(register: Register) -> None:
-    """Register discriminators: factory(generator, weights: Path | None) -> Discriminator."""
+    """Register discriminators: factory(generator, weights: Path | None, **options) -> Discriminator."""
 
 
 @hookspec
@@ -71,6 +71,11 @@ def register_face_embedders(register: Register) -> None:
 @hookspec
 def register_perceptual_distances(register: Register) -> None:
     """Register perceptual distances for losses: factory(trunk: Path | None) -> Perceptual."""
+
+
+@hookspec
+def register_losses(register: Register) -> None:
+    """Register losses on images for trainings: factory() -> ImageLoss."""
 
 
 @hookspec

@@ -15,7 +15,7 @@ import os
 import re
 import types
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any, Protocol
@@ -42,11 +42,17 @@ KINDS = {
     "pose_estimator": "register_pose_estimators",
     "face_embedder": "register_face_embedders",
     "perceptual_distance": "register_perceptual_distances",
+    "loss": "register_losses",
     "matting": "register_mattings",
     "architecture": "register_architectures",
     "method_file": "register_method_files",
 }
 """Kinds of things that plugins offer, and the hook that registers each."""
+
+_METHOD_OF_ENCODER = "toolkit.encoders.method:open_registered"
+
+ENCODER_PREFIX = "encoder:"
+"""Before a registered encoder's name: the method that inverts with it."""
 
 INTERFACE_VERSIONS = dict.fromkeys(KINDS, 1)
 """Version of each kind's contract that this toolkit understands."""
@@ -83,6 +89,8 @@ class Registration:
     plugin: str
     headline: bool = False
     world: str = ""
+    arguments: tuple[object, ...] = ()
+    """What the factory gets before everything else."""
 
     def load(self) -> Any:
         """Import the factory.
@@ -92,12 +100,13 @@ class Registration:
         """
         module, _, attribute = self.target.partition(":")
         try:
-            return getattr(importlib.import_module(module), attribute)
+            factory = getattr(importlib.import_module(module), attribute)
         except Exception as error:  # whatever a stranger's module raises while it is imported
             raise PluginError(
                 f"{self.kind} {self.name!r} of plugin {self.plugin!r} cannot be loaded from {self.target!r}: "
                 f"{type(error).__name__}: {error}"
             ) from error
+        return functools.partial(factory, *self.arguments) if self.arguments else factory
 
 
 @dataclass(frozen=True)
@@ -176,11 +185,14 @@ class Registry:
         return sorted((entry for entry in self.registrations.values() if entry.kind == kind), key=lambda e: e.name)
 
     def get(self, kind: str, name: str) -> Registration:
-        """The registration of a name.
+        """The registration of a name; every encoder NAME is the method encoder:NAME, too.
 
         Raises:
             PluginError: No such name; the message suggests near ones and lists all.
         """
+        if kind == "method" and name.startswith(ENCODER_PREFIX):
+            encoder = self.get("encoder", name.removeprefix(ENCODER_PREFIX))
+            return replace(encoder, kind=kind, name=name, target=_METHOD_OF_ENCODER, arguments=(encoder,))
         if (kind, name) in self.registrations:
             return self.registrations[kind, name]
         sentence = unknown_name(kind.replace("_", " "), name, (entry.name for entry in self.of_kind(kind)))

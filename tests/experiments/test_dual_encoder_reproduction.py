@@ -160,4 +160,4 @@ def test_the_full_scale_configuration_is_the_paper_s():
     assert (adversary.weight, adversary.discriminator_weight, adversary.r1_weight, adversary.r1_interval) == (
         0.001, 0.5, 10, 16,
     )  # fmt: skip
-    assert (adversary.width, adversary.stride, adversary.pool, adversary.real) == (64, 1, 1, "z+")
+    assert adversary.options["occlusion-planes"] == {"width": 64, "stride": 1, "pool": 1} and adversary.real == "z+"

@@ -17,11 +17,12 @@ from torch.nn import Module
 from toolkit.camera import Camera
 from toolkit.configuration import Config
 from toolkit.encoders.files import EncoderFile, find_encoder, read_encoder
-from toolkit.errors import InputError
+from toolkit.errors import InputError, PluginError
 from toolkit.files import file_sha256
 from toolkit.interfaces import Encoder, ExtraTensors, Generator
 from toolkit.inversion import Inversion, identity_of, run_provenance
 from toolkit.options import read_options
+from toolkit.registry import ENCODER_PREFIX, Registration
 
 
 class EncoderOptions(Config):
@@ -31,10 +32,14 @@ class EncoderOptions(Config):
     """Use the encoder although it was trained for another generator with codes of the same shape."""
 
 
+class NoOptions(Config):
+    """Of methods that are nothing but a registered encoder."""
+
+
 class EncoderMethod:
     """Inverts with an encoder; time is taken around it."""
 
-    def __init__(self, name: str, encoder: Encoder, options: EncoderOptions, file: EncoderFile | None = None) -> None:
+    def __init__(self, name: str, encoder: Encoder, options: Config, file: EncoderFile | None = None) -> None:
         """Describe the method.
 
         Args:
@@ -156,6 +161,31 @@ class EncoderOpener:
         if isinstance(encoder, Module):
             encoder.eval().requires_grad_(False).to(generator.device)
         return encoder, file
+
+
+def open_registered(
+    entry: Registration, generator: Generator, weights: Path | None, options: Mapping[str, Any]
+) -> EncoderMethod:
+    """The method `encoder:NAME`: any plugin's registered encoder.
+
+    Args:
+        entry: The encoder's registration.
+        generator: What is inverted into.
+        weights: A file, or None for the encoder's own.
+        options: There are none but a preset's name.
+
+    Raises:
+        ConfigError: An option.
+        PluginError: What the plugin makes is no encoder.
+        ToolkitError: Whatever the plugin's factory raises.
+    """
+    name = f"{ENCODER_PREFIX}{entry.name}"
+    chosen = read_options(NoOptions, options, name)
+    encoder = entry.load()(generator, weights)
+    if not isinstance(encoder, Module) or not isinstance(encoder, Encoder):
+        raise PluginError(f"encoder {entry.name!r} makes a {type(encoder).__name__}, not a torch module with encode")
+    encoder.eval().requires_grad_(False).to(generator.device)
+    return EncoderMethod(name, encoder, chosen)
 
 
 def checked_input(image: Tensor, camera: Camera, generator: Generator) -> tuple[Tensor, Camera]:

@@ -34,6 +34,7 @@ from toolkit.interfaces.generator import (
     Tunable,
     VisibleEntries,
 )
+from toolkit.interfaces.loss import ImageLoss
 from toolkit.interfaces.method import Method, OnStep, ReportsProgress, TellsOptions, takes_options
 from toolkit.interfaces.method_file import MethodFile, Part
 from toolkit.interfaces.metric import (
@@ -67,6 +68,7 @@ __all__ = [
     "Footprint",
     "Generator",
     "GeneratorSpec",
+    "ImageLoss",
     "IndexedDataset",
     "Item",
     "Latents",

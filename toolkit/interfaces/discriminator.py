@@ -12,7 +12,10 @@ Domain = Literal["planes", "images", "latents"]
 
 @runtime_checkable
 class Discriminator(Protocol):
-    """Scores samples of one domain; higher means more real."""
+    """A `torch.nn.Module` that scores samples of one domain; higher means more real.
+
+    Trainings build it by name (`adversary.discriminator=NAME`) and give it what its domain says.
+    """
 
     domain: Domain
 

@@ -29,6 +29,17 @@ def register_methods(register: Register) -> None:
 
 
 @hookimpl
+def register_encoders(register: Register) -> None:
+    """Offer the dual encoder and its two encoders, each as one object."""
+    for name, attribute, summary in (
+        ("dual-encoder", "open_dual", "both encoders, stitched"),
+        ("encoder1", "open_first", "of what the picture shows"),
+        ("encoder2", "open_second", "of what it hides"),
+    ):
+        register(name, f"{_HERE}.methods:{attribute}", summary=summary, interface=1)
+
+
+@hookimpl
 def register_trainables(register: Register) -> None:
     """Offer the training of all three networks, and of one encoder alone."""
     for name, attribute, summary in (

@@ -129,28 +129,31 @@ def count_plane_channels(generator: Generator) -> int:
 
 
 def open_plane_discriminator(
-    generator: Generator, weights: Path | None = None, settings: DiscriminatorSettings | None = None
+    generator: Generator, weights: Path | None = None, *, width: int = 64, stride: int = 1, pool: int = 1
 ) -> OcclusionDiscriminator:
     """A discriminator for a generator's planes as images, masked by the occlusion before they come here.
 
     Args:
         generator: Decides the number of channels.
         weights: A file written by `save`, whose settings then count; None draws weights.
-        settings: None: the paper's.
+        width: Channels after the first convolution (see `DiscriminatorSettings`, as the next two).
+        stride: Of the first four convolutions.
+        pool: Side of the windows whose mean replaces the input's entries.
 
     Raises:
         CapabilityError: The planes cannot be seen as images.
+        ConfigError: A size is below 1.
         WeightsError: The file is missing, damaged or of another kind.
     """
-    return _open(count_plane_channels(generator), "planes", weights, settings)
+    return _open(count_plane_channels(generator), "planes", weights, DiscriminatorSettings(width, stride, pool))
 
 
 def open_image_discriminator(
-    generator: Generator, weights: Path | None = None, settings: DiscriminatorSettings | None = None
+    generator: Generator, weights: Path | None = None, *, width: int = 64, stride: int = 1, pool: int = 1
 ) -> OcclusionDiscriminator:
     """The same for images [B, 3, S, S] of any size; arguments and errors as `open_plane_discriminator`."""
     del generator  # images of every generator have three channels
-    return _open(IMAGE_CHANNELS, "images", weights, settings)
+    return _open(IMAGE_CHANNELS, "images", weights, DiscriminatorSettings(width, stride, pool))
 
 
 def save(discriminator: OcclusionDiscriminator, path: str | Path, metadata: Mapping[str, Any] | None = None) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import functools
 
 from toolkit.encoders import EncoderFile, EncoderOpener, EncoderOptions
-from toolkit.interfaces import Generator, Stitcher
+from toolkit.encoders.training.named_parts import open_stitcher
+from toolkit.interfaces import Generator
 from toolkit.registry import default_registry
 from toolkit_plugins.dual_encoder.joining import MaskSettings, StyleChoice
 from toolkit_plugins.dual_encoder.networks import (
@@ -63,16 +64,6 @@ def check_options(generator: Generator, options: DualOptions) -> None:
     """
     options.ws.check(generator)
     default_registry().get("stitcher", options.stitcher)
-
-
-def open_stitcher(name: str) -> Stitcher:
-    """A registered stitcher.
-
-    Raises:
-        PluginError: Unknown name.
-    """
-    stitcher: Stitcher = default_registry().load("stitcher", name)()
-    return stitcher
 
 
 DUAL_OPENER = EncoderOpener(DUAL, PACKAGE, build_dual, DualOptions, check=check_options)

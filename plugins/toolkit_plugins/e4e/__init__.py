@@ -31,6 +31,13 @@ def register_methods(register: Register) -> None:
 
 
 @hookimpl
+def register_encoders(register: Register) -> None:
+    """Offer the encoder itself."""
+    here = "toolkit_plugins.e4e.method:open_encoder"
+    register("e4e", here, summary="e4e's, near W", interface=1)
+
+
+@hookimpl
 def register_trainables(register: Register) -> None:
     """Offer the encoder's training."""
     here = "toolkit_plugins.e4e.training:make_job"

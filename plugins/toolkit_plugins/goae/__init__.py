@@ -26,6 +26,13 @@ def register_methods(register: Register) -> None:
 
 
 @hookimpl
+def register_encoders(register: Register) -> None:
+    """Offer the encoder itself."""
+    here = "toolkit_plugins.goae.method:open_encoder"
+    register("goae", here, summary="GOAE's, code and aligned planes", interface=1)
+
+
+@hookimpl
 def register_trainables(register: Register) -> None:
     """Offer the training of both networks."""
     here = "toolkit_plugins.goae.training:make_job"

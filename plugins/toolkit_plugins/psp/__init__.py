@@ -32,6 +32,13 @@ def register_methods(register: Register) -> None:
 
 
 @hookimpl
+def register_encoders(register: Register) -> None:
+    """Offer the encoder itself."""
+    here = "toolkit_plugins.psp.method:open_encoder"
+    register("psp", here, summary="pSp's, into W+", interface=1)
+
+
+@hookimpl
 def register_trainables(register: Register) -> None:
     """Offer the encoder's training."""
     here = "toolkit_plugins.psp.training:make_job"

@@ -31,6 +31,13 @@ def register_methods(register: Register) -> None:
 
 
 @hookimpl
+def register_encoders(register: Register) -> None:
+    """Offer the encoder itself."""
+    here = "toolkit_plugins.triplanenet.method:open_encoder"
+    register("triplanenet", here, summary="TriPlaneNet v2's, both stages", interface=1)
+
+
+@hookimpl
 def register_trainables(register: Register) -> None:
     """Offer the training of both stages."""
     here = "toolkit_plugins.triplanenet.training:make_job"

@@ -15,7 +15,7 @@ from toolkit_plugins.dual_encoder.training.settings import AdversarySettings
 def test_real_samples_are_z_plus_heads_from_the_front_under_the_fakes_own_mask(
     spherical: SphericalGenerator, monkeypatch
 ):
-    settings = AdversarySettings(width=4, optimiser="adam", weight=0.5)
+    settings = AdversarySettings(options={"occlusion-planes": {"width": 4}}, optimiser="adam", weight=0.5)
     adversary = Adversary(settings, spherical, seed=0)
     mapped: list[tuple[Tensor, Tensor]] = []
     mapping = spherical.mapping
@@ -58,7 +58,9 @@ def test_a_batch_in_parts_moves_the_discriminator_once_and_alike(spherical: Sphe
     moved = []
     for parts in (1, 2):
         torch.manual_seed(0)
-        settings = AdversarySettings(width=4, optimiser="adam", weight=0.5, occlusion=False)
+        settings = AdversarySettings(
+            options={"occlusion-planes": {"width": 4}}, optimiser="adam", weight=0.5, occlusion=False
+        )
         adversary = Adversary(settings, spherical, seed=0, parts=parts)
         adversary.optimiser = torch.optim.SGD(adversary.discriminator.parameters(), lr=0.1)
         adversary.discriminator.eval()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import pytest
@@ -75,13 +76,13 @@ def test_impossible_settings_are_refused(values: dict[str, float]):
 
 
 def test_channels_come_from_the_generator(spherical: SphericalGenerator, bare: BareSphericalGenerator):
-    planes = open_plane_discriminator(spherical, settings=SMALL)
+    planes = open_plane_discriminator(spherical, **dataclasses.asdict(SMALL))
     assert (planes.channels, planes.domain) == (12, "planes")
     z = randn(2, spherical.latents.z_dim)
     with torch.no_grad():
         heads = spherical.planes(spherical.mapping(z, Camera.orbit()))
         assert planes.eval()(spherical.as_images(heads)).shape == (2, 1)
-    images = open_image_discriminator(bare, settings=SMALL)
+    images = open_image_discriminator(bare, **dataclasses.asdict(SMALL))
     assert (images.channels, images.domain) == (3, "images")
     assert images.eval()(randn(2, 3, 24, 24)).shape == (2, 1)
     with pytest.raises(CapabilityError, match="'spherical-bare'"):
@@ -94,7 +95,7 @@ def test_it_is_registered(spherical: SphericalGenerator):
 
 
 def test_a_saved_discriminator_comes_back_with_its_settings(spherical: SphericalGenerator, tmp_path: Path):
-    built = open_plane_discriminator(spherical, settings=DiscriminatorSettings(width=4, pool=2))
+    built = open_plane_discriminator(spherical, width=4, pool=2)
     for _ in range(2):
         built(randn(4, 12, 12, 24))  # moves the running statistics
     path = tmp_path / "d.safetensors"

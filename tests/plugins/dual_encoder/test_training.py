@@ -176,8 +176,8 @@ def test_the_discriminator_steps_with_the_encoder_however_a_batch_is_cut(spheric
 
 
 @pytest.mark.parametrize("overrides", [
-    ("adversary.domain=none",),
-    ("adversary.domain=images", "adversary.resolution=8"),
+    ("adversary.discriminator=none",),
+    ("adversary.discriminator=occlusion-images", "adversary.resolution=8"),
     ("adversary.occlusion=false",),
     ("space=z",),
     ("space=z+",),
@@ -194,4 +194,4 @@ def test_every_variant_trains_and_exports(
     assert all(value == value for step in logged for value in step.values())
     assert changed(before, job.network)
     job.export(tmp_path / "weights.safetensors")
-    assert bool(job.recipe.opponents) is ("adversary.domain=none" not in overrides)
+    assert bool(job.recipe.opponents) is ("adversary.discriminator=none" not in overrides)

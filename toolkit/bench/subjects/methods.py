@@ -89,10 +89,12 @@ def method_names(text: str) -> list[str]:
     Raises:
         InputError: No name, or an unknown one.
     """
-    from toolkit.registry import default_registry
+    from toolkit.registry import ENCODER_PREFIX, default_registry
 
-    entries = default_registry().of_kind("method")
+    registry = default_registry()
+    entries = registry.of_kind("method")
     known = {entry.name for entry in entries}
+    known |= {f"{ENCODER_PREFIX}{entry.name}" for entry in registry.of_kind("encoder")}
     names: list[str] = []
     for name in filter(None, (part.strip() for part in text.split(","))):
         if name != ALL and name not in known and not is_declaration(name):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from torch.nn import Module
 from toolkit.camera import Camera
 from toolkit.encoders.networks.style_encoder import fit_image
 from toolkit.encoders.training.settings import ImageWeights, NetworkLosses
-from toolkit.interfaces import GeneratorSpec, Perceptual, Render
+from toolkit.interfaces import GeneratorSpec, ImageLoss, Perceptual, Render
 from toolkit.losses.identity import IdentityLoss
 from toolkit.losses.perceptual import open_perceptual
 from toolkit.losses.reconstruction import l2
@@ -27,7 +28,13 @@ class ImageLosses:
     """The terms on images, with their networks."""
 
     def __init__(
-        self, settings: NetworkLosses, spec: GeneratorSpec, device: torch.device, *, identity: bool = False
+        self,
+        settings: NetworkLosses,
+        spec: GeneratorSpec,
+        device: torch.device,
+        *,
+        identity: bool = False,
+        names: Iterable[str] = (),
     ) -> None:
         """Open the networks.
 
@@ -36,15 +43,17 @@ class ImageLosses:
             spec: The generator's: says where faces are.
             device: Where to compute.
             identity: Whether the identity term will be asked for.
+            names: Registered losses that will be asked for.
 
         Raises:
             ConfigError: Unknown perceptual distance.
-            PluginError: Unknown face embedder.
+            PluginError: Unknown face embedder or loss.
             WeightsError: Their weights are not there.
         """
         trunk = None if settings.trunk is None else Path(settings.trunk).expanduser()
         self.perceptual: Perceptual = open_perceptual(settings.perceptual, trunk, device)
         self.identity = _identity(settings, spec, device) if identity else None
+        self.by_name: dict[str, ImageLoss] = {name: _registered(name, device) for name in sorted(set(names))}
 
     def terms(
         self, weights: ImageWeights, render: Render, target: Tensor, camera: Camera, *, whole: bool = True
@@ -71,6 +80,9 @@ class ImageLosses:
             terms["perceptual"] = weights.perceptual * self.perceptual_distance(image, wanted)
         if weights.identity and whole and self.identity is not None:
             terms["identity"] = weights.identity * self.identity_distance(image, wanted, camera)
+        for name, weight in weights.by_name.items():
+            if weight:
+                terms[name] = weight * self.by_name[name](image, wanted)
         return terms
 
     def perceptual_distance(self, image: Tensor, target: Tensor) -> Tensor:
@@ -83,6 +95,13 @@ class ImageLosses:
         """Mean over images of one minus the faces' cosine; no gradient reaches the target."""
         assert self.identity is not None  # callers ask only where it was opened
         return self.identity(image, target, camera)
+
+
+def _registered(name: str, device: torch.device) -> ImageLoss:
+    loss: ImageLoss = default_registry().load("loss", name)()
+    if isinstance(loss, Module):
+        loss.to(device)
+    return loss
 
 
 def _identity(settings: NetworkLosses, spec: GeneratorSpec, device: torch.device) -> IdentityLoss:

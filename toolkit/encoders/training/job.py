@@ -69,7 +69,8 @@ class EncoderTraining(TrainingJob):
         )
         self.average = WeightAverage(self.network)
         weighs = any(stage.settings.images.identity > 0 for stage in self.stages)
-        images = ImageLosses(settings.losses, spec, self.device, identity=weighs)
+        names = [name for stage in self.stages for name, weight in stage.settings.images.by_name.items() if weight]
+        images = ImageLosses(settings.losses, spec, self.device, identity=weighs, names=names)
         self.context = LossContext(self.generator, frozen.deviation, images)
         self._optimisers = {stage.name: make_optimiser(stage.trained, stage.settings) for stage in self.stages}
         self._open_data()

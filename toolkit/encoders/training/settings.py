@@ -71,6 +71,8 @@ class ImageWeights(Config):
     perceptual: Weight = 0.8
     identity: Weight = 0.0
     """Only where a whole picture is rendered."""
+    by_name: dict[str, Weight] = Field(default_factory=dict)
+    """Weights of registered losses on images, by their names."""
 
 
 class StageSettings(Config):

@@ -4,28 +4,26 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor
 from torch.optim import Adam, Optimizer
 
 from toolkit.devices import without_autocast
-from toolkit.interfaces import Generator
+from toolkit.encoders.training.named_parts import open_discriminator
+from toolkit.interfaces import Discriminator, Generator
 from toolkit.latents import map_styles
 from toolkit.losses.adversarial import discriminator_terms, generator_loss
 from toolkit.rendering.views import around
 from toolkit.training.distribution import average_gradients
 from toolkit.training.ranger import make_ranger
 from toolkit.training.rng import RowRng, row_rng
-from toolkit_plugins.dual_encoder.discriminator import (
-    DiscriminatorSettings,
-    open_image_discriminator,
-    open_plane_discriminator,
-)
 from toolkit_plugins.dual_encoder.joining import masked_images
 from toolkit_plugins.dual_encoder.training.settings import AdversarySettings
 
+PLANES, IMAGES = "planes", "images"
+"""What a discriminator may judge here."""
 _ADAM_BETAS = (0.0, 0.99)
 _PURPOSE = 3
 """Tells its random numbers from those of a step's batch."""
@@ -38,16 +36,16 @@ class Adversary:
         """Draw the discriminator's weights.
 
         Args:
-            settings: Its domain is not 'none'.
+            settings: Its discriminator is not 'none'.
             generator: Synthesises the real samples.
             seed: Of real samples and cameras.
             parts: Calls of `loss` that a batch comes in (`engine.accumulate`).
         """
         self.settings, self.generator, self.device, self.seed = settings, generator, generator.device, seed
         self.parts, self._parts_seen = parts, 0
-        sizes = DiscriminatorSettings(settings.width, settings.stride, settings.pool)
-        opened = open_plane_discriminator if settings.domain == "planes" else open_image_discriminator
-        self.discriminator = opened(generator, None, sizes).to(self.device)
+        name, options = settings.discriminator, settings.options.get(settings.discriminator, {})
+        self.discriminator = open_discriminator(name, generator, options, (PLANES, IMAGES), f"adversary.options.{name}")
+        self.domain = cast(Discriminator, self.discriminator).domain
         parameters = list(self.discriminator.parameters())
         self.optimiser: Optimizer = (
             make_ranger(parameters, settings.rate)
@@ -97,6 +95,12 @@ class Adversary:
         log, self._log = self._log, {}
         return log
 
+    def described(self) -> Mapping[str, Any]:
+        """What rebuilds the discriminator."""
+        settings = self.settings
+        options = settings.options.get(settings.discriminator, {})
+        return {"name": settings.discriminator, "domain": self.domain, "options": options}
+
     def state(self) -> Mapping[str, Any]:
         """What changes besides weights and optimiser."""
         return {"steps": self.steps}
@@ -106,7 +110,7 @@ class Adversary:
         self.steps = int(state["steps"])
 
     def _judged(self, planes: Tensor, ws: Tensor, occlusion: Tensor | None, cameras: Any) -> Tensor:
-        if self.settings.domain == "planes":
+        if self.domain == PLANES:
             return masked_images(self.generator, planes, occlusion)
         return self.generator.render(planes, ws, cameras, self.settings.resolution).image
 

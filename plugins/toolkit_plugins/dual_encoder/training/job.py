@@ -28,6 +28,7 @@ from toolkit.encoders.training import (
     code_losses,
     freeze_generator,
 )
+from toolkit.encoders.training.named_parts import open_stitcher
 from toolkit.errors import ConfigError
 from toolkit.interfaces import Encoder, Generator, TrainableEncoder
 from toolkit_plugins.dual_encoder.networks import (
@@ -38,7 +39,6 @@ from toolkit_plugins.dual_encoder.networks import (
     SingleEncoder,
     lay_out_encoder,
 )
-from toolkit_plugins.dual_encoder.stitching import FeatheredStitcher
 from toolkit_plugins.dual_encoder.training.adversary import Adversary
 from toolkit_plugins.dual_encoder.training.joint import joint_losses
 from toolkit_plugins.dual_encoder.training.settings import DualSettings, EncoderStages
@@ -80,12 +80,13 @@ def _training(
 ) -> EncoderTraining:
     frozen = freeze_generator(settings, device, generator)
     adversary = None
-    if ENCODER_2 in names and settings.adversary.domain != "none":
+    if ENCODER_2 in names and settings.adversary.discriminator != "none":
         adversary = Adversary(settings.adversary, frozen.generator, settings.seed, settings.engine.accumulate)
     singles = {name: _lay_out(settings, frozen) for name in names}
     encoder: TrainableEncoder = next(iter(singles.values()))
     if len(singles) > 1:
-        encoder = DualEncoder(singles[ENCODER_1], singles[ENCODER_2], FeatheredStitcher(), settings.evaluation_mask)
+        stitcher = open_stitcher(settings.stitcher)
+        encoder = DualEncoder(singles[ENCODER_1], singles[ENCODER_2], stitcher, settings.evaluation_mask)
     stages = [
         stage
         for name, single in singles.items()
@@ -98,7 +99,7 @@ def _training(
         opponents={} if adversary is None else {DISCRIMINATOR: adversary},
         take_over=_taker(singles, adversary, settings, frozen),
         shown=_shown,
-        also_stored={} if adversary is None else {DISCRIMINATOR: (adversary.discriminator, _described(adversary))},
+        also_stored={} if adversary is None else {DISCRIMINATOR: (adversary.discriminator, adversary.described())},
     )
     return EncoderTraining(settings, frozen, recipe)
 
@@ -194,12 +195,6 @@ def _shown(encoder: Any, stage: str) -> Sequence[Encoder]:
     if not isinstance(encoder, DualEncoder):
         return (encoder,)
     return (encoder.visible, encoder.occluded, encoder) if stage.startswith(ENCODER_2) else (encoder.visible,)
-
-
-def _described(adversary: Adversary) -> Mapping[str, Any]:
-    """What rebuilds the discriminator."""
-    discriminator = adversary.discriminator
-    return {"domain": discriminator.domain, **dataclasses.asdict(discriminator.settings)}
 
 
 def make_dual_job(config: Path | None, overrides: Sequence[str], device: str) -> EncoderTraining:

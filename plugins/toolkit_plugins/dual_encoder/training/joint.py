@@ -60,7 +60,7 @@ def joint_losses(
         losses |= around_losses(context, stage, Code(code.ws[last], code.planes[last]), ws_of_pairs, batch.yaws)
     if adversary is not None:
         settings = adversary.settings
-        masked = settings.domain == "planes" and settings.occlusion
+        masked = adversary.domain == "planes" and settings.occlusion
         occlusion = settings.mask.find(context.generator, first.planes.detach(), camera) if masked else None
         losses["adversarial"] = adversary.loss(code.planes, code.ws, occlusion, row_numbers(*batch.blocks))
     return losses

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
@@ -43,8 +44,16 @@ class EncoderStages(Config):
 class AdversarySettings(Config):
     """The discriminator that encoder 2 plays against (Eqs. 7 and 8, Table 6)."""
 
-    domain: Literal["planes", "images", "none"] = "planes"
-    """What it judges: planes, renders from all around (the paper's ablation), or nothing."""
+    renamed: ClassVar[Mapping[str, str]] = {
+        "domain": "discriminator",
+        "width": "options.NAME.width",
+        "stride": "options.NAME.stride",
+        "pool": "options.NAME.pool",
+    }
+    discriminator: str = "occlusion-planes"
+    """A registered discriminator of planes or of images (renders from all around); 'none': there is none."""
+    options: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    """By discriminator, what its factory takes; for ours `width` (64), `stride` (1) and `pool` (1)."""
     occlusion: bool = True
     """Planes: only what the input view does not see, by one mask on real and encoded ones."""
     weight: Weight = 0.001
@@ -54,11 +63,6 @@ class AdversarySettings(Config):
     r1_interval: Count = adversarial.R1_INTERVAL
     rate: Rate = 1e-4
     optimiser: Literal["ranger", "adam"] = "ranger"
-    width: Count = 64
-    stride: Count = 1
-    """Of the first four convolutions; 1 is the paper's, and costly."""
-    pool: Count = 1
-    """Windows whose means are judged instead of single entries; 1 is the paper's."""
     real: Literal["z", "z+"] = "z+"
     """What real samples are synthesised from: one latent per style, or one per head."""
     truncation: Annotated[float, Field(gt=0, le=1)] = 1.0
@@ -82,5 +86,7 @@ class DualSettings(EncodingSettings):
     """Where encoder 2 begins: at the trained encoder 1 (of this run, or of a dual encoder's file as `start`), or at
     its own counterpart in `start`, or at random."""
     adversary: AdversarySettings = AdversarySettings()
+    stitcher: str = "feathered"
+    """A registered stitcher: joins the heads that are shown and scored while training."""
     evaluation_mask: MaskSettings = MaskSettings(resolution=64)
     """Of the stitched heads that are shown and scored while training."""

@@ -1,0 +1,186 @@
+"""A third party's encoder, discriminator, stitcher and loss are used by their registered names."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+sys.path.insert(0, str(Path(__file__).parents[2]))
+from encoder_training import tiny_job
+
+from toolkit import hookimpl, load_method, registry
+from toolkit.errors import ConfigError, PluginError
+from toolkit.interfaces import Code, Generator
+from toolkit.registry import Register, Registry, default_registry
+from toolkit.testing import conformance
+from toolkit.testing.spherical import SphericalGenerator
+
+HERE = __name__
+
+
+class MeanColour(nn.Module):
+    """An encoder: the mean colour moves the average head along one direction."""
+
+    def __init__(self, generator: Generator) -> None:
+        super().__init__()
+        latents = generator.spec.latents
+        with torch.no_grad():
+            z = torch.zeros(1, latents.z_dim)
+            self.register_buffer("start", generator.mapping(z, generator.spec.front_camera))
+        self.direction = nn.Parameter(torch.ones(latents.num_ws, latents.w_dim))
+
+    def encode(self, image: Tensor, camera: Any, generator: Generator) -> Code:
+        ws = self.start + image.mean((1, 2, 3))[:, None, None] * self.direction
+        return Code(ws, generator.planes(ws))
+
+
+def open_mean_colour(generator: Generator, weights: Path | None = None) -> MeanColour:
+    return MeanColour(generator)
+
+
+class Patches(nn.Module):
+    domain = "images"
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.net = nn.Sequential(nn.Conv2d(3, width, 4, 4), nn.LeakyReLU(0.2), nn.Conv2d(width, 1, 1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        logits: Tensor = self.net(x).mean((2, 3))
+        return logits
+
+
+def open_patches(generator: Generator, weights: Path | None = None, *, width: int = 2) -> Patches:
+    return Patches(width)
+
+
+class Codes(Patches):
+    domain = "latents"
+
+
+def open_codes(generator: Generator, weights: Path | None = None) -> Codes:
+    return Codes(2)
+
+
+class Visible:
+    """Stitches nothing: the visible planes alone."""
+
+    def stitch(self, visible: Tensor, occluded: Tensor, occlusion: Tensor) -> Tensor:
+        return visible
+
+
+def edges(image: Tensor, target: Tensor) -> Tensor:
+    return (image.diff(dim=3) - target.diff(dim=3)).abs().mean()
+
+
+def make_edges() -> Any:
+    return edges
+
+
+class Plugin:
+    @hookimpl
+    def register_encoders(self, register: Register) -> None:
+        register("mean-colour", f"{HERE}:open_mean_colour", summary="", interface=1)
+        register("nothing", f"{HERE}:make_edges_for", summary="", interface=1)
+
+    @hookimpl
+    def register_discriminators(self, register: Register) -> None:
+        register("patches", f"{HERE}:open_patches", summary="", interface=1)
+        register("codes", f"{HERE}:open_codes", summary="", interface=1)
+
+    @hookimpl
+    def register_stitchers(self, register: Register) -> None:
+        register("visible", f"{HERE}:Visible", summary="", interface=1)
+
+    @hookimpl
+    def register_losses(self, register: Register) -> None:
+        register("edges", f"{HERE}:make_edges", summary="", interface=1)
+
+
+def make_edges_for(generator: Generator, weights: Path | None = None) -> Any:
+    return edges
+
+
+@pytest.fixture(autouse=True)
+def installed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Registry:
+    """The built-in plugins and this file's."""
+    everything = Registry(dict(default_registry().registrations), [], [])
+    everything.add_plugin("strange", Plugin())
+    assert not everything.broken
+    monkeypatch.setitem(sys.modules, HERE, sys.modules[__name__])
+    default_registry.cache_clear()
+    monkeypatch.setattr(registry, "discover", lambda variable: everything)
+    monkeypatch.setenv("TOOLKIT_CACHE", str(tmp_path / "cache"))
+    yield everything  # type: ignore[misc]
+    default_registry.cache_clear()
+
+
+def test_an_encoder_is_a_method_by_its_name(spherical: SphericalGenerator):
+    method = load_method("encoder:mean-colour", spherical)
+    conformance.check_method(method, spherical)
+    image, camera = torch.full((1, 3, 16, 16), 0.5), spherical.spec.front_camera
+    found = method.invert(image, camera, spherical)
+    assert found.method == "encoder:mean-colour" and found.options == {} and set(found.timings) == {"encode", "total"}
+    before = method.fingerprint
+    changed = load_method("encoder:mean-colour", spherical)
+    with torch.no_grad():
+        changed.encoder.direction.add_(1.0)  # type: ignore[attr-defined]
+    assert len(before) == 64 and changed.fingerprint != before
+    conformance.check_encoder(open_mean_colour(spherical), spherical)
+
+
+def test_what_is_no_encoder_is_said_in_a_sentence(spherical: SphericalGenerator):
+    with pytest.raises(PluginError, match="unknown encoder 'mean-color'; did you mean 'mean-colour'"):
+        load_method("encoder:mean-color", spherical)
+    with pytest.raises(PluginError, match="encoder 'nothing' makes a function"):
+        load_method("encoder:nothing", spherical)
+    with pytest.raises(ConfigError, match="encoder:mean-colour"):
+        load_method("encoder:mean-colour", spherical, width=3)
+
+
+def train_encoder2(photos: Path, generator: Generator, *more: str) -> tuple[Any, list[Mapping[str, float]]]:
+    job = tiny_job("dual-encoder", photos, generator, "encoder1.joint.steps=0", *more, steps=2)
+    return job, [job.training_step(job.batch(step), step) for step in range(job.steps)]
+
+
+def test_a_training_takes_discriminator_stitcher_and_loss_by_name(
+    photo_folder: Path, spherical: SphericalGenerator, tmp_path: Path
+):
+    job, logged = train_encoder2(
+        photo_folder, spherical, "adversary.discriminator=patches", "adversary.options.patches.width=3",
+        "stitcher=visible", "encoder2.joint.images.by_name.edges=0.5",
+    )  # fmt: skip
+    opponent = job.recipe.opponents["discriminator"]
+    assert isinstance(opponent.discriminator, Patches) and opponent.discriminator.net[0].out_channels == 3
+    assert {"encoder2/joint/edges", "encoder2/joint/first_edges", "discriminator/discriminator"} <= set(logged[0])
+    assert logged[0]["encoder2/joint/edges"] > 0
+    *_, stitched = job.shown(2)
+    image, camera = torch.zeros(1, 3, 16, 16), spherical.spec.front_camera
+    with torch.no_grad():
+        codes = [encoder.encode(image, camera, spherical) for encoder in (stitched.visible, stitched)]
+    assert torch.equal(codes[0].planes, codes[1].planes)
+    job.export(tmp_path / "dual.safetensors")
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ("adversary.discriminator=patchs", "unknown discriminator 'patchs'; did you mean 'patches'"),
+        ("adversary.discriminator=codes", "discriminator 'codes' judges latents; this training has planes or images"),
+        ("stitcher=invisible", "unknown stitcher 'invisible'; did you mean 'visible'"),
+        ("encoder2.joint.images.by_name.edge=1", "unknown loss 'edge'; did you mean 'edges'"),
+        ("adversary.options.occlusion-planes.widht=3", "did you mean 'width'"),
+        ("adversary.domain=planes", "'adversary.domain' is now 'adversary.discriminator'"),
+    ],
+)
+def test_an_unknown_name_is_answered_with_the_nearest(
+    photo_folder: Path, spherical: SphericalGenerator, setting: str, message: str
+):
+    with pytest.raises((ConfigError, PluginError), match=message):
+        tiny_job("dual-encoder", photo_folder, spherical, setting)

@@ -1,0 +1,56 @@
+"""Parts of a training that a configuration names: discriminators and stitchers of any plugin."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from torch.nn import Module
+
+from toolkit.errors import ConfigError, PluginError
+from toolkit.interfaces import Discriminator, Generator, Stitcher
+from toolkit.registry import default_registry, unknown_name
+
+
+def open_discriminator(
+    name: str, generator: Generator, options: Mapping[str, Any], domains: Sequence[str], key: str
+) -> Module:
+    """Build a registered discriminator with random weights.
+
+    Args:
+        name: As registered.
+        generator: Whose samples it judges; it goes to the generator's device.
+        options: Keyword arguments of its factory.
+        domains: What it may judge here.
+        key: The options' place in the configuration, for messages.
+
+    Raises:
+        PluginError: Unknown name, or what it makes is no discriminator.
+        ConfigError: The factory has no such option, or the discriminator judges something else.
+    """
+    factory = default_registry().load("discriminator", name)
+    known = [each.name for each in inspect.signature(factory).parameters.values() if each.kind is each.KEYWORD_ONLY]
+    for option in options:
+        if option not in known:
+            raise ConfigError(f"{key}: {unknown_name(f'option of discriminator {name!r}', option, known)}")
+    discriminator = factory(generator, None, **options)
+    if not isinstance(discriminator, Module) or not isinstance(discriminator, Discriminator):
+        raise PluginError(f"discriminator {name!r} makes a {type(discriminator).__name__}, not a Discriminator")
+    if discriminator.domain not in domains:
+        raise ConfigError(
+            f"discriminator {name!r} judges {discriminator.domain}; this training has {' or '.join(domains)}"
+        )
+    return discriminator.to(generator.device)
+
+
+def open_stitcher(name: str) -> Stitcher:
+    """Build a registered stitcher.
+
+    Raises:
+        PluginError: Unknown name, or what it makes is no stitcher.
+    """
+    stitcher = default_registry().load("stitcher", name)()
+    if not isinstance(stitcher, Stitcher):
+        raise PluginError(f"stitcher {name!r} makes a {type(stitcher).__name__}, which has no stitch")
+    return stitcher
