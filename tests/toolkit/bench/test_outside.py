@@ -56,7 +56,7 @@ def test_renders_from_elsewhere_score_as_the_method_that_made_them(
     assert ("goha", "speed", "peak_memory") not in rows
     (failure,) = results.failures
     assert (failure.method, failure.protocol) == ("goha", "gt360")
-    assert "no render within 0.5 degrees" in failure.error
+    assert "no render by the camera at yaw" in failure.error
 
 
 LABEL = Camera.orbit().label[0].tolist()
@@ -102,3 +102,40 @@ def test_a_picture_that_is_missing_costs_its_cell(tmp_path: Path, heads_folder: 
     head = open_outside(tmp_path, 64).inverter.head(item)
     with pytest.raises(Exception, match=r"gone\.png cannot be read"):
         head.views(Camera(torch.cat([item.camera.label])))
+
+
+def orbit(**others: float) -> list[float]:
+    return Camera.orbit(0.3, **others).label[0].tolist()
+
+
+def shifted(label: list[float], place: int, by: float) -> list[float]:
+    return [entry + by * (index == place) for index, entry in enumerate(label)]
+
+
+@pytest.mark.parametrize(
+    ("theirs", "words"),
+    [
+        (orbit(radius=2.8), "place"),
+        (orbit(focal=4.0), "focal length"),
+        (shifted(orbit(), 16, 0.1), "focal length"),
+        (shifted(orbit(), 18, 0.02), "principal point"),
+        (shifted(orbit(), 3, 0.05), "place"),
+        (Camera.orbit(0.32).label[0].tolist(), "direction"),
+    ],
+)
+def test_a_render_is_matched_by_its_whole_camera(tmp_path: Path, heads_folder: Path, theirs: list[float], words: str):
+    item = ImageFolder(heads_folder)[0]
+    write_png(tmp_path / "a.png", to_pixels(item.image[None])[0])
+    write_png(tmp_path / "b.png", to_pixels(-item.image[None])[0])
+    wanted = Camera.from_label([orbit()])
+
+    def head(renders: list[list[object]]) -> object:
+        (tmp_path / "renders.json").write_text(json.dumps({"method": "x", "renders": renders}))
+        return open_outside(tmp_path, 64).inverter.head(item)
+
+    with pytest.raises(Exception, match=f"no render by the camera at yaw 17.*{words}"):
+        head([[item.id, "a.png", theirs]]).views(wanted)
+    near = shifted(orbit(), 3, 0.001)  # what rounding does is no other camera
+    both = head([[item.id, "a.png", theirs], [item.id, "b.png", near]]).views(wanted)
+    alone = head([[item.id, "b.png", near]]).views(wanted)
+    assert torch.equal(both.image, alone.image)

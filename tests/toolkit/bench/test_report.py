@@ -126,6 +126,41 @@ def test_the_best_and_the_second_follow_the_direction_and_the_floor_is_never_bes
     assert tables_of([row("only", "l2", 1.0)])[0].ranks(table.columns[0]) == {}
 
 
+def distances(floor: tuple[float, float, float], **methods: float) -> list[Row]:
+    """Distances to random heads: a floor with its interval, and methods with small ones."""
+    value, low, high = floor
+    usual = {"protocol": "fid360", "backend": "embedded", "n": 3}
+    rows = [row("floor", "fid-e", value, low=low, high=high, **usual)]
+    return rows + [row(name, "fid-e", at, low=at - 0.1, high=at + 0.1, **usual) for name, at in methods.items()]
+
+
+@pytest.mark.parametrize(
+    ("rows", "marked"),
+    [
+        (distances((5.0, 4.0, 6.0), a=3.0, b=9.0), False),  # a is nearer to random heads than random heads are
+        (distances((5.0, 4.0, 6.0), a=4.5, b=5.5), False),  # all within the floor's interval
+        (distances((5.0, 4.0, 6.0), a=4.5, b=9.0), True),
+        (distances((5.0, 4.0, 6.0), a=7.0, b=9.0), True),
+        ([row("floor", "fid-e", None, backend="embedded"), row("a", "fid-e", 1.0), row("b", "fid-e", 2.0)], False),
+        ([row(name, "fid-e", 1.0 + len(name), low=None, high=None, n=4) for name in ("a", "bb")], False),
+        ([row(name, "l2", float(len(name)), low=float(len(name)), high=float(len(name)), n=1) for name in ("a", "bb")],
+         False),
+        ([row("floor", "psnr", 5.0, low=4.0, high=6.0, direction="higher"), row("a", "psnr", 7.0, direction="higher"),
+          row("b", "psnr", 3.0, direction="higher")], False),
+    ],
+)  # fmt: skip
+def test_nobody_is_best_where_n_cannot_tell(rows: list[Row], marked: bool):
+    for table in tables_of(rows):
+        for column in table.columns:
+            assert bool(table.ranks(column)) == (table.can_tell(column) and marked) == marked
+    printed = as_tables(rows)
+    lines = [line for line in printed.splitlines() if line.startswith(("| a", "| b"))]
+    assert any("*" in line for line in lines) == marked
+    assert ("too few to tell" in printed) == (not marked)
+    assert ("**" in as_markdown(results_of(rows)).partition("**Best**")[0]) == marked
+    assert (r"\textbf" in as_latex(results_of(rows))) == marked
+
+
 @pytest.mark.parametrize(
     ("value", "places", "text"),
     [(None, None, "-"), (0.0, None, "0.00"), (0.0123456, None, "0.0123"), (1234.5, None, "1234"),

@@ -27,7 +27,7 @@ from toolkit.bench.subjects.methods import ComparedMethod, open_methods
 from toolkit.bench.subjects.outside import open_outside
 from toolkit.data.sources import absolute_source
 from toolkit.devices import checked_device
-from toolkit.errors import InputError, MissingDependencyError
+from toolkit.errors import InputError, MissingDependencyError, OutputError
 
 if TYPE_CHECKING:
     from toolkit.interfaces import Generator as HeadGenerator
@@ -149,6 +149,8 @@ def _opened(key: _Key) -> tuple[dict[str, ComparedMethod], dict[str, ProtocolRun
 
 def _settle(shard: Shard, outcome: Outcome | Exception) -> list[tuple[Unit, CellRecord]]:
     """Write a shard's records down; an error of the worker is every unit's failure."""
+    if isinstance(outcome, OutputError):  # the disk is full for everybody
+        raise outcome
     if isinstance(outcome, Exception):
         message = f"{type(outcome).__name__}: {outcome}".splitlines()[0]
         return [(unit, unit.keep(unit.record(error=f"the worker died: {message}", stage="worker"))) for unit in shard]

@@ -14,8 +14,10 @@ from toolkit.bench.protocols.base import Precompute
 from toolkit.bench.records.store import key_of
 from toolkit.bench.records.units import CellRecord
 from toolkit.bench.subjects.inputs import BenchItem
-from toolkit.bench.subjects.methods import ComparedMethod, UnitError
+from toolkit.bench.subjects.inversions import refuse_machine_failure
+from toolkit.bench.subjects.methods import TRIED_AGAIN, ComparedMethod, UnitError
 from toolkit.errors import OutputError
+from toolkit.machine_failures import failure_named
 
 Address = tuple[str, str | None, str]
 """What a unit is found by in another process: protocol, method (None: precompute), item."""
@@ -85,8 +87,16 @@ class Unit(ABC):
         except UnitError as error:
             found = self.record(error=str(error), stage=error.stage)
         except Exception as error:  # rendering a strange inversion may raise anything: it costs this unit
-            found = self.record(error=f"{type(error).__name__}: {error}".splitlines()[0], stage=self.stage)
+            found = self._failure_of(error)
         return found.model_copy(update={"took": round(time.perf_counter() - started, 3)})
+
+    def _failure_of(self, error: Exception) -> CellRecord:
+        """The record of an error that was the unit's own; the machine's are told apart."""
+        try:
+            refuse_machine_failure(error, self.run.request.out)
+        except UnitError as machines:
+            return self.record(error=str(machines), stage=machines.stage)
+        return self.record(error=f"{type(error).__name__}: {error}".splitlines()[0], stage=self.stage)
 
     def record(self, **known: Any) -> CellRecord:
         """A record of it that holds what is `known`."""
@@ -134,12 +144,12 @@ class MethodUnit(Unit):
     def known(self) -> CellRecord | None:
         """Its record, unless it has to be made again.
 
-        Failures are repeated where asked to, and always where only reading failed.
+        Failures are repeated where asked to, and always where they say nothing of the method (see `TRIED_AGAIN`).
         """
         found = self.run.store.get(self.key)
         if found is None or found.error is None:
             return found if found is not None and self.run.protocol.holds(found) else None
-        return None if self.run.request.retry_failed or found.stage == "read" else found
+        return None if self.run.request.retry_failed or is_tried_again(found) else found
 
     def make(self) -> dict[str, Any]:
         """Its scores."""
@@ -185,7 +195,9 @@ class PrecomputeUnit(Unit):
         if self.precompute.holds(self.piece):
             return self.record(error=None)
         found = self.run.store.get(self.key)
-        return None if found is None or found.error is None or self.run.request.retry_failed else found
+        if found is None or found.error is None or self.run.request.retry_failed or is_tried_again(found):
+            return None
+        return found
 
     def make(self) -> dict[str, Any]:
         """Make the piece, which the precompute keeps."""
@@ -195,6 +207,11 @@ class PrecomputeUnit(Unit):
     def record(self, **known: Any) -> CellRecord:
         """A record that names the precompute, and how large the piece is besides."""
         return super().record(precompute=self.precompute.name, size=self.size, **known)
+
+
+def is_tried_again(record: CellRecord) -> bool:
+    """Whether a failure says nothing of the method: the picture, a worker or the machine failed."""
+    return record.stage in TRIED_AGAIN or (record.error is not None and failure_named(record.error) is not None)
 
 
 def precompute_units(run: ProtocolRun) -> list[PrecomputeUnit]:

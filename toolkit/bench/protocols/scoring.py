@@ -13,6 +13,7 @@ from toolkit.camera import Camera
 from toolkit.errors import InputError, ToolkitError
 from toolkit.interfaces import ComparesFeatures, Metric, NeedsSize, UsesNetworks
 from toolkit.interfaces.metric import Takes
+from toolkit.machine_failures import machine_failure
 from toolkit.registry import unknown_name
 
 Backend = Literal["auto", "none", "reference", "embedded"]
@@ -156,6 +157,8 @@ def _ask(factory: Callable[[], Metric], label: str, arguments: tuple[Any, ...]) 
         metric = factory()
         metric.update(*arguments)
         value, used, failed = metric.compute()
-    except Exception:  # a metric's failure costs its own number; it is counted
+    except Exception as error:  # a metric's failure costs its own number; it is counted
+        if machine_failure(error) is not None:
+            raise
         return no_score(label)
     return ScoreRecord(metric=label, value=value, used=used, failed=failed)

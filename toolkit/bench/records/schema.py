@@ -127,7 +127,7 @@ class Failure(Record):
     item: str | None
     """Null: the whole protocol."""
     stage: str
-    """What failed: build, read, invert, score, precompute, worker."""
+    """What failed: build, read, invert, score, precompute, worker, machine (disk, memory or device)."""
     target: str | None = None
     """The picture to compare with that could not be read."""
     error: str

@@ -61,7 +61,7 @@ class CellRecord(Record):
     error: str | None = None
     """Null: it went well."""
     stage: str | None = None
-    """What failed: build, read, invert, score, precompute, worker."""
+    """What failed: build, read, invert, score, precompute, worker, machine (disk, memory or device)."""
     scores: Scores = Field(default_factory=list)
     """What metrics said, and where features lie."""
     precompute: str | None = Field(None, validation_alias=AliasChoices("precompute", "groundwork"))

@@ -27,6 +27,7 @@ def as_tables(rows: Sequence[Row]) -> str:
             lines.append([method, _counts(whole, method), *cells])
         note = "* best, + second; n = used + failed"
         parts = len(table.columns) - len(whole.columns)
+        note += "; no mark: too few to tell" if not all(map(whole.can_tell, whole.columns)) else ""
         note += f"; {parts} more columns (regions, stages) in table.md" if parts else ""
         texts.append(f"{table.title}\n\n{_grid(lines)}\n\n{note}")
     return "\n\n\n".join(texts)
@@ -39,7 +40,9 @@ def as_markdown(results: Results) -> str:
         run = results.runs.get(f"{table.protocol} on {table.data}")
         about, interval = (run.settings.about, run.interval) if run is not None else ("", "")
         texts.append(f"## {table.title}\n\n{about}\n\n{_full_grid(table)}\n\nBrackets: {interval}.\n")
-    texts.append("**Best**, _second_; ↓ lower, ↑ higher is better; n = comparisons used + failed.\n")
+    texts.append(
+        "**Best**, _second_; ↓ lower, ↑ higher is better; n = comparisons used + failed; no mark where n cannot tell.\n"
+    )
     return "\n".join(texts)
 
 

@@ -125,7 +125,10 @@ def _glance(tables: Sequence[Table], colours: Mapping[str, int], results: Result
     table = glance_of(tables)
     if table is None:
         return ""
-    note = "<b>Best</b>, <u>second</u>; ≈ not to be told from the best (paired bootstrap). Click a heading to sort."
+    note = (
+        "<b>Best</b>, <u>second</u>; ≈ not to be told from the best (paired bootstrap); no mark where n cannot tell. "
+        "Click a heading to sort."
+    )
     return f'{table_html(table, colours, _ties(results, table))}<p class="small">{note}</p>'
 
 

@@ -71,8 +71,37 @@ class Table:
             found.setdefault(f"{self.title}: {part}" if part else self.title, []).append(column)
         return found
 
+    def can_tell(self, column: Column) -> bool:
+        """Whether a column's numbers can say that one method is better than another.
+
+        They cannot where none has a spread (a single subject, or a distance without an interval). Beside a floor
+        (random heads against other random heads) they cannot either while a method lies below the floor's interval,
+        where no method can truly be, or while all methods lie within it: n is too small then.
+        """
+        rows = [row for method in self.methods if (row := self.cells.get((method, column.key))) is not None]
+        mine = [row for row in rows if row.method not in NOT_METHODS and row.value is not None]
+        if not any(row.low is not None and row.high is not None and row.low < row.high for row in mine):
+            return False
+        sign = 1 if column.direction == "lower" else -1
+        for method in NOT_METHODS:
+            floor = self.cells.get((method, column.key))
+            if floor is None:
+                continue
+            if floor.value is None or floor.low is None or floor.high is None:
+                return False
+            low, high = sorted((sign * floor.low, sign * floor.high))
+            values = [sign * row.value for row in mine if row.value is not None]
+            if min(values) < low or max(values) <= high:
+                return False
+        return True
+
     def ranks(self, column: Column) -> dict[str, int]:
-        """Place of the best (1) and the second (2) method of a column; equal numbers share a place."""
+        """Place of the best (1) and the second (2) method of a column; equal numbers share a place.
+
+        Nobody has a place where the numbers cannot tell (see `can_tell`).
+        """
+        if not self.can_tell(column):
+            return {}
         known = [
             (row.value, method)
             for method in self.methods

@@ -14,10 +14,11 @@ from toolkit.bench.records.store import Store, key_of
 from toolkit.bench.records.units import InversionRecord
 from toolkit.bench.records.views import ViewFiles
 from toolkit.bench.subjects.heads import Head, InvertedHead
-from toolkit.bench.subjects.methods import ComparedMethod, HeadSource, UnitError
+from toolkit.bench.subjects.methods import MACHINE, ComparedMethod, HeadSource, UnitError
 from toolkit.errors import InputError, OutputError
 from toolkit.files import atomic_folder
 from toolkit.inversion import Inversion
+from toolkit.machine_failures import Kind, failure_named, machine_failure, reason
 from toolkit.metrics.effort import measured
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ class Inversions:
         """
         key = self.key(method, item)
         known = self.store.get(key)
-        if known is not None and known.error is not None and not self._retry:
+        if known is not None and known.error is not None and not self._retry and failure_named(known.error) is None:
             raise UnitError("invert", known.error)
         if known is not None and known.error is None:
             with suppress(InputError):  # removed or damaged since: made again
@@ -90,7 +91,8 @@ class Inversions:
                     inversion.save(unfinished)
             except OutputError:
                 raise
-            except Exception as error:  # whatever a method raises costs its own unit only
+            except (Exception, SystemExit) as error:  # whatever a method raises costs its own unit only
+                refuse_machine_failure(error, self._folder)
                 message = f"{type(error).__name__}: {error}".splitlines()[0]
                 self.store.append(key, record.model_copy(update={"error": message}))
                 raise UnitError("invert", message) from error
@@ -98,6 +100,26 @@ class Inversions:
         told = {"error": None, "seconds": effort.seconds, "peak_memory": effort.peak_mib}
         self.store.append(key, InversionRecord(**{**record.as_json(), **told}))
         return Inversion.load(self._folder / name)
+
+
+def refuse_machine_failure(error: BaseException, folder: Path) -> None:
+    """Keep the machine's failures apart from a method's: they are written down nowhere, and tried again.
+
+    Args:
+        error: What a unit of work raised.
+        folder: The run's, for the sentence.
+
+    Raises:
+        OutputError: The disk is full or broken: no other unit could be written either.
+        UnitError: There is no memory, or the device failed: other units may go well.
+    """
+    kind = machine_failure(error)
+    if kind == Kind.DISK:
+        raise OutputError(
+            f"cannot go on in {folder}: {reason(error)}; what is done is kept, the same command goes on from there"
+        ) from error
+    if kind is not None:
+        raise UnitError(MACHINE, f"the machine's {kind}: {reason(error)}") from error
 
 
 def _file_name(text: str) -> str:

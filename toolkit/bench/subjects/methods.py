@@ -28,6 +28,12 @@ PRESETS = ("fast", "default", "quality")
 """Presets that every embedded run may ask for: methods without them keep their default."""
 
 
+MACHINE = "machine"
+"""Stage of what failed because of the machine (see `toolkit.machine_failures`): always tried again."""
+TRIED_AGAIN = ("read", MACHINE, "worker")
+"""Stages that say nothing of the method: such units are done again by the next run."""
+
+
 class UnitError(Exception):
     """A unit of work failed; it costs its own numbers and is listed, the run goes on."""
 

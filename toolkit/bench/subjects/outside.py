@@ -36,8 +36,9 @@ from toolkit.files import file_sha256
 from toolkit.interfaces import Item
 
 RENDERS_FILE = "renders.json"
-TOLERANCE = 0.5
-"""Degrees by which the direction of a render's camera may miss the wanted one."""
+TOLERANCES = {"direction": 0.5, "place": 0.01, "focal length": 0.01, "principal point": 0.01}
+"""How far a render's camera may miss the wanted one: degrees; shares of the camera's distance from the origin, of the
+focal length, and of the picture's side."""
 
 Entry = tuple[str, Tensor]
 """File and camera label [25]."""
@@ -87,10 +88,15 @@ class OutsideHead:
         return Views(torch.cat([self._view(label) for label in cameras.label]))
 
     def _view(self, label: Tensor) -> Tensor:
-        name, miss = min(((name, _degrees(label, other)) for name, other in self._renders), key=lambda each: each[1])
-        if miss > TOLERANCE:
+        name, misses = min(
+            ((name, _misses(label, other)) for name, other in self._renders), key=lambda each: max(each[1].values())
+        )
+        if max(misses.values()) > 1:
             yaw = math.degrees(float(Camera.from_label(label[None]).angles().yaw[0]))
-            raise UnitError("invert", f"no render within {TOLERANCE:g} degrees of the camera at yaw {yaw:.1f}")
+            apart = ", ".join(f"{part} {miss:.3g} times" for part, miss in misses.items() if miss > 1)
+            raise UnitError(
+                "invert", f"no render by the camera at yaw {yaw:.1f}: {name} misses its tolerance ({apart})"
+            )
         try:
             image = decode_image((self._folder / name).read_bytes(), name)
         except (ToolkitError, OSError) as error:
@@ -140,6 +146,15 @@ def _digest(file: Path) -> str:
         return ""
 
 
-def _degrees(first: Tensor, second: Tensor) -> float:
-    """Angle between the directions of two cameras in degrees."""
-    return math.degrees(float(rotation_distance(Camera.from_label(first), Camera.from_label(second))[0]))
+def _misses(wanted: Tensor, other: Tensor) -> dict[str, float]:
+    """How far a camera is from the wanted one in each respect, as shares of `TOLERANCES`."""
+    one, two = Camera.from_label(wanted[None]), Camera.from_label(other[None])
+    intrinsics, theirs = one.intrinsics[0], two.intrinsics[0]
+    focal = torch.stack([intrinsics[0, 0], intrinsics[1, 1]]), torch.stack([theirs[0, 0], theirs[1, 1]])
+    found = {
+        "direction": math.degrees(float(rotation_distance(one, two)[0])),
+        "place": float((one.position - two.position).norm() / one.position.norm().clamp_min(1e-6)),
+        "focal length": float(((focal[0] - focal[1]) / focal[0]).abs().max()),
+        "principal point": float((intrinsics[:2, 2] - theirs[:2, 2]).abs().max()),
+    }
+    return {part: miss / TOLERANCES[part] for part, miss in found.items()}
