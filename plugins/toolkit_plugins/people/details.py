@@ -47,7 +47,7 @@ def wild_light(rng: np.random.Generator) -> Light:
     warmth, strength = rng.normal(0, 0.16), rng.uniform(0.4, 2.9)
     lamp = strength * np.array([np.exp(warmth), 1.0, np.exp(-warmth)])
     if rng.random() < 0.12:
-        lamp = lamp * np.exp(rng.normal(0, 0.3, 3))
+        lamp = lamp * np.exp(rng.normal(0, 0.18, 3))
     sky = np.array([0.47, 0.49, 0.52]) * np.exp(rng.normal(0, 0.07, 3)) * rng.uniform(0.6, 1.4)
     ground = np.array([0.30, 0.27, 0.25]) * np.exp(rng.normal(0, 0.14, 3)) * rng.uniform(0.5, 1.4)
     return Light(

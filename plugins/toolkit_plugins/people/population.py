@@ -75,7 +75,7 @@ def melanin_of(ancestry: tuple[float, float, float], quantile: float) -> float:
 def hair_colour_of(latent: Latent, fairness: float, old: float) -> tuple[Floats, float]:
     """Colour [3] of the hair without grey, and the share of grey hair; `fairness` in 0..1 allows fair hair."""
     tone, red, grey = latent.quantiles("hair colour")
-    at = 0.02 + (0.2 + 0.8 * fairness) * tone**1.25
+    at = 0.02 + (0.2 + 0.8 * fairness) * tone**0.9
     redness = float(smoothstep(0.8, 0.95, red)) * (0.3 + 0.7 * fairness)
     colour = ramp(_HAIR_RAMP, at) * F32(1 - redness) + ramp(_RED_RAMP, at + 0.1 * redness) * F32(redness)
     share = float(smoothstep(0.14, 0.7, old * (0.35 + 0.9 * grey)))
