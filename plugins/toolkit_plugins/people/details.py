@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from toolkit_plugins.people.accessories import HATS
 from toolkit_plugins.people.geometry import F32, Floats
+from toolkit_plugins.people.hats import HATS
 from toolkit_plugins.people.identity import check_identity, stream
 from toolkit_plugins.people.light import Light, direction, studio
 
@@ -37,7 +37,7 @@ def draw_details(split: str, seed: int, index: int) -> Details:
     check_identity(split, seed, index)
     rng = stream(f"people/details/{split}", seed, index)
     light = wild_light(rng)
-    hat = HATS[int(rng.choice(len(HATS), p=(0.78, 0.07, 0.07, 0.04, 0.04)))]
+    hat = HATS[int(rng.choice(len(HATS), p=(0.79, 0.08, 0.08, 0.05)))]
     scarf = bool(rng.random() < 0.08)
     return Details(light, hat, _dye(rng), scarf, _dye(rng))
 

@@ -18,6 +18,7 @@ from toolkit_plugins.people.geometry import F32, Floats, Surface, triangles_of
 from toolkit_plugins.people.hair.face import grow_beard, grow_brows, grow_lashes
 from toolkit_plugins.people.hair.scalp import Scalp
 from toolkit_plugins.people.hair.styles import grow_hair
+from toolkit_plugins.people.hats import add_hat
 from toolkit_plugins.people.light import Light
 from toolkit_plugins.people.parts import STRANDS, Kind, Parts, Solid
 from toolkit_plugins.people.person import Person
@@ -48,7 +49,7 @@ class Head:
         accessories.add_glasses(parts, self.bust, person.dress)
         accessories.add_earrings(parts, self.bust, person.dress.earrings, person.dress.glasses_shape[0])
         scalp = Scalp(self.bust, self.details.hat)
-        accessories.add_hat(parts, scalp, self.details.hat)
+        add_hat(parts, scalp, self.details.hat)
         if self.details.scarf:
             accessories.add_scarf(parts, self.bust, rng)
         solids = parts.count

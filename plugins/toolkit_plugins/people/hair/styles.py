@@ -36,7 +36,7 @@ STYLES: Mapping[str, Callable[[Stylist], list[Bunch]]] = {
     "braids": tied.braids,
 }
 """All but `bald`, which grows nothing."""
-COVERED_BY_HAT = 7.6
+COVERED_BY_HAT = 7.63
 """Template height above which a hat hides hair."""
 
 
@@ -54,7 +54,7 @@ def grow_hair(parts: Parts, scalp: Scalp, person: Person, rng: np.random.Generat
     if person.hair.style == "balding":
         mask = mask * smoothstep(8.1, 7.65, height)
     if scalp.headgear != "none":
-        mask = mask * (height < 7.9)
+        mask = mask * (height < 7.8)
     roots = scalp.roots(rng, mask, GUIDES)
     if roots is None:
         return []

@@ -72,7 +72,7 @@ def shade_cloth(
             colour[own] = painted * (weave * hem * rib)[:, None]
         elif kind in (Kind.HAT, Kind.SCARF):
             around = np.arctan2(place[:, 0], place[:, 2] - 0.2)
-            knit = details.hat in ("beanie", "band") or kind == Kind.SCARF
+            knit = details.hat == "beanie" or kind == Kind.SCARF
             rib = 1 + 0.16 * knit * np.sin(around * 60)
             dye = details.hat_colour if kind == Kind.HAT else details.scarf_colour
             wool = 1 + 0.12 * noise(place, 30) + 0.08 * noise(place, 75)
