@@ -5,10 +5,12 @@ from __future__ import annotations
 import contextlib
 import errno
 import hashlib
+import json
 import os
+import re
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from toolkit.errors import InputError, OutputError
@@ -22,7 +24,14 @@ _DISK_ERRORS = {
     errno.ENOTDIR,
     errno.EISDIR,
     errno.EEXIST,
+    errno.ENAMETOOLONG,
+    errno.EFBIG,
+    errno.EIO,
 }
+_SYSTEM_CODE = re.compile(r"\(os error (\d+)\)")
+"""How safetensors' error, which is no OSError, names the system's."""
+_FULL = 64 * 1024
+"""Free bytes below which a disk is full: libraries say so in many ways, and not by an OSError."""
 
 
 @contextlib.contextmanager
@@ -57,53 +66,128 @@ def check_folder_place(path: str | os.PathLike[str]) -> None:
 
 @contextlib.contextmanager
 def atomic_write(path: str | os.PathLike[str]) -> Iterator[Path]:
-    """Yield a temporary path beside `path`; it replaces `path` when the block ends well.
-
-    The temporary name keeps the suffix, because many writers choose a format by it.
+    """Yield a temporary path of the same name beside `path`; it replaces `path` when the block ends well.
 
     Raises:
         OutputError: The place cannot be written.
     """
     target = Path(path)
-    with disk_errors_named(target):
-        target.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f".{target.stem}-", suffix=target.suffix, dir=target.parent)
-        os.close(handle)
-        temporary = Path(name)
-        try:
+    with disk_errors_named(target), _workshop(target.parent) as shop:
+        temporary = shop / target.name
+        temporary.touch()
+        with _full_disk_told(shop):
             yield temporary
-            with open(temporary, "rb") as written:
-                os.fsync(written.fileno())
-            temporary.chmod(0o666 & ~_umask())
-            temporary.replace(target)
-        finally:
-            temporary.unlink(missing_ok=True)
+        with open(temporary, "rb") as written:
+            os.fsync(written.fileno())
+        temporary.chmod(0o666 & ~_umask())
+        temporary.replace(target)
 
 
 @contextlib.contextmanager
-def atomic_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
-    """Yield a temporary folder beside `path`; it takes the place of `path` when the block ends well.
+def atomic_folder(path: str | os.PathLike[str], keep: Callable[[str], bool] = lambda name: False) -> Iterator[Path]:
+    """Yield a temporary folder of the same name beside `path`; it takes the place of `path` when the block ends well.
 
     A folder that stood there before is kept until the new one is complete.
+
+    Args:
+        path: The folder.
+        keep: Whether a file or folder of that name in the old folder is taken over into the new one.
 
     Raises:
         OutputError: The place cannot be written.
     """
     target = Path(path)
-    with disk_errors_named(target):
-        target.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
-        try:
-            yield temporary
-            temporary.chmod(0o777 & ~_umask())
-            _exchange(temporary, target)
-        finally:
-            shutil.rmtree(temporary, ignore_errors=True)
+    with disk_errors_named(target), _workshop(target.parent) as shop:
+        temporary = shop / target.name
+        temporary.mkdir()
+        with _full_disk_told(shop):
+            try:
+                yield temporary
+            except OutputError as error:  # of a file in the folder: name the place that the user knows
+                raise OutputError(str(error).replace(str(temporary), str(target))) from error
+            _take_over(target, temporary, keep)
+        temporary.chmod(0o777 & ~_umask())
+        _exchange(temporary, target, shop / _SHELF)
 
 
-def _exchange(new: Path, target: Path) -> None:
+_WORKSHOP = ".toolkit-"
+"""What the hidden folders begin with in which things are made before they get their place."""
+_SHELF = ".old"
+"""The folder in it where the old one waits until the new one stands."""
+_cleared: set[str] = set()
+
+
+@contextlib.contextmanager
+def _workshop(parent: Path) -> Iterator[Path]:
+    """A hidden folder in `parent`, gone afterwards; those that a kill left behind are cleared the first time."""
+    parent.mkdir(parents=True, exist_ok=True)
+    place = os.path.abspath(parent)
+    if place not in _cleared:
+        _cleared.add(place)
+        _clear_leftovers(parent)
+    shop, lock = _locked_folder(parent)
+    try:
+        yield shop
+    finally:
+        shutil.rmtree(shop, ignore_errors=True)
+        if lock is not None:
+            os.close(lock)
+
+
+def _locked_folder(parent: Path) -> tuple[Path, int | None]:
+    """A new folder that says, by a lock which ends with this process, that somebody works in it."""
+    while True:
+        shop = Path(tempfile.mkdtemp(prefix=_WORKSHOP, dir=parent))
+        lock = _lock(shop)
+        if shop.is_dir():  # else another process took it for a leftover before it was locked
+            return shop, lock
+        if lock is not None:
+            os.close(lock)
+
+
+def _lock(folder: Path) -> int | None:
+    """Lock a folder; None where somebody else has locked it, or where the system has no locks."""
+    try:
+        import fcntl
+
+        handle = os.open(folder, os.O_RDONLY)
+    except (ImportError, OSError):
+        return None
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(handle)
+        return None
+    return handle
+
+
+def _clear_leftovers(parent: Path) -> None:
+    """Remove what killed processes left in `parent`; an old folder that they had moved away comes back."""
+    with contextlib.suppress(OSError):
+        for shop in list(parent.glob(f"{_WORKSHOP}????????")):
+            lock = _lock(shop) if shop.is_dir() and not shop.is_symlink() else None
+            if lock is None:
+                continue
+            for shelved in (shop / _SHELF).glob("*"):
+                if not os.path.lexists(parent / shelved.name):
+                    shelved.rename(parent / shelved.name)
+            shutil.rmtree(shop, ignore_errors=True)
+            os.close(lock)
+
+
+def _take_over(old: Path, new: Path, keep: Callable[[str], bool]) -> None:
+    """Copy what is to be kept, so that nothing is missing from the old folder if the new one comes to nothing."""
+    for entry in sorted(old.iterdir()) if old.is_dir() else ():
+        if keep(entry.name) and not os.path.lexists(new / entry.name):
+            if entry.is_dir() and not entry.is_symlink():
+                shutil.copytree(entry, new / entry.name, symlinks=True)
+            else:
+                shutil.copy2(entry, new / entry.name, follow_symlinks=False)
+
+
+def _exchange(new: Path, target: Path, shelf: Path) -> None:
     """Put the folder `new` in the place of `target`, which comes back if that fails."""
-    shelf = Path(tempfile.mkdtemp(prefix=f".{target.name}-old-", dir=target.parent))
+    shelf.mkdir()
     shelved = shelf / target.name
     try:
         if target.exists():
@@ -113,8 +197,23 @@ def _exchange(new: Path, target: Path) -> None:
         if shelved.exists() and not target.exists():
             shelved.rename(target)
         raise
-    finally:
-        shutil.rmtree(shelf, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _full_disk_told(place: Path) -> Iterator[None]:
+    """Turn whatever a library says on a full disk into the system's own error, before what fills it is removed."""
+    try:
+        yield
+    except (OutputError, MemoryError):
+        raise
+    except Exception as error:
+        named = isinstance(error, OSError) and error.errno in _DISK_ERRORS
+        code = _SYSTEM_CODE.search(str(error))
+        if code is not None and int(code[1]) in _DISK_ERRORS:
+            raise OSError(int(code[1]), os.strerror(int(code[1]))) from error
+        if not named and shutil.disk_usage(place).free < _FULL:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)) from error
+        raise
 
 
 def _concerns(error: OSError, target: Path) -> bool:
@@ -124,6 +223,18 @@ def _concerns(error: OSError, target: Path) -> bool:
     place = Path(error.filename).absolute()
     around = target.absolute().parent
     return place == around or around in place.parents or place in around.parents
+
+
+def sort_metadata(path: Path) -> None:
+    """Give the header of a safetensors file that was just written one order: the library's changes with every write."""
+    with open(path, "r+b") as file:
+        size = int.from_bytes(file.read(8), "little")
+        header = json.loads(file.read(size))
+        header = {"__metadata__": dict(sorted(header.pop("__metadata__", {}).items())), **header}
+        text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
+        if len(text) <= size:  # the same text in another order; the format allows spaces after it
+            file.seek(8)
+            file.write(text.ljust(size))
 
 
 def file_sha256(path: str | os.PathLike[str]) -> str:

@@ -23,11 +23,21 @@ from torch import Tensor
 from torch.nn import Module
 
 from toolkit.camera import Camera, as_camera
-from toolkit.errors import InputError, ToolkitError
-from toolkit.files import atomic_write, file_sha256
+from toolkit.errors import InputError, PluginError, ToolkitError
+from toolkit.files import atomic_write, file_sha256, sort_metadata
 from toolkit.version import VERSION
 
-__all__ = ["SCHEMA_VERSION", "STATEMENT", "Inversion", "identity_of", "run_provenance"]
+__all__ = [
+    "RECORD_FILE",
+    "SCHEMA_VERSION",
+    "STATEMENT",
+    "TENSORS_FILE",
+    "Inversion",
+    "checked_inversion",
+    "holds_inversion",
+    "identity_of",
+    "run_provenance",
+]
 
 if TYPE_CHECKING:
     from toolkit.interfaces import Generator, GeneratorSpec, Render
@@ -100,10 +110,12 @@ class Inversion:
         _check_finite(tensors, f"the inversion by {self.method!r}")
         with atomic_write(folder / TENSORS_FILE) as path:
             save_file(tensors, path, metadata={"format": _FORMAT, "generated": "true", "method": self.method})
+            sort_metadata(path)
             digest = file_sha256(path)
         text = json.dumps(self._record(digest), indent=1, ensure_ascii=False, allow_nan=False)
         with atomic_write(folder / RECORD_FILE) as path:
-            path.write_text(text + "\n", encoding="utf-8")
+            # a name that is no UTF-8 becomes JSON's own escape
+            path.write_text(text + "\n", encoding="utf-8", errors="backslashreplace")
         return folder
 
     @classmethod
@@ -250,6 +262,43 @@ class Inversion:
             "provenance": _plain(self.provenance),
             "tensors": {"file": TENSORS_FILE, "sha256": digest},
         }
+
+
+def holds_inversion(folder: Path) -> bool:
+    """Whether a folder, which need not exist, holds an inversion, if perhaps a damaged one."""
+    if folder.is_symlink() or not (folder / RECORD_FILE).is_file():
+        return False
+    try:
+        _read_record(folder)
+    except InputError:
+        return (folder / TENSORS_FILE).is_file()
+    return True
+
+
+def checked_inversion(found: object, method: str, generator: Generator) -> Inversion:
+    """What a method returned, if it is an inversion into this generator; tensors that carry gradients lose them.
+
+    Raises:
+        PluginError: It is something else, or does not fit; the message names the method.
+    """
+    if not isinstance(found, Inversion):
+        raise PluginError(f"the method {method!r} returned no Inversion, but {type(found).__name__}")
+    latents, planes = generator.spec.latents, tuple(generator.spec.planes_shape)
+    expected = (1, latents.num_ws, latents.w_dim)
+    if tuple(found.ws.shape) != expected or tuple(found.planes.shape) != (1, *planes):
+        raise PluginError(
+            f"the method {method!r} returned ws {list(found.ws.shape)} and planes {list(found.planes.shape)}, "
+            f"generator {generator.spec.name!r} has {list(expected)} and {[1, *planes]}"
+        )
+    if found.method != method:
+        raise PluginError(f"the method {method!r} returned an inversion of the method {found.method!r}")
+    try:
+        found.check_generator(generator)
+    except InputError as error:
+        raise PluginError(f"the method {method!r} returned what does not fit: {error}") from error
+    if any(tensor.requires_grad for tensor in (found.ws, found.planes)):
+        return replace(found, ws=found.ws.detach(), planes=found.planes.detach())
+    return found
 
 
 def identity_of(spec: GeneratorSpec) -> dict[str, Any]:

@@ -4,12 +4,15 @@ import errno
 import hashlib
 import os
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+from toolkit import files
 from toolkit.errors import OutputError
-from toolkit.files import atomic_folder, atomic_write, disk_errors_named, file_sha256
+from toolkit.files import atomic_folder, atomic_write, disk_errors_named, file_sha256, sort_metadata
 
 
 def names(folder: Path) -> list[str]:
@@ -152,3 +155,152 @@ def test_the_old_folder_comes_back_when_the_rename_fails(tmp_path: Path, monkeyp
 def test_file_sha256_is_the_standard_one(tmp_path: Path):
     (tmp_path / "a").write_bytes(b"abc" * 100_000)
     assert file_sha256(tmp_path / "a") == hashlib.sha256(b"abc" * 100_000).hexdigest()
+
+
+class SafetensorError(Exception):
+    """Named like the library's, which is no OSError."""
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError(errno.ENOSPC, "full"),
+        OSError("encoder error -2 when writing image file"),
+        SafetensorError("Error while serializing: I/O error: No space left on device (os error 28)"),
+        RuntimeError("unexpected pos 576 vs 534"),
+        ValueError("write failed"),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+@pytest.mark.parametrize("kind", [atomic_write, atomic_folder])
+def test_a_full_disk_is_one_sentence_however_a_library_says_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception, kind
+):
+    usage = files.shutil.disk_usage(tmp_path)
+    monkeypatch.setattr(files.shutil, "disk_usage", lambda place: usage._replace(free=0))
+    told = pytest.raises(OutputError, match=r"^cannot write .*result\.bin: " + os.strerror(errno.ENOSPC) + "$")
+    with told, kind(tmp_path / "result.bin") as temporary:
+        assert temporary.exists()
+        raise error
+    assert names(tmp_path) == []
+
+
+def test_an_error_of_the_work_keeps_its_kind_while_there_is_space(tmp_path: Path):
+    for error in (RuntimeError("x"), ValueError("y"), SafetensorError("z"), KeyError("k")):
+        with pytest.raises(type(error)), atomic_write(tmp_path / "a") as _:
+            raise error
+
+
+def test_a_file_inside_a_folder_is_named_by_its_place_to_be(tmp_path: Path):
+    with (
+        pytest.raises(OutputError, match=f"cannot write {tmp_path / 'a' / 'b.txt'}"),
+        atomic_folder(tmp_path / "a") as folder,
+        atomic_write(folder / "b.txt"),
+    ):
+        raise OSError(errno.ENOSPC, "full")
+
+
+@pytest.mark.parametrize("name", ["x" * 255, "\u00e9" * 127, "caf\udce9", "-rf", "two\nlines", "a [b].txt"])
+def test_every_name_that_the_disk_takes_can_be_written(tmp_path: Path, name: str):
+    with atomic_write(tmp_path / name) as path:
+        path.write_text("x")
+    assert names(tmp_path) == [name]
+    (tmp_path / name).unlink()
+    with atomic_folder(tmp_path / name) as folder:
+        (folder / "y").write_text("y")
+    assert names(tmp_path / name) == ["y"]
+
+
+def test_a_name_that_no_disk_takes_is_one_sentence(tmp_path: Path):
+    with pytest.raises(OutputError, match="File name too long"), atomic_write(tmp_path / ("x" * 300)):
+        pytest.fail("the block must not run")
+
+
+def test_what_is_to_be_kept_of_the_old_folder_is_there_afterwards(tmp_path: Path):
+    old = tmp_path / "a"
+    (old / "notes").mkdir(parents=True)
+    for name in ("notes/deep.txt", "mine.txt", "ours.txt", "both.txt"):
+        (old / name).write_text("old")
+    with atomic_folder(old, keep=lambda name: name != "ours.txt") as new:
+        (new / "both.txt").write_text("new")
+    assert names(old) == ["both.txt", "mine.txt", "notes"]
+    assert (old / "both.txt").read_text() == "new" and (old / "notes" / "deep.txt").read_text() == "old"
+
+
+def leftover(parent: Path, name: str, *parts: str) -> Path:
+    place = parent.joinpath(f".toolkit-{name}", *parts)
+    place.mkdir(parents=True)
+    (place / "half").write_text("half")
+    return place
+
+
+def test_what_killed_processes_left_is_cleared_by_the_next_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(files, "_cleared", set())
+    leftover(tmp_path, "abcdefgh")
+    leftover(tmp_path, "12345678", "result")
+    (tmp_path / ".toolkit-note").mkdir()
+    (tmp_path / ".mine").mkdir()
+    (tmp_path / "plain").mkdir()
+    with atomic_write(tmp_path / "a.txt") as path:
+        path.write_text("x")
+    assert names(tmp_path) == [".mine", ".toolkit-note", "a.txt", "plain"]
+
+
+def test_a_folder_that_a_kill_left_between_old_and_new_comes_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(files, "_cleared", set())
+    leftover(tmp_path, "abcdefgh", ".old", "lost")
+    leftover(tmp_path, "12345678", ".old", "there")
+    (tmp_path / "there").mkdir()
+    with atomic_folder(tmp_path / "new"):
+        pass
+    assert names(tmp_path) == ["lost", "new", "there"]
+    assert names(tmp_path / "lost") == ["half"] and names(tmp_path / "there") == []
+
+
+KILLED = """
+import os, pathlib, sys
+from toolkit.files import atomic_folder, atomic_write
+kind = atomic_folder if sys.argv[2] == "folder" else atomic_write
+with kind(pathlib.Path(sys.argv[1]) / "result") as path:
+    print("working", flush=True)
+    sys.stdin.read(1)
+    os.kill(os.getpid(), 9)
+"""
+
+
+@pytest.mark.parametrize("kind", ["folder", "file"])
+def test_work_of_another_process_is_left_alone_until_it_is_killed(
+    tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch
+):
+    other = subprocess.Popen(
+        [sys.executable, "-c", KILLED, tmp_path, kind], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert other.stdin is not None and other.stdout is not None
+    assert other.stdout.readline() == "working\n"
+    monkeypatch.setattr(files, "_cleared", set())
+    with atomic_write(tmp_path / "a.txt"):
+        pass
+    assert len(names(tmp_path)) == 2
+    other.communicate("x")
+    monkeypatch.setattr(files, "_cleared", set())
+    with atomic_write(tmp_path / "b.txt"):
+        pass
+    assert names(tmp_path) == ["a.txt", "b.txt"]
+
+
+def test_a_headers_metadata_has_one_order(tmp_path: Path):
+    import torch
+    from safetensors import safe_open
+    from safetensors.torch import save_file
+
+    tensors = {"b": torch.arange(3.0), "a": torch.zeros(2, 2)}
+    metadata = {"format": "x", "generated": "true", "method": "caf\u00e9", "more": "\n"}
+    written = set()
+    for index in range(8):
+        path = tmp_path / f"{index}.safetensors"
+        save_file(tensors, path, metadata=metadata)
+        sort_metadata(path)
+        written.add(path.read_bytes())
+        with safe_open(path, framework="pt") as file:
+            assert file.metadata() == metadata and torch.equal(file.get_tensor("b"), tensors["b"])
+    assert len(written) == 1

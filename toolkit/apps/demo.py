@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager
 from pathlib import Path
 
 from PIL import Image
 from skimage import data
 
 from toolkit import load_generator, load_method
-from toolkit.apps.invert import Outcome, Progress, invert_photos
+from toolkit.apps.invert import Outcome, invert_photos
 from toolkit.files import atomic_write, check_folder_place
 from toolkit.interfaces import MakeRequest
+from toolkit.progress import Progress
 from toolkit.registry import default_registry
 
 GENERATOR = "panohead-mini"
@@ -20,7 +19,7 @@ ENCODER, OPTIMISER = "dual-encoder", "pti"
 _FACE_SEED, _FACE_VIEW = 7, "left_30"
 
 
-def run_demo(out: Path, preset: str, progress: Callable[[int], AbstractContextManager[Progress]]) -> list[Outcome]:
+def run_demo(out: Path, preset: str, progress: Progress) -> list[Outcome]:
     """Invert the astronaut and one heads360 wild face seen from three quarters, below `out`.
 
     Both by the dual encoder; the photograph, far from anything that it has seen, by pivotal tuning too.
@@ -28,7 +27,7 @@ def run_demo(out: Path, preset: str, progress: Callable[[int], AbstractContextMa
     Args:
         out: Folder of the results.
         preset: Preset of the tuning.
-        progress: Makes a listener for a number of photos.
+        progress: Hears of every photo.
 
     Raises:
         ToolkitError: The output cannot be written, the preset is unknown, or embedded weights are missing.
@@ -41,10 +40,9 @@ def run_demo(out: Path, preset: str, progress: Callable[[int], AbstractContextMa
     photos = [write_astronaut(out / "photos" / "astronaut.png"), *make_faces(out / "heads360")]
     outcomes = []
     for method, some in ((ENCODER, photos), (OPTIMISER, photos[:1])):
-        with progress(len(some)) as listener:
-            outcomes += invert_photos(
-                some, out / method, method=method, generator=GENERATOR, progress=listener, options=options[method]
-            )
+        outcomes += invert_photos(
+            some, out / method, method=method, generator=GENERATOR, progress=progress, options=options[method]
+        )
     return outcomes
 
 

@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from toolkit import load_generator, load_method
+from toolkit.apps.result_folders import distinct, result_folders
 from toolkit.devices import checked_device
-from toolkit.errors import CapabilityError, ConfigError, InputError, OutputError, ToolkitError, WeightsError
-from toolkit.export.products import Products, write_products
-from toolkit.faces.photo import BACKGROUNDS, prepare_photo
+from toolkit.errors import (
+    CapabilityError,
+    ConfigError,
+    InputError,
+    OutputError,
+    PluginError,
+    ToolkitError,
+    WeightsError,
+)
+from toolkit.export.products import Products, is_strangers, write_products
+from toolkit.faces.photo import BACKGROUNDS, PreparedPhoto, prepare_photo
 from toolkit.files import atomic_folder, check_folder_place, file_sha256
-from toolkit.interfaces import ReportsProgress
-from toolkit.inversion import Inversion
+from toolkit.interfaces.method import ReportsProgress
+from toolkit.inversion import Inversion, checked_inversion, holds_inversion
+from toolkit.progress import Progress, losses_as_text
 from toolkit.registry import default_registry
 
 if TYPE_CHECKING:
@@ -58,25 +69,6 @@ class Outcome:
             "seconds": round(self.seconds, 3),
             "error": self.error,
         }
-
-
-class Progress(Protocol):
-    """Hears how the work goes on."""
-
-    def begin(self, image: Path, index: int, total: int) -> None:
-        """A photo's turn has come."""
-
-    def stage(self, name: str) -> None:
-        """The photo's next stage has begun."""
-
-    def step(self, step: int, total: int, losses: object = None) -> None:
-        """A method's step is done."""
-
-    def note(self, text: str) -> None:
-        """Something that the user should know about this photo."""
-
-    def end(self, status: str) -> None:
-        """A photo is done."""
 
 
 def invert_photos(
@@ -127,21 +119,26 @@ def invert_photos(
     else:
         inverter = load_method(method, model, method_weights, **dict(options or {}))
     if isinstance(inverter, ReportsProgress):
-        inverter.on_step = progress.step
+        inverter.on_step = lambda step, total, losses: progress.step("invert", step, total, losses_as_text(losses))
     work = _Work(model, inverter, method, weights, dict(options or {}), photo or PhotoOptions(), products or Products())
-    outcomes = []
-    for index, (image, folder) in enumerate(zip(images, result_folders(images, out), strict=True)):
-        progress.begin(image, index, len(images))
-        started = time.perf_counter()
-        try:
-            status = work.invert(image, folder, force, progress)
-            outcomes.append(Outcome(image, folder, status, time.perf_counter() - started))
-        except OutputError:
-            raise
-        except ToolkitError as error:
-            outcomes.append(Outcome(image, folder, "failed", time.perf_counter() - started, str(error)))
-        progress.end(outcomes[-1].status)
+    photos, outcomes = distinct(images), []
+    for index, (image, folder) in enumerate(zip(photos, result_folders(photos, out), strict=True)):
+        progress.note(f"photo {index + 1} of {len(photos)}: {image}")
+        outcomes.append(_one_outcome(work, image, folder, force, progress))
+        progress.note(f"  {outcomes[-1].status} after {outcomes[-1].seconds:.1f} s")
+        progress.step("photos", index + 1, len(photos))
     return outcomes
+
+
+def _one_outcome(work: _Work, image: Path, folder: Path, force: bool, progress: Progress) -> Outcome:
+    started = time.perf_counter()
+    try:
+        status = work.invert(image, folder, force, progress)
+    except OutputError:
+        raise
+    except ToolkitError as error:
+        return Outcome(image, folder, "failed", time.perf_counter() - started, str(error))
+    return Outcome(image, folder, status, time.perf_counter() - started)
 
 
 class DefaultMethod(NamedTuple):
@@ -207,17 +204,6 @@ def _check_request(out: Path, photo: PhotoOptions) -> None:
         raise InputError(f"face must be 0 (the largest) or more, got {photo.face}")
 
 
-def result_folders(images: Sequence[Path], out: Path) -> list[Path]:
-    """One folder per photo, named after it; photos with the same name get a number."""
-    seen: dict[str, int] = {}
-    folders = []
-    for image in images:
-        stem = image.stem or "photo"
-        seen[stem] = seen.get(stem, 0) + 1
-        folders.append(out / (stem if seen[stem] == 1 else f"{stem}-{seen[stem]}"))
-    return folders
-
-
 @dataclass(frozen=True)
 class _Work:
     generator: Generator
@@ -229,9 +215,8 @@ class _Work:
     products: Products
 
     def invert(self, image: Path, folder: Path, force: bool, progress: Progress) -> Literal["done", "skipped"]:
-        if not force and self._is_done(image, folder):
+        if self._is_done(image, folder, force):
             return "skipped"
-        progress.stage("prepare")
         prepared = prepare_photo(
             image,
             self.generator.spec,
@@ -243,10 +228,8 @@ class _Work:
             pose=self.photo.pose,
         )
         for note in prepared.notes:
-            progress.note(note)
-        device = self.generator.device
-        progress.stage("invert")
-        inversion = self.inverter.invert(prepared.image.to(device), prepared.camera.to(device), self.generator)
+            progress.note(f"  note: {note}")
+        inversion = self._inverted(prepared)
         inversion.provenance.update(
             {
                 "input": image.name,
@@ -257,25 +240,46 @@ class _Work:
                 "licence": self.generator.spec.licence,
             }
         )
-        progress.stage("show")
-        with atomic_folder(folder) as unfinished:
+        with atomic_folder(folder, keep=is_strangers) as unfinished:
             inversion.save(unfinished)
-            write_products(unfinished, inversion, self.generator, prepared.image, self.products, progress.note)
+            write_products(
+                unfinished,
+                inversion,
+                self.generator,
+                prepared.image,
+                self.products,
+                lambda text: progress.note(f"  note: {text}"),
+            )
         return "done"
+
+    def _inverted(self, prepared: PreparedPhoto) -> Inversion:
+        device = self.generator.device
+        try:
+            found = self.inverter.invert(prepared.image.to(device), prepared.camera.to(device), self.generator)
+        except ToolkitError:
+            raise
+        except Exception as error:  # a plugin's method may raise anything; that costs this photo only
+            raise PluginError(f"the method {self.method!r} failed: {type(error).__name__}: {error}") from error
+        return checked_inversion(found, self.method, self.generator)
 
     def _request(self) -> dict[str, Any]:
         photo = {key: None if value is None else str(value) for key, value in vars(self.photo).items()}
         return {"method": self.method, "generator": self.generator.spec.fingerprint, "options": self.options,
                 "photo": photo}  # fmt: skip
 
-    def _is_done(self, image: Path, folder: Path) -> bool:
-        if not (folder / "inversion.json").exists():
-            if folder.exists() and any(folder.iterdir()):
-                raise InputError(f"{folder} exists and holds no inversion; choose another --out or use --force")
+    def _is_done(self, image: Path, folder: Path, force: bool) -> bool:
+        """Whether the folder holds this very inversion.
+
+        Raises:
+            InputError: It holds something else that may not, or was not asked to, be replaced.
+        """
+        if not holds_inversion(folder):
+            if os.path.lexists(folder) and not (folder.is_dir() and not any(folder.iterdir())):
+                raise InputError(f"{folder} exists and holds no inversion: it is never replaced; give another --out")
             return False
+        if force or not image.is_file():
+            return False  # reading a photo that is not there will say what is wrong
         provenance = Inversion.load(folder).provenance
-        if not image.is_file():
-            return False  # reading it will say what is wrong
         if provenance.get("input_sha256") == file_sha256(image) and provenance.get("request") == self._request():
             return True
         raise InputError(f"{folder} holds another inversion (other photo or settings); use --force or another --out")

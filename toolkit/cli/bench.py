@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from toolkit.cli.config_file import ConfigFile
+from toolkit.cli.text import say
 from toolkit.errors import InputError
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ bench_app = typer.Typer(
     help="Compare inversion methods: tables, and a report to look at.",
     invoke_without_command=True,
     no_args_is_help=True,
+    rich_markup_mode=None,
 )
 
 
@@ -103,7 +105,7 @@ def bench_command(
         results = run_suite(*parts)
     typer.echo(json.dumps(results.as_json(), indent=1, ensure_ascii=False) if as_json else as_tables(results.rows))
     mine = _report_losses(results, {request.settings.title for request in requests}, requests[0].data_name)
-    typer.echo(f"report in {out / 'report.html'}", err=True)
+    say(f"report in {out / 'report.html'}", err=True)
     if mine:
         raise typer.Exit(1)
 
@@ -114,14 +116,14 @@ def _opened(described: RunDescription, engine: str, workers: int | None) -> Iter
     from dataclasses import replace
 
     from toolkit.bench.execution.engines import open_engine, open_run
-    from toolkit.cli.bench_progress import BenchProgress
+    from toolkit.cli.progress import TerminalProgress
 
     model, methods, broken = open_run(described)
     if not methods:
         raise InputError(f"no method can be run: {'; '.join(broken.values())}")
     runs_on = open_engine(engine, described, workers, os.environ.get("RAY_ADDRESS"))
     requests = [replace(request, broken_methods=broken) for request in described.requests]
-    with BenchProgress([method.name for method in methods]) as progress:
+    with TerminalProgress([method.name for method in methods]) as progress:
         yield requests, model, methods, progress, runs_on
 
 
@@ -133,9 +135,9 @@ def _rehearse(described: RunDescription, engine: str, workers: int | None, as_js
         forecast, left_out = rehearse_suite(*parts)
     typer.echo(json.dumps(forecast.as_json(), indent=1) if as_json else "\n".join(forecast.lines()))
     for method, reason in parts[0][0].broken_methods.items():
-        typer.echo(f"failed   {method}: {reason}", err=True)
+        say(f"failed   {method}: {reason}", err=True)
     for entry in left_out:
-        typer.echo(f"left out {entry.protocol}: {entry.reason}", err=True)
+        say(f"left out {entry.protocol}: {entry.reason}", err=True)
 
 
 @bench_app.command("compare")
@@ -182,13 +184,13 @@ def _report_losses(results: Results, protocols: set[str], data: str) -> bool:
     )
     for method, item, error in failures:
         who = " ".join(filter(None, (method, item)))
-        typer.echo(f"failed   {who}: {error}" if who else f"failed   {error}", err=True)
+        say(f"failed   {who}: {error}" if who else f"failed   {error}", err=True)
     missing = [entry for entry in results.unavailable if entry.protocol in protocols and entry.data == data]
     for name, reason in dict.fromkeys((entry.metric, entry.reason) for entry in missing):
-        typer.echo(f"left out {name}: {reason}", err=True)
+        say(f"left out {name}: {reason}", err=True)
     for left in results.left_out:
         if left.protocol in protocols and left.data == data:
-            typer.echo(f"left out {left.protocol}: {left.reason}", err=True)
+            say(f"left out {left.protocol}: {left.reason}", err=True)
     return bool(failures)
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from toolkit.cli.text import say
 from toolkit.errors import InputError
 
 if TYPE_CHECKING:
@@ -19,7 +20,9 @@ DOMAINS = ("clean", "wild")
 BACKGROUNDS = ("auto", "keep", "remove")
 DEFAULT_VIEWS = "front,left_30,left_60,right_30,right_60,left_90,right_90,back"
 
-data_app = typer.Typer(name="data", help="Make, prepare and check data sets.", no_args_is_help=True)
+data_app = typer.Typer(
+    name="data", help="Make, prepare and check data sets.", no_args_is_help=True, rich_markup_mode=None
+)
 
 
 @data_app.command("make")
@@ -89,9 +92,9 @@ def prepare_command(
         gathered, out, spec, background=background, workers=workers, progress=_show_photos if _on_terminal() else None
     )
     for name, reason in made.rejects.items():
-        typer.echo(f"left out  {name}: {reason}", err=True)
+        say(f"left out  {name}: {reason}", err=True)
     for name, notes in made.notes.items():
-        typer.echo(f"doubtful  {name}: {'; '.join(notes)}", err=True)
+        say(f"doubtful  {name}: {'; '.join(notes)}", err=True)
     typer.echo(f"{made.done} prepared, {len(made.rejects)} left out, {len(made.notes)} doubtful", err=True)
     typer.echo(str(made.out))
     if not made.done:

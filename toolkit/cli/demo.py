@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from toolkit.cli.text import say
+
 
 def demo_command(
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the results.")] = Path("out"),
@@ -14,16 +16,18 @@ def demo_command(
 ) -> None:
     """Turn a photograph (scikit-image's astronaut) and a synthetic wild face into 3D heads."""
     from toolkit.apps.demo import run_demo
-    from toolkit.cli.progress import InvertProgress
+    from toolkit.cli.progress import TerminalProgress
 
     typer.echo("Two heads from one picture each: a photograph (NASA, public domain) and a heads360 wild face.")
     failures = 0
-    for outcome in run_demo(out, preset, InvertProgress):
-        typer.echo(f"{outcome.status:<8} {outcome.folder} ({outcome.seconds:.0f} s)")
+    with TerminalProgress(transient=True) as progress:
+        outcomes = run_demo(out, preset, progress)
+    for outcome in outcomes:
+        say(f"{outcome.status:<8} {outcome.folder} ({outcome.seconds:.0f} s)")
         if outcome.error is not None:
             failures += 1
-            typer.echo(f"         {outcome.error}")
+            say(f"         {outcome.error}")
         else:
-            typer.echo(f"         look at {outcome.folder / 'views.png'} and open {outcome.folder / 'viewer.html'}")
+            say(f"         look at {outcome.folder / 'views.png'} and open {outcome.folder / 'viewer.html'}")
     if failures:
         raise typer.Exit(1)

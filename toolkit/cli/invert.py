@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from toolkit.cli.config_file import ConfigFile
+from toolkit.cli.text import say
 from toolkit.errors import InputError
 
 
@@ -49,7 +49,7 @@ def invert_command(
     if len(images) > 1 and (camera or landmarks or mask):
         raise InputError("--camera, --landmarks and --mask belong to one photo; several were given")
 
-    from toolkit.cli.progress import InvertProgress
+    from toolkit.cli.progress import TerminalProgress
     from toolkit.options import parse_settings
     from toolkit.registry import default_registry
 
@@ -62,7 +62,7 @@ def invert_command(
 
     if preset is not None:
         options["preset"] = preset
-    with InvertProgress(total=len(images)) as progress:
+    with TerminalProgress(transient=True) as progress:
         outcomes = invert_photos(
             images,
             out,
@@ -81,9 +81,9 @@ def invert_command(
         if as_json:
             typer.echo(json.dumps(outcome.as_json()))
         elif outcome.error is None:
-            typer.echo(f"{outcome.status:<8} {outcome.folder}")
+            say(f"{outcome.status:<8} {outcome.folder}")
     failed = [outcome for outcome in outcomes if outcome.error is not None]
     for outcome in failed:
-        print(f"failed   {outcome.image}: {outcome.error}", file=sys.stderr)
+        say(f"failed   {outcome.image}: {outcome.error}", err=True)
     if failed:
         raise typer.Exit(2 if len(failed) == len(outcomes) == 1 else 1)

@@ -19,6 +19,7 @@ from toolkit.cli.mesh import mesh_command
 from toolkit.cli.plugins import plugins_app
 from toolkit.cli.plugins_own import check_command, new_command, show_command
 from toolkit.cli.render import render_command
+from toolkit.cli.text import accept_all_text, say
 from toolkit.cli.train import train_command
 from toolkit.cli.weights import weights_app
 from toolkit.errors import ToolkitError
@@ -30,6 +31,7 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
+    rich_markup_mode=None,  # help prints what is written: "[x, y]" is no markup
 )
 app.command("demo")(demo_command)
 app.command("invert")(invert_command)
@@ -75,6 +77,7 @@ def main() -> None:
     # torch's threads would burn whole cores waiting for each other on a machine that also does something else
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     signal.signal(signal.SIGTERM, _terminate)
+    accept_all_text()
     try:
         app(prog_name="toolkit")
     except _Terminated:
@@ -87,7 +90,7 @@ def main() -> None:
     except ToolkitError as error:
         if _debug:
             raise
-        print(f"error: {error}", file=sys.stderr)
+        say(f"error: {error}", err=True)
         sys.exit(error.exit_code)
 
 

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-plugins_app = typer.Typer(help="What plugins offer, and which are broken.", no_args_is_help=True)
+plugins_app = typer.Typer(help="What plugins offer, and which are broken.", no_args_is_help=True, rich_markup_mode=None)
 
 
 @plugins_app.command("list")

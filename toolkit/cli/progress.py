@@ -1,21 +1,22 @@
-"""Progress of long commands on stderr: bars in a terminal, plain lines in a log."""
+"""Progress of long commands on stderr: bars in a terminal, a line now and then in a log."""
 
 from __future__ import annotations
 
 import contextlib
 import sys
 import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable, Iterator, Sequence
+from datetime import timedelta
 from types import TracebackType
+from typing import TextIO
 
 from rich.console import Console
-from rich.markup import escape
 from rich.progress import (
     BarColumn,
     DownloadColumn,
     MofNCompleteColumn,
     Progress,
+    TaskID,
     TextColumn,
     TimeElapsedColumn,
     TimeRemainingColumn,
@@ -23,66 +24,89 @@ from rich.progress import (
 )
 from typing_extensions import Self
 
+from toolkit.cli.text import printable
 
-class InvertProgress:
-    """Shows which photo is being worked on and how far its method is."""
+EVERY = 15.0
+"""Seconds between two lines of one name in a log."""
+FIRST = 5.0
+"""Seconds until the first of them."""
 
-    def __init__(self, total: int) -> None:
-        self._console = Console(stderr=True)
-        self._progress = Progress(
-            TextColumn("{task.description}"),
+
+class TerminalProgress:
+    """Shows how far each piece of work is and how long it will take (see `toolkit.progress.Progress`)."""
+
+    def __init__(self, names: Sequence[str] = (), transient: bool = False, stream: TextIO | None = None) -> None:
+        """Prepare bars.
+
+        Args:
+            names: Work that gets a bar at once; other work gets one when it is first heard of.
+            transient: Whether the bars go away at the end.
+            stream: Where to; None: stderr.
+        """
+        stream = sys.stderr if stream is None else stream
+        self._console = Console(file=stream, markup=False, emoji=False, highlight=False)
+        self._in_terminal = stream.isatty()
+        self._bars = Progress(
+            TextColumn("{task.description}", markup=False),
             BarColumn(),
             MofNCompleteColumn(),
             TimeElapsedColumn(),
             TimeRemainingColumn(),
+            TextColumn("{task.fields[item]}", markup=False),
             console=self._console,
-            transient=True,
-            disable=not sys.stderr.isatty(),
+            speed_estimate_period=600,
+            transient=transient,
+            disable=not self._in_terminal,
         )
-        self._photos = self._progress.add_task("photos", total=total)
-        self._steps = self._progress.add_task("steps", total=None, visible=False)
-        self._started = time.monotonic()
+        self._tasks: dict[str, TaskID] = {}
+        self._begun: dict[str, tuple[float, int]] = {}
+        self._next: dict[str, float] = {}
+        for name in names:
+            self._add(name)
 
     def __enter__(self) -> Self:
-        self._progress.start()
+        self._bars.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._progress.stop()
-
-    def begin(self, image: Path, index: int, total: int) -> None:
-        """A photo's turn has come."""
-        self._started = time.monotonic()
-        self._progress.update(self._photos, completed=index, description=f"photo {index + 1} of {total}: {image.name}")
-        if not sys.stderr.isatty():
-            self._console.print(f"photo {index + 1} of {total}: {image}", soft_wrap=True, highlight=False)
-
-    def stage(self, name: str) -> None:
-        """The photo's next stage has begun."""
-        self._progress.update(self._steps, description=name, completed=0, total=None, visible=True)
-
-    def step(self, step: int, total: int, losses: object = None) -> None:
-        """A method's step is done."""
-        self._progress.update(self._steps, completed=step, total=total, visible=True)
-
-    def end(self, status: str) -> None:
-        """A photo is done."""
-        self._progress.advance(self._photos)
-        if not sys.stderr.isatty():
-            self._console.print(f"  {status} after {time.monotonic() - self._started:.1f} s", highlight=False)
+        self._bars.stop()
 
     def note(self, text: str) -> None:
-        """Something that the user should know about this photo."""
-        self._console.print(f"  note: {text}", soft_wrap=True, highlight=False)
+        """Print a line, above the bars where there are some."""
+        self._console.print(printable(text), soft_wrap=True)
+
+    def step(self, name: str, done: int, total: int, item: str = "", error: str | None = None) -> None:
+        """Move a bar; in a log, write a line if it is time."""
+        now = time.monotonic()
+        if name not in self._tasks:
+            self._add(name)
+        started, before = self._begun.setdefault(name, (now, done))
+        if done < before or (done, before) == (0, 0):  # the same work begins anew, with the next photo
+            started, before = self._begun[name] = now, done
+            self._bars.reset(self._tasks[name], start=True)
+        elif done > before and self._bars.tasks and not self._bars.finished:
+            self._bars.start_task(self._tasks[name])
+        self._bars.update(self._tasks[name], completed=done, total=total, item="" if done == total else printable(item))
+        if error is not None:
+            self.note(f"{name} failed on {item}: {error}")
+        due = self._next.setdefault(name, started + FIRST)
+        if not self._in_terminal and (now >= due or (done == total and now - started >= FIRST)):
+            self._next[name] = now + EVERY
+            rate = (done - before) / (now - started) if now > started else 0.0
+            left = f", about {timedelta(seconds=round((total - done) / rate))} left" if rate and done < total else ""
+            self.note(f"{name}: {done} of {total}{', ' + item if item else ''}{left}")
+
+    def _add(self, name: str) -> None:
+        self._tasks[name] = self._bars.add_task(printable(name), total=None, start=False, item="")
 
 
 @contextlib.contextmanager
 def download_progress(name: str) -> Iterator[Callable[[int, int | None], None]]:
     """A bar for one download; in a log, a line for every tenth of it."""
     bar = Progress(
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         DownloadColumn(),
         TransferSpeedColumn(),
@@ -91,7 +115,7 @@ def download_progress(name: str) -> Iterator[Callable[[int, int | None], None]]:
         transient=True,
         disable=not sys.stderr.isatty(),
     )
-    task = bar.add_task(escape(name), total=None)
+    task = bar.add_task(printable(name), total=None)
     said = -1
 
     def show(here: int, total: int | None) -> None:
@@ -99,7 +123,7 @@ def download_progress(name: str) -> Iterator[Callable[[int, int | None], None]]:
         bar.update(task, completed=here, total=total)
         if total and not sys.stderr.isatty() and here * 10 // total > said:
             said = here * 10 // total
-            print(f"{name}: {here / 2**20:.1f} of {total / 2**20:.1f} MiB", file=sys.stderr)
+            print(f"{printable(name)}: {here / 2**20:.1f} of {total / 2**20:.1f} MiB", file=sys.stderr)
 
     with bar:
         yield show

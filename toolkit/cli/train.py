@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
@@ -62,8 +61,9 @@ def train_command(
 
     import torch
 
+    from toolkit.cli.progress import TerminalProgress
     from toolkit.devices import checked_device
-    from toolkit.training import rehearse, terminal_progress, train
+    from toolkit.training import rehearse, train
     from toolkit.training.distribution import main_process, main_process_first, process_group
 
     if threads is not None:
@@ -77,15 +77,16 @@ def train_command(
             if main_process():
                 typer.echo("\n".join(lines))
             return
-        run = train(
-            job,
-            folder,
-            resume=resume,
-            max_steps=max_steps,
-            max_seconds=max_seconds,
-            progress=terminal_progress(sys.stderr),
-            tensorboard=tensorboard,
-        )
+        with TerminalProgress() as progress:
+            run = train(
+                job,
+                folder,
+                resume=resume,
+                max_steps=max_steps,
+                max_seconds=max_seconds,
+                progress=progress,
+                tensorboard=tensorboard,
+            )
         if main_process():
             if not run.finished:
                 typer.echo(f"stopped at the limit after step {run.step}; --resume goes on", err=True)

@@ -10,7 +10,9 @@ import typer
 
 from toolkit.errors import InputError
 
-weights_app = typer.Typer(help="The weights files: list, import, download, verify.", no_args_is_help=True)
+weights_app = typer.Typer(
+    help="The weights files: list, import, download, verify.", no_args_is_help=True, rich_markup_mode=None
+)
 
 _KIND = "What they are, where the files do not say: a kind of `toolkit plugins list` or a method."
 

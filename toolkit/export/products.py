@@ -20,7 +20,7 @@ from toolkit.export.mesh import METRES_PER_UNIT, inversion_mesh
 from toolkit.export.orbit import FRAMES, orbit_frames, write_video
 from toolkit.export.sheets import views_sheet
 from toolkit.export.turntable import write_viewer
-from toolkit.inversion import Inversion
+from toolkit.inversion import RECORD_FILE, TENSORS_FILE, Inversion
 from toolkit.rendering.pixels import to_pixels, write_png
 from toolkit.rendering.views import around, iterate_views
 
@@ -37,6 +37,15 @@ class Products:
     video: bool = True
     mesh: bool = True
     viewer: bool = True
+
+
+OURS = {TENSORS_FILE, RECORD_FILE, "views.png", "orbit.mp4", "mesh.glb", "viewer.html", "renders"}
+"""What commands write into the folder of an inversion."""
+
+
+def is_strangers(name: str) -> bool:
+    """Whether a file in the folder of an inversion is somebody else's, and stays when the inversion is replaced."""
+    return name not in OURS
 
 
 def write_products(

@@ -3,15 +3,12 @@
 from toolkit.interfaces.training import Cadence, StepKind, TrainingJob
 from toolkit.training.averaging import WeightAverage
 from toolkit.training.engine import TrainingRun, train
-from toolkit.training.progress import LineProgress, Progress, terminal_progress
 from toolkit.training.rehearsal import Rehearsal, rehearse
 from toolkit.training.stepping import EngineSettings, Stepper
 
 __all__ = [
     "Cadence",
     "EngineSettings",
-    "LineProgress",
-    "Progress",
     "Rehearsal",
     "StepKind",
     "Stepper",
@@ -19,6 +16,5 @@ __all__ = [
     "TrainingRun",
     "WeightAverage",
     "rehearse",
-    "terminal_progress",
     "train",
 ]

@@ -22,6 +22,7 @@ from PIL import Image
 from toolkit.errors import ConfigError, InputError, Interrupted, TrainingError
 from toolkit.files import atomic_write, disk_errors_named
 from toolkit.interfaces.training import Cadence, TrainingJob
+from toolkit.progress import Progress, Silence, losses_as_text
 from toolkit.training.best import BestSoFar
 from toolkit.training.board import Board, check_board
 from toolkit.training.checkpoints import Checkpoint, check_identity, latest_checkpoint, save_checkpoint
@@ -35,7 +36,6 @@ from toolkit.training.distribution import (
 )
 from toolkit.training.metrics_log import MetricsLog
 from toolkit.training.prefetch import prefetched
-from toolkit.training.progress import Progress
 from toolkit.training.randomness import random_states, restore_random_state, undisturbed_randomness
 from toolkit.training.run_file import note_session
 from toolkit.training.stop_signals import StopSignals
@@ -106,19 +106,18 @@ def train(
             if not resume and folder.exists() and any(folder.iterdir()):
                 raise InputError(f"{folder} is not empty; give another --out, or --resume to go on with what is there")
             folder.mkdir(parents=True, exist_ok=True)
-    reporter = Progress() if progress is None or not main else progress
+    reporter: Progress = Silence() if progress is None or not main else progress
     loop = _Loop(job, folder, job.cadence if cadence is None else cadence, reporter)
-    checkpoint = latest_checkpoint(folder / "checkpoints", reporter.say) if resume and main else None
+    checkpoint = latest_checkpoint(folder / "checkpoints", reporter.note) if resume and main else None
     if resume and main and checkpoint is None:
-        reporter.say(f"no checkpoint in {folder} yet: beginning with the first step")
+        reporter.note(f"no checkpoint in {folder} yet: beginning with the first step")
     loop.begin(checkpoint)
     loop.board = Board(folder, loop.done) if tensorboard and main else None
-    reporter.start(job.name, loop.done, job.steps)
+    reporter.step(job.name, loop.done, job.steps)
     try:
         with StopSignals() as stop:
             loop.run(stop, max_steps, max_seconds)
     finally:
-        reporter.stop()
         if loop.board is not None:
             loop.board.close()
     if main:
@@ -158,7 +157,7 @@ class _Loop:
             self._restore(checkpoint)
         if self.main:
             self.metrics.rewind(self.done)
-            note_session(self.out / "run.json", self.identity, self.done, self.progress.say)
+            note_session(self.out / "run.json", self.identity, self.done, self.progress.note)
         self._began = self._saved_at = time.monotonic()
 
     def run(self, stop: StopSignals, max_steps: int | None, max_seconds: float | None) -> None:
@@ -207,7 +206,7 @@ class _Loop:
             self._evaluate()
         if save_after or self.done % self.cadence.checkpoint_every == 0:
             self._save()
-        self.progress.advance(self.done, values)
+        self.progress.step(self.job.name, self.done, self.job.steps, losses_as_text(values))
 
     def _seconds(self) -> float:
         return self._seconds_before + time.monotonic() - self._began
@@ -279,7 +278,7 @@ class _Loop:
             randoms = [state["random"], *state.get("random_elsewhere", [])]
             rank, world = rank_and_world()
             if len(randoms) != world:
-                self.progress.say(f"resumed with {world} processes instead of {len(randoms)}: the run will differ")
+                self.progress.note(f"resumed with {world} processes instead of {len(randoms)}: the run will differ")
             if rank < len(randoms):
                 restore_random_state(randoms[rank])
         except (KeyError, ValueError, RuntimeError) as error:  # torch raises the last two where shapes differ

@@ -10,7 +10,7 @@ from PIL import Image
 
 import toolkit.apps.invert as inverting
 import toolkit.export.products as presentation
-from toolkit.apps.invert import PhotoOptions, Products, invert_photos, result_folders
+from toolkit.apps.invert import PhotoOptions, Products, invert_photos
 from toolkit.camera import Camera
 from toolkit.errors import CapabilityError, ConfigError, InputError, OutputError, WeightsError
 from toolkit.interfaces import Generator
@@ -24,26 +24,18 @@ class Listener:
     def __init__(self) -> None:
         self.heard: list[str] = []
 
-    def begin(self, image: Path, index: int, total: int) -> None:
-        self.heard.append(f"begin {image.name}")
-
-    def stage(self, name: str) -> None:
-        self.heard.append(name)
-
-    def step(self, step: int, total: int, losses: object = None) -> None:
-        self.heard.append("step")
-
     def note(self, text: str) -> None:
-        self.heard.append("note")
+        self.heard.append(text)
 
-    def end(self, status: str) -> None:
-        self.heard.append(status)
+    def step(self, name: str, done: int, total: int, item: str = "", error: str | None = None) -> None:
+        self.heard.append(f"{name} {done}/{total}")
 
 
 class Guess:
     """A method that always answers the same head."""
 
     calls = 0
+    fingerprint = ""
 
     def invert(self, image: torch.Tensor, camera: Camera, generator: Generator) -> Inversion:
         Guess.calls += 1
@@ -148,13 +140,8 @@ def test_a_head_without_a_surface_is_kept_without_a_mesh(bench: Path, monkeypatc
         [bench / "good.png"], bench / "out", method="guess", generator="spherical", progress=listener,
         photo=PhotoOptions(camera=bench / "camera.json", background="keep"), products=Products(False, True, False),
     )  # fmt: skip
-    assert outcome.status == "done" and "note" in listener.heard
+    assert outcome.status == "done" and any("note: no mesh.glb" in line for line in listener.heard)
     assert not (bench / "out" / "good" / "mesh.glb").exists()
-
-
-def test_photos_of_one_name_get_folders_of_their_own() -> None:
-    folders = result_folders([Path("a/me.png"), Path("b/me.jpg"), Path("you.png")], Path("out"))
-    assert [folder.name for folder in folders] == ["me", "me-2", "you"]
 
 
 def test_a_device_that_is_not_there_is_named() -> None:

@@ -12,19 +12,20 @@ from PIL import Image
 from toy_training import ToyConfig, ToyJob, metrics, weights
 
 from toolkit.errors import InputError, TrainingError
-from toolkit.training import Cadence, Progress, train
+from toolkit.progress import Silence
+from toolkit.training import Cadence, train
 
 
 def toy(**settings: Any) -> ToyJob:
     return ToyJob(ToyConfig(**settings))
 
 
-class Recorder(Progress):
+class Recorder(Silence):
     def __init__(self) -> None:
         self.sentences: list[str] = []
 
-    def say(self, sentence: str) -> None:
-        self.sentences.append(sentence)
+    def note(self, text: str) -> None:
+        self.sentences.append(text)
 
 
 @pytest.fixture(scope="module")

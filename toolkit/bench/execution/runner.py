@@ -12,12 +12,13 @@ from toolkit.bench.execution.forecast import Forecast
 from toolkit.bench.execution.gallery import Gallery
 from toolkit.bench.execution.outcome import earlier_results, merged, method_entry, outcome_of
 from toolkit.bench.execution.runs import BenchRequest, ProtocolRun, open_runs
-from toolkit.bench.execution.schedule import Engine, LocalEngine, Progress, Schedule
+from toolkit.bench.execution.schedule import Engine, LocalEngine, Schedule
 from toolkit.bench.records.results import write_results
 from toolkit.bench.records.schema import LeftOut, Results
 from toolkit.bench.report import write_report
 from toolkit.bench.subjects.methods import ComparedMethod
 from toolkit.files import atomic_write, check_folder_place
+from toolkit.progress import Progress
 
 if TYPE_CHECKING:
     from toolkit.interfaces import Generator

@@ -12,19 +12,8 @@ from toolkit.bench.execution.units import Address, MethodUnit, Unit, precompute_
 from toolkit.bench.records.units import CellRecord
 from toolkit.bench.subjects.methods import ComparedMethod
 from toolkit.errors import Interrupted
+from toolkit.progress import Progress
 from toolkit.training.stop_signals import StopSignals
-
-
-class Progress(Protocol):
-    """Hears how the run goes on."""
-
-    def note(self, text: str) -> None:
-        """Something begins that takes a while, or is worth knowing."""
-        ...
-
-    def step(self, name: str, done: int, total: int, item: str, error: str | None) -> None:
-        """A piece is done (or was before); `done` and `total` are those of the method, or precompute, of this name."""
-        ...
 
 
 class Engine(Protocol):

@@ -1,0 +1,36 @@
+"""Text that users named, on its way to a terminal: never markup, never more than one line, always printable."""
+
+from __future__ import annotations
+
+import re
+import sys
+
+import typer
+
+_UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+"""Control characters (a terminal obeys some), line breaks, and the bytes of names that are not UTF-8."""
+
+
+def printable(text: object) -> str:
+    """One line of text with everything escaped that a terminal would obey or could not show."""
+    return _UNPRINTABLE.sub(_escaped, str(text))
+
+
+def _escaped(match: re.Match[str]) -> str:
+    code = ord(match.group())
+    if 0xDC80 <= code <= 0xDCFF:  # how Python holds a byte of a name that is no UTF-8
+        return f"\\x{code - 0xDC00:02x}"
+    return match.group().encode("unicode_escape").decode() if code < 0xD800 else f"\\u{code:04x}"
+
+
+def say(text: object, err: bool = False) -> None:
+    """Print one line."""
+    typer.echo(printable(text), err=err)
+
+
+def accept_all_text() -> None:
+    """Let stdout and stderr escape what their encoding has no letters for, instead of failing."""
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure is not None:
+            reconfigure(errors="backslashreplace")

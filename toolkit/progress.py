@@ -1,0 +1,42 @@
+"""How a long piece of work says how far it is; who listens decides how that is shown."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Protocol
+
+
+class Progress(Protocol):
+    """Hears how work goes on: inverting photos, comparing methods, training, preparing data."""
+
+    def note(self, text: str) -> None:
+        """Something begins that takes a while, or is worth knowing."""
+        ...
+
+    def step(self, name: str, done: int, total: int, item: str = "", error: str | None = None) -> None:
+        """A piece of the work called `name` is done (or was before).
+
+        Args:
+            name: What is counted: a method, a training, 'photos'.
+            done: Pieces done so far.
+            total: Pieces in all.
+            item: What was worked on, or a few numbers about it.
+            error: Why the piece failed, if it did.
+        """
+        ...
+
+
+class Silence:
+    """Shows nothing."""
+
+    def note(self, text: str) -> None:
+        """Not shown."""
+
+    def step(self, name: str, done: int, total: int, item: str = "", error: str | None = None) -> None:
+        """Not shown."""
+
+
+def losses_as_text(losses: Mapping[str, float], most: int = 4) -> str:
+    """The first few losses in one line."""
+    shown = [f"{name} {value:.4g}" for name, value in list(losses.items())[:most]]
+    return "  ".join(shown) + (" ..." if len(losses) > most else "")
