@@ -45,8 +45,8 @@ from toolkit.faces.photo import prepare_photo
 from toolkit.files import atomic_write
 from toolkit.interfaces import DressedHeads
 from toolkit.registry import default_registry
+from toolkit.tensors import read_tensors, write_tensors
 from toolkit.testing.distortions import DISTORTIONS, distort
-from toolkit.weights.tensors import read_tensors, write_tensors
 
 SEVERITIES = (0.1, 0.25, 0.45, 0.7, 1.0)
 WEAK = 1

@@ -31,10 +31,10 @@ from toolkit.files import file_sha256
 from toolkit.inversion import Inversion
 from toolkit.options import parse_settings
 from toolkit.registry import default_registry
+from toolkit.tensors import read_metadata, read_weights, write_tensors
 from toolkit.testing.spherical import SphericalGenerator
 from toolkit.training.checkpoints import latest_checkpoint, save_checkpoint
 from toolkit.weights.opening import open_state_dict
-from toolkit.weights.tensors import read_metadata, read_weights, write_tensors
 from toolkit_plugins.triplanenet.training import TriPlaneNetSettings
 
 PLUGINS = Path(__file__).parent.parent / "plugins" / "toolkit_plugins"

@@ -17,14 +17,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import Tensor
 from torch.nn import Module
 
 from toolkit.camera import Camera, as_camera
-from toolkit.errors import InputError, PluginError, ToolkitError
+from toolkit.errors import InputError, PluginError, ToolkitError, WeightsError
 from toolkit.files import atomic_write, file_sha256, sort_metadata
+from toolkit.tensors import check_header, read_tensors
 from toolkit.version import VERSION
 
 __all__ = [
@@ -47,7 +47,6 @@ TENSORS_FILE = "inversion.safetensors"
 RECORD_FILE = "inversion.json"
 STATEMENT = "This head is synthetic: a generative model made it, and what the input photo did not show is invented."
 _FORMAT = "toolkit-inversion"
-_HEADER_LIMIT = 8 * 2**20
 _RECORD_LIMIT = 16 * 2**20
 _GROUPS = ("tuned", "extra")
 
@@ -356,17 +355,14 @@ def _read_tensors(folder: Path, record: Mapping[str, Any]) -> dict[str, Tensor]:
     if not path.is_file():
         raise InputError(f"{folder} is not a whole inversion: it has no {TENSORS_FILE}")
     try:
-        with open(path, "rb") as file:
-            header = int.from_bytes(file.read(8), "little")
-        if not 2 <= header <= min(_HEADER_LIMIT, path.stat().st_size - 8):
-            raise InputError(f"{path} is damaged: it does not start like a safetensors file")
+        check_header(path)
         digest = file_sha256(path)
         entry = record.get("tensors")
         if not isinstance(entry, dict) or entry.get("sha256") != digest:
             raise InputError(f"{path} is damaged or belongs to another inversion: its sha256 is not the recorded one")
         # Copies: views into the file lie unaligned in memory, which changes the last bit of what is computed from them.
-        tensors = {name: tensor.clone() for name, tensor in load_file(path).items()}
-    except (OSError, SafetensorError, ValueError, RecursionError) as error:
+        tensors = {name: tensor.clone() for name, tensor in read_tensors(path)[0].items()}
+    except (OSError, WeightsError, ValueError, RecursionError) as error:
         raise InputError(f"{path} cannot be read: {error}") from error
     _check_finite(tensors, str(path))
     return tensors

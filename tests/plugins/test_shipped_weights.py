@@ -11,7 +11,7 @@ from safetensors import safe_open
 import toolkit
 from toolkit.errors import WeightsError
 from toolkit.interfaces import Generator
-from toolkit.weights.tensors import read_tensors, write_tensors
+from toolkit.tensors import read_tensors, write_tensors
 from toolkit_plugins.embedded_networks.files import ROLES, build, read_network
 
 PLUGINS = Path(__file__).resolve().parents[2] / "plugins" / "toolkit_plugins"

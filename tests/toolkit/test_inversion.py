@@ -125,7 +125,7 @@ def test_a_flipped_byte_in_the_tensors_is_noticed(inversion: Inversion, tmp_path
 @pytest.mark.parametrize("content", [b"", b"1234", struct.pack("<Q", 2**60) + b"{}", b"\x80\x04" + b"." * 40])
 def test_foreign_tensors_are_refused(inversion: Inversion, tmp_path: Path, content: bytes) -> None:
     (inversion.save(tmp_path) / TENSORS_FILE).write_bytes(content)
-    with pytest.raises(InputError, match="does not start like a safetensors file"):
+    with pytest.raises(InputError, match="is not a sound safetensors file"):
         Inversion.load(tmp_path)
 
 

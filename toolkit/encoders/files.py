@@ -18,12 +18,12 @@ from torch.nn import Module
 from toolkit.errors import ConfigError, WeightsError
 from toolkit.interfaces import GeneratorSpec
 from toolkit.options import made_of
+from toolkit.tensors import half, read_metadata, write_tensors
 from toolkit.weights.headers import SENSELESS, check_described
 from toolkit.weights.method_importing import CENTRE as AVERAGE_LATENT
 from toolkit.weights.official import load_strictly
 from toolkit.weights.opening import open_weights
 from toolkit.weights.store import imported_file
-from toolkit.weights.tensors import half, read_metadata, write_tensors
 
 _Settings = TypeVar("_Settings")
 _Built = TypeVar("_Built")

@@ -11,10 +11,10 @@ import torch
 
 from toolkit.errors import ConfigError, InputError, WeightsError
 from toolkit.generators.generator import VolumeGenerator
+from toolkit.tensors import write_tensors
 from toolkit.weights.headers import SENSELESS, check_described
 from toolkit.weights.official import check_fit, load_strictly
 from toolkit.weights.opening import open_weights
-from toolkit.weights.tensors import write_tensors
 
 _Member = TypeVar("_Member", bound=VolumeGenerator)
 

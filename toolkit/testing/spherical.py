@@ -19,6 +19,7 @@ from toolkit.camera import LABEL_SIZE, Camera, as_camera
 from toolkit.devices import without_autocast
 from toolkit.errors import InputError, WeightsError
 from toolkit.interfaces import GeneratorSpec, Latents, March, Query, Render
+from toolkit.tensors import read_weights
 from toolkit.testing import spherical_maps as maps
 
 _HIDDEN = 16
@@ -249,12 +250,9 @@ def build_bare(weights: Path | None = None, device: str = "cpu") -> BareSpherica
 
 def _prepare(generator: _G, weights: Path | None, device: str) -> _G:
     if weights is not None:
-        from safetensors import SafetensorError
-        from safetensors.torch import load_file
-
         try:
-            generator.load_state_dict(load_file(weights))
-        except (OSError, RuntimeError, SafetensorError) as error:
+            generator.load_state_dict(read_weights(weights)[0])
+        except RuntimeError as error:
             raise WeightsError(f"{weights} does not hold the spherical generator's weights: {error}") from error
     return generator.to(device)
 

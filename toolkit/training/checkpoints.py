@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 
 from toolkit.errors import OutputError, TrainingError
 from toolkit.files import atomic_write, file_sha256
+from toolkit.tensors import read_tensors
 from toolkit.training.packing import first_not_finite, pack, unpack
 
 FORMAT = "toolkit-training-checkpoint"
@@ -150,7 +151,7 @@ def _read(seal: Path) -> Checkpoint:
     path = seal.with_suffix(".safetensors")
     if path.stat().st_size != content["tensors"]["size"] or file_sha256(path) != content["tensors"]["sha256"]:
         raise ValueError(f"{path.name} is not the file that was written")
-    state = unpack(content["state"], load_file(path))
+    state = unpack(content["state"], read_tensors(path)[0])
     return Checkpoint(int(content["step"]), content["identity"], state, seal)
 
 

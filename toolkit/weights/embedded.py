@@ -7,7 +7,7 @@ from pathlib import Path
 
 from toolkit.errors import WeightsError
 from toolkit.registry import default_registry
-from toolkit.weights.tensors import read_metadata, read_weights
+from toolkit.tensors import read_metadata, read_weights
 
 
 @dataclass(frozen=True)

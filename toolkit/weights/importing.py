@@ -15,11 +15,11 @@ from torch.nn import Module
 from toolkit.errors import ToolkitError, WeightsError
 from toolkit.files import file_sha256
 from toolkit.registry import unknown_name
+from toolkit.tensors import check_finite, single, write_tensors
 from toolkit.version import VERSION
 from toolkit.weights.components import Component, architectures, averaged, find_components
 from toolkit.weights.official import build_official
 from toolkit.weights.official_files import OfficialFile, read_official
-from toolkit.weights.tensors import check_finite, single, write_tensors
 
 _SHOWN = 8
 

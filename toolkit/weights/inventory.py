@@ -8,11 +8,11 @@ from pathlib import Path
 from toolkit.errors import InputError, PluginError, WeightsError
 from toolkit.files import file_sha256
 from toolkit.registry import unknown_name
+from toolkit.tensors import check_finite, is_safetensors, read_metadata, read_weights
 from toolkit.weights.importing import Imported
 from toolkit.weights.manifest import MANIFEST, Official
 from toolkit.weights.official_files import read_official
 from toolkit.weights.store import found_weights, how_to_get, imported_file, weights_folder
-from toolkit.weights.tensors import check_finite, is_safetensors, read_metadata, read_weights
 
 _SUFFIXES = (".safetensors", ".pth", ".pt", ".pkl", ".npy")
 

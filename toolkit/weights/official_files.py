@@ -14,11 +14,11 @@ from typing import Any
 from torch import Tensor
 
 from toolkit.errors import WeightsError
+from toolkit.tensors import read_tensors
 from toolkit.weights.contents import Contents, Module, flattened
 from toolkit.weights.pickle_calls import ArrayType
 from toolkit.weights.pickles import Blob, DamagedPickle, Window
 from toolkit.weights.stored_tensors import StoredBytes, StoredTensor, contiguous
-from toolkit.weights.tensors import read_tensors
 from toolkit.weights.torch_files import MAGIC_BYTES, TorchReader
 
 ARRAY = "array"

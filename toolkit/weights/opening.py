@@ -9,9 +9,9 @@ from typing import Any
 from torch import Tensor
 
 from toolkit.errors import WeightsError
+from toolkit.tensors import check_finite, is_safetensors, read_weights, single
 from toolkit.weights.importing import import_files
 from toolkit.weights.official_files import read_official
-from toolkit.weights.tensors import check_finite, is_safetensors, read_weights, single
 
 
 def open_weights(path: str | os.PathLike[str], *kinds: str) -> tuple[dict[str, Tensor], dict[str, Any]]:

@@ -14,8 +14,8 @@ from torch import Tensor, nn
 
 from toolkit.errors import CapabilityError, ConfigError, InputError, WeightsError
 from toolkit.interfaces import Generator, PlaneImages
+from toolkit.tensors import read_weights, write_tensors
 from toolkit.weights.official import load_strictly
-from toolkit.weights.tensors import read_weights, write_tensors
 
 ARCHITECTURE = "dual-encoder-discriminator"
 IMAGE_CHANNELS = 3

@@ -9,8 +9,8 @@ from typing import Any, Literal, TypeVar
 from torch.nn import Module
 
 from toolkit.errors import WeightsError
+from toolkit.tensors import half, read_weights, write_tensors
 from toolkit.weights.official import load_strictly
-from toolkit.weights.tensors import half, read_weights, write_tensors
 from toolkit_plugins.embedded_networks.perception import DensePerception, PlainPerception
 from toolkit_plugins.embedded_networks.recognisers import PlainRecogniser, ResidualRecogniser
 

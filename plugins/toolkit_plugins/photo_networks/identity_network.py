@@ -12,8 +12,8 @@ from torch import Tensor, nn
 
 from toolkit.data.transforms import resize
 from toolkit.errors import WeightsError
+from toolkit.tensors import half, read_weights, write_tensors
 from toolkit.weights.official import load_strictly
-from toolkit.weights.tensors import half, read_weights, write_tensors
 from toolkit_plugins.photo_networks.lite import EfficientNetLite
 from toolkit_plugins.photo_networks.recogniser import DESCRIPTOR
 

@@ -15,8 +15,8 @@ from typer.testing import CliRunner
 from toolkit.cli.main import app
 from toolkit.errors import ConfigError, InputError
 from toolkit.registry import default_registry
+from toolkit.tensors import read_tensors
 from toolkit.training import train
-from toolkit.weights.tensors import read_tensors
 from toolkit_plugins.embedded_networks.files import ROLES, read_network
 from toolkit_plugins.embedded_networks.perception import PerceptualNetwork
 from toolkit_plugins.embedded_networks.recognisers import MarginSoftmax

@@ -19,8 +19,8 @@ from toolkit.errors import InputError, WeightsError
 from toolkit.interfaces import FaceEmbedder
 from toolkit.losses.identity import IdentityLoss, crop_face, identity_distance
 from toolkit.registry import default_registry
+from toolkit.tensors import write_tensors
 from toolkit.weights import build_official
-from toolkit.weights.tensors import write_tensors
 from toolkit_plugins.face_recognition.architecture import ArcFaceArchitecture, CurricularFaceArchitecture
 
 KINDS = ["irse50_arcface", "curricularface_ir101"]

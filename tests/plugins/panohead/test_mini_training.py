@@ -25,8 +25,8 @@ from toolkit.registry import default_registry
 from toolkit.rendering import marching
 from toolkit.rendering.rays import Rays
 from toolkit.rendering.sampling import Draws
+from toolkit.tensors import write_tensors
 from toolkit.training import Cadence, train
-from toolkit.weights.tensors import write_tensors
 from toolkit_plugins.panohead.loading import build, load
 from toolkit_plugins.panohead.training import guided, objective, rays
 from toolkit_plugins.panohead.training.evaluation import _VERSION, YAWS

@@ -17,7 +17,7 @@ from toolkit.errors import InputError, WeightsError
 from toolkit.faces.projection import crop_places
 from toolkit.faces.template import PANOHEAD_SCALE, PANOHEAD_SHIFT, STANDARD_FACE
 from toolkit.interfaces import FaceEmbedder, RayColours
-from toolkit.weights.tensors import write_tensors
+from toolkit.tensors import write_tensors
 from toolkit_plugins.photo_networks.identity_network import (
     DescriptorHead,
     DistilledRecogniser,

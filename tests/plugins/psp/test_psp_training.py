@@ -15,10 +15,10 @@ from toolkit.configuration import load_config
 from toolkit.encoders import read_encoder
 from toolkit.encoders.training import EncoderTraining
 from toolkit.errors import ConfigError, InputError, TrainingError, WeightsError
+from toolkit.tensors import write_tensors
 from toolkit.testing import conformance
 from toolkit.testing.spherical import SphericalGenerator
 from toolkit.training import train
-from toolkit.weights.tensors import write_tensors
 from toolkit_plugins.psp.method import open_psp
 from toolkit_plugins.psp.training import PspSettings, psp_training
 

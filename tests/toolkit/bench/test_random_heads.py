@@ -20,8 +20,8 @@ from toolkit.bench.records.store import key_of
 from toolkit.errors import Interrupted
 from toolkit.registry import Registry
 from toolkit.rendering.views import around
+from toolkit.tensors import read_tensors, write_tensors
 from toolkit.testing.spherical import SphericalGenerator
-from toolkit.weights.tensors import read_tensors, write_tensors
 
 COUNT, DRAWS, SEED = PIECE + 6, 2, 3
 YAWS = torch.linspace(-math.pi, math.pi, COUNT)

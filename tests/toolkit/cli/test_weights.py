@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 import torch
 
+from toolkit.tensors import write_tensors
 from toolkit.weights import embedded
-from toolkit.weights.tensors import write_tensors
 
 
 @pytest.fixture

@@ -28,7 +28,7 @@ from toolkit.bench.subjects.methods import ComparedMethod
 from toolkit.camera import Camera
 from toolkit.errors import InputError
 from toolkit.rendering.views import around
-from toolkit.weights.tensors import read_tensors, write_tensors
+from toolkit.tensors import read_tensors, write_tensors
 
 FLOOR = "floor"
 """The rows of random heads against other random heads."""

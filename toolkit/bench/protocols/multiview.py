@@ -30,7 +30,7 @@ from toolkit.bench.subjects.methods import ComparedMethod, UnitError
 from toolkit.camera import Camera
 from toolkit.errors import InputError
 from toolkit.interfaces import Item
-from toolkit.weights.tensors import read_tensors, write_tensors
+from toolkit.tensors import read_tensors, write_tensors
 
 
 class MultiView(BenchProtocol):

@@ -15,7 +15,7 @@ from toolkit.bench.records.store import key_of
 from toolkit.errors import WeightsError
 from toolkit.interfaces import FeatureExtractor
 from toolkit.rendering.views import around
-from toolkit.weights.tensors import read_metadata, read_tensors, write_tensors
+from toolkit.tensors import read_metadata, read_tensors, write_tensors
 
 if TYPE_CHECKING:
     from toolkit.interfaces import Generator

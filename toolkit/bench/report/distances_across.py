@@ -19,7 +19,7 @@ from toolkit.bench.protocols.scoring import open_metrics
 from toolkit.bench.records.store import Store
 from toolkit.bench.records.units import CellRecord
 from toolkit.errors import InputError
-from toolkit.weights.tensors import read_tensors
+from toolkit.tensors import read_tensors
 
 if TYPE_CHECKING:
     from toolkit.bench.report.compare import Side

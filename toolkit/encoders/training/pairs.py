@@ -15,9 +15,9 @@ from toolkit.encoders.training.settings import PairSettings
 from toolkit.interfaces import Generator
 from toolkit.latents import latent_statistics, map_styles
 from toolkit.rendering.views import around
+from toolkit.tensors import read_tensors, write_tensors
 from toolkit.training.distribution import main_process_first
 from toolkit.training.rng import RowRng
-from toolkit.weights.tensors import read_tensors, write_tensors
 
 CHUNK = 8
 VERSIONS = {"z": 1, "z+": 1, "w+": 2}

@@ -23,8 +23,8 @@ from toolkit.cache import cache_folder
 from toolkit.configuration import config_path, load_config, settings_for_others
 from toolkit.errors import InputError
 from toolkit.interfaces.training import TrainingJob
+from toolkit.tensors import half, write_tensors
 from toolkit.training.stepping import Stepper
-from toolkit.weights.tensors import half, write_tensors
 from toolkit_plugins.embedded_networks.files import LICENCE, ROLES, write_network
 from toolkit_plugins.embedded_networks.training.batches import StagedBatches
 from toolkit_plugins.embedded_networks.training.evaluation import score

@@ -22,7 +22,7 @@ from toolkit.faces.projection import crop_places
 from toolkit.interfaces import DressedHeads
 from toolkit.registry import default_registry
 from toolkit.rendering.rays import rays_through
-from toolkit.weights.tensors import read_metadata, read_tensors, write_tensors
+from toolkit.tensors import read_metadata, read_tensors, write_tensors
 
 _VERSION = 1
 SIDE = 64

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from toolkit.camera import Camera
 from toolkit.interfaces import ProceduralHeads
-from toolkit.weights.tensors import read_metadata, read_tensors, write_tensors
+from toolkit.tensors import read_metadata, read_tensors, write_tensors
 from toolkit_plugins.panohead.generator import PanoHead
 from toolkit_plugins.panohead.training.rays import look_alike, looks_of
 

@@ -21,7 +21,7 @@ from toolkit.camera import Camera
 from toolkit.interfaces import ProceduralHeads
 from toolkit.registry import default_registry
 from toolkit.rendering.rays import rays_through
-from toolkit.weights.tensors import read_metadata, read_tensors, write_tensors
+from toolkit.tensors import read_metadata, read_tensors, write_tensors
 
 _VERSION = 3
 _FACE_PATCHES = 2 / 3

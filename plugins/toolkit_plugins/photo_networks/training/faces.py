@@ -20,8 +20,8 @@ from toolkit.interfaces import DressedHeads
 from toolkit.metrics.identity import as_pixels
 from toolkit.registry import default_registry
 from toolkit.rendering.rays import rays_through
+from toolkit.tensors import read_metadata, read_tensors, write_tensors
 from toolkit.testing.distortions import distort
-from toolkit.weights.tensors import read_metadata, read_tensors, write_tensors
 from toolkit_plugins.photo_networks.recogniser import Box, Recogniser, open_recogniser
 
 _VERSION = 1

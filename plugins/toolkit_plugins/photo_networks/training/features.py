@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from toolkit.weights.tensors import read_metadata, read_tensors, write_tensors
+from toolkit.tensors import read_metadata, read_tensors, write_tensors
 from toolkit_plugins.photo_networks.identity_network import DistilledRecogniser, Maps
 from toolkit_plugins.photo_networks.training.augmentation import plain_faces, worn_faces
 from toolkit_plugins.photo_networks.training.faces import Faces

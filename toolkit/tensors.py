@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import struct
-from collections.abc import Mapping
+import tempfile
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +43,7 @@ def read_metadata(path: str | os.PathLike[str]) -> dict[str, Any]:
     """
     check_header(path)
     try:
-        with safe_open(path, framework="pt") as file:
+        with readable(path) as place, safe_open(place, framework="pt") as file:
             metadata = json.loads((file.metadata() or {}).get(_METADATA_KEY, "{}"))
     except (SafetensorError, OSError, ValueError) as error:
         raise WeightsError(f"{path} is not a sound safetensors file: {error}") from error
@@ -56,7 +58,7 @@ def read_tensors(path: str | os.PathLike[str], device: str = "cpu") -> tuple[dic
     """
     metadata = read_metadata(path)
     try:
-        with safe_open(path, framework="pt", device=device) as file:
+        with readable(path) as place, safe_open(place, framework="pt", device=device) as file:
             return {name: file.get_tensor(name) for name in file.keys()}, metadata  # noqa: SIM118 (not a dict)
     except (SafetensorError, OSError) as error:
         raise WeightsError(f"{path} is not a sound safetensors file: {error}") from error
@@ -83,6 +85,21 @@ def check_finite(tensors: Mapping[str, Tensor], path: str | os.PathLike[str]) ->
     for name, tensor in tensors.items():
         if tensor.is_floating_point() and not torch.isfinite(tensor).all():
             raise WeightsError(f"{path}: tensor {name!r} holds NaN or infinity")
+
+
+@contextlib.contextmanager
+def readable(path: str | os.PathLike[str]) -> Iterator[str]:
+    """A path by which safetensors can open a file: it takes only names that are UTF-8."""
+    name = os.fspath(path)
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        with tempfile.TemporaryDirectory() as folder:
+            link = Path(folder) / "tensors"
+            link.symlink_to(os.path.abspath(name))
+            yield str(link)
+    else:
+        yield name
 
 
 def check_header(path: str | os.PathLike[str]) -> None:
