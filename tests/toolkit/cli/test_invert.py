@@ -167,7 +167,7 @@ def test_weights_of_another_architecture_are_refused(invert, photo: Path, tmp_pa
     save_file({"encoder.weight": torch.zeros(2, 2)}, tmp_path / "other.safetensors")
     (tmp_path / "text.safetensors").write_text("these are no tensors at all")
     for name, message in (
-        ("other.safetensors", "does not hold a generator of kind 'panohead'"),
+        ("other.safetensors", "panohead weights do not fit"),
         ("text.safetensors", "is not a sound safetensors file"),
         ("gone.safetensors", "does not exist"),
         (".", "is not a file"),
