@@ -26,7 +26,7 @@ from toolkit.errors import InputError
 from toolkit.faces.images import tensor_to_image
 from toolkit.interfaces import Generator
 from toolkit.latents import latent_statistics
-from toolkit.weights.tensors import read_tensors, write_tensors
+from toolkit.tensors import read_tensors, write_tensors
 
 VERSION = 1
 REQUEST_FILE, RESULT_FILE = "request.json", "result.json"
