@@ -8,13 +8,17 @@ The environment variable TOOLKIT_PLUGINS restricts discovery to the named entry 
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import functools
 import importlib
+import io
 import os
 import re
+import sys
+import time
 import types
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
@@ -27,6 +31,9 @@ from toolkit.errors import PluginError
 
 ENTRY_POINT_GROUP = "toolkit"
 PLUGINS_VARIABLE = "TOOLKIT_PLUGINS"
+BUILT_IN_PACKAGE = "toolkit_plugins"
+SLOW = 1.0
+"""Seconds beyond which a plugin is called slow: every command waits for it."""
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]*")  # no comma: names are given as lists
 
 KINDS = {
@@ -100,8 +107,9 @@ class Registration:
         """
         module, _, attribute = self.target.partition(":")
         try:
-            factory = getattr(importlib.import_module(module), attribute)
-        except Exception as error:  # whatever a stranger's module raises while it is imported
+            with contextlib.redirect_stdout(sys.stderr):  # stdout is for results
+                factory = getattr(importlib.import_module(module), attribute)
+        except (Exception, SystemExit) as error:  # whatever a stranger's module raises while it is imported
             raise PluginError(
                 f"{self.kind} {self.name!r} of plugin {self.plugin!r} cannot be loaded from {self.target!r}: "
                 f"{type(error).__name__}: {error}"
@@ -126,6 +134,28 @@ class Registry:
     plugins: list[str] = field(default_factory=list)
     folders: dict[str, Path] = field(default_factory=dict)
     """The package folder of each plugin that has one, built-ins first: its `configs` and `weights` lie there."""
+    seconds: dict[str, float] = field(default_factory=dict)
+    """How long each plugin took to load."""
+    printed: dict[str, str] = field(default_factory=dict)
+    """What plugins printed while they were loaded, which is none of their business."""
+
+    def load_plugin(self, plugin_name: str, load: Callable[[], object]) -> None:
+        """Import a plugin and take it in (see `add_plugin`); what it prints is kept from stdout, and its time taken."""
+        started, printed = time.perf_counter(), io.StringIO()
+        with contextlib.redirect_stdout(printed):
+            try:
+                module = load()
+            except (Exception, SystemExit) as error:  # a stranger's module may raise anything while it is imported
+                self.broken.append(BrokenPlugin(plugin_name, f"{type(error).__name__}: {error}"))
+            else:
+                self.add_plugin(plugin_name, module)
+        self.seconds[plugin_name] = time.perf_counter() - started
+        if printed.getvalue().strip():
+            self.printed[plugin_name] = printed.getvalue().strip()
+
+    def slow(self) -> dict[str, float]:
+        """Seconds of the plugins that every command waits for."""
+        return {name: seconds for name, seconds in self.seconds.items() if seconds > SLOW}
 
     def add_plugin(self, plugin_name: str, module: object) -> None:
         """Take in a module with hook implementations: all of what it registers, or nothing.
@@ -142,7 +172,7 @@ class Registry:
                 getattr(manager.hook, hook)(register=functools.partial(self._offer, offered, plugin_name, kind))
         except PluginError as error:
             self.broken.append(BrokenPlugin(plugin_name, str(error)))
-        except Exception as error:  # a stranger's code may raise anything; it must not take the others down
+        except (Exception, SystemExit) as error:  # a stranger's code may raise anything; the others must not suffer
             self.broken.append(BrokenPlugin(plugin_name, f"{type(error).__name__}: {error}"))
         else:
             self.registrations.update(offered)
@@ -228,7 +258,8 @@ def discover(variable: str | None = None) -> Registry:
     registry = Registry()
     wanted = None if variable is None else {name.strip() for name in variable.split(",") if name.strip()}
     points: dict[str, EntryPoint] = {}
-    for point in entry_points(group=ENTRY_POINT_GROUP):
+    # built-ins first: whoever else takes one of their names is kept out
+    for point in sorted(entry_points(group=ENTRY_POINT_GROUP), key=lambda each: (not _is_built_in(each), each.name)):
         first = points.setdefault(point.name, point)
         if first.value != point.value:
             registry.broken.append(
@@ -236,16 +267,14 @@ def discover(variable: str | None = None) -> Registry:
             )
     for missing in sorted((wanted or set()) - points.keys()):
         registry.broken.append(BrokenPlugin(missing, unknown_name("plugin", missing, points)))
-    for name, point in sorted(points.items()):
-        if wanted is not None and name not in wanted:
-            continue
-        try:
-            module = point.load()
-        except (Exception, SystemExit) as error:  # a stranger's module may raise anything while it is imported
-            registry.broken.append(BrokenPlugin(name, f"{type(error).__name__}: {error}"))
-        else:
-            registry.add_plugin(name, module)
+    for name, point in points.items():
+        if wanted is None or name in wanted:
+            registry.load_plugin(name, point.load)
     return registry
+
+
+def _is_built_in(point: EntryPoint) -> bool:
+    return point.value.split(".")[0] == BUILT_IN_PACKAGE
 
 
 @functools.cache

@@ -3,6 +3,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from importlib.metadata import EntryPoint
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -218,3 +219,84 @@ def test_load_generator_and_load_method_pass_on_what_the_user_said(monkeypatch: 
 def test_the_test_generators_are_registered_like_anyone_elses(testing_registry: Registry):
     assert [entry.name for entry in testing_registry.of_kind("generator")] == ["spherical", "spherical-bare"]
     assert testing_registry.load("generator", "spherical")(None, "cpu").spec.name == "spherical"
+
+
+TAKER = """
+from toolkit import hookimpl
+@hookimpl
+def {hook}(register):
+    register('new-one', 'math:sqrt', summary='s', interface=1)
+    register({name!r}, 'math:sqrt', summary='s', interface=1)
+"""
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "owner"),
+    [
+        ("method", "wplus", "optimisation"),
+        ("method", "dual-encoder", "dual-encoder"),
+        ("generator", "panohead-mini", "panohead"),
+        ("metric", "psnr", "core-metrics"),
+        ("matting", "grabcut", "face-tools"),
+        ("perceptual_distance", "pyramid", "core-metrics"),
+    ],
+)
+@pytest.mark.parametrize("plugin", ["aaa", "zzz"])
+def test_a_built_in_keeps_its_name_whatever_the_strangers_is_called(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, kind: str, name: str, owner: str, plugin: str
+):
+    (tmp_path / f"{plugin}_taker.py").write_text(TAKER.format(hook=KINDS[kind], name=name))
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, f"{plugin}_taker", raising=False)
+    real = [*registry_module.entry_points(group="toolkit")]
+    points = [EntryPoint(plugin, f"{plugin}_taker", "toolkit"), *real]
+    monkeypatch.setattr(registry_module, "entry_points", lambda group: points)
+    found = discover(f"{plugin},{owner}")
+    assert found.get(kind, name).plugin == owner
+    assert (kind, "new-one") not in found.registrations
+    assert [broken.plugin for broken in found.broken] == [plugin]
+    assert f"is already registered by plugin {owner!r}" in found.broken[0].reason
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_a_built_in_plugin_keeps_its_entry_points_name(monkeypatch: pytest.MonkeyPatch, order: int):
+    points = [
+        EntryPoint("optimisation", "math", "toolkit"),
+        EntryPoint("optimisation", "toolkit_plugins.optimisation", "toolkit"),
+    ][::order]
+    monkeypatch.setattr(registry_module, "entry_points", lambda group: points)
+    found = discover()
+    assert found.get("method", "wplus").plugin == "optimisation"
+    assert "two packages install a plugin of this name" in reasons(found)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "print('hello')",
+        "import sys; sys.stdout.write('{\"a\": 1}\\n')",
+        "from toolkit import hookimpl\n@hookimpl\ndef register_metrics(register):\n    print('in a hook')",
+        "print('before it breaks')\nraise RuntimeError('no GPU')",
+    ],
+)
+def test_what_a_plugin_prints_while_it_loads_is_kept_from_stdout_and_named(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str], body: str
+):
+    (tmp_path / "noisy_plugin.py").write_text(body)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "noisy_plugin", raising=False)
+    monkeypatch.setattr(registry_module, "entry_points", lambda group: [EntryPoint("noisy", "noisy_plugin", "toolkit")])
+    found = discover()
+    assert capsys.readouterr().out == ""
+    assert set(found.printed) == {"noisy"} and found.seconds["noisy"] > 0
+
+
+def test_what_a_factorys_module_prints_goes_to_stderr(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    (tmp_path / "printing_module.py").write_text("print('loading')\nx = len")
+    monkeypatch.syspath_prepend(tmp_path)
+    registry = Registry()
+    registry.add_plugin("mine", Offers("root", target="printing_module:x"))
+    assert registry.load("generator", "root") is len
+    assert capsys.readouterr() == ("", "loading\n")

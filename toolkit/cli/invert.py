@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -62,7 +64,7 @@ def invert_command(
 
     if preset is not None:
         options["preset"] = preset
-    with TerminalProgress(transient=True) as progress:
+    with TerminalProgress(transient=True) as progress, contextlib.redirect_stdout(sys.stderr):  # stdout is for results
         outcomes = invert_photos(
             images,
             out,

@@ -4,9 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from toolkit.cli.text import say
+
+if TYPE_CHECKING:
+    from toolkit.registry import Registry
+
+_SHOWN = 200
+"""Letters of what a plugin prints that are shown."""
 
 plugins_app = typer.Typer(help="What plugins offer, and which are broken.", no_args_is_help=True, rich_markup_mode=None)
 
@@ -15,21 +23,32 @@ plugins_app = typer.Typer(help="What plugins offer, and which are broken.", no_a
 def list_plugins(
     as_json: Annotated[bool, typer.Option("--json", help="Machine-readable output on stdout.")] = False,
 ) -> None:
-    """List everything that plugins offer, by kind, and the plugins that were kept out with their reasons."""
+    """List the plugins that were kept out, and everything that the others offer; exit code 1 if any was kept out."""
     from toolkit.registry import KINDS, default_registry
 
     registry = default_registry()
     if as_json:
         names = [dataclasses.asdict(entry) for kind in KINDS for entry in registry.of_kind(kind)]
         broken = [dataclasses.asdict(plugin) for plugin in registry.broken]
-        typer.echo(json.dumps({"registrations": names, "broken": broken}, indent=2))
-        return
-    for kind in KINDS:
-        entries = registry.of_kind(kind)
-        if entries:
-            typer.echo(f"{kind.replace('_', ' ')}s")
-            width = max(len(entry.name) for entry in entries)
-            for entry in entries:
-                typer.echo(f"  {entry.name:<{width}}  {entry.summary}  [{entry.plugin}]")
-    for plugin in registry.broken:
-        typer.echo(f"broken: {plugin.plugin}: {plugin.reason}")
+        told = {"registrations": names, "broken": broken, "slow": registry.slow(), "printed": registry.printed}
+        typer.echo(json.dumps(told, indent=2))
+    else:
+        for plugin in registry.broken:
+            say(f"broken: {plugin.plugin}: {plugin.reason}")
+        for name, seconds in registry.slow().items():
+            say(f"slow: {name} takes {seconds:.1f} s to load, whatever the command")
+        for name, text in registry.printed.items():
+            say(f"noisy: {name} prints while it is loaded: {text[:_SHOWN]}")
+        for kind in KINDS:
+            _list_kind(kind, registry)
+    if registry.broken:
+        raise typer.Exit(1)
+
+
+def _list_kind(kind: str, registry: Registry) -> None:
+    entries = registry.of_kind(kind)
+    if entries:
+        say(f"{kind.replace('_', ' ')}s")
+        width = max(len(entry.name) for entry in entries)
+        for entry in entries:
+            say(f"  {entry.name:<{width}}  {entry.summary}  [{entry.plugin}]")

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from types import SimpleNamespace
 
 import pytest
 
@@ -16,15 +17,16 @@ def some(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("some")
 def test_the_list_names_what_works_and_why_the_rest_does_not(program) -> None:
     ended = program("plugins", "list")
-    assert ended.code == 0
-    assert ended.out.startswith("methods\n  mean   ")
-    assert "[optimisation]" in ended.out
-    assert "broken: optimization: unknown plugin 'optimization'; did you mean 'optimisation'?" in ended.out
+    assert ended.code == 1
+    assert ended.out.startswith("broken: optimization: unknown plugin 'optimization'; did you mean 'optimisation'?")
+    assert "\nmethods\n  mean   " in ended.out and "[optimisation]" in ended.out
 
 
 @pytest.mark.usefixtures("some")
 def test_scripts_get_json(program) -> None:
-    document = json.loads(program("plugins", "list", "--json").out)
+    ended = program("plugins", "list", "--json")
+    assert ended.code == 1
+    document = json.loads(ended.out)
     assert {entry["name"] for entry in document["registrations"]} == {"wplus", "pti", "mean"}
     assert document["registrations"][0]["target"].startswith("toolkit_plugins.optimisation.")
     assert [plugin["plugin"] for plugin in document["broken"]] == ["optimization"]
@@ -33,4 +35,24 @@ def test_scripts_get_json(program) -> None:
 def test_no_plugins_is_an_empty_list(program, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(registry, "default_registry", lambda: registry.discover(""))
     assert program("plugins", "list") == (0, "", "")
-    assert json.loads(program("plugins", "list", "--json").out) == {"registrations": [], "broken": []}
+    assert json.loads(program("plugins", "list", "--json").out) == {
+        "registrations": [],
+        "broken": [],
+        "slow": {},
+        "printed": {},
+    }
+
+
+def test_what_is_slow_or_noisy_is_named_and_results_stay_clean(program, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = registry.discover("optimisation")
+    found.load_plugin("sleepy", lambda: print("[bold]hello\x1b[0m") or SimpleNamespace())
+    found.seconds["sleepy"] = 3.25
+    monkeypatch.setattr(registry, "default_registry", lambda: found)
+    ended = program("plugins", "list")
+    assert ended.code == 0
+    assert ended.out.splitlines()[:2] == [
+        "slow: sleepy takes 3.2 s to load, whatever the command",
+        "noisy: sleepy prints while it is loaded: [bold]hello\\x1b[0m",
+    ]
+    document = json.loads(program("plugins", "list", "--json").out)
+    assert document["slow"] == {"sleepy": 3.25} and "hello" in document["printed"]["sleepy"]
