@@ -12,6 +12,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from toolkit.allocation import give_back_freed_memory
 from toolkit.metrics.state import MeanMetric
 
 _STATUS, _RESET = Path("/proc/self/status"), Path("/proc/self/clear_refs")
@@ -48,6 +49,7 @@ def measured(device: torch.device | str = "cpu") -> Iterator[Effort]:
 
 
 def _reset_peak() -> None:
+    give_back_freed_memory()
     with suppress(OSError):  # not Linux, or not allowed: the peak is then the process's
         _RESET.write_text("5")  # the kernel starts the high-water mark anew
 

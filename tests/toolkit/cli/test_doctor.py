@@ -10,7 +10,7 @@ def test_the_doctor_says_what_is_here_and_what_is_missing(program) -> None:
     ended = program("doctor")
     assert ended.code == 0, ended.err
     assert "  found    panohead-mini: 48 px" in ended.out
-    assert "  missing  panohead: generator 'panohead' needs the released weights" in ended.out
+    assert "  missing  panohead: generator 'panohead' needs weights that are not shipped" in ended.out
     assert "panohead-untrained" not in ended.out, "it has no weights to look for, and building it takes seconds"
     for line in ("packages", "  torch  ", "devices", "  cpu: ", "plugins: "):
         assert line in ended.out
