@@ -25,7 +25,7 @@ from toolkit.testing import conformance
 from toolkit.testing.spherical import SphericalGenerator
 
 ROOT = Path(__file__).parent.parent
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
 _FENCE = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 _LINK = re.compile(r"\]\(([^)#\s]+)")
 _PROGRAM = re.compile(r"(?:[A-Z_]+=\S* +)*(?:\.venv/bin/)?toolkit (.*)")
@@ -78,6 +78,13 @@ def test_a_command_on_a_page_exists_with_its_options(name: str, call: str) -> No
 
 
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
+def test_the_files_that_the_architecture_names_exist() -> None:
+    named = set(re.findall(r"`((?:toolkit|plugins|experiments)/[\w./-]+)`", page("architecture")))
+    assert len(named) > 15
+    missing = sorted(name for name in named if not (ROOT / name).exists())
+    assert not missing
+
+
 def test_relative_links_lead_somewhere(path: Path) -> None:
     links = [link for link in _LINK.findall(path.read_text(encoding="utf-8")) if "://" not in link]
     assert [link for link in links if not (path.parent / link).exists()] == []
