@@ -8,7 +8,16 @@ import torch
 from torch import Tensor
 
 from toolkit.errors import ToolkitError
-from toolkit.interfaces import Footprint, Marching, PlaneImages, ResumableSynthesis, SlotMerging, StyleRows, Tunable
+from toolkit.interfaces import (
+    Footprint,
+    Marching,
+    PlaneImages,
+    ResumableSynthesis,
+    SlotMerging,
+    StyleRows,
+    Tunable,
+    VisibleEntries,
+)
 from toolkit.testing.probe import HEADS, GeneratorProbe
 from toolkit.testing.requirements import refusal, require, require_close, require_equal, require_shape
 
@@ -95,6 +104,18 @@ def check_slot_merging(probe: GeneratorProbe) -> None:
     require_equal(generator.merge_slots(merged), merged, "merging slots twice against once")
     require(float(merged.max()) == float(occupancy.max()), "merging slots must not invent values")
     require(not torch.equal(merged, occupancy), "merging slots changed nothing")
+
+
+def check_visible_entries(probe: GeneratorProbe) -> None:
+    """What a view shows is 0 or 1 in the occupancy's shape, lies where points are read, and needs points that count."""
+    footprint = cast(Footprint, probe.generator).footprint(probe.points)
+    weights = torch.ones_like(probe.points[..., 0])
+    visible = cast(VisibleEntries, probe.generator).visible_entries(probe.points, weights)
+    require_shape(visible, tuple(footprint.shape), "visible entries")
+    require(bool(((visible == 0) | (visible == 1)).all()), "visible entries must be 0 or 1")
+    require(bool((footprint > 0)[visible > 0].all()), "an entry is visible that no point is read from")
+    hidden = cast(VisibleEntries, probe.generator).visible_entries(probe.points, torch.zeros_like(weights))
+    require(not bool(hidden.any()), "points of weight 0 must show nothing")
 
 
 def check_plane_images(probe: GeneratorProbe) -> None:

@@ -27,6 +27,7 @@ from toolkit.interfaces import (
     SlotMerging,
     StyleRows,
     Tunable,
+    VisibleEntries,
 )
 from toolkit.testing import capability_checks
 from toolkit.testing import generator_checks as required_checks
@@ -92,6 +93,7 @@ CAPABILITY_CHECKS: dict[type, dict[str, Check]] = {
         "footprint_is_where_query_reads": capability_checks.check_footprint_is_where_query_reads,
         "occupancy_operations": capability_checks.check_occupancy_operations,
     },
+    VisibleEntries: {"visible_entries": capability_checks.check_visible_entries},
     SlotMerging: {"slot_merging": capability_checks.check_slot_merging},
     PlaneImages: {"plane_images": capability_checks.check_plane_images},
     ResumableSynthesis: {"resumable_synthesis": capability_checks.check_resumable_synthesis},

@@ -40,7 +40,7 @@ KINDS: dict[str, Kind] = {
     ),
     "stitcher": Kind("stitcher", "toolkit invert me.jpg --method dual-encoder --set stitcher={name}"),
     "method": Kind("method", "toolkit invert me.jpg --method {name}\ntoolkit bench --methods {name},psp --limit 4"),
-    "metric": Kind("metric", "toolkit bench --methods psp --metrics {name} --limit 4"),
+    "metric": Kind("metric", "toolkit bench --methods psp --set metrics=[{name}] --limit 4"),
     "dataset": Kind("dataset", "toolkit data check {name}:FOLDER\ntoolkit bench --methods psp --data {name}:FOLDER"),
 }
 """What `toolkit plugins new --kind` takes."""
