@@ -175,6 +175,25 @@ def report_command(
         typer.echo(str(leaderboard))
 
 
+@bench_app.command("check-results")
+def check_results_command(
+    folder: Annotated[Path, typer.Argument(help="Folder of renders made elsewhere, with renders.json.")],
+    wanted: Annotated[Path | None, typer.Option(help="A run's wanted.json: are all of its renders there?")] = None,
+) -> None:
+    """Judge renders made elsewhere before a run with --outside: pictures, cameras, faces; exit code 1 for faults."""
+    from toolkit.bench.subjects.outside_check import check_outside
+
+    report = check_outside(folder, wanted)
+    sizes = ", ".join(f"{count} of {side} px" for side, count in sorted(report.sizes.items())) or "none readable"
+    say(f"method   {report.method}")
+    say(f"renders  {report.renders} of {report.inputs} inputs ({sizes})")
+    for fault in report.faults:
+        say(f"fault    {fault}")
+    say(f"{len(report.faults)} faults" if report.faults else "no faults")
+    if report.faults:
+        raise typer.Exit(1)
+
+
 def _report_losses(results: Results, protocols: set[str], data: str) -> bool:
     """Say what failed and what was left out of these protocols; whether anything failed."""
     failures = dict.fromkeys(

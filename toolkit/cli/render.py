@@ -24,6 +24,12 @@ def render_command(
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="Folder; default: renders in the inversion's.")
     ] = None,
+    cameras: Annotated[
+        Path | None, typer.Option(help="Views from these cameras (a run's wanted.json), with renders.json beside them.")
+    ] = None,
+    source: Annotated[
+        str | None, typer.Option(help="With --cameras: the input picture, as wanted.json names it.")
+    ] = None,
     resolution: Annotated[int | None, typer.Option(help="Side of the ray grid; default: the generator's.")] = None,
     weights: Annotated[Path | None, typer.Option(help="Weights of the generator; default: as it was made.")] = None,
     device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1, ...")] = "cpu",
@@ -32,7 +38,9 @@ def render_command(
     angles = chosen_angles(yaw or [], pitch or [], views)
     if resolution is not None and not 1 <= resolution <= 1024:
         raise InputError(f"--resolution must be 1 to 1024, got {resolution}")
-    if not (angles or orbit or viewer):
+    if source is not None and cameras is None:
+        raise InputError("--source goes with --cameras")
+    if not (angles or orbit or viewer or cameras):
         angles = evenly_around(8)
 
     from toolkit.export.products import open_inversion, write_orbit, write_views
@@ -42,6 +50,11 @@ def render_command(
     folder = inversion / "renders" if out is None else out
     if angles:
         for path in write_views(folder, opened, generator, angles, resolution):
+            typer.echo(path)
+    if cameras is not None:
+        from toolkit.export.wanted import read_wanted, write_wanted
+
+        for path in write_wanted(folder, opened, generator, read_wanted(cameras, source)):
             typer.echo(path)
     if orbit:
         typer.echo(write_orbit(folder / "orbit.mp4", opened, generator, resolution=resolution))

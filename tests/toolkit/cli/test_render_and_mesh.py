@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,8 @@ from PIL import Image
 from typer.testing import CliRunner
 
 import toolkit.registry
+from toolkit.bench.subjects.outside_check import check_outside
+from toolkit.camera import Camera
 from toolkit.cli.main import app
 from toolkit.cli.render import chosen_angles
 from toolkit.errors import InputError, ToolkitError, WeightsError
@@ -94,3 +97,47 @@ def test_yaws_and_pitches_are_paired(
     yaws: list[float], pitches: list[float], views: int | None, expected: list[tuple[float, float | None]]
 ) -> None:
     assert chosen_angles(yaws, pitches, views) == expected
+
+
+def test_views_from_wanted_cameras_become_renders_that_the_benchmark_takes(head: Path, tmp_path: Path) -> None:
+    cameras = [Camera.orbit(yaw).label[0].tolist() for yaw in (0.0, 0.5, 3.0)]
+    wanted = tmp_path / "wanted.json"
+    wanted.write_text(
+        json.dumps({"renders": [["a/front.png", camera] for camera in cameras] + [["b.png", cameras[0]]]})
+    )
+    out = tmp_path / "theirs"
+    files = run("render", head, "--cameras", wanted, "--source", "a/front.png", "--out", out)
+    assert [file.name for file in files] == [*(f"a_front-{index:04d}.png" for index in range(3)), "renders.json"]
+    report = check_outside(out, wanted)
+    assert (report.renders, report.inputs, report.sizes, report.missing) == (3, 1, {48: 3}, 1)
+    assert report.faults == ["renders.json lacks 1 wanted renders of b.png"]
+    run("render", head, "--cameras", wanted, "--source", "b.png", "--out", out)
+    assert check_outside(out, wanted).faults == []
+    result = CliRunner().invoke(app, ["bench", "check-results", str(out), "--wanted", str(wanted)])
+    assert result.exit_code == 0 and "no faults" in result.output
+
+
+@pytest.mark.parametrize(
+    ("document", "words"),
+    [("{", "no list of wanted cameras"), ("[]", "wants no render"), ('{"renders": [["a"]]}', "no list of wanted"),
+     ('{"renders": [["a", [1, 2]]]}', "25 numbers"), ("3", "no list of wanted cameras")],
+)  # fmt: skip
+def test_a_list_of_cameras_of_another_form_is_one_sentence(
+    head: Path, tmp_path: Path, document: str, words: str
+) -> None:
+    (tmp_path / "wanted.json").write_text(document)
+    with pytest.raises(InputError, match=words):
+        run("render", head, "--cameras", tmp_path / "wanted.json")
+
+
+def test_renders_that_cannot_be_are_named(head: Path, tmp_path: Path) -> None:
+    wanted, out = tmp_path / "wanted.json", tmp_path / "theirs"
+    wanted.write_text(json.dumps([Camera.orbit(0.2).label[0].tolist()]))
+    run("render", head, "--cameras", wanted, "--source", "a.png", "--out", out)
+    document = json.loads((out / "renders.json").read_text())
+    far = Camera.orbit(0.2, radius=270.0).label[0].tolist()
+    document["renders"] += [["a.png", "gone.png", document["renders"][0][2]], ["a.png", "view.gif", far]]
+    Image.new("RGB", (48, 48)).save(out / "view.gif")
+    (out / "renders.json").write_text(json.dumps(document))
+    faults = " | ".join(check_outside(out).faults)
+    assert "gone.png" in faults and "270 units" in faults and "is not a PNG" in faults

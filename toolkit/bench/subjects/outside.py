@@ -50,7 +50,9 @@ class OutsideHeads:
     def __init__(
         self, name: str, folder: Path, renders: dict[str, list[Entry]], size: int, seconds: Mapping[str, float]
     ) -> None:
-        self._name, self._folder, self._renders, self._size, self._seconds = name, folder, renders, size, seconds
+        self._name, self._folder, self._size, self._seconds = name, folder, size, seconds
+        self.renders: Mapping[str, list[Entry]] = renders
+        """By input picture."""
 
     def record(self, item: Item) -> InversionRecord | None:
         """What the inversion of an input picture took, if that was told; counted as warm."""
@@ -64,9 +66,14 @@ class OutsideHeads:
         Raises:
             UnitError: There are none.
         """
-        if item.id not in self._renders:
+        if item.id not in self.renders:
             raise UnitError("invert", f"{self._folder / RENDERS_FILE} has no renders of {item.id}")
-        return OutsideHead(self._folder, self._renders[item.id], item.camera, self._size)
+        return OutsideHead(self._folder, self.renders[item.id], item.camera, self._size)
+
+    def covers(self, source: str, label: Tensor) -> bool:
+        """Whether a render of an input picture comes near enough to a wanted camera [25]."""
+        near = (max(_misses(label, other).values()) for _, other in self.renders.get(source, []))
+        return min(near, default=math.inf) <= 1
 
 
 class OutsideHead:
