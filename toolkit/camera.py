@@ -104,7 +104,7 @@ class Camera:
 
     @property
     def cam2world(self) -> Tensor:
-        """[B, 4, 4]."""
+        """[B, 4, 4], from the camera's axes (OpenCV) to the world's."""
         return self.label[:, :16].reshape(-1, 4, 4)
 
     @property

@@ -27,13 +27,13 @@ class Progress(Protocol):
 
 
 class Silence:
-    """Shows nothing."""
+    """A listener for callers who show no progress."""
 
     def note(self, text: str) -> None:
-        """Not shown."""
+        """Pass over the text."""
 
     def step(self, name: str, done: int, total: int, item: str = "", error: str | None = None) -> None:
-        """Not shown."""
+        """Pass over the step."""
 
 
 def losses_as_text(losses: Mapping[str, float], most: int = 4) -> str:

@@ -25,7 +25,7 @@ def _escaped(match: re.Match[str]) -> str:
 
 
 def say(text: object, err: bool = False) -> None:
-    """Print one line."""
+    """Print text as one line, on stdout or stderr."""
     typer.echo(printable(text), err=err)
 
 

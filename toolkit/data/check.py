@@ -34,7 +34,7 @@ class Fault(NamedTuple):
 
 @dataclass
 class FolderReport:
-    """What `check_folder` found."""
+    """What a data set holds, and every fault that `check_folder` found in it."""
 
     items: int = 0
     labelled: int = 0
@@ -48,7 +48,7 @@ class FolderReport:
     faults: list[Fault] = field(default_factory=list)
 
     def blame(self, name: str, problem: str | InputError) -> None:
-        """Note a fault."""
+        """Note a fault of one file; `name` is the file's."""
         self.faults.append(Fault(name, str(problem).removeprefix(name).removeprefix(":").lstrip()))
 
 

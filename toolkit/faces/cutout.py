@@ -1,4 +1,4 @@
-"""The head of one photo, cut out as the user wishes: whose mask, what background, at the generator's size."""
+"""The head of one photo, cut out as the user asked: whose mask, what background, at the generator's size."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ LITTLE_HEAD = 0.05
 
 
 @dataclass(frozen=True)
-class Wishes:
+class BackgroundOptions:
     """What is to become of the background."""
 
     background: str
@@ -43,7 +43,7 @@ class Wishes:
 
 
 def cut_as_it_is(
-    image: np.ndarray, mask: np.ndarray | None, size: int, wishes: Wishes, notes: list[str]
+    image: np.ndarray, mask: np.ndarray | None, size: int, options: BackgroundOptions, notes: list[str]
 ) -> tuple[np.ndarray, np.ndarray | None]:
     """Take a picture that is cropped already; its background goes only where that is asked for ('remove').
 
@@ -51,7 +51,7 @@ def cut_as_it_is(
         image: uint8 [H, W, 3]; of another shape than a square the middle is taken.
         mask: Known mask [H, W] in [0, 1].
         size: Side of the result.
-        wishes: What is to become of the background.
+        options: What is to become of the background.
         notes: Remarks for the user are added here.
 
     Returns:
@@ -62,14 +62,14 @@ def cut_as_it_is(
         notes.append(f"the photo is not square: its middle {square.shape[1]} x {square.shape[0]} px were taken")
     pixels = resize(square, size, size)
     opacity = None if mask is None else resize(centre_square(mask), size, size)
-    old = uniform_background(pixels) if opacity is None and wishes.matting == "auto" else None
+    old = uniform_background(pixels) if opacity is None and options.matting == "auto" else None
     if old is not None:
-        opacity = _matting(wishes.matting, True).matte(pixels, None)
-    if wishes.background != "remove":
+        opacity = _matting(options.matting, True).matte(pixels, None)
+    if options.background != "remove":
         return pixels, opacity
     if opacity is None:
-        opacity = _matting(wishes.matting, False).matte(pixels, None)
-    return _on_colour(pixels, opacity, old, wishes, notes), opacity
+        opacity = _matting(options.matting, False).matte(pixels, None)
+    return _on_colour(pixels, opacity, old, options, notes), opacity
 
 
 def cut_aligned(
@@ -77,7 +77,7 @@ def cut_aligned(
     landmarks: np.ndarray,
     aligned: AlignedFace,
     mask: np.ndarray | None,
-    wishes: Wishes,
+    options: BackgroundOptions,
     notes: list[str],
 ) -> tuple[np.ndarray, np.ndarray]:
     """Matte an aligned crop and remove its background, unless it is to be kept.
@@ -87,7 +87,7 @@ def cut_aligned(
         landmarks: [5, 2] photo pixels.
         aligned: Its crop of side S.
         mask: Known mask of the photo, [H, W] in [0, 1]; wins over every matting.
-        wishes: What is to become of the background.
+        options: What is to become of the background.
         notes: Remarks for the user are added here.
 
     Returns:
@@ -98,18 +98,18 @@ def cut_aligned(
         opacity = warp(mask, aligned.matrix, size)
     else:
         window, points, matrix = _context(image, landmarks, aligned)
-        old = uniform_background(window) if wishes.matting == "auto" else None
-        found = _matting(wishes.matting, old is not None).matte(window, points)
+        old = uniform_background(window) if options.matting == "auto" else None
+        found = _matting(options.matting, old is not None).matte(window, points)
         opacity = warp(found.astype(np.float32), matrix, size)
         opacity[outside_photo(window.shape[:2], matrix, size)] = 0
     opacity[aligned.outside] = 0
-    if wishes.background == "keep":
+    if options.background == "keep":
         return aligned.image, opacity
     pixels = aligned.image
     if old is not None and aligned.outside.any():
         pixels = pixels.copy()
         pixels[aligned.outside] = old.round()
-    return _on_colour(pixels, opacity, old, wishes, notes), opacity
+    return _on_colour(pixels, opacity, old, options, notes), opacity
 
 
 def user_mask(mask: np.ndarray | str | os.PathLike[str], shape: tuple[int, ...]) -> np.ndarray:
@@ -137,13 +137,13 @@ def _matting(name: str, uniform: bool) -> Matting:
 
 
 def _on_colour(
-    pixels: np.ndarray, opacity: np.ndarray, old: np.ndarray | None, wishes: Wishes, notes: list[str]
+    pixels: np.ndarray, opacity: np.ndarray, old: np.ndarray | None, options: BackgroundOptions, notes: list[str]
 ) -> np.ndarray:
     if opacity.mean() < LITTLE_HEAD:
         notes.append(f"the mask covers only {opacity.mean():.0%} of the crop; check it or give one (--mask)")
     if old is not None:
-        return replace_uniform(pixels, opacity, old, wishes.colour)
-    return composite(pixels, opacity, wishes.colour)
+        return replace_uniform(pixels, opacity, old, options.colour)
+    return composite(pixels, opacity, options.colour)
 
 
 def _context(

@@ -57,5 +57,5 @@ def _body_half_width(height: np.ndarray) -> np.ndarray:
 
 
 def _ellipse(x: np.ndarray, y: np.ndarray, half_width: float, half_height: float) -> np.ndarray:
-    """Below 1 inside."""
+    """The distance from an ellipse's centre in units of its axes: below 1 inside."""
     return np.hypot(x / half_width, y / half_height)

@@ -14,7 +14,7 @@ from toolkit.errors import InputError
 from toolkit.faces.agreement import face_disagreement
 from toolkit.faces.alignment import AlignedFace, Crop, align
 from toolkit.faces.background import WHITE
-from toolkit.faces.cutout import Wishes, centre_square, cut_aligned, cut_as_it_is, user_mask
+from toolkit.faces.cutout import BackgroundOptions, centre_square, cut_aligned, cut_as_it_is, user_mask
 from toolkit.faces.detection import choose_face, detect_faces
 from toolkit.faces.images import image_to_tensor, read_image
 from toolkit.faces.labels import find_dataset_entry, read_camera, read_landmarks
@@ -97,7 +97,7 @@ def prepare_photo(
         raise InputError(f"background must be one of {', '.join(BACKGROUNDS)}, got {background!r}")
     image = read_image(path)
     notes: list[str] = []
-    wishes = Wishes(background, matting, background_colour(spec))
+    options = BackgroundOptions(background, matting, background_colour(spec))
     entry = find_dataset_entry(path) if camera is None and landmarks is None and pose in ("auto", "label") else None
     points: np.ndarray | None = None
     if camera is not None or entry is not None:
@@ -105,7 +105,7 @@ def prepare_photo(
         source = mask if mask is not None or entry is None else entry.mask
         own_mask = None if source is None else user_mask(source, image.shape)
         notes += doubts_about_camera(image, known)
-        pixels, opacity = cut_as_it_is(image, own_mask, spec.image_size, wishes, notes)
+        pixels, opacity = cut_as_it_is(image, own_mask, spec.image_size, options, notes)
     elif pose == "label":
         raise InputError(f"no dataset.json near {path} names it: pose 'label' needs one (or give --camera)")
     else:
@@ -115,7 +115,7 @@ def prepare_photo(
         _remark(aligned, spec, rotation, notes)
         known = aligned.camera
         own_mask = None if mask is None else user_mask(mask, image.shape)
-        pixels, opacity = cut_aligned(image, points, aligned, own_mask, wishes, notes)
+        pixels, opacity = cut_aligned(image, points, aligned, own_mask, options, notes)
     return PreparedPhoto(
         image=image_to_tensor(pixels),
         camera=known,

@@ -12,7 +12,7 @@ from toolkit.tensors import read_metadata, read_weights
 
 @dataclass(frozen=True)
 class EmbeddedWeights:
-    """One shipped file."""
+    """A weights file that lies in a plugin's folder."""
 
     name: str
     path: Path
