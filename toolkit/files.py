@@ -110,6 +110,29 @@ def atomic_folder(path: str | os.PathLike[str], keep: Callable[[str], bool] = la
         _exchange(temporary, target, shop / _SHELF)
 
 
+@contextlib.contextmanager
+def atomic_export(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """Like `atomic_write`, for a block that may write more files beside the yielded path; those get their places first.
+
+    Raises:
+        OutputError: The place cannot be written.
+    """
+    target = Path(path)
+    with disk_errors_named(target), _workshop(target.parent) as shop:
+        temporary = shop / target.name
+        temporary.touch()
+        with _full_disk_told(shop):
+            yield temporary
+        written = [file for file in sorted(shop.rglob("*")) if file.is_file() and file != temporary]
+        for file in [*written, temporary]:
+            place = target.parent / file.relative_to(shop)
+            place.parent.mkdir(parents=True, exist_ok=True)
+            with open(file, "rb") as whole:
+                os.fsync(whole.fileno())
+            file.chmod(0o666 & ~_umask())
+            file.replace(place)
+
+
 _WORKSHOP = ".toolkit-"
 """What the hidden folders begin with in which things are made before they get their place."""
 _SHELF = ".old"

@@ -12,7 +12,7 @@ import pytest
 
 from toolkit import files
 from toolkit.errors import OutputError
-from toolkit.files import atomic_folder, atomic_write, disk_errors_named, file_sha256, sort_metadata
+from toolkit.files import atomic_export, atomic_folder, atomic_write, disk_errors_named, file_sha256, sort_metadata
 
 
 def names(folder: Path) -> list[str]:
@@ -304,3 +304,18 @@ def test_a_headers_metadata_has_one_order(tmp_path: Path):
         with safe_open(path, framework="pt") as file:
             assert file.metadata() == metadata and torch.equal(file.get_tensor("b"), tensors["b"])
     assert len(written) == 1
+
+
+def test_what_an_export_writes_beside_its_file_gets_its_place_too(tmp_path: Path):
+    (tmp_path / "parts").mkdir()
+    (tmp_path / "parts" / "old").write_text("stays")
+    with atomic_export(tmp_path / "all.bin") as path:
+        path.write_text("all")
+        with atomic_write(path.parent / "parts" / "one.bin") as part:
+            part.write_text("one")
+        assert names(tmp_path / "parts") == ["old"]
+    assert names(tmp_path) == ["all.bin", "parts"] and names(tmp_path / "parts") == ["old", "one.bin"]
+    with pytest.raises(RuntimeError), atomic_export(tmp_path / "all.bin") as path:
+        (path.parent / "more.bin").write_text("more")
+        raise RuntimeError
+    assert names(tmp_path) == ["all.bin", "parts"]

@@ -92,7 +92,7 @@ class TerminalProgress:
         if error is not None:
             self.note(f"{name} failed on {item}: {error}")
         due = self._next.setdefault(name, started + FIRST)
-        if not self._in_terminal and (now >= due or (done == total and now - started >= FIRST)):
+        if not self._in_terminal and (now >= due or done == total):
             self._next[name] = now + EVERY
             rate = (done - before) / (now - started) if now > started else 0.0
             left = f", about {timedelta(seconds=round((total - done) / rate))} left" if rate and done < total else ""

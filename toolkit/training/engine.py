@@ -20,7 +20,7 @@ import torch
 from PIL import Image
 
 from toolkit.errors import ConfigError, InputError, Interrupted, TrainingError
-from toolkit.files import atomic_write, disk_errors_named
+from toolkit.files import atomic_export, atomic_write, disk_errors_named
 from toolkit.interfaces.training import Cadence, TrainingJob
 from toolkit.progress import Progress, Silence, losses_as_text
 from toolkit.training.best import BestSoFar
@@ -126,7 +126,7 @@ def train(
 
 
 def _export(job: TrainingJob, path: Path) -> None:
-    with atomic_write(path) as temporary:
+    with atomic_export(path) as temporary:
         job.export(temporary)
 
 

@@ -8,21 +8,22 @@ seen clean and in the dress and light of other subjects.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from toolkit.camera import Camera
+from toolkit.data.shards import read_shards, write_shard
 from toolkit.errors import PluginError
 from toolkit.faces.projection import crop_places
 from toolkit.interfaces import DressedHeads
 from toolkit.registry import default_registry
 from toolkit.rendering.rays import rays_through
-from toolkit.tensors import read_metadata, read_tensors, write_tensors
 
 _VERSION = 1
 SIDE = 64
@@ -107,18 +108,22 @@ def prepare_pictures(plan: PicturePlan, folder: Path, note: Callable[[str], None
     """
     starts = range(0, plan.heads, _SHARD)
     files = [folder / f"{plan.split}-{plan.seed}-{start:06d}.safetensors" for start in starts]
-    shards = [(file, range(start, min(start + _SHARD, plan.heads))) for start, file in zip(starts, files, strict=True)]
-    missing = [(file, heads) for file, heads in shards if not _fits(file, plan, len(heads))]
-    source = open_heads(plan.dataset) if missing else None
-    for number, (file, heads) in enumerate(missing, 1):
-        assert source is not None  # for the type checker
-        made = [_look_at(source, plan, index) for index in heads]
-        write_tensors(file, {key: torch.stack([head[key] for head in made]) for key in made[0]},
-                      {"plan": plan.as_json(), "heads": len(made)})  # fmt: skip
-        if note is not None:
-            note(f"pictures of heads: {number} of {len(missing)} shards made")
-    parts = [read_tensors(file)[0] for file in files]
-    joined = {key: torch.cat([part[key] for part in parts])[: plan.heads] for key in parts[0]}
+
+    def make(numbers: list[int]) -> None:
+        source = open_heads(plan.dataset)
+        for done, number in enumerate(numbers, 1):
+            made = [_look_at(source, plan, index) for index in heads_of(number)]
+            write_shard(files[number], made, {"plan": plan.as_json(), "heads": len(made)})
+            if note is not None:
+                note(f"pictures of heads: {done} of {len(numbers)} shards made")
+
+    def heads_of(number: int) -> range:
+        return range(starts[number], min(starts[number] + _SHARD, plan.heads))
+
+    def fits(number: int, about: Mapping[str, Any]) -> bool:
+        return about.get("plan") == plan.as_json() and int(about.get("heads", _SHARD)) >= len(heads_of(number))
+
+    joined = read_shards(files, plan.heads, fits, make)
     return Pictures(**joined)
 
 
@@ -131,13 +136,6 @@ def pair_latents(heads: DressedHeads, plan: PicturePlan, index: int) -> Tensor:
     shared[_chance(plan, index, 0).permutation(heads.latent_dim)[: heads.latent_dim // 2]] = True
     mixed = torch.where(torch.from_numpy(shared), heads.latent(plan.split, plan.seed, index - 1), own)
     return mixed / mixed.square().mean().sqrt()
-
-
-def _fits(file: Path, plan: PicturePlan, heads: int) -> bool:
-    if not file.is_file():
-        return False
-    about = read_metadata(file)
-    return about.get("plan") == plan.as_json() and int(about.get("heads", _SHARD)) >= heads
 
 
 def _chance(plan: PicturePlan, index: int, purpose: int) -> np.random.Generator:

@@ -7,21 +7,23 @@ Every head has single rays (for the field) and small antialiased patches on the 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from multiprocessing import get_context
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from toolkit.camera import Camera
+from toolkit.data.shards import read_shards, write_shard
 from toolkit.interfaces import ProceduralHeads
 from toolkit.registry import default_registry
 from toolkit.rendering.rays import rays_through
-from toolkit.tensors import read_metadata, read_tensors, write_tensors
 
 _VERSION = 3
 _FACE_PATCHES = 2 / 3
@@ -111,15 +113,17 @@ def prepare_rays(plan: RayPlan, folder: Path, workers: int = 2, shard: int = 25)
     starts = range(0, plan.heads, shard)
     files = [folder / f"rays-{start:06d}.safetensors" for start in starts]
     looks = looks_of(default_registry().load("dataset", plan.dataset).procedural())
-    missing = [
-        (plan, start, shard, file) for start, file in zip(starts, files, strict=True) if not _fits(file, plan, looks)
-    ]
-    if missing:
+
+    def make(numbers: list[int]) -> None:
+        work = [(plan, starts[number], shard, files[number]) for number in numbers]
         with ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=torch.set_num_threads,
                                  initargs=(1,)) as pool:  # fmt: skip
-            list(pool.map(_make_shard, missing))
-    parts = [read_tensors(file)[0] for file in files]
-    joined = {key: torch.cat([part[key] for part in parts])[: plan.heads] for key in parts[0]}
+            list(pool.map(_make_shard, work))
+
+    def fits(number: int, about: Mapping[str, Any]) -> bool:
+        return about.get("plan") == plan.as_json() and look_alike(about.get("looks"), looks)
+
+    joined = read_shards(files, plan.heads, fits, make)
     return HeadRays(**joined, face_rays=int(plan.face_share * plan.rays_per_camera))
 
 
@@ -138,22 +142,11 @@ def look_alike(first: object, second: list[int]) -> bool:
     return float(np.abs(np.subtract(first, second)).mean()) < _ROUNDING
 
 
-def _fits(file: Path, plan: RayPlan, looks: list[int]) -> bool:
-    if not file.is_file():
-        return False
-    about = read_metadata(file)
-    return about.get("plan") == plan.as_json() and look_alike(about.get("looks"), looks)
-
-
 def _make_shard(work: tuple[RayPlan, int, int, Path]) -> None:
     plan, start, count, file = work
     heads: ProceduralHeads = default_registry().load("dataset", plan.dataset).procedural()
     made = [_look_at_head(heads, plan, index) for index in range(start, start + count)]
-    write_tensors(
-        file,
-        {key: torch.stack([head[key] for head in made]) for key in made[0]},
-        {"plan": plan.as_json(), "looks": looks_of(heads)},
-    )
+    write_shard(file, made, {"plan": plan.as_json(), "looks": looks_of(heads)})
 
 
 def _look_at_head(heads: ProceduralHeads, plan: RayPlan, index: int) -> dict[str, Tensor]:
