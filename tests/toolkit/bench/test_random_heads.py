@@ -145,7 +145,7 @@ def test_random_heads_that_cannot_be_made_are_one_sentence_and_cost_this_protoco
 
     def fails(self: RandomHeads, piece: str) -> None:
         if piece.startswith("draw 1"):
-            raise RuntimeError("out of memory\nand a long trace")
+            raise RuntimeError("no such layer\nand a long trace")
         runs(self, piece)
 
     request = request_of(tmp_path)
@@ -155,7 +155,7 @@ def test_random_heads_that_cannot_be_made_are_one_sentence_and_cost_this_protoco
     (failure,) = results.failures
     assert (failure.protocol, failure.method, failure.stage) == ("fid360", None, "precompute")
     assert failure.error == (
-        "fid360 has no numbers, because its random heads could not be made: the machine's memory: out of memory "
+        "fid360 has no numbers, because its random heads could not be made: RuntimeError: no such layer "
         "(1 of 3 pieces failed)"
     )
     lost = [row for row in results.rows if row.protocol == "fid360"]
