@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from toolkit.errors import InputError, MissingDependencyError
+from toolkit.interfaces import EmptySpace
 
 if TYPE_CHECKING:
     from toolkit.interfaces import Generator, GeneratorSpec
@@ -87,11 +88,16 @@ def density_of(generator: Generator, planes: Tensor) -> Sample:
     device = generator.device
     planes = planes.to(device)
 
+    def ask(points: Tensor) -> Tensor:
+        if isinstance(generator, EmptySpace):
+            return generator.density(planes, points)[0]
+        return generator.query(planes, points).density[0, :, 0]
+
     def sample(points: np.ndarray) -> np.ndarray:
         parts = []
         with torch.no_grad():
             for chunk in torch.from_numpy(points).split(CHUNK):
-                parts.append(generator.query(planes, chunk[None].to(device)).density[0, :, 0].float().cpu())
+                parts.append(ask(chunk[None].to(device)).float().cpu())
         return torch.cat(parts).numpy()
 
     return sample

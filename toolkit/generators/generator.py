@@ -16,7 +16,8 @@ from toolkit.generators.networks import Seed
 from toolkit.interfaces.generator import GeneratorSpec, Latents, Orbit, Query, Render
 from toolkit.nn.superresolution import resize
 from toolkit.nn.synthesis import Noise
-from toolkit.rendering.marching import march
+from toolkit.rendering.marching import KeepMask, march
+from toolkit.rendering.occupancy import occupied_space
 from toolkit.rendering.rays import camera_rays
 from toolkit.rendering.sampling import FIXED_DRAWS, Draws
 
@@ -101,6 +102,7 @@ class VolumeGenerator(VolumeCapabilities):
         noise: str = "const",
         seed: Seed = None,
         draws: Draws | tuple[Tensor | None, Tensor | None] | None = None,
+        occupied: KeepMask | None = None,
     ) -> Render:
         """Render planes from cameras.
 
@@ -113,6 +115,7 @@ class VolumeGenerator(VolumeCapabilities):
             noise: Noise of the background's layers: 'const', 'none' or 'random'.
             seed: Makes sampling (and 'random' noise) random: a number or a torch.Generator.
             draws: Random numbers of the sampling from outside, as `Draws` or (jitter, importance).
+            occupied: What `occupied` says of these planes, to spare work elsewhere.
 
         Raises:
             InputError: Shapes that do not fit this generator or each other.
@@ -130,7 +133,7 @@ class VolumeGenerator(VolumeCapabilities):
             camera_rays(cameras, side),
             self.march_settings,
             draws=_draws(draws, source),
-            keep=self.crop,
+            keep=_both(self.crop, occupied),
         )
         assert marched.features is not None  # for the type checker: this field has features
         opacity = marched.opacity.reshape(batch, 1, side, side)
@@ -150,6 +153,29 @@ class VolumeGenerator(VolumeCapabilities):
         density = torch.cat([part[0] for part in parts], dim=1)
         features = torch.cat([part[1] for part in parts], dim=2)
         return Query(density[..., None], features.transpose(1, 2))
+
+    def density(self, planes: Tensor, points: Tensor) -> Tensor:
+        """Raw density [B, M] at world points [B, M, 3], without crop."""
+        volumes = self.volumes(planes)
+        step = points.shape[1] if torch.is_grad_enabled() else QUERY_CHUNK
+        parts = [self.decoder.density(self.read(volumes, some)) for some in points.split(max(step, 1), dim=1)]
+        return torch.cat(parts, dim=1)
+
+    def occupied(self, planes: Tensor) -> KeepMask:
+        """Whether world points [..., 3] lie near matter of one head's planes [1, *spec.planes_shape].
+
+        Raises:
+            InputError: Several heads.
+        """
+        if len(planes) != 1:
+            raise InputError(f"empty space is that of one head, got {len(planes)}")
+        volumes = self.volumes(planes)
+        return occupied_space(
+            lambda points: self.decoder.density(self.read(volumes, points)),
+            self.config.box,
+            self.march_settings,
+            planes,
+        )
 
     def generate(
         self,
@@ -183,6 +209,8 @@ class VolumeGenerator(VolumeCapabilities):
         return self.bcg_synthesis(styles, noise)
 
     def _with_background(self, features: Tensor, opacity: Tensor, ws: Tensor, noise: Noise) -> Tensor:
+        if len(ws) > 1 and ws.stride(0) == 0 and noise.mode != "random":
+            ws = ws[:1]  # one head, seen by several cameras
         background = self.background(ws, noise=noise)
         if background is None:
             return features
@@ -195,6 +223,12 @@ class VolumeGenerator(VolumeCapabilities):
     def _check_latent(self, z: Tensor) -> None:
         if z.ndim != 2 or z.shape[1] != self.config.z_dim:
             raise InputError(f"z must have shape [B, {self.config.z_dim}], got {list(z.shape)}")
+
+
+def _both(crop: KeepMask | None, occupied: KeepMask | None) -> KeepMask | None:
+    if crop is None or occupied is None:
+        return crop or occupied
+    return lambda points: crop(points) & occupied(points)
 
 
 def _repeated(ws: Tensor, batch: int, name: str) -> Tensor:

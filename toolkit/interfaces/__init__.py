@@ -17,6 +17,7 @@ from toolkit.interfaces.encoder import Code, Encoder, ExtraTensors, TrainableEnc
 from toolkit.interfaces.faces import FaceEmbedder, Matting, Pose, PoseEstimator
 from toolkit.interfaces.generator import (
     CameraShift,
+    EmptySpace,
     Footprint,
     Generator,
     GeneratorSpec,
@@ -61,6 +62,7 @@ __all__ = [
     "Dataset",
     "Discriminator",
     "DressedHeads",
+    "EmptySpace",
     "Encoder",
     "ExtraTensors",
     "FaceEmbedder",

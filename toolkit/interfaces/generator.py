@@ -6,7 +6,7 @@ and asks for everything else through the named capabilities below.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple, Protocol, runtime_checkable
 
@@ -151,6 +151,31 @@ class Marching(Protocol):
 
     def march(self, planes: Tensor, camera: Camera | Tensor, resolution: int) -> March:
         """Depth and opacity on a ray grid of side `resolution`."""
+        ...
+
+
+@runtime_checkable
+class EmptySpace(Protocol):
+    """Capability: density alone, and views that leave out what is known to be empty. For planes seen many times."""
+
+    def density(self, planes: Tensor, points: Tensor) -> Tensor:
+        """Raw density [B, M] at world points [B, M, 3], what `query` gives."""
+        ...
+
+    def occupied(self, planes: Tensor) -> Callable[[Tensor], Tensor]:
+        """A function from world points [..., 3] to booleans: whether one head's planes [1, ...] hold matter near."""
+        ...
+
+    def render(
+        self,
+        planes: Tensor,
+        ws: Tensor,
+        camera: Camera | Tensor,
+        resolution: int | None = None,
+        *,
+        occupied: Callable[[Tensor], Tensor] | None = None,
+    ) -> Render:
+        """Render as ever, but look at occupied points only; no number may change by more than 1e-3."""
         ...
 
 

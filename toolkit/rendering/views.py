@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import functools
+import math
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import torch
@@ -10,12 +14,14 @@ from torch import Tensor
 
 from toolkit.camera import Camera, as_camera
 from toolkit.errors import InputError
-from toolkit.interfaces import Render
+from toolkit.interfaces import EmptySpace, Render
 
 if TYPE_CHECKING:
     from toolkit.interfaces import Generator, GeneratorSpec
 
 BATCH = 4
+MANY = 3
+"""Views from which on it pays to find out first which part of space is empty."""
 
 
 def iterate_views(
@@ -33,7 +39,7 @@ def iterate_views(
         planes: [1, *spec.planes_shape].
         ws: [1, num_ws, w_dim].
         cameras: Any number of cameras.
-        batch: Views rendered together.
+        batch: Views rendered together, on a CPU by one of its threads.
         resolution: Side of the ray grid; None takes the generator's own.
 
     Yields:
@@ -48,12 +54,40 @@ def iterate_views(
         raise InputError(f"batch and resolution must be at least 1, got {batch} and {resolution}")
     device = generator.device
     planes, ws, cameras = planes.to(device), ws.to(device), as_camera(cameras).to(device)
-    for start in range(0, len(cameras), batch):
-        part = cameras[start : start + batch]
+    render = generator.render
+    if isinstance(generator, EmptySpace) and len(cameras) >= MANY:
+        render = functools.partial(generator.render, occupied=generator.occupied(planes))
+    threads = torch.get_num_threads() if device.type == "cpu" else 1
+    batch = min(batch, max(1, math.ceil(len(cameras) / threads)))
+
+    def look(part: Camera) -> Render:
         count = len(part)
         with torch.no_grad():
-            seen = generator.render(planes.expand(count, *planes.shape[1:]), ws.expand(count, -1, -1), part, resolution)
-        yield Render(*(tensor.detach().cpu() for tensor in seen))
+            seen = render(planes.expand(count, *planes.shape[1:]), ws.expand(count, -1, -1), part, resolution)
+        return Render(*(tensor.detach().cpu() for tensor in seen))
+
+    parts = [cameras[start : start + batch] for start in range(0, len(cameras), batch)]
+    yield from _spread(look, parts, threads)
+
+
+def _spread(look: Callable[[Camera], Render], parts: list[Camera], threads: int) -> Iterator[Render]:
+    """Look at one part after another; with several threads, each looks at a part of its own, on one core."""
+    if threads == 1 or len(parts) < 2:
+        yield from map(look, parts)
+        return
+    workers = min(threads, len(parts))
+    pool = ThreadPoolExecutor(workers, "views", initializer=torch.set_num_threads, initargs=(1,))
+    try:
+        waiting: deque[Future[Render]] = deque()
+        for part in parts:
+            waiting.append(pool.submit(look, part))
+            if len(waiting) > 2 * workers:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+    finally:
+        pool.shutdown(cancel_futures=True)
+        torch.set_num_threads(threads)  # a part of the setting is the whole process's
 
 
 def render_views(

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from toolkit.errors import ToolkitError
 from toolkit.interfaces import (
+    EmptySpace,
     Footprint,
     Marching,
     PlaneImages,
@@ -38,6 +39,19 @@ def check_marching(probe: GeneratorProbe) -> None:
     require_close(seen.opacity, view.mask, "march opacity against the render's mask", 0.01)
     solid = view.mask > 0.95
     require_close(seen.depth[solid], view.depth[solid], "march depth against the render's, where solid", 0.01)
+
+
+def check_empty_space(probe: GeneratorProbe) -> None:
+    """Density alone is the query's; what is said to be empty does not show."""
+    generator = cast(EmptySpace, probe.generator)
+    with torch.no_grad():
+        density = generator.density(probe.planes, probe.points)
+        require_close(density, probe.generator.query(probe.planes, probe.points).density[..., 0], "density alone", 1e-4)
+        one = (probe.planes[:1], probe.ws[:1], probe.cameras[:1], probe.small)
+        skipping = generator.render(*one, occupied=generator.occupied(one[0]))
+        whole = generator.render(*one)
+    require_close(skipping.image, whole.image, "a view without empty space", 1e-3)
+    require_close(skipping.mask, whole.mask, "the mask of a view without empty space", 1e-3)
 
 
 def check_footprint_is_linear(probe: GeneratorProbe) -> None:

@@ -19,6 +19,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from toolkit.interfaces import (
+    EmptySpace,
     Footprint,
     Generator,
     Marching,
@@ -88,6 +89,7 @@ GENERATOR_CHECKS: dict[str, Check] = {
 
 CAPABILITY_CHECKS: dict[type, dict[str, Check]] = {
     Marching: {"marching": capability_checks.check_marching},
+    EmptySpace: {"empty_space": capability_checks.check_empty_space},
     Footprint: {
         "footprint_is_linear": capability_checks.check_footprint_is_linear,
         "footprint_is_where_query_reads": capability_checks.check_footprint_is_where_query_reads,

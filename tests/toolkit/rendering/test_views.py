@@ -34,6 +34,31 @@ def test_views_are_made_as_they_are_asked_for(painted_ball: Any) -> None:
     assert first.image.shape == (2, 3, 4, 4)
 
 
+def test_threads_do_not_change_views(painted_ball: Any) -> None:
+    cameras = around(painted_ball.spec, torch.linspace(0, 5, 7))
+    before = torch.get_num_threads()
+    results = []
+    try:
+        for threads in (1, 3):
+            torch.set_num_threads(threads)
+            results.append(render_views(painted_ball, CODE, CODE[None], cameras, resolution=8))
+            assert torch.get_num_threads() == threads
+    finally:
+        torch.set_num_threads(before)
+    for first, second in zip(*results, strict=True):
+        assert torch.equal(first, second)
+
+
+def test_a_failing_view_ends_all_of_them(painted_ball: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: Any) -> None:
+        raise RuntimeError("no memory")
+
+    monkeypatch.setattr(type(painted_ball), "render", fail)
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
+    with pytest.raises(RuntimeError, match="no memory"):
+        render_views(painted_ball, CODE, CODE[None], around(painted_ball.spec, torch.zeros(9)))
+
+
 @pytest.mark.parametrize(("batch", "resolution"), [(0, 8), (4, 0), (-1, None)])
 def test_impossible_sizes_are_refused(painted_ball: Any, batch: int, resolution: int | None) -> None:
     with pytest.raises(InputError, match="at least 1"):
