@@ -24,7 +24,9 @@ def train_command(
         list[str] | None, typer.Option("--set", help="Override one key of the configuration: a.b=c. Repeatable.")
     ] = None,
     out: Annotated[Path | None, typer.Option("--out", "-o", help="Folder of the run; default: trainings/NAME.")] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with what is in the folder.")] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with what is in the folder, with the settings that are there.")
+    ] = False,
     max_seconds: Annotated[
         float | None, typer.Option(min=0.0, help="Stop after so long, with a checkpoint and weights.")
     ] = None,
@@ -45,8 +47,9 @@ def train_command(
 ) -> None:
     """Train a network: metrics.jsonl, picture sheets, checkpoints, and at the end weights.safetensors.
 
-    Ctrl-C and SIGTERM save a checkpoint first; --resume goes on after any stop, a power cut included. On several GPUs:
-    torchrun --nproc-per-node 2 -m toolkit.cli.main train NAME --device cuda.
+    Ctrl-C and SIGTERM save a checkpoint first; --resume goes on after any stop, a power cut included, with the run's own
+    settings; cadence, workers, precision and paths may be given anew. On several GPUs: torchrun --nproc-per-node 2 -m
+    toolkit.cli.main train NAME --device cuda.
     """
     from toolkit.options import parse_settings
     from toolkit.registry import default_registry
@@ -68,10 +71,10 @@ def train_command(
 
     if threads is not None:
         torch.set_num_threads(threads)
-    with process_group(device) as place:
+    with process_group(device) as place, _settings_of_run(folder if resume else None, config_file, settings) as own:
         # the first process makes the data that is missing
         with main_process_first(), _hint(config if dry_run and not entry.world else None):
-            job = factory(config_file, settings or [], checked_device(place))
+            job = factory(own, settings or [], checked_device(place))
         if dry_run:
             lines = rehearse(job).lines()
             if main_process():
@@ -91,6 +94,24 @@ def train_command(
             if not run.finished:
                 typer.echo(f"stopped at the limit after step {run.step}; --resume goes on", err=True)
             typer.echo(run.weights)
+
+
+@contextlib.contextmanager
+def _settings_of_run(folder: Path | None, config: Path | None, overrides: list[str] | None) -> Iterator[Path | None]:
+    """The configuration to build a job from: the run's own where one is resumed, otherwise the one that was given."""
+    import json
+    import tempfile
+
+    from toolkit.training.resuming import settings_to_resume
+
+    own = None if folder is None else settings_to_resume(folder, config, overrides or [])
+    if own is None:
+        yield config
+        return
+    with tempfile.TemporaryDirectory() as place:
+        path = Path(place) / "settings.yaml"
+        path.write_text(json.dumps(own), encoding="utf-8")  # JSON is YAML
+        yield path
 
 
 @contextlib.contextmanager

@@ -74,7 +74,10 @@ class TrainingJob(Protocol):
     steps: int
     """Steps of the whole training."""
     config: Mapping[str, Any]
-    """All settings as JSON values. A checkpoint made with others is refused; only the key `cadence` may differ."""
+    """All settings as JSON values. A checkpoint made with others is refused, but for cadence, paths, workers and
+    precision (see `toolkit.training.resuming`)."""
+    trained_for: Mapping[str, str] = {}
+    """Name and fingerprint of the generator that it trains for; a checkpoint made for another is refused."""
     cadence: Cadence = Cadence()
     """How often to log, save, evaluate and draw."""
     workers: int = 0

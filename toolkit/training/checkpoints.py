@@ -19,11 +19,10 @@ from toolkit.errors import OutputError, TrainingError
 from toolkit.files import atomic_write, file_sha256
 from toolkit.tensors import read_tensors
 from toolkit.training.packing import first_not_finite, pack, unpack
+from toolkit.training.resuming import flat, is_free
 
 FORMAT = "toolkit-training-checkpoint"
 VERSION = 1
-FREE_KEYS = frozenset({"cadence"})
-"""Top-level keys of a configuration that may change between a checkpoint and its resumption."""
 
 
 @dataclass(frozen=True)
@@ -119,25 +118,26 @@ def check_identity(checkpoint: Checkpoint, identity: Mapping[str, Any]) -> None:
     Raises:
         TrainingError: Names the first key that differs and both values.
     """
-    old, new = _flat(checkpoint.identity), _flat(json.loads(json.dumps(identity)))
+    was_for, is_for = checkpoint.identity.get("trained_for"), identity.get("trained_for")
+    if was_for and is_for and dict(was_for) != dict(is_for):
+        raise TrainingError(
+            f"cannot resume from {checkpoint.path}: it was trained for generator {_named(was_for)}, "
+            f"this one is {_named(is_for)}"
+        )
+    old, new = (flat({key: value for key, value in each.items() if key != "trained_for"}) for each in
+                (checkpoint.identity, json.loads(json.dumps(identity))))  # fmt: skip
     for key in sorted(old.keys() | new.keys(), key=lambda key: (key.startswith("config."), key)):
         was, now = repr(old[key]) if key in old else "absent", repr(new[key]) if key in new else "absent"
         name = key.removeprefix("config.")
-        if was != now and name.split(".")[0] not in FREE_KEYS:
+        if was != now and not is_free(name):
             raise TrainingError(
                 f"cannot resume from {checkpoint.path}: {name!r} was {was} there and is {now} now; set it back "
                 "or train into another folder"
             )
 
 
-def _flat(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for key, value in tree.items():
-        if isinstance(value, Mapping) and value:
-            flat |= _flat(value, f"{prefix}{key}.")
-        else:
-            flat[f"{prefix}{key}"] = value
-    return flat
+def _named(generator: Mapping[str, Any]) -> str:
+    return f"{generator.get('name')!r} with the fingerprint {str(generator.get('fingerprint'))[:12]}"
 
 
 def _read(seal: Path) -> Checkpoint:

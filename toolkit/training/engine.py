@@ -142,6 +142,8 @@ class _Loop:
         self.best = BestSoFar(cadence)
         self.main = main_process()
         self.identity = {"job": job.name, "seed": job.seed, "config": dict(job.config)}
+        if job.trained_for:
+            self.identity["trained_for"] = dict(job.trained_for)
         self._seconds_before = 0.0
         self._began = self._saved_at = time.monotonic()
 

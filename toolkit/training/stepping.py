@@ -134,8 +134,9 @@ class Stepper:
         return self._scaler.state_dict()
 
     def load_state(self, state: Mapping[str, Any]) -> None:
-        """Take back what `state` gave."""
-        self._scaler.load_state_dict(dict(state))
+        """Take back what `state` gave; a run that went on in another precision begins with a fresh scale."""
+        if state and self._scaler.is_enabled():
+            self._scaler.load_state_dict(dict(state))
 
 
 def split_rows(batch: Any, parts: int) -> Sequence[Any]:

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 import toolkit.registry
 from toolkit.cli.train import train_command
-from toolkit.errors import ConfigError, InputError, PluginError
+from toolkit.errors import ConfigError, InputError, PluginError, TrainingError
 
 
 @pytest.fixture(autouse=True)
@@ -74,3 +74,24 @@ def test_unknown_names_are_named(tmp_path: Path) -> None:
 def test_the_command_is_declared_without_torch() -> None:
     code = "import sys, toolkit.cli.train; sys.exit('torch' in sys.modules or 'pydantic' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_resume_takes_the_runs_own_settings(tmp_path: Path) -> None:
+    out = ["toy", "--out", str(tmp_path / "run")]
+    run(*out, "--set", "steps=6", "--set", "width=5", "--max-steps", "2")
+    run(*out, "--resume", "--set", "cadence.log_every=3")
+    written = json.loads((tmp_path / "run" / "run.json").read_text())
+    assert (written["config"]["steps"], written["config"]["width"]) == (6, 5)
+    assert [session["from_step"] for session in written["sessions"]] == [0, 2]
+
+
+def test_resume_refuses_other_settings_before_anything_is_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    out = ["toy", "--out", str(tmp_path / "run")]
+    run(*out, "--set", "steps=6", "--max-steps", "2")
+    (tmp_path / "other.yaml").write_text("width: 9\n")
+    monkeypatch.setattr(
+        "toy_training.ToyJob.__init__", lambda *_, **__: pytest.fail("made before the settings were compared")
+    )
+    for arguments in (["--set", "width=9"], ["--config", str(tmp_path / "other.yaml")]):
+        with pytest.raises(TrainingError, match="'width' was .* there and is 9 now"):
+            run(*out, "--resume", *arguments)

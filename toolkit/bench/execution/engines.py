@@ -9,6 +9,8 @@ counts are the same.
 from __future__ import annotations
 
 import functools
+import os
+import socket
 import uuid
 from collections import defaultdict, deque
 from collections.abc import Hashable, Iterator, Mapping, Sequence
@@ -206,6 +208,9 @@ class RayEngine:
             raise MissingDependencyError("ray", "--engine ray", "ray") from error
         self._ray, self._description = ray, description
         if not ray.is_initialized():
+            address = address or os.environ.get("RAY_ADDRESS") or None
+            if address is not None:
+                _check_listens(address)
             local: dict[str, Any] = {"num_cpus": workers, "include_dashboard": False, "_node_ip_address": "127.0.0.1"}
             ray.init(address=address, log_to_driver=False, **({} if address else local))
         self.width = max(1, int(ray.cluster_resources().get("CPU", 1)))
@@ -236,3 +241,23 @@ class RayEngine:
         except Exception as error:  # the worker died too often, or could not begin
             outcome = error
         return _settle(shard, outcome)
+
+
+def _check_listens(address: str) -> None:
+    """Find out in seconds that nobody listens, where Ray would try for minutes; names such as 'auto' are Ray's affair.
+
+    Raises:
+        InputError: Nobody does.
+    """
+    host, colon, port = address.removeprefix("ray://").rpartition(":")
+    if not colon or not port.isdecimal() or len(port) > _PORT_DIGITS:
+        return
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), _LISTENS_SECONDS).close()
+    except (OSError, OverflowError, UnicodeError) as error:
+        raise InputError(
+            f"no Ray cluster answers at {address} ({error}), which comes from the option or from RAY_ADDRESS"
+        ) from error
+
+
+_LISTENS_SECONDS, _PORT_DIGITS = 5.0, 5

@@ -55,6 +55,7 @@ class EncoderTraining(TrainingJob):
         self.config = settings.model_dump(mode="json", exclude={"photos": {"workers"}})
         self.generator, self.device = frozen.generator, frozen.generator.device
         spec = self.generator.spec
+        self.trained_for = {"name": spec.name, "fingerprint": spec.fingerprint}
         if spec.world == "untrained":
             self.rehearsed_only = f"generator {spec.name!r} has random weights: it serves a --dry-run and no training"
         self.stages = tuple(stage for stage in recipe.stages if stage.settings.steps)

@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from toolkit.errors import InputError, TrainingError
+from toolkit.training.checkpoints import check_identity, latest_checkpoint, save_checkpoint
+from toolkit.training.resuming import settings_to_resume
+from toolkit.training.stepping import EngineSettings, Stepper
+
+OWN = {
+    "rate": 1e-4, "windows": [1.0, 0.5], "engine": {"workers": 0, "accumulate": 1, "precision": "fp32"},
+    "photos": {"sources": ["a.zip"], "mirror": True}, "generator_weights": None, "cadence": {"log_every": 5},
+}  # fmt: skip
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "run.json").write_text(json.dumps({"job": "x", "config": OWN, "sessions": []}))
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    "given",
+    ["engine.workers=4", "engine.precision=bf16", "photos.sources=[b.zip, c.zip]", "generator_weights=x.safetensors",
+     "cadence.checkpoint_every=7", "cadence={keep: 3}", "rate=0.0001", "windows=[1, 0.5]", "start=a.safetensors"],
+)  # fmt: skip
+def test_workers_paths_precision_and_cadence_may_change(given: str, folder: Path) -> None:
+    assert settings_to_resume(folder, None, [given]) == OWN
+
+
+@pytest.mark.parametrize(
+    ("given", "key"),
+    [("rate=0.001", "rate"), ("windows=[1]", "windows"), ("photos.mirror=false", r"photos\.mirror"),
+     ("engine.accumulate=2", r"engine\.accumulate")],
+)  # fmt: skip
+def test_what_changes_the_result_may_not(given: str, key: str, folder: Path) -> None:
+    with pytest.raises(TrainingError, match=f"'{key}' was .* leave it out"):
+        settings_to_resume(folder, None, [given])
+    (folder / "other.yaml").write_text(json.dumps({"rate": 0.5}))
+    with pytest.raises(TrainingError, match="'rate' was"):
+        settings_to_resume(folder, folder / "other.yaml", [])
+
+
+def test_a_folder_that_does_not_tell_or_is_damaged(tmp_path: Path) -> None:
+    assert settings_to_resume(tmp_path, None, ["rate=3"]) is None
+    for text in ("[", "{}", '{"config": 3}', "[" * 100_000):
+        (tmp_path / "run.json").write_text(text)
+        with pytest.raises(TrainingError, match="damaged"):
+            settings_to_resume(tmp_path, None, [])
+
+
+def test_a_checkpoint_for_another_generator_is_refused_with_both_names(tmp_path: Path) -> None:
+    first = {"config": {}, "trained_for": {"name": "panohead", "fingerprint": "a" * 64}}
+    save_checkpoint(tmp_path, 1, first, {"modules": {}}, keep=1)
+    checkpoint = latest_checkpoint(tmp_path, lambda text: None)
+    assert checkpoint is not None
+    check_identity(checkpoint, first)
+    second = {"config": {}, "trained_for": {"name": "eg3d", "fingerprint": "b" * 64}}
+    with pytest.raises(TrainingError, match="'panohead' with the fingerprint aaaaaaaaaaaa, this one is 'eg3d'"):
+        check_identity(checkpoint, second)
+
+
+def test_another_precision_begins_with_a_fresh_loss_scale() -> None:
+    half = Stepper(EngineSettings(precision="fp16"))
+    half.load_state(Stepper(EngineSettings()).state())
+    assert half.state()["scale"] == 2.0**15
+    Stepper(EngineSettings()).load_state(half.state())
+
+
+def test_batch_norms_are_synchronised_on_gpus_and_keep_their_parameters() -> None:
+    network = nn.Sequential(nn.Conv2d(3, 4, 1), nn.BatchNorm2d(4), nn.Sequential(nn.BatchNorm2d(4)))
+    before, parameters = list(network.state_dict()), list(network.parameters())
+    Stepper(EngineSettings(sync_batch_norm=True), "cuda").prepare(network)
+    assert isinstance(network[1], nn.SyncBatchNorm) and isinstance(network[2][0], nn.SyncBatchNorm)
+    assert list(network.state_dict()) == before
+    assert all(one is other for one, other in zip(network.parameters(), parameters, strict=True))
+    assert network.eval()(torch.zeros(2, 3, 1, 1)).shape == (2, 4, 1, 1)
+    with pytest.raises(InputError, match="sync_batch_norm works on GPUs only"):
+        Stepper(EngineSettings(sync_batch_norm=True), "cpu").prepare(network)
