@@ -53,7 +53,7 @@ def bent_document(document: Any, source: random.Random) -> bytes:
 def _bend_one(document: Any, source: random.Random) -> Any:
     places = list(_places(document))
     if not places:
-        return source.choice(ODD_VALUES)
+        return copy.deepcopy(source.choice(ODD_VALUES))
     owner, key = source.choice(places)
     action = source.randrange(5)
     if action == 0:
@@ -61,9 +61,9 @@ def _bend_one(document: Any, source: random.Random) -> Any:
     elif action == 1 and isinstance(owner, dict):
         owner[source.choice(("", "\ud800", "unknown", str(key) + "s"))] = owner[key]
     elif action == 2 and isinstance(owner, list):
-        owner.insert(key, source.choice(ODD_VALUES))
+        owner.insert(key, copy.deepcopy(source.choice(ODD_VALUES)))
     else:
-        owner[key] = source.choice(ODD_VALUES)
+        owner[key] = copy.deepcopy(source.choice(ODD_VALUES))
     return document
 
 

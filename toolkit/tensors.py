@@ -45,7 +45,7 @@ def read_metadata(path: str | os.PathLike[str]) -> dict[str, Any]:
     try:
         with readable(path) as place, safe_open(place, framework="pt") as file:
             metadata = json.loads((file.metadata() or {}).get(_METADATA_KEY, "{}"))
-    except (SafetensorError, OSError, ValueError) as error:
+    except (SafetensorError, OSError, ValueError, RecursionError) as error:
         raise WeightsError(f"{path} is not a sound safetensors file: {error}") from error
     return metadata if isinstance(metadata, dict) else {}
 

@@ -47,6 +47,8 @@ class EngineSettings(Config):
     compile: bool = False
     """Compile the networks that learn (torch.compile), but for discriminators and checkpointed blocks; needs a C++
     compiler on a CPU."""
+    sync_batch_norm: bool = False
+    """Batch statistics over all processes' pictures, as if one GPU had them all; GPUs only."""
     workers: Annotated[int, Field(ge=0)] = 0
     """Processes that make batches ahead; 0 makes them between the steps."""
 
@@ -71,6 +73,11 @@ class Stepper:
             blocks: Those of its modules whose activations are worth computing twice: called with tensors, and
                 without side effects but batch norm's statistics, which move once.
         """
+        if self.settings.sync_batch_norm:
+            if self._device != "cuda":
+                raise InputError("engine.sync_batch_norm works on GPUs only; set it to false")
+            for network in networks:
+                torch.nn.SyncBatchNorm.convert_sync_batchnorm(network)  # in place; parameters and keys stay
         if self.settings.checkpoint_activations:
             checkpointed: Callable[..., Any] = _checkpointed
             if self.settings.compile:  # traced, a block would count its batches twice and stop the backward pass

@@ -169,7 +169,7 @@ def test_a_damaged_entry_of_a_published_file_is_named_and_nothing_else(kind: str
 def test_a_prefix_left_on_is_seen_in_the_lists(kind: str):
     state = published(kind)
     first = next(iter(state))
-    with pytest.raises(WeightsError, match=rf"missing keys: {re.escape(first)}, .*unexpected keys: module\.{first}, "):
+    with pytest.raises(WeightsError, match=rf"missing keys: {re.escape(first)}, .*module\."):
         build_official(kind, {f"module.{key}": value for key, value in state.items()})
     with pytest.raises(WeightsError, match=rf"missing keys: {re.escape(first)}, .* more$"):
         build_official(kind, {})

@@ -4,10 +4,8 @@ import json
 from pathlib import Path
 
 import pytest
-import torch
-from torch import nn
 
-from toolkit.errors import InputError, TrainingError
+from toolkit.errors import TrainingError
 from toolkit.training.checkpoints import check_identity, latest_checkpoint, save_checkpoint
 from toolkit.training.resuming import settings_to_resume
 from toolkit.training.stepping import EngineSettings, Stepper
@@ -70,15 +68,3 @@ def test_another_precision_begins_with_a_fresh_loss_scale() -> None:
     half.load_state(Stepper(EngineSettings()).state())
     assert half.state()["scale"] == 2.0**15
     Stepper(EngineSettings()).load_state(half.state())
-
-
-def test_batch_norms_are_synchronised_on_gpus_and_keep_their_parameters() -> None:
-    network = nn.Sequential(nn.Conv2d(3, 4, 1), nn.BatchNorm2d(4), nn.Sequential(nn.BatchNorm2d(4)))
-    before, parameters = list(network.state_dict()), list(network.parameters())
-    Stepper(EngineSettings(sync_batch_norm=True), "cuda").prepare(network)
-    assert isinstance(network[1], nn.SyncBatchNorm) and isinstance(network[2][0], nn.SyncBatchNorm)
-    assert list(network.state_dict()) == before
-    assert all(one is other for one, other in zip(network.parameters(), parameters, strict=True))
-    assert network.eval()(torch.zeros(2, 3, 1, 1)).shape == (2, 4, 1, 1)
-    with pytest.raises(InputError, match="sync_batch_norm works on GPUs only"):
-        Stepper(EngineSettings(sync_batch_norm=True), "cpu").prepare(network)

@@ -93,5 +93,5 @@ def test_resume_refuses_other_settings_before_anything_is_made(tmp_path: Path, m
         "toy_training.ToyJob.__init__", lambda *_, **__: pytest.fail("made before the settings were compared")
     )
     for arguments in (["--set", "width=9"], ["--config", str(tmp_path / "other.yaml")]):
-        with pytest.raises(TrainingError, match="'width' was .* there and is 9 now"):
+        with pytest.raises(TrainingError, match=r"'width' was .* there and is 9 now"):
             run(*out, "--resume", *arguments)
