@@ -20,7 +20,7 @@ class DistributionMetric(StatefulMetric):
     takes: Takes = "distribution"
 
     def __init__(self, extractor: FeatureExtractor, name: str, backend: str) -> None:
-        """Take the network whose features are compared (embedded ones get names that end in `-e`)."""
+        """Take the network whose features are compared, and names that say which it is."""
         super().__init__()
         self.name, self.backend, self.extractor = name, backend, extractor
         for side in ("real", "made"):

@@ -39,7 +39,7 @@ def perceptual_distance(first: tuple[Tensor, ...], second: tuple[Tensor, ...], r
 
 
 class PerceptualMetric(MeanMetric):
-    """LPIPS; the network says its name, because values of two networks cannot be compared."""
+    """LPIPS's distance on any network; the name says which, because values of two networks cannot be compared."""
 
     direction: Direction = "lower"
     takes = "images"
@@ -49,7 +49,7 @@ class PerceptualMetric(MeanMetric):
 
         Args:
             network: What embeds.
-            name: Of the metric, network included (`lpips_alex`; embedded ones end in `-e`).
+            name: Of the metric; it says the network (`lpips_lite`).
             backend: 'reference' or 'embedded'.
             smallest: Side in pixels that smaller images are enlarged to (deep trunks cannot embed tiny ones).
         """
