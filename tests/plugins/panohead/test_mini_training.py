@@ -19,7 +19,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from toolkit.camera import Camera
-from toolkit.errors import InputError, TrainingError
+from toolkit.errors import InputError
 from toolkit.nn import synthesis
 from toolkit.registry import default_registry
 from toolkit.rendering import marching
@@ -301,8 +301,6 @@ def test_a_16_bit_training_goes_on_with_its_loss_scale(rays_folder: Path, tmp_pa
     for step in range(2):
         whole.training_step(whole.batch(step), step)
     train(switched(rays_folder, {"precision": "fp16"}), out, max_steps=2)
-    with pytest.raises(TrainingError, match=r"'engine\.precision' was 'fp16' there and is 'fp32' now"):
-        train(switched(rays_folder), out, resume=True)
     job = switched(rays_folder, {"precision": "fp16"})
     assert job.state()["stepper"] != whole.state()["stepper"]
     train(job, out, resume=True, max_steps=0)
