@@ -51,16 +51,17 @@ def load_method(name: str, generator: Generator, weights: str | Path | None = No
         ConfigError: Unknown or impossible option.
         CapabilityError: The generator lacks something that the method needs.
     """
+    from toolkit.external.declaration import is_declaration
     from toolkit.registry import default_registry
 
-    if name.endswith((".yaml", ".yml")):
+    if is_declaration(name):
         return _load_external(name, weights, options)
     return default_registry().load("method", name)(generator, None if weights is None else Path(weights), options)
 
 
 def _load_external(name: str, weights: str | Path | None, options: dict[str, Any]) -> Method:
     from toolkit.errors import ConfigError
-    from toolkit.external import open_external
+    from toolkit.external.method import open_external
 
     options.pop("preset", None)
     if weights is not None or options:

@@ -217,12 +217,13 @@ def _out_of_signed_coordinates(label: _Label) -> _Label:
 
 _OPENGL = np.diag([1.0, -1.0, -1.0, 1.0])
 _MIRROR = np.diag([-1.0, 1.0, 1.0, 1.0])
+_FROM_INVERSE = _with_matrix(np.linalg.inv)
+_FROM_OPENGL = _with_matrix(lambda matrix: matrix @ _OPENGL)
+_FROM_Z_UP = _in_world([[1, 0, 0], [0, 0, 1], [0, -1, 0]])
 _MATRIX_REPAIRS: dict[str, _Repair] = {
     "": lambda label: label,
-    "the matrix maps world to camera, the inverse of cam2world": _with_matrix(np.linalg.inv),
-    "the camera's axes are OpenGL's (y up, z backwards), not OpenCV's (y down, z forward)": _with_matrix(
-        lambda matrix: matrix @ _OPENGL
-    ),
+    "the matrix maps world to camera, the inverse of cam2world": _FROM_INVERSE,
+    "the camera's axes are OpenGL's (y up, z backwards), not OpenCV's (y down, z forward)": _FROM_OPENGL,
     "the matrix is an OpenGL view matrix: world to camera, y up, z backwards": _with_matrix(
         lambda matrix: np.linalg.inv(_OPENGL @ matrix)
     ),
@@ -238,13 +239,9 @@ _MATRIX_REPAIRS: dict[str, _Repair] = {
     "the rotation is scaled": _with_matrix(_unscaled),
     "the axes are left-handed": _with_matrix(lambda matrix: matrix @ _MIRROR),
     "the world's y axis points down": _in_world([[1, 0, 0], [0, -1, 0], [0, 0, -1]]),
-    "the world's z axis points up": _in_world([[1, 0, 0], [0, 0, 1], [0, -1, 0]]),
-    "the world's z axis points up and the matrix maps world to camera": lambda label: _in_world(
-        [[1, 0, 0], [0, 0, 1], [0, -1, 0]]
-    )(_with_matrix(np.linalg.inv)(label)),
-    "the world's z axis points up and the camera's axes are OpenGL's": lambda label: _in_world(
-        [[1, 0, 0], [0, 0, 1], [0, -1, 0]]
-    )(_with_matrix(lambda matrix: matrix @ _OPENGL)(label)),
+    "the world's z axis points up": _FROM_Z_UP,
+    "the world's z axis points up and the matrix maps world to camera": _both(_FROM_INVERSE, _FROM_Z_UP),
+    "the world's z axis points up and the camera's axes are OpenGL's": _both(_FROM_OPENGL, _FROM_Z_UP),
 }
 """Undoes each usual mistake of the matrix; the simplest first."""
 _INTRINSICS_REPAIRS: dict[str, _Repair] = {

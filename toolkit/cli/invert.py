@@ -52,11 +52,12 @@ def invert_command(
         raise InputError("--camera, --landmarks and --mask belong to one photo; several were given")
 
     from toolkit.cli.progress import TerminalProgress
+    from toolkit.external.declaration import is_declaration
     from toolkit.options import parse_settings
     from toolkit.registry import default_registry
 
     options = parse_settings(settings or [])
-    if method is not None and not method.endswith((".yaml", ".yml")):
+    if method is not None and not is_declaration(method):
         default_registry().get("method", method)  # what can be refused at once is refused before torch is imported
     default_registry().get("generator", generator)
 

@@ -2,9 +2,6 @@
 
 A method whose packages clash with the toolkit's is described in one YAML file and used like any other:
 `toolkit invert me.jpg --method goha.yaml`, `toolkit bench --methods psp,goha.yaml`. See docs/plugins.md.
+
+`declaration` imports no torch; `method` does.
 """
-
-from toolkit.external.declaration import ENDINGS, Declaration, is_declaration, read_declaration
-from toolkit.external.method import ExternalMethod, open_external
-
-__all__ = ["ENDINGS", "Declaration", "ExternalMethod", "is_declaration", "open_external", "read_declaration"]

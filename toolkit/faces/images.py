@@ -27,10 +27,7 @@ def read_image(path: str | os.PathLike[str]) -> np.ndarray:
             or too large.
     """
     file = _existing_file(path)
-    try:
-        return rgb_pixels(open_picture(file, str(file)), str(file))
-    except PermissionError as error:
-        raise InputError(f"{file} may not be read: {error.strerror}") from error
+    return rgb_pixels(_opened(file), str(file))
 
 
 def read_mask(path: str | os.PathLike[str], size: tuple[int, int] | None = None) -> np.ndarray:
@@ -44,10 +41,7 @@ def read_mask(path: str | os.PathLike[str], size: tuple[int, int] | None = None)
         InputError: As `read_image`; or another aspect ratio than `size`, or nothing but background.
     """
     file = _existing_file(path)
-    try:
-        mask = grey_pixels(open_picture(file, str(file)), str(file)).astype(np.float32) / 255
-    except PermissionError as error:
-        raise InputError(f"{file} may not be read: {error.strerror}") from error
+    mask = grey_pixels(_opened(file), str(file)).astype(np.float32) / 255
     if size is not None and mask.shape != size:
         height, width = size
         if abs(mask.shape[1] / mask.shape[0] - width / height) > 0.02:
@@ -122,3 +116,10 @@ def _existing_file(path: str | os.PathLike[str]) -> Path:
     if file.stat().st_size == 0:
         raise InputError(f"{file} is empty")
     return file
+
+
+def _opened(file: Path) -> Image.Image:
+    try:
+        return open_picture(file, str(file))
+    except PermissionError as error:
+        raise InputError(f"{file} may not be read: {error.strerror}") from error

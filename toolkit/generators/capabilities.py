@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 import torch
@@ -11,6 +12,7 @@ from toolkit.camera import Camera, as_camera
 from toolkit.errors import InputError
 from toolkit.generators.networks import VolumeNetworks
 from toolkit.interfaces.generator import March
+from toolkit.nn.morphology import close, smooth
 from toolkit.rendering.marching import march_density
 from toolkit.rendering.rays import camera_rays
 
@@ -20,7 +22,7 @@ _UNSEEN_BY_RENDERING = ("backbone.mapping.", "t_mapping.")
 
 
 class VolumeCapabilities(VolumeNetworks):
-    """Marching, resumable synthesis, style rows, synthesis noise, tuning."""
+    """Marching, planes as images, resumable synthesis, style rows, synthesis noise, tuning."""
 
     def march(self, planes: Tensor, camera: Camera | Tensor, resolution: int) -> March:
         """Depth and opacity [B, 1, R, R] of planes, without colours and super-resolution."""
@@ -34,6 +36,29 @@ class VolumeCapabilities(VolumeNetworks):
         )
         shape = (-1, 1, resolution, resolution)
         return March(marched.depth.reshape(shape), marched.opacity.reshape(shape))
+
+    def close(self, occupancy: Tensor, radius: int) -> Tensor:
+        """Close a 0/1 occupancy [..., H, W] within each map (square window of side 2 radius + 1)."""
+        return close(occupancy, radius)
+
+    def smooth(self, occupancy: Tensor) -> Tensor:
+        """Blur an occupancy [..., H, W] within each map (9x9 Gaussian, sigma 1.5, reflected borders)."""
+        return smooth(occupancy)
+
+    def as_images(self, planes: Tensor) -> Tensor:
+        """Planes [B, ..., H, W] as one stack of maps [B, K, H, W], in the order in which they lie in memory."""
+        return planes.flatten(1, -3)
+
+    def from_images(self, images: Tensor) -> Tensor:
+        """Inverse of `as_images`.
+
+        Raises:
+            InputError: Another number of maps.
+        """
+        kinds = self.config.planes_shape[:-2]
+        if images.ndim != 4 or images.shape[1] != math.prod(kinds):
+            raise InputError(f"plane images must have shape [B, {math.prod(kinds)}, H, W], got {list(images.shape)}")
+        return images.unflatten(1, kinds)
 
     def features(self, ws: Tensor, size: int) -> tuple[Tensor, Tensor]:
         """Run the backbone up to and including the block of side `size`: (features, skip image)."""

@@ -11,7 +11,6 @@ from toolkit.generators.generator import VolumeGenerator
 from toolkit.generators.networks import camera_shift_network
 from toolkit.nn.convolution import Convolution
 from toolkit.nn.mapping import MappingNetwork
-from toolkit.nn.morphology import close, smooth
 from toolkit.nn.plane_maps import sample_maps, splat_maps
 from toolkit.nn.synthesis import ToRGB
 from toolkit_spherehead.balls import Places, places
@@ -84,14 +83,6 @@ class SphereHead(VolumeGenerator):
         shares = torch.where(found.shares >= LEAST_SHARE, found.shares, 0.0) * far[:, None]
         return (self._splat(found, shares * weights[:, None]) > 0).to(points.dtype)
 
-    def close(self, occupancy: Tensor, radius: int) -> Tensor:
-        """Close a 0/1 occupancy [B, 2, 3, H, W] within each map; borders are not neighbours of one another."""
-        return close(occupancy, radius)
-
-    def smooth(self, occupancy: Tensor) -> Tensor:
-        """Blur an occupancy [B, 2, 3, H, W] within each map (9x9 Gaussian, sigma 1.5, reflected borders)."""
-        return smooth(occupancy)
-
     def expand(self, occupancy: Tensor) -> Tensor:
         """Repeat an occupancy [B, 2, 3, H, W] for every channel: [B, 2, 3, C, H, W].
 
@@ -102,21 +93,6 @@ class SphereHead(VolumeGenerator):
             wanted = f"[B, {BALLS}, {NUM_PLANES}, H, W]"
             raise InputError(f"an occupancy must have shape {wanted}, got {list(occupancy.shape)}")
         return occupancy[:, :, :, None].expand(-1, -1, -1, self.config.feature_channels, -1, -1)
-
-    def as_images(self, planes: Tensor) -> Tensor:
-        """Planes [B, 2, 3, C, H, W] as one stack of maps [B, 6 C, H, W], ball A first."""
-        return planes.flatten(1, 3)
-
-    def from_images(self, images: Tensor) -> Tensor:
-        """Inverse of `as_images`.
-
-        Raises:
-            InputError: Another number of maps.
-        """
-        count = BALLS * NUM_PLANES * self.config.plane_channels
-        if images.ndim != 4 or images.shape[1] != count:
-            raise InputError(f"plane images must have shape [B, {count}, H, W], got {list(images.shape)}")
-        return images.unflatten(1, (BALLS, NUM_PLANES, self.config.plane_channels))
 
     def parsing(self, features: Tensor, ws: Tensor) -> Tensor:
         """Probabilities [B, 20, R, R] of face-parsing classes from composited features [B, C, R, R].

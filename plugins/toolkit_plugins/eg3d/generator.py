@@ -8,7 +8,6 @@ from torch import Tensor
 from toolkit.errors import InputError
 from toolkit.generators.config import NUM_PLANES
 from toolkit.generators.generator import VolumeGenerator
-from toolkit.nn.morphology import close, smooth
 from toolkit.nn.plane_maps import sample_maps, splat_maps
 from toolkit_plugins.eg3d.config import PLANE_AXES, EG3DConfig
 
@@ -55,14 +54,6 @@ class EG3D(VolumeGenerator):
         size = self.config.plane_size
         return splat_maps(places, (size, size), each[:, None].expand(-1, NUM_PLANES, -1))
 
-    def close(self, occupancy: Tensor, radius: int) -> Tensor:
-        """Close a 0/1 occupancy [B, 3, H, W] within each plane (square window of side 2 radius + 1)."""
-        return close(occupancy, radius)
-
-    def smooth(self, occupancy: Tensor) -> Tensor:
-        """Blur an occupancy [B, 3, H, W] within each plane (9x9 Gaussian, sigma 1.5, reflected borders)."""
-        return smooth(occupancy)
-
     def expand(self, occupancy: Tensor) -> Tensor:
         """Repeat an occupancy [B, 3, H, W] for every channel: [B, 3, C, H, W].
 
@@ -72,21 +63,6 @@ class EG3D(VolumeGenerator):
         if occupancy.ndim != 4 or occupancy.shape[1] != NUM_PLANES:
             raise InputError(f"an occupancy must have shape [B, {NUM_PLANES}, H, W], got {list(occupancy.shape)}")
         return occupancy[:, :, None].expand(-1, -1, self.config.feature_channels, -1, -1)
-
-    def as_images(self, planes: Tensor) -> Tensor:
-        """Planes [B, 3, C, H, W] as one stack of maps [B, 3 C, H, W]."""
-        return planes.flatten(1, 2)
-
-    def from_images(self, images: Tensor) -> Tensor:
-        """Inverse of `as_images`.
-
-        Raises:
-            InputError: Another number of maps.
-        """
-        count = self.config.backbone_channels
-        if images.ndim != 4 or images.shape[1] != count:
-            raise InputError(f"plane images must have shape [B, {count}, H, W], got {list(images.shape)}")
-        return images.unflatten(1, (NUM_PLANES, self.config.plane_channels))
 
     def _places(self, points: Tensor) -> Tensor:
         """World points [B, M, 3] on each plane: [B, 3, M, 2]."""

@@ -11,7 +11,6 @@ from toolkit.generators.generator import VolumeGenerator
 from toolkit.generators.networks import camera_shift_network
 from toolkit.nn import trigrid
 from toolkit.nn.mapping import MappingNetwork
-from toolkit.nn.morphology import close, smooth
 from toolkit_plugins.panohead.config import PanoHeadConfig
 
 
@@ -62,14 +61,6 @@ class PanoHead(VolumeGenerator):
         size = self.config.plane_size
         return trigrid.footprint(points * (2 / self.config.box), (self.config.plane_depth, size, size), weights)
 
-    def close(self, occupancy: Tensor, radius: int) -> Tensor:
-        """Close a 0/1 occupancy [B, 3, D, H, W] within each slice (square window of side 2 radius + 1)."""
-        return close(occupancy, radius)
-
-    def smooth(self, occupancy: Tensor) -> Tensor:
-        """Blur an occupancy [B, 3, D, H, W] within each slice (9x9 Gaussian, sigma 1.5, reflected borders)."""
-        return smooth(occupancy)
-
     def expand(self, occupancy: Tensor) -> Tensor:
         """Repeat an occupancy [B, 3, D or 1, H, W] for every channel: [B, 3, C D, H, W], slices fastest as in planes.
 
@@ -88,18 +79,3 @@ class PanoHead(VolumeGenerator):
     def merge_slots(self, occupancy: Tensor) -> Tensor:
         """Give all slices of a place of an occupancy [B, 3, D, H, W] their largest value."""
         return occupancy.amax(dim=2, keepdim=True).expand_as(occupancy)
-
-    def as_images(self, planes: Tensor) -> Tensor:
-        """Planes [B, 3, C D, H, W] as one stack of maps [B, 3 C D, H, W]."""
-        return planes.flatten(1, 2)
-
-    def from_images(self, images: Tensor) -> Tensor:
-        """Inverse of `as_images`.
-
-        Raises:
-            InputError: Another number of maps.
-        """
-        count = NUM_PLANES * self.config.plane_channels
-        if images.ndim != 4 or images.shape[1] != count:
-            raise InputError(f"plane images must have shape [B, {count}, H, W], got {list(images.shape)}")
-        return images.unflatten(1, (NUM_PLANES, self.config.plane_channels))

@@ -16,7 +16,7 @@ import torch
 from toolkit import load_method
 from toolkit.camera import Camera
 from toolkit.errors import CapabilityError, ConfigError, PluginError
-from toolkit.external import open_external
+from toolkit.external.method import open_external
 from toolkit.interfaces import Generator
 from toolkit.testing import conformance
 from toolkit.testing.spherical import build_spherical

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 from toolkit import load_method
 from toolkit.bench.records.units import InversionRecord
 from toolkit.errors import ConfigError, InputError, PluginError, ToolkitError
-from toolkit.external import ExternalMethod, is_declaration
+from toolkit.external.declaration import is_declaration
+from toolkit.external.method import ExternalMethod
 from toolkit.files import file_sha256
 from toolkit.interfaces import Method
 from toolkit.registry import unknown_name

@@ -32,10 +32,10 @@ from toolkit.camera import Camera, rotation_distance
 from toolkit.data import resize
 from toolkit.data.pictures import decode_image
 from toolkit.errors import InputError, ToolkitError
+from toolkit.export.wanted import RENDERS_FILE
 from toolkit.files import file_sha256
 from toolkit.interfaces import Item
 
-RENDERS_FILE = "renders.json"
 TOLERANCES = {"direction": 0.5, "place": 0.01, "focal length": 0.01, "principal point": 0.01}
 """How far a render's camera may miss the wanted one: degrees; shares of the camera's distance from the origin, of the
 focal length, and of the picture's side."""

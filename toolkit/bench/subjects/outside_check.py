@@ -7,13 +7,13 @@ from pathlib import Path
 
 import torch
 
-from toolkit.bench.subjects.outside import RENDERS_FILE, OutsideHeads, open_outside
+from toolkit.bench.subjects.outside import OutsideHeads, open_outside
 from toolkit.camera import Camera
 from toolkit.camera_faults import camera_faults
 from toolkit.data.pictures import decode_image
 from toolkit.data.store import FolderStore
 from toolkit.errors import InputError
-from toolkit.export.wanted import read_wanted
+from toolkit.export.wanted import RENDERS_FILE, read_wanted
 from toolkit.faces.agreement import face_disagreement
 from toolkit.faces.images import tensor_to_image
 
