@@ -70,7 +70,7 @@ class _WeightedRows(torch.autograd.Function):
     """Sum of 24 rows of a table for each of P points, rows and shares as `_corners` gives them.
 
     Its gradient sums over points: they are sorted by their first texel, once for all eight corners, and then summed
-    like rows of a table, too. That is five times as fast as adding them to their texels one by one.
+    like rows of a table, too, cell by touched cell: several times as fast as adding them to their texels one by one.
     """
 
     @staticmethod
@@ -93,13 +93,15 @@ def _scattered(gradient: Tensor, rows: Tensor, shares: Tensor, count: int) -> Te
         return result
     first, order = rows[:, :3].flatten().sort()
     points = torch.div(order, 3, rounding_mode="floor").to(rows.dtype)
-    bounds = F.pad(torch.bincount(first, minlength=count).cumsum(0), (1, 0)).to(rows.dtype)
+    cells, sizes = torch.unique_consecutive(first, return_counts=True)
+    bounds = F.pad(sizes.cumsum(0), (1, 0)).to(rows.dtype)
+    wide = cells.long()[:, None].expand(-1, gradient.shape[1])
     for step, share in zip(rows[0, ::3] - rows[0, 0], shares.unflatten(1, (8, 3)).unbind(1), strict=True):
         weights = share.flatten()[order]
         part = F.embedding_bag(
             points, gradient, bounds, mode="sum", per_sample_weights=weights, include_last_offset=True
         )
-        result[int(step) :] += part[: count - int(step)]
+        result.scatter_add_(0, wide + int(step), part)  # each texel once: no order of adding to depend on
     return result
 
 

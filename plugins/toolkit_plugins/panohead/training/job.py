@@ -94,7 +94,7 @@ class MiniJob(TrainingJob):
         return [backbone.mapping, backbone.synthesis, self.generator.decoder, enlarging.block0, enlarging.block1]
 
     def _started(self, generator: PanoHead) -> PanoHead:
-        """Start from white space with a thin fog that a surface can condense from, and a still camera."""
+        """Start from white space with a thin fog that surfaces condense from, enlarged plainly, and a still camera."""
         with torch.no_grad():
             last = generator.decoder.net[2]
             assert isinstance(last, Dense)  # for the type checker: nn.Sequential hides it
@@ -103,6 +103,8 @@ class MiniJob(TrainingJob):
             for name, parameter in generator.backbone.synthesis.named_parameters():
                 if name.endswith("torgb.weight"):
                     parameter.mul_(0.3)  # the mean head comes first, differences grow into it
+            for block in (generator.superresolution.block0, generator.superresolution.block1):
+                block.torgb.weight.zero_()  # the picture is the raw one, enlarged, until they have learnt better
             for parameter in generator.t_mapping.parameters():
                 parameter.zero_()
         generator.t_mapping.requires_grad_(False)
