@@ -61,7 +61,9 @@ class Inversion:
     ws: Tensor
     """[B, num_ws, w_dim]."""
     planes: Tensor
-    """[B, *generator.spec.planes_shape], as they are rendered (made by the tuned generator where there is one)."""
+    """[B, *generator.spec.planes_shape], as they are rendered (made by the tuned generator where there is one).
+
+    [B, 0]: left out, because the generator makes them again from `ws`; `tuned_generator` does so."""
     camera: Camera
     """The camera that saw the input."""
     generator: str
@@ -183,7 +185,7 @@ class Inversion:
                 f"this inversion was made with other weights of generator {self.generator!r} "
                 f"(fingerprint {self.fingerprint[:12] or 'unknown'}, this one has {spec.fingerprint[:12] or 'none'})"
             )
-        if tuple(self.planes.shape[1:]) != tuple(spec.planes_shape):
+        if self.planes.numel() and tuple(self.planes.shape[1:]) != tuple(spec.planes_shape):
             raise InputError(
                 f"generator {spec.name!r} has planes of shape {list(spec.planes_shape)}, "
                 f"this inversion holds {list(self.planes.shape[1:])}"
@@ -192,7 +194,8 @@ class Inversion:
     def tuned_generator(self, generator: Generator) -> Generator:
         """Return the generator that shows this inversion: `generator` itself, or a copy with the delta added.
 
-        The caller's generator is never changed; the copy is kept, so that asking again costs nothing.
+        The caller's generator is never changed; the copy is kept, so that asking again costs nothing. Planes that were
+        left out are made.
 
         Raises:
             InputError: Not the generator of this inversion, or the delta does not fit its parameters.
@@ -201,6 +204,7 @@ class Inversion:
             return self._tuned_copy[1]
         self.check_generator(generator)
         if self.tuned is None:
+            self._make_planes(generator)
             return generator
         tuned = copy.deepcopy(generator)
         parameters: dict[str, Tensor] = dict(cast(Module, tuned).named_parameters())
@@ -211,8 +215,15 @@ class Inversion:
                 raise InputError(f"the weight delta {name!r} {list(delta.shape)} does not fit the generator ({has})")
             with torch.no_grad():
                 parameters[name].add_(delta.to(parameters[name]))
+        self._make_planes(tuned)
         self._tuned_copy = (generator, tuned)
         return tuned
+
+    def _make_planes(self, shown: Generator) -> None:
+        """Make planes that were left out."""
+        if not self.planes.numel():
+            with torch.no_grad():
+                self.planes = shown.planes(self.ws.to(shown.device)).to(self.ws.device)
 
     def render(
         self, generator: Generator, camera: Camera | Tensor | None = None, resolution: int | None = None

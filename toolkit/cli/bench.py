@@ -20,6 +20,7 @@ from toolkit.errors import InputError
 if TYPE_CHECKING:
     from toolkit.bench import Results
     from toolkit.bench.execution.engines import RunDescription
+    from toolkit.bench.subjects.keeping import Keep
 
 bench_app = typer.Typer(
     name="bench",
@@ -71,6 +72,13 @@ def bench_command(
     workers: Annotated[int | None, typer.Option(min=1, help="Processes of the engine; processes: default 2.")] = None,
     threads: Annotated[int | None, typer.Option(min=1, help="CPU threads (of each process).")] = None,
     device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1, ...")] = "cpu",
+    keep: Annotated[
+        str,
+        typer.Option(
+            help="Of inversions: exact (all but planes that the generator makes again exactly), half (the rest in 16 "
+            "bit), codes (no planes; methods invert again on need) or all."
+        ),
+    ] = "exact",
     dry_run: Annotated[
         bool,
         typer.Option("--dry-run", help="Try the first picture of every method, say what the whole would cost."),
@@ -90,7 +98,7 @@ def bench_command(
     names = method_names(methods) if methods or not outside else []
     command = shlex.join(["toolkit", *sys.argv[1:]])
     requests = [
-        BenchRequest(each, data, out, limit, backend, domain, retry_failed, command=command)
+        BenchRequest(each, data, out, limit, backend, domain, retry_failed, command=command, keep=_checked_keep(keep))
         for each in open_protocols(protocol, settings or [])
     ]
     files = {method: Path(text) for method, text in _pairs("--method-weights", method_weights or []).items()}
@@ -211,6 +219,15 @@ def _report_losses(results: Results, protocols: set[str], data: str) -> bool:
         if left.protocol in protocols and left.data == data:
             say(f"left out {left.protocol}: {left.reason}", err=True)
     return bool(failures)
+
+
+def _checked_keep(text: str) -> Keep:
+    from toolkit.bench.subjects.keeping import KEEPS
+
+    found = next((each for each in KEEPS if each == text), None)
+    if found is None:
+        raise InputError(f"--keep must be one of {', '.join(KEEPS)}, got {text!r}")
+    return found
 
 
 def _pairs(option: str, texts: list[str]) -> dict[str, str]:

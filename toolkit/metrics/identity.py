@@ -15,6 +15,7 @@ from toolkit.errors import InputError
 from toolkit.interfaces.faces import FaceEmbedder
 from toolkit.interfaces.metric import Direction
 from toolkit.losses.reconstruction import check_same_shape
+from toolkit.metrics.remembered import REMEMBERED
 from toolkit.metrics.state import MeanMetric
 
 FaceCrop = Callable[[Tensor, Camera | None], Tensor | None]
@@ -34,6 +35,11 @@ class DetectedFace:
 
     def __init__(self, size: int = 112) -> None:
         self.size = size
+
+    @property
+    def settings(self) -> tuple[object, ...]:
+        """Everything that decides a crop."""
+        return "detected", self.size
 
     def __call__(self, image: Tensor, camera: Camera | None = None) -> Tensor | None:
         """Crop the face out of an image [3, H, W] in [-1, 1]; None where none is found."""
@@ -69,6 +75,11 @@ class ProjectedFace:
         """
         self.size, self.widest = size, widest
         self._points = torch.tensor(points, dtype=torch.float32)
+
+    @property
+    def settings(self) -> tuple[object, ...]:
+        """Everything that decides a crop."""
+        return "projected", self.size, self.widest, tuple(self._points.flatten().tolist())
 
     def __call__(self, image: Tensor, camera: Camera | None = None) -> Tensor | None:
         """Crop the face out of an image [3, S, S] in [-1, 1]; None without a camera, or from too far aside."""
@@ -109,9 +120,17 @@ class IdentityMetric(MeanMetric):
         scores = [self._score_pair(*both) for both in zip(image, target, cameras, strict=True)]
         return torch.tensor(scores, dtype=torch.float64)
 
+    def _face_of(self, image: Tensor, camera: Camera | None) -> Tensor | None:
+        """The face cut out of an image; each image is searched once."""
+        seen = None if camera is None else tuple(camera.label.flatten().tolist())
+        crop = self._crop
+        how = crop.settings if isinstance(crop, (DetectedFace, ProjectedFace)) else id(crop)
+        face: Tensor | None = REMEMBERED.get(self._embedder, image, lambda each: crop(each, camera), seen, how)
+        return face
+
     def _score_pair(self, image: Tensor, target: Tensor, camera: Camera | None) -> float:
         try:
-            faces = [self._crop(target, camera), self._crop(image, camera)]
+            faces = [self._face_of(target, camera), self._face_of(image, camera)]
         except InputError:  # points that cannot be a face
             return math.nan
         found = [face for face in faces if face is not None]

@@ -10,6 +10,7 @@ from torch import Tensor
 from toolkit.data.transforms import resize
 from toolkit.interfaces.metric import Direction
 from toolkit.metrics.images import at_compared_size, region_mean
+from toolkit.metrics.remembered import REMEMBERED
 from toolkit.metrics.state import MeanMetric
 
 
@@ -63,4 +64,5 @@ class PerceptualMetric(MeanMetric):
         if image.shape[-1] < self._smallest:
             image, target = resize(image, self._smallest), resize(target, self._smallest)
             region = None if region is None else resize(region, self._smallest)
-        return perceptual_distance(self._network.embed(image), self._network.embed(target), region)
+        first, second = (REMEMBERED.get(self._network, each, self._network.embed) for each in (image, target))
+        return perceptual_distance(first, second, region)

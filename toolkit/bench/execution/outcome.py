@@ -159,6 +159,7 @@ def _run_entry(run: ProtocolRun, methods: Mapping[str, MethodEntry], engine: Eng
         machine=machine(run.generator.device),
         engine=engine_entry(engine.name, engine.width),
         command=request.command,
+        keep=request.keep,
     )
 
 

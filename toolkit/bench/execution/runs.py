@@ -15,6 +15,7 @@ from toolkit.bench.records.store import Store
 from toolkit.bench.records.units import CellRecord
 from toolkit.bench.subjects.data import Digests, data_name, effective_limit, open_data
 from toolkit.bench.subjects.inversions import Inversions
+from toolkit.bench.subjects.keeping import Keep
 from toolkit.data.sources import find_source
 from toolkit.errors import InputError, PluginError
 from toolkit.registry import default_registry
@@ -42,6 +43,8 @@ class BenchRequest:
     """Methods that were asked for and could not be built, with the reason: listed, not run."""
     command: str = ""
     """How to get these results again, for the report."""
+    keep: Keep = "exact"
+    """How much of each inversion stays on the disk."""
 
     @property
     def data_name(self) -> str:
@@ -111,7 +114,7 @@ def open_runs(
     for request, kind, metrics in possible:
         seed, limit = request.settings.seed, effective_limit(request.data, request.limit)
         if seed not in shared:
-            shared[seed] = Inversions(first.out / "inversions", generator, seed, first.retry_failed, writes)
+            shared[seed] = Inversions(first.out / "inversions", generator, seed, first.retry_failed, writes, first.keep)
         context = ProtocolContext(request.settings, data, metrics, limit, request.out / "features", generator)
         try:
             runs.append(ProtocolRun(request, generator, kind(context), digests, store, shared[seed]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from typing import NamedTuple, Protocol
@@ -54,15 +55,18 @@ class Schedule:
     def __init__(
         self, runs: Sequence[ProtocolRun], methods: Sequence[ComparedMethod], progress: Progress | None, say: Say
     ) -> None:
-        """Collect the work: method by method, picture by picture, so that a head is looked at by all protocols.
+        """Collect the work: picture by picture, method by method.
 
+        So a head is looked at by all protocols at once, and what networks say of a target is computed once.
         Precompute comes last: its small pieces fill the workers up to the end.
         """
         self._runs, self._methods, self._progress, self._say = runs, methods, progress, say
         pairs = sorted((item.uses[0], place) for place, run in enumerate(runs) for item in run.protocol.items)
         by_input = [{item.uses[0]: item for item in run.protocol.items} for run in runs]
         self._units: list[Unit] = [
-            MethodUnit(runs[place], each, by_input[place][index]) for each in methods for index, place in pairs
+            MethodUnit(runs[place], method, by_input[place][index])
+            for index, places in itertools.groupby(pairs, key=lambda pair: pair[0])
+            for method, (_, place) in itertools.product(methods, list(places))
         ]
         self._units += [unit for run in runs for unit in precompute_units(run)]
         self._rates = Rates(runs[0].store)

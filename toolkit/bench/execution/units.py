@@ -139,6 +139,7 @@ class MethodUnit(Unit):
         return key_of(
             self.method.identity, run.generator.spec.fingerprint, run.title, run.settings.digest,
             sorted(protocol.metrics.samples), protocol.metrics.networks, self.target.id, pictures, protocol.extent,
+            *run.inversions.precision,
         )  # fmt: skip
 
     def known(self) -> CellRecord | None:

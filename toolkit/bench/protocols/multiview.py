@@ -30,6 +30,7 @@ from toolkit.bench.subjects.methods import ComparedMethod, UnitError
 from toolkit.camera import Camera
 from toolkit.errors import InputError
 from toolkit.interfaces import Item
+from toolkit.metrics.remembered import REMEMBERED
 from toolkit.tensors import read_tensors, write_tensors
 
 
@@ -143,8 +144,15 @@ class MultiView(BenchProtocol):
 
     def _keep_features(self, name: str, image: Tensor, target: Item) -> None:
         made = {f"made.{key}": value for key, value in features_of(self._extractors, image).items()}
-        real = {f"real.{key}": value for key, value in features_of(self._extractors, target.image[None]).items()}
+        real = {f"real.{key}": value for key, value in self._features_of_target(target.image[None]).items()}
         write_tensors(self.folder / name, {**made, **real}, {"target": target.id})
+
+    def _features_of_target(self, image: Tensor) -> dict[str, Tensor]:
+        """Features of a target: the same for every method."""
+        found: dict[str, Tensor] = REMEMBERED.get(
+            self, image, lambda each: features_of(self._extractors, each), *sorted(self._extractors)
+        )
+        return found
 
     def _distances(self, origin: RowOrigin, method: str, records: list[CellRecord]) -> list[Row]:
         """A row per metric of distributions and group of targets."""

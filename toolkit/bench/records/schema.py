@@ -288,6 +288,8 @@ class Run(Record):
     """How many units at once."""
     command: str = ""
     """How to get these results again."""
+    keep: str = ""
+    """How much of each inversion was kept; half: numbers are of what 16 bit hold."""
 
 
 class GeneratorEntry(Record):

@@ -14,6 +14,7 @@ from toolkit.bench.records.store import Store, key_of
 from toolkit.bench.records.units import InversionRecord
 from toolkit.bench.records.views import ViewFiles
 from toolkit.bench.subjects.heads import Head, InvertedHead
+from toolkit.bench.subjects.keeping import Keep, in_full_precision, save_kept
 from toolkit.bench.subjects.methods import MACHINE, ComparedMethod, HeadSource, UnitError
 from toolkit.errors import InputError, OutputError
 from toolkit.files import atomic_folder
@@ -29,9 +30,16 @@ class Inversions:
     """The inversions below a run's folder and the record of how each went."""
 
     def __init__(
-        self, folder: Path, generator: Generator, seed: int, retry_failed: bool = False, writes: bool = True
+        self,
+        folder: Path,
+        generator: Generator,
+        seed: int,
+        retry_failed: bool = False,
+        writes: bool = True,
+        keep: Keep = "exact",
     ) -> None:
-        """Open the folder (`writes`: see `Store`)."""
+        """Open the folder (`writes`: see `Store`; `keep`: how much of an inversion is kept)."""
+        self.keep: Keep = keep
         self._folder, self.generator, self._seed, self._retry = folder, generator, seed, retry_failed
         self.views = ViewFiles(folder.parent / "frames")
         self.store = Store(folder / "inversions.jsonl", InversionRecord, writes)
@@ -50,8 +58,8 @@ class Inversions:
         if known is not None and known.error is not None and not self._retry and failure_named(known.error) is None:
             raise UnitError("invert", known.error)
         if known is not None and known.error is None:
-            with suppress(InputError):  # removed or damaged since: made again
-                return Inversion.load(self._folder / known.folder)
+            with suppress(InputError):  # removed or damaged since, or not kept: made again
+                return in_full_precision(Inversion.load(self._folder / known.folder))
         return self._make(method, item, key)
 
     def head(self, method: ComparedMethod, item: Item) -> Head:
@@ -73,7 +81,12 @@ class Inversions:
         """Identity of an inversion: method, its settings, generator, picture, camera, seed (not the picture's name)."""
         picture = hashlib.sha256(item.image.contiguous().numpy().tobytes()).hexdigest()
         camera = item.camera.label.flatten().tolist()
-        return key_of(method.identity, self.generator.spec.fingerprint, picture, camera, self._seed)
+        return key_of(method.identity, self.generator.spec.fingerprint, picture, camera, self._seed, *self.precision)
+
+    @property
+    def precision(self) -> tuple[str, ...]:
+        """What sets apart results on inversions that are kept in 16 bit."""
+        return ("half",) if self.keep == "half" else ()
 
     def _make(self, method: ComparedMethod, item: Item, key: str) -> Inversion:
         inverter = method.inverter
@@ -87,8 +100,7 @@ class Inversions:
             try:
                 with measured(device) as effort:
                     inversion = inverter.invert(item.image[None].to(device), item.camera.to(device), self.generator)
-                with atomic_folder(self._folder / name) as unfinished:
-                    inversion.save(unfinished)
+                kept = self._keep(inversion, self._folder / name)
             except OutputError:
                 raise
             except (Exception, SystemExit) as error:  # whatever a method raises costs its own unit only
@@ -99,7 +111,12 @@ class Inversions:
         self._warm.add(method.name)
         told = {"error": None, "seconds": effort.seconds, "peak_memory": effort.peak_mib}
         self.store.append(key, InversionRecord(**{**record.as_json(), **told}))
-        return Inversion.load(self._folder / name)
+        return in_full_precision(Inversion.load(self._folder / name)) if kept else inversion
+
+    def _keep(self, inversion: Inversion, folder: Path) -> bool:
+        """Write an inversion down as far as it is kept; whether it can be read again."""
+        with atomic_folder(folder) as unfinished:
+            return save_kept(inversion, unfinished, self.generator, self.keep)
 
 
 def refuse_machine_failure(error: BaseException, folder: Path) -> None:
