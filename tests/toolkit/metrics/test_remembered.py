@@ -75,6 +75,5 @@ def test_a_target_is_embedded_once_for_all_methods_and_regions_and_the_score_is_
         [(each, *part) for each in renders for part in ((), (region,))], found, strict=True
     ):
         maps = [plain.embed(each) for each in (image, target)]
-        from toolkit.metrics.perceptual import perceptual_distance
 
         assert float(perceptual_distance(maps[0], maps[1], *more)) == value
