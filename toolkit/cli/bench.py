@@ -22,6 +22,14 @@ if TYPE_CHECKING:
     from toolkit.bench.execution.engines import RunDescription
     from toolkit.bench.subjects.keeping import Keep
 
+KeepOption = Annotated[
+    str,
+    typer.Option(
+        help="Of inversions: exact (all but planes that the generator makes again exactly), half (the rest in 16 "
+        "bit), codes (no planes; methods invert again on need) or all."
+    ),
+]
+
 bench_app = typer.Typer(
     name="bench",
     help="Compare inversion methods: tables, and a report to look at.",
@@ -72,13 +80,7 @@ def bench_command(
     workers: Annotated[int | None, typer.Option(min=1, help="Processes of the engine; processes: default 2.")] = None,
     threads: Annotated[int | None, typer.Option(min=1, help="CPU threads (of each process).")] = None,
     device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1, ...")] = "cpu",
-    keep: Annotated[
-        str,
-        typer.Option(
-            help="Of inversions: exact (all but planes that the generator makes again exactly), half (the rest in 16 "
-            "bit), codes (no planes; methods invert again on need) or all."
-        ),
-    ] = "exact",
+    keep: KeepOption = "exact",
     dry_run: Annotated[
         bool,
         typer.Option("--dry-run", help="Try the first picture of every method, say what the whole would cost."),

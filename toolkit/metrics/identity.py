@@ -124,8 +124,10 @@ class IdentityMetric(MeanMetric):
         """The face cut out of an image; each image is searched once."""
         seen = None if camera is None else tuple(camera.label.flatten().tolist())
         crop = self._crop
-        how = crop.settings if isinstance(crop, (DetectedFace, ProjectedFace)) else id(crop)
-        face: Tensor | None = REMEMBERED.get(self._embedder, image, lambda each: crop(each, camera), seen, how)
+        if not isinstance(crop, (DetectedFace, ProjectedFace)):  # nobody knows what else it depends on
+            return crop(image, camera)
+        how = seen, crop.settings
+        face: Tensor | None = REMEMBERED.get(self._embedder, image, lambda each: crop(each, camera), *how)
         return face
 
     def _score_pair(self, image: Tensor, target: Tensor, camera: Camera | None) -> float:

@@ -98,7 +98,7 @@ def method() -> Callable[..., ComparedMethod]:
 @pytest.fixture
 def protocol() -> Callable[..., ProtocolSettings]:
     def make(kind: str, *metrics: str, **settings: object) -> ProtocolSettings:
-        return ProtocolSettings.model_validate({"kind": kind, "metrics": metrics, **settings})
+        return ProtocolSettings.model_validate({"kind": kind, "metrics": metrics, "subset": "first", **settings})
 
     return make
 

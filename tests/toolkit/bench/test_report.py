@@ -21,7 +21,7 @@ from toolkit.bench.records.schema import Results, Row
 from toolkit.bench.records.views import ViewFiles
 from toolkit.bench.report import as_csv, as_latex, as_leaderboard, as_markdown, as_tables, build_page, write_report
 from toolkit.bench.report.charts import nice_range, time_chart, yaw_chart
-from toolkit.bench.report.paper import is_comparable, paper_html, read_paper
+from toolkit.bench.report.paper import differences_from_paper, is_comparable, paper_html, read_paper
 from toolkit.bench.report.shown import is_case_metric
 from toolkit.bench.report.tables import number, tables_of
 from toolkit.bench.subjects.inputs import BenchItem
@@ -338,3 +338,25 @@ def test_on_a_telephone_only_tables_scroll_sideways(open_page: Callable[..., Any
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     assert page.evaluate("document.querySelector('#gt360 .scroll').scrollWidth") > 390
     assert page.complaints == []
+
+
+def test_what_differs_from_the_paper_stands_beside_every_printed_table(tmp_path: Path):
+    paper = read_paper()
+    page = paper_html(document(tmp_path))
+    assert page.count("What differs from this run") == len(paper.tables)
+    origin = {"protocol": "reconstruction", "data": "crops"}
+    settings = {"kind": "reconstruction", "digest": open_protocol("reconstruction").digest}
+    pictures = {"source": "lpff:/crops", "reader": "lpff", "cells": 500, "pictures": 14_000}
+    run = {**origin, "settings": settings, "pictures": pictures, "machine": {"device": "H200"}}
+    usual = {**origin, "world": "full", "backend": "reference"}
+    rows = [row("m", name, 0.1, **usual) for name in ("lpips_alex", "id_curricularface", "fid")]
+    nearest = results_of(rows, runs={"any": run})
+    nearest.generator.world = "full"
+    first, *_, last = differences_from_paper(paper.tables[0], paper, nearest)
+    assert first == "500 of 14000 pictures" and last.startswith("not printed: ")
+    told = "; ".join(differences_from_paper(paper.tables[1], paper, results_of(rows[:1], runs={"any": run})))
+    for words in ("world: embedded", "not read as celeba-hq", "not measured: fid, id_curricularface", "taken on H200"):
+        assert words in told
+    changed = results_of(rows, runs={"any": {**run, "settings": {**settings, "digest": "another"}}})
+    assert "settings of reconstruction were changed" in differences_from_paper(paper.tables[0], paper, changed)
+    assert differences_from_paper(paper.tables[2], paper, nearest) == ["no run of the protocol multiview"]

@@ -106,7 +106,8 @@ def open_runs(
         except InputError as error:
             leave(request, error)
     views = [view for request, _, _ in possible for view in request.settings.views]
-    if find_source(first.data) is None:
+    sampled = find_source(first.data) is not None
+    if not sampled:
         say(f"pictures of {first.data} (those that are not there yet are made; kept for the next time)")
     data = open_data(first.data, views, spec, first.limit, first.domain)
     store, digests = Store(first.out / CELLS_FILE, CellRecord, writes), Digests(data)
@@ -115,7 +116,7 @@ def open_runs(
         seed, limit = request.settings.seed, effective_limit(request.data, request.limit)
         if seed not in shared:
             shared[seed] = Inversions(first.out / "inversions", generator, seed, first.retry_failed, writes, first.keep)
-        context = ProtocolContext(request.settings, data, metrics, limit, request.out / "features", generator)
+        context = ProtocolContext(request.settings, data, metrics, limit, request.out / "features", generator, sampled)
         try:
             runs.append(ProtocolRun(request, generator, kind(context), digests, store, shared[seed]))
         except InputError as error:

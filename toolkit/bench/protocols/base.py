@@ -86,6 +86,8 @@ class ProtocolContext:
     folder: Path
     """For files of features."""
     generator: Generator
+    sampled: bool = False
+    """Whether the data are read from files, so that a subset of them is drawn; what makes itself is drawn anyway."""
 
 
 class BenchProtocol(ABC):
@@ -109,7 +111,7 @@ class BenchProtocol(ABC):
             InputError: The data cannot serve the protocol; the sentence says why.
         """
         self.settings, self.data, self.metrics = context.settings, context.data, context.metrics
-        self.folder, self.generator = context.folder, context.generator
+        self.folder, self.generator, self.sampled = context.folder, context.generator, context.sampled
         self.items = self.find_items(context.limit)
 
     @classmethod
@@ -127,6 +129,11 @@ class BenchProtocol(ABC):
     def inputs(self) -> tuple[float, ...]:
         """Yaws in degrees of the pictures that are inverted of each subject; empty: all."""
         return self.settings.input_yaws or self.starts
+
+    @property
+    def draw(self) -> int | None:
+        """Seed of the subset that a limit takes; None: the first ones."""
+        return self.settings.seed if self.sampled and self.settings.subset == "random" else None
 
     @property
     def choices(self) -> Mapping[str, Any]:
@@ -147,7 +154,7 @@ class BenchProtocol(ABC):
         data = self.data
         return [
             BenchItem(data.names[index], data.subjects[index] or data.names[index], uses=(index,))
-            for index in input_pictures(data, self.settings, self.inputs, limit)
+            for index in input_pictures(data, self.settings, self.inputs, limit, self.draw)
         ]
 
     @abstractmethod

@@ -22,10 +22,12 @@ from toolkit.bench.protocols.scoring import OpenMetrics
 from toolkit.bench.protocols.settings import ProtocolSettings
 from toolkit.bench.records.schema import Difference, Row
 from toolkit.bench.records.units import CellRecord, FeaturesRecord, Scores
+from toolkit.bench.subjects.heads import Views
 from toolkit.bench.subjects.inputs import BenchItem, read_item
 from toolkit.bench.subjects.inversions import Inversions
-from toolkit.bench.subjects.methods import ComparedMethod
+from toolkit.bench.subjects.methods import ComparedMethod, UnitError
 from toolkit.camera import Camera
+from toolkit.data import resize
 from toolkit.errors import InputError
 from toolkit.rendering.views import around
 from toolkit.tensors import read_tensors, write_tensors
@@ -67,6 +69,7 @@ class Fid360(BenchProtocol):
             yaws=self.yaws,
             draws=self.settings.random_sides,
             seed=self.settings.seed,
+            foreground=self.settings.foreground,
         )
 
     @classmethod
@@ -86,6 +89,7 @@ class Fid360(BenchProtocol):
             "random_heads": f"z ~ N(0, 1), truncation {self._spec.truncation:g}, mapped by the front camera",
             "cameras": {"radius": orbit.radius, "pivot": orbit.pivot, "focal": orbit.focal, "pitch": orbit.pitch},
             "distances": DISTANCES,
+            "backgrounds": "white, by each head's own opacity" if self.settings.foreground else "as rendered",
         }
 
     @property
@@ -103,8 +107,10 @@ class Fid360(BenchProtocol):
         picture = read_item(self.data, item.uses[0])
         (camera,) = self.other_views(item)
         view = inversions.head(method, picture).views(camera)
-        path = self.folder / f"{inversions.key(method, picture)}-{place}-of-{len(self.items)}.safetensors"
-        write_tensors(path, features_of(self._extractors, view.image), {"item": item.id})
+        kind = "white-" if self.settings.foreground else ""
+        path = self.folder / f"{kind}{inversions.key(method, picture)}-{place}-of-{len(self.items)}.safetensors"
+        image = view.image if not self.settings.foreground else on_white(view)
+        write_tensors(path, features_of(self._extractors, image), {"item": item.id})
         return [FeaturesRecord(features=path.name, yaw=math.degrees(float(self.yaws[place])))]
 
     def other_views(self, item: BenchItem) -> list[Camera]:
@@ -192,6 +198,18 @@ class Fid360(BenchProtocol):
                     parts[name].append(tensors[name])
         empty = torch.zeros(0, 0)
         return MethodFeatures(places, {name: torch.cat(parts[name]) if places else empty for name in self._extractors})
+
+
+def on_white(view: Views) -> Tensor:
+    """An image [1, 3, S, S] with white where nothing is seen: what its opacity lets through.
+
+    Raises:
+        UnitError: Whoever made the view told no mask.
+    """
+    if view.mask is None:
+        raise UnitError("score", "foreground=true needs the opacity of a view, which renders made elsewhere have not")
+    opacity = resize(view.mask.clamp(0, 1), view.image.shape[-1])
+    return view.image * opacity + (1 - opacity)
 
 
 def _label(name: str, band: str) -> str:

@@ -52,7 +52,7 @@ class GroundTruth360(BenchProtocol):
         if not subjects:
             raise InputError(f"gt360 needs several pictures of each subject (subjects.json); {data.path} has none")
         items = []
-        for index in input_pictures(data, self.settings, self.inputs, limit):
+        for index in input_pictures(data, self.settings, self.inputs, limit, self.draw):
             subject = data.subjects[index]
             if subject in subjects:
                 others = subjects[subject]

@@ -55,7 +55,7 @@ class MultiView(BenchProtocol):
         """Each subject's input with its targets."""
         data, subjects = self.data, pictures_by_subject(self.data)
         items = []
-        for index in input_pictures(data, self.settings, self.inputs, limit) if subjects else []:
+        for index in input_pictures(data, self.settings, self.inputs, limit, self.draw) if subjects else []:
             subject = data.subjects[index]
             if subject is not None:
                 targets, absent = self._targets(subjects[subject], index)

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from toolkit.bench.protocols.features import features_of
 from toolkit.bench.records.store import key_of
+from toolkit.data import resize
 from toolkit.errors import WeightsError
 from toolkit.interfaces import FeatureExtractor
 from toolkit.rendering.views import around
@@ -54,6 +55,7 @@ class RandomHeads:
         yaws: Tensor,
         draws: int,
         seed: int,
+        foreground: bool = False,
     ) -> None:
         """Lay out the pieces.
 
@@ -64,7 +66,9 @@ class RandomHeads:
             yaws: [n] in radians: head i of each draw is seen from the i-th.
             draws: How many.
             seed: Of all draws.
+            foreground: Put heads on white, by their own opacity.
         """
+        self._foreground = foreground
         self._generator, self._extractors, self._folder = generator, extractors, folder
         self._yaws, self._draws, self._seed = yaws, draws, seed
         self._parts = {
@@ -104,7 +108,11 @@ class RandomHeads:
             with torch.no_grad():
                 ws = self._generator.mapping(z[chosen].to(device), spec.front_camera.to(device), spec.truncation)
                 camera = around(spec, self._yaws[chosen]).to(device)
-                image = self._generator.render(self._generator.planes(ws), ws, camera).image
+                render = self._generator.render(self._generator.planes(ws), ws, camera)
+            image = render.image
+            if self._foreground:
+                opacity = resize(render.mask.clamp(0, 1), image.shape[-1])
+                image = image * opacity + (1 - opacity)
             for name, features in features_of(self._extractors, image).items():
                 found[name].append(features)
         write_tensors(self._file_of(part), _joined(found), {"heads": [part.start, part.stop], "draw": part.draw})
@@ -142,7 +150,8 @@ class RandomHeads:
 
     def _file(self, draw: int) -> Path:
         spec, count = self._generator.spec, len(self._yaws)
-        key = key_of("random", spec.fingerprint, count, self._seed, draw, sorted(self._extractors))
+        more = ("white",) if self._foreground else ()
+        key = key_of("random", spec.fingerprint, count, self._seed, draw, sorted(self._extractors), *more)
         return self._folder / f"random-{key}.safetensors"
 
     def _file_of(self, part: Piece) -> Path:

@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field, field_validator
 
@@ -46,6 +46,11 @@ class ProtocolSettings(Config):
     """gt360: world units by which a place may lie behind the input view's depth and still count as visible."""
     random_sides: int = Field(5, ge=2)
     """fid360: independent draws of random heads, for the interval and the floor."""
+    foreground: bool = False
+    """fid360: put inversions and random heads on white where a head is seen through (its own mask says so)."""
+    subset: Literal["random", "first"] = "random"
+    """Which subjects (or pictures) of a data set that is read from files are taken where a limit is given: drawn by the
+    seed, or the first ones. A larger limit keeps the drawn ones."""
     options: dict[str, Any] = Field(default_factory=dict)
     """Settings of a protocol that none of the above is meant for; its class checks them."""
 
@@ -65,7 +70,9 @@ class ProtocolSettings(Config):
     @property
     def digest(self) -> str:
         """Short hash over everything that decides what is measured."""
-        aside = {"about", "name", "metrics", "views", *(() if self.options else ("options",))}
+        aside = {"about", "name", "metrics", "views", "subset"}  # which pictures are taken does not change a picture's
+        later = {"options": self.options, "foreground": self.foreground}
+        aside |= {key for key, value in later.items() if not value}  # digests of runs before these keys existed stay
         decisive = self.model_dump(mode="json", exclude=aside)
         return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()[:12]
 

@@ -178,6 +178,8 @@ class RunSettings(Record):
 
     model_config = ConfigDict(extra="allow")
 
+    kind: str = ""
+    """The registered protocol."""
     name: str = ""
     """What results call the protocol."""
     about: str = ""

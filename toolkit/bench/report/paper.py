@@ -57,6 +57,37 @@ def is_comparable(table: PaperTable, paper: Paper, results: Results) -> bool:
     )
 
 
+def differences_from_paper(table: PaperTable, paper: Paper, results: Results) -> list[str]:
+    """What still differs between a printed table and the runs that come nearest to it, each in a few words.
+
+    What the paper does not print (pixel range, networks, pictures) can never be said to be equal: it is told last.
+    """
+    settings = open_protocol(table.protocol)
+    runs = [run for run in results.runs.values() if run.settings.kind == settings.kind]
+    if not runs:
+        return [f"no run of the protocol {table.protocol}"]
+    found = []
+    if results.generator.world != paper.world:
+        found.append(f"world: {results.generator.world}, not {paper.world} scale")
+    run = max(runs, key=lambda each: (each.pictures.reader == table.data, each.settings.digest == settings.digest))
+    if run.pictures.reader != table.data:
+        found.append(f"pictures: {run.data}, not read as {table.data}")
+    if run.settings.digest != settings.digest:
+        found.append(f"settings of {table.protocol} were changed")
+    if run.pictures.cells < run.pictures.pictures and table.protocol == "reconstruction":
+        found.append(f"{run.pictures.cells} of {run.pictures.pictures} pictures")
+    measured = {row.metric.partition("@")[0] for row in results.rows if row.backend == "reference"}
+    wanted = {_NETWORKS[name] for column in table.columns if (name := column.partition("@")[0]) in _NETWORKS}
+    missing = sorted(wanted - measured)
+    if missing:
+        found.append(f"not measured: {', '.join(missing)}")
+    if "fid" in {column.partition("@")[0] for column in table.columns} and table.protocol == "reconstruction":
+        found.append("its FID is over rendered views all around (here: protocol fid360)")
+    if "seconds" in table.columns:
+        found.append(f"seconds: taken on {run.machine.device}, not on the paper's machine")
+    return [*found, "not printed: pixel range of L2, networks of LPIPS and ID, how FID was computed, which pictures"]
+
+
 def paper_html(results: Results) -> str:
     """All printed tables, folded away unless they are comparable with something measured."""
     paper = read_paper()
@@ -77,6 +108,8 @@ def paper_html(results: Results) -> str:
             f"<tr><td>{escape(method)}</td>{''.join(f'<td>{escape(value)}</td>' for value in values)}</tr>"
             for method, values in table.rows.items()
         )
+        apart = "".join(f"<li>{escape(each)}</li>" for each in differences_from_paper(table, paper, results))
+        body += f'<tr><td colspan="{len(table.columns) + 1}">What differs from this run:<ul>{apart}</ul></td></tr>'
         text += (
             f"<details{' open' if comparable else ''}><summary>{escape(table.name)}: {escape(table.caption)} "
             f"<small>({word})</small></summary><div class='scroll'><table class='plain'><thead><tr>{heads}</tr></thead>"

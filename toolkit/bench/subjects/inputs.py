@@ -6,7 +6,9 @@ import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeVar
+
+import torch
 
 from toolkit.bench.records.store import key_of
 from toolkit.bench.subjects.methods import UnitError
@@ -55,7 +57,9 @@ def yaws_of(data: IndexedDataset) -> list[float]:
     return [math.degrees(yaw) for yaw in data.cameras.angles().yaw.tolist()]
 
 
-def input_pictures(data: IndexedDataset, settings: Nearness, yaws: Sequence[float], limit: int | None) -> list[int]:
+def input_pictures(
+    data: IndexedDataset, settings: Nearness, yaws: Sequence[float], limit: int | None, draw: int | None = None
+) -> list[int]:
     """Indices of the pictures to invert.
 
     Args:
@@ -64,13 +68,14 @@ def input_pictures(data: IndexedDataset, settings: Nearness, yaws: Sequence[floa
         yaws: Degrees: of each subject the picture nearest to each; without any, or in data without subjects, every
             picture is an input.
         limit: Subjects at most, or pictures where every picture is an input.
+        draw: Seed of the subset that the limit takes; None: the first ones.
 
     Raises:
         InputError: No subject has a picture near enough to a yaw that is asked for.
     """
     subjects = pictures_by_subject(data)
     if not yaws or not subjects:
-        return list(range(len(data)))[:limit]
+        return chosen_of(list(range(len(data))), limit, draw)
     known, chosen = yaws_of(data), []
     for pictures in subjects.values():
         near = [nearest(pictures, known, yaw, settings.yaw_tolerance) for yaw in yaws]
@@ -81,7 +86,24 @@ def input_pictures(data: IndexedDataset, settings: Nearness, yaws: Sequence[floa
             f"{settings.title} inverts a picture of each subject within {settings.yaw_tolerance:g} degrees of yaw "
             f"{', '.join(f'{yaw:g}' for yaw in yaws)}; {data.path} has none"
         )
-    return [index for found in chosen[:limit] for index in found]
+    return [index for found in chosen_of(chosen, limit, draw) for index in found]
+
+
+Chosen = TypeVar("Chosen")
+
+
+def chosen_of(found: list[Chosen], limit: int | None, draw: int | None) -> list[Chosen]:
+    """At most `limit` of what was found, in its order; a larger limit keeps what a smaller one takes.
+
+    Args:
+        found: Subjects or pictures.
+        limit: None: all.
+        draw: Seed of a draw without replacement; None: the first ones.
+    """
+    if limit is None or limit >= len(found) or draw is None:
+        return found[:limit]
+    order = torch.randperm(len(found), generator=torch.Generator().manual_seed(draw)).tolist()
+    return [found[place] for place in sorted(order[:limit])]
 
 
 def nearest(pictures: list[int], yaws: list[float], yaw: float, tolerance: float) -> int | None:
