@@ -41,10 +41,10 @@ SMALL: dict[str, dict[str, Any]] = {
 
 def draw(seed: int, name: str, shape: tuple[int, ...]) -> np.ndarray:
     """Standard normals [shape] float32 that depend on nothing but the seed and the name."""
-    return _chance(seed, name).standard_normal(shape).astype(np.float32)
+    return _rng(seed, name).standard_normal(shape).astype(np.float32)
 
 
-def _chance(seed: int, name: str) -> np.random.Generator:
+def _rng(seed: int, name: str) -> np.random.Generator:
     return np.random.Generator(np.random.PCG64([seed, zlib.crc32(name.encode())]))
 
 
@@ -76,7 +76,7 @@ def made_input(seed: int, spec: Mapping[str, Any]) -> Tensor:
     if spec["kind"] == "normal":
         return torch.from_numpy(np.float32(spec.get("scale", 1.0)) * draw(seed, name, shape))
     if spec["kind"] == "uniform":
-        values = _chance(seed, name).random(shape).astype(np.float32)
+        values = _rng(seed, name).random(shape).astype(np.float32)
         return torch.from_numpy(np.float32(spec["low"]) + np.float32(spec["high"] - spec["low"]) * values)
     batch, channels, height, width = shape
     blocks = draw(seed, f"{name}/coarse", (batch, channels, 8, 8)).repeat(height // 8, 2).repeat(width // 8, 3)

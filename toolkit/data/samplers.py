@@ -45,7 +45,7 @@ class EndlessSampler(Sampler[int]):
                 f"got {length}, {seed}, {start}, {rank}, {world}"
             )
         self.length, self.seed, self.start, self.rank, self.world = length, seed, start, rank, world
-        self._chances = None if weights is None else _chances(weights, length)
+        self._probabilities = None if weights is None else _probabilities(weights, length)
 
     def __iter__(self) -> Iterator[int]:
         """Draw for ever, from draw `start` on."""
@@ -61,12 +61,12 @@ class EndlessSampler(Sampler[int]):
     def epoch_order(self, epoch: int) -> np.ndarray:
         """The indices [length] of one epoch, in order."""
         random = np.random.Generator(np.random.PCG64(np.random.SeedSequence([self.seed, epoch])))
-        if self._chances is None:
+        if self._probabilities is None:
             return random.permutation(self.length)
-        return random.choice(self.length, size=self.length, p=self._chances)
+        return random.choice(self.length, size=self.length, p=self._probabilities)
 
 
-def _chances(weights: Sequence[float], length: int) -> np.ndarray:
+def _probabilities(weights: Sequence[float], length: int) -> np.ndarray:
     array = np.asarray(weights, dtype=np.float64)
     if array.shape != (length,) or not np.isfinite(array).all() or (array < 0).any() or array.sum() <= 0:
         raise InputError(f"weights must be {length} finite numbers, none negative and not all 0")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-import torch
 from torch import Tensor, nn
 
 from toolkit.camera import Camera, as_camera
@@ -90,23 +89,3 @@ class VolumeCapabilities(VolumeNetworks):
         for name, parameter in self.named_parameters():
             if not name.startswith(_UNSEEN_BY_RENDERING):
                 yield name, parameter
-
-    @torch.no_grad()
-    def delta_from(self, original: nn.Module) -> dict[str, Tensor]:
-        """Difference of this generator's tunable parameters from another one's, by name."""
-        reference = dict(original.named_parameters())
-        return {name: (own - reference[name]).detach() for name, own in self.tunable_parameters()}
-
-    @torch.no_grad()
-    def apply_delta(self, delta: dict[str, Tensor]) -> None:
-        """Add a difference made by `delta_from` to the tunable parameters.
-
-        Raises:
-            InputError: A name is not a tunable parameter of this generator.
-        """
-        own = dict(self.tunable_parameters())
-        unknown = sorted(set(delta) - set(own))
-        if unknown:
-            raise InputError(f"this generator has no tunable parameter {unknown[0]!r}")
-        for name, change in delta.items():
-            own[name].add_(change.to(own[name]))

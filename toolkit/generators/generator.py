@@ -50,11 +50,6 @@ class VolumeGenerator(VolumeCapabilities):
         """Forget the fingerprint: for whoever changes weights in place and means the result as another generator."""
         self._spec = None
 
-    @property
-    def mean_ws(self) -> Tensor:
-        """The average latent, repeated: [1, num_ws, w_dim]."""
-        return self.backbone.mapping.w_avg.expand(1, self.num_ws, -1)
-
     def mapping(
         self, z: Tensor, camera: Camera | Tensor, truncation: float = 1.0, truncation_cutoff: int | None = None
     ) -> Tensor:

@@ -10,8 +10,6 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from toolkit.losses.reconstruction import check_same_shape
-
 SMALLEST_SIDE = 8
 """The pyramid stops at this side in pixels; what remains is compared as it is."""
 EDGE_WEIGHT = 0.5
@@ -43,20 +41,3 @@ def pyramid_features(image: Tensor) -> tuple[Tensor, ...]:
 def feature_difference(first: tuple[Tensor, ...], second: tuple[Tensor, ...]) -> Tensor:
     """Sum over parts of the mean absolute difference; a scalar >= 0."""
     return torch.stack([(a - b).abs().mean() for a, b in zip(first, second, strict=True)]).sum()
-
-
-def pyramid_loss(image: Tensor, target: Tensor) -> Tensor:
-    """Laplacian-pyramid and gradient loss.
-
-    Args:
-        image: [B, 3, H, W] in [-1, 1].
-        target: Same shape as `image`.
-
-    Returns:
-        A scalar >= 0, 0 for equal images; lower is better.
-
-    Raises:
-        InputError: The shapes differ.
-    """
-    check_same_shape(image, target)
-    return feature_difference(pyramid_features(image), pyramid_features(target))

@@ -7,24 +7,6 @@ from torch import Tensor
 from toolkit.errors import InputError
 
 
-def l1(image: Tensor, target: Tensor, mask: Tensor | None = None) -> Tensor:
-    """Mean absolute difference.
-
-    Args:
-        image: [B, 3, H, W] in [-1, 1].
-        target: Same shape as `image`.
-        mask: [B or 1, 1, H, W] weights >= 0; None weighs every pixel alike.
-
-    Returns:
-        A scalar >= 0 (2 at most for images in range).
-
-    Raises:
-        InputError: The shapes do not fit.
-    """
-    check_same_shape(image, target)
-    return weighted_mean((image - target).abs(), mask)
-
-
 def l2(image: Tensor, target: Tensor, mask: Tensor | None = None) -> Tensor:
     """Mean squared difference: the L2 of the literature's tables, in [-1, 1].
 

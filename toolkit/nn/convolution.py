@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from toolkit.nn.activation import activate, activation_gain
-from toolkit.nn.fir import _same_padding, low_pass, resample, upsample
+from toolkit.nn.fir import low_pass, resample, same_padding, upsample
 
 
 def convolve(
@@ -46,7 +46,7 @@ def convolve(
     if kernel is None:
         raise ValueError("resampling needs a low-pass kernel")
     if up == 1:
-        padding = _same_padding(kernel, down=down, extra=pad)
+        padding = same_padding(kernel, down=down, extra=pad)
         if size == 1:
             return F.conv2d(resample(x, kernel, down=(down, down), padding=padding), weight, groups=groups)
         smooth = resample(x, kernel, padding=padding)
@@ -63,32 +63,10 @@ def _convolve_up(x: Tensor, weight: Tensor, kernel: Tensor, up: int, groups: int
     out, each, size, _ = weight.shape
     swapped = weight.reshape(groups, out // groups, each, size, size).transpose(1, 2)
     spread = F.conv_transpose2d(x, swapped.reshape(groups * each, out // groups, size, size), stride=up, groups=groups)
-    before_x, after_x, before_y, after_y = _same_padding(kernel, up=up, extra=size // 2)
+    before_x, after_x, before_y, after_y = same_padding(kernel, up=up, extra=size // 2)
     lead, trail = size - 1, size - up
     padding = (before_x - lead, after_x - trail, before_y - lead, after_y - trail)
     return resample(spread, kernel, padding=padding, gain=float(up * up))
-
-
-def convolve_reference(
-    x: Tensor,
-    weight: Tensor,
-    kernel: Tensor | None = None,
-    *,
-    up: int = 1,
-    down: int = 1,
-    groups: int = 1,
-    flip: bool = False,
-) -> Tensor:
-    """Slow twin of `convolve`, straight from the definition: insert zeros, filter, convolve, filter, decimate."""
-    pad = weight.shape[-1] // 2
-    weight = weight.flip([2, 3]) if flip else weight
-    if kernel is None:
-        return F.conv2d(x, weight, padding=pad, groups=groups)
-    padding = _same_padding(kernel, up=up, down=down, extra=pad)
-    identity = torch.ones(1, 1).to(x)
-    x = resample(x, kernel if up > 1 else identity, up=(up, up), padding=padding, gain=float(up * up))
-    x = F.conv2d(x, weight, groups=groups) if down == 1 else F.conv2d(resample(x, kernel), weight, groups=groups)
-    return x[:, :, ::down, ::down]
 
 
 class Convolution(nn.Module):

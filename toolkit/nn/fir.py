@@ -89,7 +89,7 @@ def _for_each_channel(kernel: Tensor, x: Tensor) -> Tensor:
     return kernel[None, None].expand(x.shape[1], 1, *kernel.shape)
 
 
-def _same_padding(kernel: Tensor, up: int = 1, down: int = 1, extra: int = 0) -> Padding:
+def same_padding(kernel: Tensor, up: int = 1, down: int = 1, extra: int = 0) -> Padding:
     """Padding that keeps a resampled image aligned with its input."""
     kh, kw = kernel.shape[0], kernel.shape[-1]
     pads = []
@@ -108,7 +108,7 @@ def upsample(x: Tensor, kernel: Tensor, factor: int = 2) -> Tensor:
     if factor == 2 and tuple(kernel.shape) == (4, 4):
         return _double(x, kernel)
     return resample(
-        x, kernel, up=(factor, factor), padding=_same_padding(kernel, up=factor), gain=float(factor * factor)
+        x, kernel, up=(factor, factor), padding=same_padding(kernel, up=factor), gain=float(factor * factor)
     )
 
 
@@ -120,7 +120,7 @@ def _double(x: Tensor, kernel: Tensor) -> Tensor:
 
 def downsample(x: Tensor, kernel: Tensor, factor: int = 2) -> Tensor:
     """Shrink x [N, C, H, W] to [N, C, H / factor, W / factor]."""
-    return resample(x, kernel, down=(factor, factor), padding=_same_padding(kernel, down=factor))
+    return resample(x, kernel, down=(factor, factor), padding=same_padding(kernel, down=factor))
 
 
 def blur(x: Tensor, kernel: Tensor) -> Tensor:

@@ -90,8 +90,3 @@ class MappingNetwork(nn.Module):
         cutoff = self.num_ws if truncation_cutoff is None else truncation_cutoff
         near = self.w_avg.lerp(ws[:, :cutoff], truncation)
         return torch.cat([near, ws[:, cutoff:]], dim=1)
-
-    @torch.no_grad()
-    def track_average(self, ws: Tensor, decay: float = 0.998) -> None:
-        """Move the stored average latent towards the mean of ws [B, num_ws, w_dim] (training only)."""
-        self.w_avg.lerp_(ws[:, 0].mean(dim=0), 1 - decay)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from toolkit.nn.convolution import convolve, convolve_reference
+from toolkit.nn.convolution import convolve
 
 DEMODULATION_EPSILON = 1e-8
 
@@ -61,25 +61,3 @@ def modulated_convolve(
     if scale is None:
         return x if noise is None else x + noise
     return x * scale if noise is None else torch.addcmul(noise.to(x.dtype), x, scale)
-
-
-def modulated_convolve_reference(
-    x: Tensor,
-    weight: Tensor,
-    styles: Tensor,
-    *,
-    kernel: Tensor | None = None,
-    up: int = 1,
-    demodulate: bool = True,
-    noise: Tensor | None = None,
-) -> Tensor:
-    """Slow twin of `modulated_convolve`: one weight per sample, one sample at a time."""
-    outputs = []
-    for sample, style in zip(x, styles, strict=True):
-        own = weight * style[None, :, None, None]
-        if demodulate:
-            own = own * (own.square().sum(dim=(1, 2, 3), keepdim=True) + DEMODULATION_EPSILON).rsqrt()
-        filtered = kernel if up > 1 else None
-        outputs.append(convolve_reference(sample[None], own, filtered, up=up, flip=up > 1))
-    result = torch.cat(outputs)
-    return result if noise is None else result + noise

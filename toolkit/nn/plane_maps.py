@@ -50,23 +50,3 @@ def splat_maps(coordinates: Tensor, size: tuple[int, int], weights: Tensor) -> T
         cotangent = weights.detach()[:, :, None].to(read.dtype, copy=True).contiguous()
         (gradient,) = torch.autograd.grad(read, maps, cotangent)
     return gradient[:, :, 0]
-
-
-def splat_maps_reference(coordinates: Tensor, size: tuple[int, int], weights: Tensor) -> Tensor:
-    """Slow twin of `splat_maps`: add the four corner weights of each reading one corner at a time."""
-    batch, count = coordinates.shape[:2]
-    result = coordinates.new_zeros(batch, count, *size)
-    sizes = torch.tensor(size[::-1], device=coordinates.device)
-    positions = ((coordinates + 1) * sizes - 1) / 2
-    low = positions.floor()
-    item = torch.arange(batch, device=coordinates.device)[:, None, None]
-    which = torch.arange(count, device=coordinates.device)[None, :, None]
-    for corner in range(4):
-        offset = torch.tensor([corner & 1, corner >> 1], device=coordinates.device)
-        index = (low + offset).long()
-        share = torch.where(offset.bool(), positions - low, 1 - (positions - low)).prod(dim=-1)
-        inside = ((index >= 0) & (index < sizes)).all(dim=-1)
-        column, row = torch.where(inside[..., None], index, 0).unbind(dim=-1)
-        places = (item.expand_as(row), which.expand_as(row), row, column)
-        result.index_put_(places, share * inside * weights, accumulate=True)
-    return result

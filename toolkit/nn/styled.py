@@ -1,7 +1,7 @@
 """A synthesis layer in one step: modulated convolution, noise, bias, leaky ReLU, gain and clamp, with its own gradient.
 
 Between forward and backward pass it keeps its input and its output only, and no gradient of the weight is computed
-where none is asked for. The readable twin is `styled_convolution_reference`.
+where none is asked for. The readable twin is `styled_convolution_reference` in `toolkit.testing.references`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from torch.nn.grad import conv2d_input
 from toolkit.devices import without_autocast
 from toolkit.nn.activation import LEAKY_SLOPE
 from toolkit.nn.fir import convolve_channels
-from toolkit.nn.modulated import demodulation, modulated_convolve_reference
+from toolkit.nn.modulated import demodulation
 from toolkit.nn.weight_gradient import weight_gradient
 
 _PIECE = 1 << 18
@@ -59,26 +59,6 @@ def styled_convolution(
         noise = None if noise is None else noise.to(kind) * gain
         inputs = (x.to(kind), weight.to(kind), styles.to(kind), scale.to(kind), (bias * gain).to(kind), noise)
         return _StyledConvolution.apply(*inputs, kernel, slope, clamp)
-
-
-def styled_convolution_reference(
-    x: Tensor,
-    weight: Tensor,
-    styles: Tensor,
-    bias: Tensor,
-    *,
-    kernel: Tensor | None = None,
-    noise: Tensor | None = None,
-    gain: float = 1.0,
-    slope: float = LEAKY_SLOPE,
-    clamp: float | None = None,
-) -> Tensor:
-    """Slow twin of `styled_convolution`, one step after another."""
-    up = 1 if kernel is None else 2
-    styles = styles.expand(len(x), -1)
-    x = modulated_convolve_reference(x, weight, styles, kernel=kernel, up=up, noise=noise)
-    x = F.leaky_relu(x + bias[:, None, None], slope) * gain
-    return x if clamp is None else x.clamp(-clamp, clamp)
 
 
 class _StyledConvolution(torch.autograd.Function):

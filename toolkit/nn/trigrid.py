@@ -183,23 +183,3 @@ def footprint(points: Tensor, shape: tuple[int, int, int], weights: Tensor | Non
         cotangent = torch.ones_like(read) if weights is None else weights.detach()[:, None, None].expand_as(read)
         (gradient,) = torch.autograd.grad(read, volumes, cotangent.to(read.dtype, copy=True).contiguous())
     return gradient[:, :, 0]
-
-
-def footprint_reference(points: Tensor, shape: tuple[int, int, int], weights: Tensor | None = None) -> Tensor:
-    """Slow twin of `footprint`: add the eight corner weights of each point one corner at a time."""
-    batch, count, _ = points.shape
-    weights = points.new_ones(batch, count) if weights is None else weights
-    result = points.new_zeros(batch, 3, *shape)
-    sizes = torch.tensor(shape[::-1], device=points.device)
-    positions = ((volume_coordinates(points) + 1) * sizes - 1) / 2
-    low = positions.floor()
-    for corner in range(8):
-        offset = torch.tensor([corner >> axis & 1 for axis in range(3)], device=points.device)
-        index = (low + offset).long()
-        share = torch.where(offset.bool(), positions - low, 1 - (positions - low)).prod(dim=-1)
-        inside = ((index >= 0) & (index < sizes)).all(dim=-1)
-        w, h, d = torch.where(inside[..., None], index, 0).unbind(dim=-1)
-        which = torch.arange(batch, device=points.device)[:, None, None].expand_as(w)
-        plane = torch.arange(3, device=points.device)[None, :, None].expand_as(w)
-        result.index_put_((which, plane, d, h, w), share * inside * weights[:, None], accumulate=True)
-    return result

@@ -1,6 +1,6 @@
 """Eight named ways to spoil a picture, each growing with a severity from 0 (nothing) to 1 (hardly to be recognised).
 
-Pictures are [B, 3, S, S] in [-1, 1], severities [B]. Chance is drawn from a seed and does not depend on the severity:
+Pictures are [B, 3, S, S] in [-1, 1], severities [B]. Random numbers come from a seed and do not depend on the severity:
 the same seed at another severity is the same distortion, stronger or weaker.
 """
 
@@ -132,4 +132,4 @@ DISTORTIONS: dict[str, Callable[[Tensor, Tensor, torch.Generator], Tensor]] = {
     "warp": _warp,
     "hole": _hole,
 }
-"""By name: what each does with pictures, severities [B] and a source of chance."""
+"""By name: what each does with pictures, severities [B] and a torch.Generator."""

@@ -31,14 +31,14 @@ def verify(embeddings: Tensor, relatives: Tensor, seed: int = 0) -> Verification
         seed: Draws the different pairs.
     """
     heads, faces = embeddings.shape[:2]
-    chance = np.random.Generator(np.random.PCG64(seed))
+    rng = np.random.Generator(np.random.PCG64(seed))
     first, second = np.triu_indices(faces, 1)
     same = (embeddings[:, first] * embeddings[:, second]).sum(-1).numpy()
     strangers = ~torch.eye(heads, dtype=torch.bool)
     strangers[relatives[:, 0], relatives[:, 1]] = strangers[relatives[:, 1], relatives[:, 0]] = False
     different = np.empty_like(same)
     for head in range(heads):
-        partner = torch.from_numpy(chance.choice(strangers[head].nonzero()[:, 0].numpy(), len(first)))
+        partner = torch.from_numpy(rng.choice(strangers[head].nonzero()[:, 0].numpy(), len(first)))
         mine, theirs = embeddings[head, torch.from_numpy(first)], embeddings[partner, torch.from_numpy(second)]
         different[head] = (mine * theirs).sum(-1).numpy()
     accuracy = _folded(same, different)

@@ -17,8 +17,7 @@ from toolkit.rendering.rays import camera_rays, points_on
 THRESHOLD = 0.35
 """Blurred density of hits above which a texel counts as seen."""
 SIGMA = 1.5
-"""Texels. The official code draws it between the limits below at every call."""
-SIGMA_LIMITS = (1.0, 2.0)
+"""Texels. The official code draws it between 1 and 2 at every call."""
 
 
 def hit_map(camera: Camera | Tensor, depth: Tensor, size: int, box: float = 1.0) -> Tensor:
@@ -50,12 +49,6 @@ def hit_map(camera: Camera | Tensor, depth: Tensor, size: int, box: float = 1.0)
 def visibility(hits: Tensor, sigma: float = SIGMA) -> Tensor:
     """Soft mask [B, 1, S, S] in [0, 1] of a hit map: blurred, cut at the threshold, blurred again."""
     return smooth((smooth(hits, sigma) > THRESHOLD).to(hits.dtype), sigma)
-
-
-def draw_sigma(generator: torch.Generator) -> float:
-    """A width as the official code draws it, but from a source of one's own."""
-    low, high = SIGMA_LIMITS
-    return low + (high - low) * float(torch.rand((), generator=generator))
 
 
 def mix_planes(aligned: Tensor, plain: Tensor, mask: Tensor) -> Tensor:

@@ -22,7 +22,7 @@ def test_without_severity_nothing_happens_and_pixels_differ_more_and_more(kind: 
 
 
 @pytest.mark.parametrize("kind", DISTORTIONS)
-def test_severity_is_each_pictures_own_and_chance_follows_the_seed(kind: str, scene: Scene):
+def test_every_picture_has_its_own_severity_and_draws_follow_the_seed(kind: str, scene: Scene):
     severities = torch.tensor([0.2, 0.5, 0.9])
     together = distort(kind, scene.image, severities, seed=3)
     assert together.shape == scene.image.shape

@@ -39,8 +39,8 @@ def test_a_threshold_is_chosen_on_other_heads():
     turned = torch.nn.functional.normalize(torch.eye(12)[:, None] + 0.1 * torch.ones(12, 3, 12), dim=2)
     found = verify(turned, torch.tensor([[0, 1]]))
     assert (found.accuracy, found.relatives, found.pairs) == (1.0, 1.0, 36)
-    chance = torch.nn.functional.normalize(torch.randn(40, 4, 64, generator=torch.Generator().manual_seed(1)), dim=2)
-    assert 0.35 < verify(chance, torch.zeros(0, 2, dtype=torch.long)).accuracy < 0.65
+    codes = torch.nn.functional.normalize(torch.randn(40, 4, 64, generator=torch.Generator().manual_seed(1)), dim=2)
+    assert 0.35 < verify(codes, torch.zeros(0, 2, dtype=torch.long)).accuracy < 0.65
 
 
 def test_the_two_sets_are_independent():

@@ -18,7 +18,7 @@ from toolkit_plugins.goae.alignment import AlignmentSettings, FeatureAlignment
 from toolkit_plugins.goae.architecture import AlignmentArchitecture, EncoderArchitecture
 from toolkit_plugins.goae.encoder import EncoderSettings, GoaeEncoder
 from toolkit_plugins.goae.fitting import SMALL_SWIN, fit_alignment, fit_encoder
-from toolkit_plugins.goae.mix import draw_sigma, hit_map, mix_planes, visibility
+from toolkit_plugins.goae.mix import hit_map, mix_planes, visibility
 from toolkit_plugins.goae.swin_v2 import SwinSettings
 
 SWIN = SwinSettings(
@@ -288,6 +288,3 @@ def test_a_mask_is_soft_only_round_its_border():
     assert float(mask[..., 26:38, 26:38].min()) == pytest.approx(1, abs=1e-6)
     assert float(mask[..., :8, :].max()) == 0
     assert bool(((mask > 0.1) & (mask < 0.9)).any())
-    drawn = [draw_sigma(torch.Generator().manual_seed(seed)) for seed in range(20)]
-    assert 1 <= min(drawn) < 1.3
-    assert 1.7 < max(drawn) <= 2

@@ -210,7 +210,7 @@ def test_a_patch_by_known_depth_shows_what_marching_shows(rays_folder: Path) -> 
     hard = lambda points: (1e6 * (ball - points.norm(dim=-1)), points.transpose(1, 2).repeat(1, 2, 1)[:, :4])  # noqa: E731
     with pytest.MonkeyPatch.context() as change:
         change.setattr(objective, "_field", lambda *_: hard)
-        ws = generator.mean_ws.expand(2, -1, -1)
+        ws = generator.backbone.mapping.w_avg.expand(2, generator.num_ws, -1)
         planes = torch.zeros(2, *generator.spec.planes_shape)
         source = torch.Generator().manual_seed(0)
         samples = guided.guided_samples(patch.depths, guided.GuidedSettings(2.28, 3.12), source)

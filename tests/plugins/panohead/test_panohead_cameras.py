@@ -4,11 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from panohead_golden import load
-
-from toolkit.camera import Camera, pinhole
-from toolkit.rendering.rays import camera_rays, cube_limits
-from toolkit_plugins.panohead.cameras import (
+from official_cameras import (
     focal_of,
     frontal_sweep,
     head_turn,
@@ -16,6 +12,10 @@ from toolkit_plugins.panohead.cameras import (
     look_at_sampler,
     sheared_grid,
 )
+from panohead_golden import load
+
+from toolkit.camera import Camera, pinhole
+from toolkit.rendering.rays import camera_rays, cube_limits
 
 
 def test_look_at_sampler() -> None:

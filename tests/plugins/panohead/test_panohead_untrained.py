@@ -25,7 +25,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> PanoHeadConfig:
 
 
 @pytest.mark.usefixtures("small")
-def test_it_is_the_same_at_every_call_and_disturbs_nobodys_chance() -> None:
+def test_it_is_the_same_at_every_call_and_leaves_the_global_rng_alone() -> None:
     torch.manual_seed(7)
     wanted = torch.rand(3)
     torch.manual_seed(7)

@@ -117,31 +117,31 @@ def places(node: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     return found
 
 
-def damaged(chance: random.Random) -> bytes:
+def damaged(rng: random.Random) -> bytes:
     """Results with one or two places changed, removed or doubled, or with bytes changed or cut off."""
     found = document()
-    for _ in range(chance.randint(1, 2)):
-        path = chance.choice(places(found))
+    for _ in range(rng.randint(1, 2)):
+        path = rng.choice(places(found))
         node: Any = found
         try:
             for key in path[:-1]:
                 node = node[key]
-            kind = chance.randrange(4)
+            kind = rng.randrange(4)
             if kind == 0:
                 del node[path[-1]]
             elif kind == 1 and isinstance(node, list):
                 node.append(node[path[-1]])
             elif kind == 2 and isinstance(node, dict):
-                node[chance.choice(["", "value", "\x00", "é"])] = node.pop(path[-1])
+                node[rng.choice(["", "value", "\x00", "é"])] = node.pop(path[-1])
             else:
-                node[path[-1]] = chance.choice(STRANGE)
+                node[path[-1]] = rng.choice(STRANGE)
         except (KeyError, IndexError, TypeError):
             continue
     content = json.dumps(found).encode("utf-8", "surrogatepass")
-    if chance.random() < 0.2:
-        place = chance.randrange(len(content))
-        content = content[:place] + bytes([chance.randrange(256)]) + content[place + chance.randrange(3) :]
-    return content[: chance.randrange(len(content))] if chance.random() < 0.1 else content
+    if rng.random() < 0.2:
+        place = rng.randrange(len(content))
+        content = content[:place] + bytes([rng.randrange(256)]) + content[place + rng.randrange(3) :]
+    return content[: rng.randrange(len(content))] if rng.random() < 0.1 else content
 
 
 def read_everywhere(folder: Path, sound: Results) -> None:
@@ -155,9 +155,9 @@ def read_everywhere(folder: Path, sound: Results) -> None:
 
 def fuzz(folder: Path, seed: int, rounds: int) -> int:
     """How many of so many damaged files were answered with a sentence; anything else fails."""
-    chance, sound, told = random.Random(seed), Results.model_validate(document()), 0
+    rng, sound, told = random.Random(seed), Results.model_validate(document()), 0
     for _ in range(rounds):
-        content = damaged(chance)
+        content = damaged(rng)
         (folder / "results.json").write_bytes(content)
         try:
             read_everywhere(folder, sound)

@@ -3,8 +3,12 @@ from __future__ import annotations
 import torch
 from torch.nn.functional import avg_pool2d, interpolate
 
-from toolkit.losses.pyramid import feature_difference, pyramid_features, pyramid_loss
+from toolkit.losses.pyramid import feature_difference, pyramid_features
 from toolkit.losses.reconstruction import l2
+
+
+def pyramid_loss(image: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+    return feature_difference(pyramid_features(image), pyramid_features(target))
 
 
 def picture(size: int = 64) -> torch.Tensor:

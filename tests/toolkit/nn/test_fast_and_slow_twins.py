@@ -8,12 +8,19 @@ from torch import Tensor
 
 from toolkit.nn import trigrid
 from toolkit.nn import weight_gradient as weight_gradients
-from toolkit.nn.convolution import convolve, convolve_reference
+from toolkit.nn.convolution import convolve
 from toolkit.nn.decoder import PointDecoder, softplus
 from toolkit.nn.fir import low_pass
-from toolkit.nn.modulated import modulated_convolve, modulated_convolve_reference
-from toolkit.nn.plane_maps import sample_maps, splat_maps, splat_maps_reference
-from toolkit.nn.styled import styled_convolution, styled_convolution_reference
+from toolkit.nn.modulated import modulated_convolve
+from toolkit.nn.plane_maps import sample_maps, splat_maps
+from toolkit.nn.styled import styled_convolution
+from toolkit.testing.references import (
+    convolve_reference,
+    footprint_reference,
+    modulated_convolve_reference,
+    splat_maps_reference,
+    styled_convolution_reference,
+)
 
 
 def randn(*shape: int, seed: int = 0) -> Tensor:
@@ -99,7 +106,7 @@ def test_footprint_is_the_sum_of_corner_weights(weighted: bool) -> None:
     points = randn(2, 50, 3) * 0.8
     weights = randn(2, 50, seed=1).abs() if weighted else None
     found = trigrid.footprint(points, (3, 8, 6), weights)
-    torch.testing.assert_close(found, trigrid.footprint_reference(points, (3, 8, 6), weights))
+    torch.testing.assert_close(found, footprint_reference(points, (3, 8, 6), weights))
 
 
 def test_footprint_is_the_adjoint_of_reading() -> None:

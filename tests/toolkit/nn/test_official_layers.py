@@ -15,9 +15,10 @@ from toolkit.nn.convolution import Convolution, convolve
 from toolkit.nn.dense import Dense
 from toolkit.nn.fir import blur, downsample, low_pass, resample, upsample
 from toolkit.nn.mapping import MappingNetwork
-from toolkit.nn.modulated import modulated_convolve, modulated_convolve_reference
+from toolkit.nn.modulated import modulated_convolve
 from toolkit.nn.superresolution import resize
 from toolkit.nn.synthesis import Noise, SynthesisBlock, SynthesisLayer, SynthesisNetwork, ToRGB
+from toolkit.testing.references import modulated_convolve_reference
 
 with np.load(Path(__file__).parents[2] / "data" / "panohead" / "ops.npz") as _file:
     OPS = {key: np.asarray(_file[key]) for key in _file.files}

@@ -77,7 +77,7 @@ def test_a_signal_to_one_process_stops_both_at_one_step_and_resuming_changes_not
     assert [code for code, _, _ in finish(start(out, "--resume"), seconds=300)] == [0, 0]
     assert 10 <= json.loads((out / "run.json").read_text())["sessions"][1]["from_step"] < 60
     assert metrics(out) == metrics(tmp_path / "straight")
-    assert weights(out) == weights(tmp_path / "straight")  # each process went on with its own chance: dropout is on
+    assert weights(out) == weights(tmp_path / "straight")  # each process went on with its own rng: dropout is on
 
 
 @pytest.mark.slow

@@ -1,4 +1,4 @@
-"""What happens to pictures on their way into a network in training; chance comes from one source."""
+"""What happens to pictures on their way into a network in training; one `torch.Generator` draws everything."""
 
 from __future__ import annotations
 

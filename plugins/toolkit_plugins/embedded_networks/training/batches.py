@@ -26,12 +26,12 @@ class RecogniserBatches:
 
     def __call__(self, step: int) -> Batch:
         """The batch of the stage's own step."""
-        chance, faces = _chance(self.settings, step), self.pictures.faces.flatten(1, 2)
+        rng, faces = _rng(self.settings, step), self.pictures.faces.flatten(1, 2)
         count = min(self.settings.batch // 2, len(faces))
-        heads = torch.from_numpy(chance.permutation(len(faces))[:count]).repeat_interleave(2)
-        picks = np.concatenate([chance.permutation(faces.shape[1])[:2] for _ in range(count)])
+        heads = torch.from_numpy(rng.permutation(len(faces))[:count]).repeat_interleave(2)
+        picks = np.concatenate([rng.permutation(faces.shape[1])[:2] for _ in range(count)])
         images = as_images(faces[heads, torch.from_numpy(picks)])
-        source = torch.Generator().manual_seed(int(chance.integers(2**31)))
+        source = torch.Generator().manual_seed(int(rng.integers(2**31)))
         return {"images": worn_faces(images, source), "heads": heads}
 
 
@@ -44,12 +44,12 @@ class PerceptionBatches:
 
     def __call__(self, step: int) -> Batch:
         """The batch of the stage's own step."""
-        chance, data = _chance(self.settings, step), self.pictures
+        rng, data = _rng(self.settings, step), self.pictures
         count = min(self.settings.batch, len(data))
-        heads = chance.permutation(len(data))[:count]
+        heads = rng.permutation(len(data))[:count]
         dresses, turn = (
-            chance.integers(data.views.shape[1], size=count),
-            chance.integers(data.faces.shape[2], size=count),
+            rng.integers(data.views.shape[1], size=count),
+            rng.integers(data.faces.shape[2], size=count),
         )
         owner, dress = torch.from_numpy(heads), torch.from_numpy(dresses)
         faces, angle = owner[: count // 2], torch.from_numpy(turn)[: count // 2]
@@ -86,5 +86,5 @@ class StagedBatches:
         return len(self.steps) - 1, self.steps[-1] - 1
 
 
-def _chance(settings: StageSettings, step: int) -> np.random.Generator:
+def _rng(settings: StageSettings, step: int) -> np.random.Generator:
     return np.random.Generator(np.random.PCG64(np.random.SeedSequence([settings.seed, step, 31])))

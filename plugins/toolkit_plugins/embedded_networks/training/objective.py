@@ -41,9 +41,7 @@ def reading_losses(network: PerceptualNetwork, image: Tensor, facts: Tensor, dep
     return losses
 
 
-def ranking_loss(
-    network: PerceptualNetwork, image: Tensor, other: Tensor, step: int, chance: torch.Generator
-) -> Tensor:
+def ranking_loss(network: PerceptualNetwork, image: Tensor, other: Tensor, step: int, rng: torch.Generator) -> Tensor:
     """How far distances are from agreeing that less of a distortion is nearer than more, and more than another head.
 
     Args:
@@ -51,10 +49,10 @@ def ranking_loss(
         image: Originals [B, 3, S, S].
         other: Another head in each original's view.
         step: Chooses the distortion.
-        chance: Draws severities.
+        rng: Draws severities.
     """
     with without_autocast(image):  # what is looked at has all its bits
-        pictures = torch.cat([image, *_rivals(image, other, step, chance)])
+        pictures = torch.cat([image, *_rivals(image, other, step, rng)])
     whole = network.embed(pictures)
     parts = list(zip(*(layer.chunk(7) for layer in whole), strict=True))
     reference = parts[0]
@@ -63,11 +61,11 @@ def ranking_loss(
     return F.softplus(_SHARPNESS * (nearer - farther + _MARGIN)).mean()
 
 
-def _rivals(image: Tensor, other: Tensor, step: int, chance: torch.Generator) -> list[Tensor]:
+def _rivals(image: Tensor, other: Tensor, step: int, rng: torch.Generator) -> list[Tensor]:
     """What is ranked, in pairs: the first, third and last of six sets [B, 3, S, S] are to be the nearer ones."""
     kinds = list(DISTORTIONS)
     kind, fair = kinds[step % len(kinds)], FAIR[step % len(FAIR)]
-    pair = torch.rand(2, len(image), generator=chance)
+    pair = torch.rand(2, len(image), generator=rng)
     low, high = pair.amin(0) * 0.85 + 0.03, pair.amax(0) * 0.85 + 0.13
     less, more = distort(kind, image, low, step), distort(kind, image, high, step)
     slight = distort(kind, image, 0.05 + 0.25 * pair[0], step + 1)

@@ -133,18 +133,18 @@ def pair_latents(heads: DressedHeads, plan: PicturePlan, index: int) -> Tensor:
     if index % 4 != 3:
         return own
     shared = np.zeros(heads.latent_dim, dtype=bool)
-    shared[_chance(plan, index, 0).permutation(heads.latent_dim)[: heads.latent_dim // 2]] = True
+    shared[_rng(plan, index, 0).permutation(heads.latent_dim)[: heads.latent_dim // 2]] = True
     mixed = torch.where(torch.from_numpy(shared), heads.latent(plan.split, plan.seed, index - 1), own)
     return mixed / mixed.square().mean().sqrt()
 
 
-def _chance(plan: PicturePlan, index: int, purpose: int) -> np.random.Generator:
+def _rng(plan: PicturePlan, index: int, purpose: int) -> np.random.Generator:
     return np.random.Generator(np.random.PCG64(np.random.SeedSequence([plan.seed, index, 23, purpose])))
 
 
 def _look_at(heads: DressedHeads, plan: PicturePlan, index: int) -> dict[str, Tensor]:
     latent, points = pair_latents(heads, plan, index), face_points_of(heads)
-    own, shared = _chance(plan, index, 1), _chance(replace(plan, seed=plan.seed + 1), index // 2, 2)
+    own, shared = _rng(plan, index, 1), _rng(replace(plan, seed=plan.seed + 1), index // 2, 2)
     found: dict[str, list[Tensor]] = {"faces": [], "views": [], "face_cameras": [], "view_cameras": [],
                                       "view_depths": []}  # fmt: skip
     for dress in range(plan.dresses):
@@ -171,20 +171,20 @@ def _look_at(heads: DressedHeads, plan: PicturePlan, index: int) -> dict[str, Te
     return {"latents": latent, **{name: torch.stack(parts) for name, parts in found.items()}}
 
 
-def _camera(chance: np.random.Generator, yaw: float, pitch: float) -> Camera:
-    return Camera.orbit(math.radians(chance.uniform(-yaw, yaw)), math.radians(chance.uniform(-pitch, pitch)))
+def _camera(rng: np.random.Generator, yaw: float, pitch: float) -> Camera:
+    return Camera.orbit(math.radians(rng.uniform(-yaw, yaw)), math.radians(rng.uniform(-pitch, pitch)))
 
 
-def _jittered(places: Tensor, chance: np.random.Generator) -> Tensor:
+def _jittered(places: Tensor, rng: np.random.Generator) -> Tensor:
     """Moved and scaled by a few hundredths: no camera is exact."""
-    scale, shift = chance.uniform(0.95, 1.05), torch.from_numpy(chance.uniform(-0.015, 0.015, 2)).float()
+    scale, shift = rng.uniform(0.95, 1.05), torch.from_numpy(rng.uniform(-0.015, 0.015, 2)).float()
     centre = places.mean((0, 1))
     return (places - centre) * scale + centre + shift
 
 
-def _window(extent: float, chance: np.random.Generator) -> Tensor:
+def _window(extent: float, rng: np.random.Generator) -> Tensor:
     """A square [S, S, 2] of that extent inside the picture, more often near its middle."""
-    corner = np.clip(chance.normal(0.5, 0.12, 2) - extent / 2, 0, 1 - extent)
+    corner = np.clip(rng.normal(0.5, 0.12, 2) - extent / 2, 0, 1 - extent)
     steps = (torch.arange(SIDE) + 0.5) / SIDE * extent
     x, y = steps[None, :] + corner[0], steps[:, None] + corner[1]
     return torch.stack([x.expand(SIDE, SIDE), y.expand(SIDE, SIDE)], -1).float()

@@ -67,7 +67,7 @@ def take_steps(kind: str, photos: Path) -> dict[str, Tensor]:
         number = len(found)
         found.update({f"{kind}/{number}/{i}": one.grad.clone() for i, one in enumerate(some) if one.grad is not None})
 
-    torch.manual_seed(rank_and_world()[0])  # no row's chance may come from here
+    torch.manual_seed(rank_and_world()[0])  # no row may draw from here
     with contextlib.ExitStack() as patches:
         for module in (stepping, latent_adversary, adversary):
             patches.enter_context(patch.object(module, "average_gradients", noted))
