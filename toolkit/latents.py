@@ -1,4 +1,4 @@
-"""Centre and spread of a generator's w: where optimisation starts and how far it explores."""
+"""Average and spread of a generator's w: where optimisation starts and how far it explores."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ _known: dict[tuple[object, ...], LatentStatistics] = {}
 class LatentStatistics(NamedTuple):
     """Where a generator's w lie."""
 
-    centre: Tensor
+    average: Tensor
     """[1, num_ws, w_dim], mean of ws over random z (equal in all layers where the mapping repeats one w)."""
     spread: float
-    """Root mean square *distance* of w to the centre, one number (not a deviation per coordinate)."""
+    """Root mean square *distance* of w to the average, one number (not a deviation per coordinate)."""
 
 
 def latent_statistics(generator: Generator, camera: Camera | None = None, samples: int = 10_000) -> LatentStatistics:
@@ -35,7 +35,7 @@ def latent_statistics(generator: Generator, camera: Camera | None = None, sample
         samples: Number of random z.
 
     Returns:
-        Centre (on the generator's device) and spread, the latter measured on the first layer's w.
+        Average (on the generator's device) and spread, the latter measured on the first layer's w.
     """
     spec = generator.spec
     device = generator.device
@@ -84,6 +84,6 @@ def _measure(generator: Generator, camera: Camera, samples: int, device: torch.d
             total = ws.sum(0, keepdim=True) if total is None else total + ws.sum(0, keepdim=True)
             first_layers.append(ws[:, 0])
     assert total is not None  # samples >= 1 by the settings' type
-    centre = total / samples
-    distances = (torch.cat(first_layers) - centre[:, 0]).square().sum(1)
-    return LatentStatistics(centre.float(), float(distances.mean().sqrt()))
+    average = total / samples
+    distances = (torch.cat(first_layers) - average[:, 0]).square().sum(1)
+    return LatentStatistics(average.float(), float(distances.mean().sqrt()))

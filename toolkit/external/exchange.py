@@ -49,7 +49,7 @@ def write_request(
     """
     spec = generator.spec
     Image.fromarray(tensor_to_image(image)).save(folder / "picture.png")
-    average = latent_statistics(generator, samples=1000).centre.detach().cpu()
+    average = latent_statistics(generator, samples=1000).average.detach().cpu()
     write_tensors(folder / "average.safetensors", {"ws": average}, {})
     document = {
         "version": VERSION,

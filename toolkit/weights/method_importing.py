@@ -171,7 +171,7 @@ def _average(
                     stored = file.read(key)[""].float().reshape(-1, sides[-1])
                     return _repeated(stored, rows), f"{key} of {file.path.name}"
     if owner is not None:
-        return latent_statistics(owner).centre[0].clone(), f"mean of random heads of generator {owner.spec.name!r}"
+        return latent_statistics(owner).average[0].clone(), f"mean of random heads of generator {owner.spec.name!r}"
     return None
 
 

@@ -47,11 +47,11 @@ class MeanHead:
         """
         started = time.perf_counter()
         as_target(image, generator)
-        centre = latent_statistics(generator, samples=self.settings.samples).centre.clone()
+        average = latent_statistics(generator, samples=self.settings.samples).average.clone()
         with torch.no_grad():
-            planes = generator.planes(centre)
+            planes = generator.planes(average)
         return Inversion(
-            ws=centre,
+            ws=average,
             planes=planes,
             camera=as_single_camera(camera, generator),
             method="mean",

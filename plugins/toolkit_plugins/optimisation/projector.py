@@ -1,7 +1,7 @@
 """One projector for W, W+ and what lies between: Adam on the code, a frozen generator.
 
 Every variant of the literature is this loop with other numbers (see `settings.PROJECTOR_PRESETS`). The code is
-centre + shared offset [1, 1, w_dim] + layers' offsets [1, num_ws, w_dim]: while the layers' offsets wait, it is W.
+average + shared offset [1, 1, w_dim] + layers' offsets [1, num_ws, w_dim]: while the layers' offsets wait, it is W.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ def project(
     )
     if settings.adapt_camera:
         camera = adapted_camera(generator, camera, settings.samples)
-    view = camera if settings.centre_view == "input" else None
+    view = camera if settings.average_view == "input" else None
     statistics = latent_statistics(generator, view, settings.samples)
     with torch.enable_grad():
         return _Loop(frozen_copy(generator), camera, objective, statistics, settings).run(on_step)
@@ -115,9 +115,9 @@ class _Loop:
         self.settings = settings
         self.statistics = statistics
         self.randomness = torch.Generator().manual_seed(settings.seed)
-        self.centre = statistics.centre
-        self.shared = torch.zeros_like(self.centre[:, :1]).requires_grad_(True)
-        self.layers = torch.zeros_like(self.centre).requires_grad_(True)
+        self.average = statistics.average
+        self.shared = torch.zeros_like(self.average[:, :1]).requires_grad_(True)
+        self.layers = torch.zeros_like(self.average).requires_grad_(True)
         self.camera = CameraOffset(camera)
         self.buffers = NoiseBuffers(generator, self.randomness) if settings.noise_buffers else None
         self.switch = round(settings.shared * settings.steps)
@@ -169,7 +169,7 @@ class _Loop:
 
     def _code(self, noise: float, step: int) -> Tensor:
         """Ws [1, num_ws, w_dim]; noise has the shape of what moves, so W stays W."""
-        ws = self.centre + self.shared + self.layers
+        ws = self.average + self.shared + self.layers
         if noise <= 0:
             return ws
         shape = self.shared.shape if step < self.switch else self.layers.shape
@@ -179,9 +179,9 @@ class _Loop:
         """Weighted regularisers; they are put among `terms` unweighted."""
         settings, ws = self.settings, self._code(0.0, step)
         total = ws.new_zeros(())
-        if settings.centre_weight:
-            terms["centre"] = (ws - self.centre).square().mean()
-            total = total + settings.centre_weight * terms["centre"]
+        if settings.average_weight:
+            terms["average"] = (ws - self.average).square().mean()
+            total = total + settings.average_weight * terms["average"]
         if settings.layer_weight:
             terms["layers"] = (ws - ws.mean(1, keepdim=True)).square().mean()
             total = total + settings.layer_weight * terms["layers"]

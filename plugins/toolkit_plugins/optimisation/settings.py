@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
@@ -13,6 +14,7 @@ from toolkit.configuration import Config
 class ProjectorSettings(Config):
     """One projector for W, W+ and what lies between; the defaults are PanoHead's own."""
 
+    renamed: ClassVar[Mapping[str, str]] = {"centre_view": "average_view", "centre_weight": "average_weight"}
     preset: str = ""
     """Name of the preset that the settings started from."""
     steps: int = Field(500, ge=1)
@@ -23,9 +25,9 @@ class ProjectorSettings(Config):
     noise: float = Field(0.05, ge=0)
     """Exploration noise at the start, in units of the spread of w."""
     samples: int = Field(10_000, ge=2)
-    """Random heads for centre and spread of w."""
-    centre_view: Literal["front", "input"] = "front"
-    """Camera that conditions the mapping for the centre."""
+    """Random heads for the average and the spread of w."""
+    average_view: Literal["front", "input"] = "front"
+    """Camera that conditions the mapping for the average."""
     perceptual: str = "lpips-vgg"
     """Perceptual distance: 'lpips-vgg', 'lpips-alex', or without a file of yours 'lite0', 'embedded', 'pyramid'."""
     trunk: Path | None = None
@@ -37,8 +39,8 @@ class ProjectorSettings(Config):
     """Weight of L2 on the full-size image in [-1, 1]."""
     raw_weight: float = Field(0.0, ge=0)
     """Weight of L2 on the image before super-resolution."""
-    centre_weight: float = Field(1.0, ge=0)
-    """Weight of the mean squared offset of ws from the centre."""
+    average_weight: float = Field(1.0, ge=0)
+    """Weight of the mean squared offset of ws from the average."""
     layer_weight: float = Field(0.0, ge=0)
     """Weight of the mean squared difference of the layers' w from their common mean: keeps W+ near W."""
     coarse: float = Field(0.0, ge=0, le=1)
@@ -82,14 +84,14 @@ class PivotalSettings(ProjectorSettings):
 
 
 _PANOHEAD: dict[str, Any] = {"seed": 303}
-_PTI: dict[str, Any] = {"lr": 0.01, "pixel_weight": 0.0, "centre_weight": 0.0, "samples": 600, "noise_buffers": True}
+_PTI: dict[str, Any] = {"lr": 0.01, "pixel_weight": 0.0, "average_weight": 0.0, "samples": 600, "noise_buffers": True}
 _EMBEDDED: dict[str, Any] = {
     "perceptual": "pyramid",
     "pixel_weight": 1.0,
     "raw_weight": 0.1,
     # On 3 heads and an early generator (80 steps at half resolution) this pull, with half the steps shared, cost 0.6 dB
     # on the input view and gained 0.9 dB on views not seen, against no pull and a third shared.
-    "centre_weight": 2.0,
+    "average_weight": 2.0,
     "layer_weight": 4.0,
     "lr": 0.08,
     "shared": 0.5,

@@ -18,7 +18,7 @@ QUICK = {
     "samples": 64,
     "lr": 0.05,
     "shared": 0.3,
-    "centre_weight": 0.003,
+    "average_weight": 0.003,
     "layer_weight": 0.003,
 }
 

@@ -15,7 +15,7 @@ OPTIONS = {
     "steps": 8,
     "lr": 0.05,
     "shared": 0.3,
-    "centre_weight": 0.003,
+    "average_weight": 0.003,
     "layer_weight": 0.003,
     "tuning_steps": 8,
     "tuning_lr": 2e-3,

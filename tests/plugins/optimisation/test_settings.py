@@ -47,7 +47,7 @@ def test_panoheads_own_numbers():
     wplus = read_options(ProjectorSettings, {}, "wplus", PROJECTOR_PRESETS, "panohead-wplus")
     assert (wplus.steps, wplus.lr, wplus.shared, wplus.samples) == (500, 0.1, 0.0, 10_000)
     assert (wplus.perceptual, wplus.perceptual_size) == ("lpips-vgg", 256)
-    assert (wplus.perceptual_weight, wplus.pixel_weight, wplus.centre_weight) == (1.0, 0.1, 1.0)
+    assert (wplus.perceptual_weight, wplus.pixel_weight, wplus.average_weight) == (1.0, 0.1, 1.0)
     assert not wplus.noise_buffers
     pti = read_options(PivotalSettings, {}, "pti", PIVOTAL_PRESETS, "panohead-pti")
     assert (pti.tuning_steps, pti.tuning_lr, pti.early_stop, pti.locality_weight) == (350, 3e-4, None, 0.0)
@@ -94,3 +94,10 @@ def test_weights_are_refused(generator):
 def test_pti_needs_a_tunable_generator(bare):
     with pytest.raises(CapabilityError, match=r"'tunable'.*'spherical-bare'"):
         open_pti(bare, None, {})
+
+
+@pytest.mark.parametrize("settings", [ProjectorSettings, PivotalSettings])
+@pytest.mark.parametrize("end", ["view", "weight"])
+def test_an_old_option_says_its_new_name(settings, end):
+    with pytest.raises(ConfigError, match=f"'centre_{end}' is now 'average_{end}'"):
+        read_options(settings, {f"centre_{end}": 1}, "pti")

@@ -17,7 +17,7 @@ QUICK = {
     "samples": 64,
     "lr": 0.05,
     "shared": 0.3,
-    "centre_weight": 0.003,
+    "average_weight": 0.003,
     "layer_weight": 0.003,
 }
 
@@ -87,12 +87,12 @@ def test_w_shares_one_w_and_wplus_does_not(generator, photo, camera):
     assert layers_apart(run[0.0]) > layers_apart(run[0.5])
 
 
-def test_a_strong_pull_to_the_centre_keeps_the_code_there(generator, photo, camera):
-    centre = latent_statistics(generator, samples=64).centre
+def test_a_strong_pull_to_the_average_keeps_the_code_there(generator, photo, camera):
+    average = latent_statistics(generator, samples=64).average
 
     def offset(weight: float) -> torch.Tensor:
-        options = {**QUICK, "steps": 25, "centre_weight": weight}
-        return (open_wplus(generator, None, options).invert(photo, camera, generator).ws - centre).norm()
+        options = {**QUICK, "steps": 25, "average_weight": weight}
+        return (open_wplus(generator, None, options).invert(photo, camera, generator).ws - average).norm()
 
     assert offset(100.0) < 0.3 * offset(0.0)
 
@@ -179,6 +179,6 @@ def test_camera_adaptation_needs_a_generator_that_has_one(generator, photo, came
 
 def test_a_projection_that_runs_away_stops_with_advice(generator, photo, camera):
     with pytest.raises(InputError, match=r"diverged at step .*'lr'"):
-        open_wplus(generator, None, {**QUICK, "lr": 1000.0, "centre_weight": 1e38, "steps": 5}).invert(
+        open_wplus(generator, None, {**QUICK, "lr": 1000.0, "average_weight": 1e38, "steps": 5}).invert(
             photo, camera, generator
         )

@@ -47,4 +47,4 @@ def freeze_generator(
     statistics = latent_statistics(generator, samples=settings.samples)
     deviation = statistics.spread / math.sqrt(generator.spec.latents.w_dim)
     torch.manual_seed(settings.seed)
-    return FrozenGenerator(generator, statistics.centre[0], deviation)
+    return FrozenGenerator(generator, statistics.average[0], deviation)
