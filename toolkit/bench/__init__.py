@@ -9,7 +9,8 @@ from toolkit.bench.protocols.settings import ProtocolSettings, open_protocol, op
 from toolkit.bench.records.results import read_results
 from toolkit.bench.records.schema import Results, Row
 from toolkit.bench.report import as_tables, write_report
-from toolkit.bench.subjects.methods import ComparedMethod, UnitError, method_names, open_methods
+from toolkit.bench.subjects.description import method_names, open_methods
+from toolkit.bench.subjects.methods import ComparedMethod, UnitError
 
 __all__ = [
     "BenchProtocol",

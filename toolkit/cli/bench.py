@@ -19,7 +19,7 @@ from toolkit.errors import InputError
 
 if TYPE_CHECKING:
     from toolkit.bench import Results
-    from toolkit.bench.execution.engines import RunDescription
+    from toolkit.bench.subjects.description import RunDescription
     from toolkit.bench.subjects.keeping import Keep
 
 KeepOption = Annotated[
@@ -94,8 +94,8 @@ def bench_command(
     """
     if context.invoked_subcommand is not None:
         return
-    from toolkit.bench import BenchRequest, as_tables, method_names, open_protocols, run_suite
-    from toolkit.bench.execution.engines import RunDescription
+    from toolkit.bench import BenchRequest, as_tables, open_protocols, run_suite
+    from toolkit.bench.subjects.description import RunDescription, method_names
 
     names = method_names(methods) if methods or not outside else []
     command = shlex.join(["toolkit", *sys.argv[1:]])
@@ -125,7 +125,8 @@ def _opened(described: RunDescription, engine: str, workers: int | None) -> Iter
     """What `run_suite` takes, with a bar per method."""
     from dataclasses import replace
 
-    from toolkit.bench.execution.engines import open_engine, open_run
+    from toolkit.bench.execution.engines import open_engine
+    from toolkit.bench.subjects.description import open_run
     from toolkit.cli.progress import TerminalProgress
 
     model, methods, broken = open_run(described)

@@ -14,12 +14,13 @@ from typing import Any
 import pytest
 
 from toolkit.bench import BenchRequest, ComparedMethod, ProtocolSettings, run_suite
-from toolkit.bench.execution.engines import RayEngine, RunDescription, open_engine, shards_of
+from toolkit.bench.execution.engines import RayEngine, open_engine, shards_of
 from toolkit.bench.execution.runs import open_runs
 from toolkit.bench.execution.schedule import LocalEngine
 from toolkit.bench.execution.units import MethodUnit, PrecomputeUnit, precompute_units, unit_at
 from toolkit.bench.records.store import Store
 from toolkit.bench.records.units import CellRecord
+from toolkit.bench.subjects.description import RunDescription
 from toolkit.errors import InputError, MissingDependencyError
 from toolkit.registry import Registry
 from toolkit.testing.spherical import SphericalGenerator

@@ -11,10 +11,10 @@ from collections.abc import Collection
 from typing import NamedTuple
 
 from toolkit.bench.execution.machine import engine_entry, environment, machine
-from toolkit.bench.execution.outcome import run_title
 from toolkit.bench.execution.runs import ProtocolRun
 from toolkit.bench.execution.schedule import Engine
 from toolkit.bench.execution.units import MethodUnit
+from toolkit.bench.records.merging import run_title
 from toolkit.bench.records.results import RESULTS_FILE
 from toolkit.bench.records.schema import MethodEntry, Results, Run
 from toolkit.bench.records.units import CellRecord

@@ -11,84 +11,27 @@ from __future__ import annotations
 import functools
 import os
 import socket
-import uuid
 from collections import defaultdict, deque
-from collections.abc import Hashable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from pathlib import Path
+from collections.abc import Hashable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-import torch
-
-from toolkit.bench.execution.runs import BenchRequest, ProtocolRun, open_runs
+from toolkit.bench.execution.runs import ProtocolRun, open_runs
 from toolkit.bench.execution.schedule import Engine, LocalEngine
 from toolkit.bench.execution.units import Address, Unit, unit_at
 from toolkit.bench.execution.workers import ATTEMPTS, Workers
 from toolkit.bench.records.units import CellRecord, InversionRecord
-from toolkit.bench.subjects.methods import ComparedMethod, open_methods
-from toolkit.bench.subjects.outside import open_outside
-from toolkit.data.sources import absolute_source
-from toolkit.devices import checked_device
+from toolkit.bench.subjects.description import RunDescription, open_run
+from toolkit.bench.subjects.methods import ComparedMethod
 from toolkit.errors import InputError, MissingDependencyError, OutputError
 
 if TYPE_CHECKING:
-    from toolkit.interfaces import Generator as HeadGenerator
+    pass
 
 ENGINES = ("local", "processes", "ray")
 
 Shard = list[Unit]
 Outcome = tuple[list[CellRecord], list[tuple[str, InversionRecord]]]
 """Records of a shard's units, and of the inversions made for them, with their keys."""
-
-
-@dataclass(frozen=True)
-class RunDescription:
-    """Everything that opens a run, here and in a worker."""
-
-    generator: str
-    weights: Path | None
-    device: str
-    threads: int | None
-    """CPU threads of each process; None: torch's choice, one in a worker."""
-    methods: tuple[str, ...]
-    requests: tuple[BenchRequest, ...]
-    options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    method_weights: Mapping[str, Path] = field(default_factory=dict)
-    preset: str | None = None
-    outside: tuple[Path, ...] = ()
-    session: str = field(default_factory=lambda: uuid.uuid4().hex)
-    """Stands for the fingerprint of methods that tell none: their inversions are of this run alone."""
-
-    def for_workers(self) -> RunDescription:
-        """The same for a process in another folder, which shares its machine with others."""
-        requests = tuple(
-            replace(each, data=absolute_source(each.data), out=each.out.absolute()) for each in self.requests
-        )  # fmt: skip
-        files = {method: path.absolute() for method, path in self.method_weights.items()}
-        weights = None if self.weights is None else self.weights.absolute()
-        outside = tuple(folder.absolute() for folder in self.outside)
-        return replace(
-            self, requests=requests, method_weights=files, weights=weights, outside=outside, threads=self.threads or 1
-        )
-
-
-def open_run(described: RunDescription) -> tuple[HeadGenerator, list[ComparedMethod], dict[str, str]]:
-    """The generator, the methods, and those that could not be built with their reasons.
-
-    Raises:
-        ToolkitError: A part that everything depends on cannot be opened.
-    """
-    from toolkit import load_generator
-
-    if described.threads is not None:
-        torch.set_num_threads(described.threads)
-    generator = load_generator(described.generator, described.weights, checked_device(described.device))
-    methods, broken = open_methods(
-        described.methods, generator, described.options, described.method_weights, described.preset, described.session
-    )
-    size = generator.spec.image_size
-    methods += [open_outside(folder, size, described.methods) for folder in described.outside]
-    return generator, methods, broken
 
 
 def open_engine(

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from toolkit.bench.execution.carrying import carried_methods
+from toolkit.bench.execution.entries import failures_of, generator_entry, method_entry, run_entry
 from toolkit.bench.execution.forecast import Forecast
 from toolkit.bench.execution.gallery import Gallery
-from toolkit.bench.execution.outcome import earlier_results, merged, method_entry, outcome_of
 from toolkit.bench.execution.runs import BenchRequest, ProtocolRun, open_runs
-from toolkit.bench.execution.schedule import Engine, LocalEngine, Schedule
+from toolkit.bench.execution.schedule import Engine, LocalEngine, ProtocolRecords, Schedule
+from toolkit.bench.protocols.comparisons import compare_all, value_tables
+from toolkit.bench.protocols.rows import RowOrigin
+from toolkit.bench.records.merging import earlier_results, merged, run_title
 from toolkit.bench.records.results import write_results
-from toolkit.bench.records.schema import LeftOut, Results
+from toolkit.bench.records.schema import Cell, LeftOut, MethodEntry, Results, Unavailable
+from toolkit.bench.records.store import key_of
 from toolkit.bench.report import write_report
 from toolkit.bench.subjects.methods import ComparedMethod
 from toolkit.files import atomic_write, check_folder_place
@@ -64,7 +68,7 @@ def run_suite(
     first = requests[0]
     check_folder_place(first.out)
     say = progress.note if progress is not None else lambda text: None
-    before = earlier_results(first.out, generator)
+    before = earlier_results(first.out, generator_entry(generator))
     runs, left_out = open_runs(requests, generator, say)
     _write_wanted(first.out, runs)
     engine = engine or LocalEngine()
@@ -107,11 +111,43 @@ def rehearse_suite(
     """
     check_folder_place(requests[0].out)
     say = progress.note if progress is not None else lambda text: None
-    before, engine = earlier_results(requests[0].out, generator), engine or LocalEngine()
+    before, engine = earlier_results(requests[0].out, generator_entry(generator)), engine or LocalEngine()
     runs, left_out = open_runs(requests, generator, say)
     for run in runs:
         carried_methods(before, run, {method.name for method in methods}, engine)  # refuses what the run would refuse
     return Schedule(runs, methods, progress, say).rehearse(engine), left_out
+
+
+def outcome_of(run: ProtocolRun, methods: Mapping[str, MethodEntry], found: ProtocolRecords, engine: Engine) -> Results:
+    """What one protocol found: results of its own, without heads.
+
+    Args:
+        run: The protocol.
+        methods: All methods that there are records of, by name.
+        found: The records.
+        engine: Where units were done.
+    """
+    request, protocol = run.request, run.protocol
+    origin = RowOrigin(run.title, run.generator.spec.world, request.data_name, run.settings.seed)
+    numbers = protocol.numbers(origin, found.methods)
+    values = value_tables(origin, found.methods, protocol.metrics.samples)
+    where = {"protocol": origin.protocol, "data": origin.data}
+    return Results(
+        generator=generator_entry(run.generator),
+        runs={run_title(origin.protocol, origin.data): run_entry(run, methods, engine)},
+        rows=numbers.rows,
+        curves=list(numbers.curves),
+        values=values,
+        comparisons=[*compare_all(origin, protocol.items, values), *numbers.comparisons],
+        cells=[
+            Cell(**where, item=item.id, subject=item.subject, pictures=key_of([run.digests[one] for one in item.uses]))
+            for item in protocol.items
+        ],
+        failures=failures_of(run, found),
+        unavailable=[
+            Unavailable(**where, metric=name, reason=reason) for name, reason in protocol.metrics.unavailable.items()
+        ],
+    )
 
 
 def _write_wanted(out: Path, runs: Sequence[ProtocolRun]) -> None:

@@ -1,0 +1,99 @@
+"""What results.json says of generators, methods, runs and failures."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from toolkit.bench.execution.machine import engine_entry, environment, machine
+from toolkit.bench.execution.runs import ProtocolRun
+from toolkit.bench.execution.schedule import Engine, ProtocolRecords
+from toolkit.bench.records.schema import (
+    Failure,
+    GeneratorEntry,
+    MethodEntry,
+    Pictures,
+    Run,
+    RunSettings,
+)
+from toolkit.bench.records.units import CellRecord
+from toolkit.bench.subjects.methods import ComparedMethod
+from toolkit.data.sources import find_source
+from toolkit.metrics.images import COMPARED_AT
+
+if TYPE_CHECKING:
+    from toolkit.interfaces import Generator
+
+
+def method_entry(method: ComparedMethod) -> MethodEntry:
+    """A method as results name it."""
+    return MethodEntry(options=dict(method.options), weights=method.weights, fingerprint=method.fingerprint)
+
+
+def generator_entry(generator: Generator) -> GeneratorEntry:
+    """A generator as results name it."""
+    spec = generator.spec
+    return GeneratorEntry(name=spec.name, fingerprint=spec.fingerprint, world=spec.world, licence=spec.licence)
+
+
+def run_entry(run: ProtocolRun, methods: Mapping[str, MethodEntry], engine: Engine) -> Run:
+    """How a protocol was run: settings, pictures, methods, place."""
+    request, protocol, settings = run.request, run.protocol, run.settings
+    source = find_source(request.data)
+    return Run(
+        protocol=run.title,
+        data=request.data_name,
+        settings=RunSettings(**{**settings.model_dump(mode="json"), "name": run.title, "digest": settings.digest}),
+        pictures=Pictures(
+            source=request.data,
+            reader=source.reader if source else None,
+            domain=request.domain,
+            pictures=len(run.digests.data),
+            cells=len(protocol.items),
+        ),
+        compared_at=f"{COMPARED_AT} px at most, bilinear, antialiased; smaller pictures as they are",
+        image_size=run.generator.spec.image_size,
+        choices=dict(protocol.choices),
+        networks=protocol.metrics.networks,
+        interval=protocol.interval,
+        comparison=protocol.comparison,
+        backend=request.backend,
+        methods=dict(methods),
+        environment=environment(settings.seed),
+        machine=machine(run.generator.device),
+        engine=engine_entry(engine.name, engine.width),
+        command=request.command,
+        keep=request.keep,
+    )
+
+
+def failures_of(run: ProtocolRun, found: ProtocolRecords) -> list[Failure]:
+    """What failed in a protocol: its precompute, units of work, pictures that could not be read, methods."""
+    where = {"protocol": run.title, "data": run.request.data_name}
+    failures = [
+        Failure(**where, method=None, item=None, stage="precompute", error=sentence)
+        for sentence in _precompute_failure(found.precompute, run.title)
+    ]
+    for method, records in found.methods.items():
+        for record in records:
+            if record.error is not None:
+                stage = record.stage or "score"
+                failures.append(Failure(**where, method=method, item=record.item, stage=stage, error=record.error))
+            lost = {score.target: score.error for score in record.measured if score.error is not None}
+            failures += [
+                Failure(**where, method=method, item=record.item, stage="read", target=target, error=why)
+                for target, why in lost.items()
+            ]
+    return failures + [
+        Failure(**where, method=method, item=None, stage="build", error=reason)
+        for method, reason in run.request.broken_methods.items()
+    ]
+
+
+def _precompute_failure(records: Sequence[CellRecord], protocol: str) -> list[str]:
+    """One sentence, however many pieces failed."""
+    lost = [record for record in records if record.error is not None]
+    if not lost:
+        return []
+    why = f"{lost[0].error} ({len(lost)} of {len(records)} pieces failed)"
+    return [f"{protocol} has no numbers, because its {lost[0].precompute} could not be made: {why}"]

@@ -1,0 +1,101 @@
+"""Results of several protocols, and of an earlier run in the same folder, as one document."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+from toolkit.bench.records.results import RESULTS_FILE, read_results
+from toolkit.bench.records.schema import (
+    Cell,
+    CurvePoint,
+    Difference,
+    Failure,
+    GeneratorEntry,
+    Head,
+    LeftOut,
+    Results,
+    Row,
+    Run,
+    Unavailable,
+    ValueTable,
+)
+
+Origin = tuple[str, str]
+"""Protocol and data set."""
+Kept = TypeVar("Kept")
+Placed = TypeVar("Placed", Row, CurvePoint, ValueTable, Difference, Cell, Failure, Unavailable, LeftOut)
+
+
+def merged(before: Results | None, parts: Sequence[Results], heads: list[Head], left_out: list[LeftOut]) -> Results:
+    """Results of several protocols as one document; what `before` holds of other protocols and data stays."""
+    done = {_origin(run) for part in parts for run in part.runs.values()} | {_origin(entry) for entry in left_out}
+    kept = [] if before is None else [_without(before, done)]
+    fresh = {(head.data, head.item, head.method) for head in heads}
+
+    def every(pick: Callable[[Results], list[Kept]]) -> list[Kept]:
+        return [entry for each in (*kept, *parts) for entry in pick(each)]
+
+    return Results(
+        format="toolkit-bench",
+        schema_version=4,
+        generator=parts[0].generator,
+        runs={title: run for each in (*kept, *parts) for title, run in each.runs.items()},
+        rows=every(lambda each: each.rows),
+        curves=every(lambda each: each.curves),
+        values=every(lambda each: each.values),
+        comparisons=every(lambda each: each.comparisons),
+        cells=every(lambda each: each.cells),
+        failures=every(lambda each: each.failures),
+        unavailable=every(lambda each: each.unavailable),
+        left_out=[*every(lambda each: each.left_out), *left_out],
+        heads=[
+            *(head for each in kept for head in each.heads if (head.data, head.item, head.method) not in fresh),
+            *heads,
+        ],
+    )
+
+
+def earlier_results(folder: Path, generator: GeneratorEntry) -> Results | None:
+    """What the folder holds already, if it is of this generator.
+
+    Raises:
+        InputError: It holds results that cannot be read.
+    """
+    if not (folder / RESULTS_FILE).exists():
+        return None
+    found = read_results(folder)
+    return found if found.generator == generator else None
+
+
+def run_title(protocol: str, data: str) -> str:
+    """The key of a run among `runs`."""
+    return f"{protocol} on {data}"
+
+
+def _origin(entry: Run | LeftOut) -> Origin:
+    return entry.protocol, entry.data
+
+
+def _without(results: Results, done: set[Origin]) -> Results:
+    """Results without what is of these protocols and data; heads stay where another protocol has their item."""
+
+    def others(entries: Sequence[Placed]) -> list[Placed]:
+        return [entry for entry in entries if (entry.protocol, entry.data) not in done]
+
+    cells = others(results.cells)
+    items = {(cell.data, cell.item) for cell in cells}
+    return Results(
+        generator=results.generator,
+        runs={title: run for title, run in results.runs.items() if _origin(run) not in done},
+        rows=others(results.rows),
+        curves=others(results.curves),
+        values=others(results.values),
+        comparisons=others(results.comparisons),
+        cells=cells,
+        failures=others(results.failures),
+        unavailable=others(results.unavailable),
+        left_out=others(results.left_out),
+        heads=[head for head in results.heads if (head.data, head.item) in items],
+    )

@@ -1,0 +1,169 @@
+"""What a run is told to compare, and the generator and the methods that are opened from it, here and in a worker."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from toolkit import load_generator, load_method
+from toolkit.bench.subjects.methods import ComparedMethod, Inverts
+from toolkit.bench.subjects.outside import open_outside
+from toolkit.data.sources import absolute_source
+from toolkit.devices import checked_device
+from toolkit.errors import ConfigError, InputError, PluginError, ToolkitError
+from toolkit.external.declaration import is_declaration
+from toolkit.external.method import ExternalMethod
+from toolkit.files import file_sha256
+from toolkit.registry import ENCODER_PREFIX, default_registry, unknown_name
+
+if TYPE_CHECKING:
+    from toolkit.bench.execution.runs import BenchRequest
+    from toolkit.interfaces import Generator, Method
+
+ALL = "all"
+PRESETS = ("fast", "default", "quality")
+"""Presets that every embedded run may ask for: methods without them keep their default."""
+
+
+@dataclass(frozen=True)
+class RunDescription:
+    """Everything that opens a run, here and in a worker."""
+
+    generator: str
+    weights: Path | None
+    device: str
+    threads: int | None
+    """CPU threads of each process; None: torch's choice, one in a worker."""
+    methods: tuple[str, ...]
+    requests: tuple[BenchRequest, ...]
+    options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    method_weights: Mapping[str, Path] = field(default_factory=dict)
+    preset: str | None = None
+    outside: tuple[Path, ...] = ()
+    session: str = field(default_factory=lambda: uuid.uuid4().hex)
+    """Stands for the fingerprint of methods that tell none: their inversions are of this run alone."""
+
+    def for_workers(self) -> RunDescription:
+        """The same for a process in another folder, which shares its machine with others."""
+        requests = tuple(
+            replace(each, data=absolute_source(each.data), out=each.out.absolute()) for each in self.requests
+        )  # fmt: skip
+        files = {method: path.absolute() for method, path in self.method_weights.items()}
+        weights = None if self.weights is None else self.weights.absolute()
+        outside = tuple(folder.absolute() for folder in self.outside)
+        return replace(
+            self, requests=requests, method_weights=files, weights=weights, outside=outside, threads=self.threads or 1
+        )
+
+
+def method_names(text: str) -> list[str]:
+    """Methods from a comma-separated list; `all` stands for every headline method.
+
+    Raises:
+        InputError: No name, or an unknown one.
+    """
+    registry = default_registry()
+    entries = registry.of_kind("method")
+    known = {entry.name for entry in entries}
+    known |= {f"{ENCODER_PREFIX}{entry.name}" for entry in registry.of_kind("encoder")}
+    names: list[str] = []
+    for name in filter(None, (part.strip() for part in text.split(","))):
+        if name != ALL and name not in known and not is_declaration(name):
+            raise InputError(unknown_name("method", name, [*known, ALL]))
+        names += [entry.name for entry in entries if entry.headline] if name == ALL else [name]
+    if not names:
+        raise InputError("--methods names no method")
+    return list(dict.fromkeys(names))
+
+
+def open_run(described: RunDescription) -> tuple[Generator, list[ComparedMethod], dict[str, str]]:
+    """The generator, the methods, and those that could not be built with their reasons.
+
+    Raises:
+        ToolkitError: A part that everything depends on cannot be opened.
+    """
+    if described.threads is not None:
+        torch.set_num_threads(described.threads)
+    generator = load_generator(described.generator, described.weights, checked_device(described.device))
+    methods, broken = open_methods(
+        described.methods, generator, described.options, described.method_weights, described.preset, described.session
+    )
+    size = generator.spec.image_size
+    methods += [open_outside(folder, size, described.methods) for folder in described.outside]
+    return generator, methods, broken
+
+
+def open_methods(
+    names: Sequence[str],
+    generator: Generator,
+    options: Mapping[str, Mapping[str, Any]],
+    weights: Mapping[str, Path],
+    preset: str | None = None,
+    session: str = "",
+) -> tuple[list[ComparedMethod], dict[str, str]]:
+    """Build methods; those that cannot be built are returned with their reasons.
+
+    Args:
+        names: Registered methods.
+        generator: What they invert into.
+        options: Settings by method.
+        weights: Checkpoints by method.
+        preset: Preset of the methods that know it; the others keep their default.
+        session: Of this run alone: in the place of a fingerprint, where a method tells none.
+
+    Raises:
+        InputError: Options or weights for a method that is not compared.
+        ConfigError: Options that a method refuses, or a preset that none of the methods knows.
+    """
+    refusals: list[str] = []
+    for stray in sorted((options.keys() | weights.keys()) - set(names)):
+        raise InputError(f"settings for method {stray!r}, which is not among --methods {', '.join(names)}")
+    methods, broken = [], {}
+    for name in names:
+        path = weights.get(name)
+        try:
+            method, chosen = _open(name, generator, path, dict(options.get(name, {})), preset, refusals)
+            check_inverts(name, method)
+            shown = method.name if isinstance(method, ExternalMethod) else name
+            methods.append(ComparedMethod(shown, method, chosen, "" if path is None else file_sha256(path), session))
+        except ConfigError:
+            raise
+        except (ToolkitError, OSError) as error:
+            broken[name] = str(error)
+        except Exception as error:  # a stranger's factory may raise anything
+            broken[name] = f"{type(error).__name__}: {error}".splitlines()[0]
+    if preset is not None and preset not in PRESETS and len(refusals) == len(methods) and refusals:
+        raise ConfigError(f"no method knows --preset {preset}: {refusals[0]}")
+    return methods, broken
+
+
+def check_inverts(name: str, method: object) -> None:
+    """Refuse what is no method at all.
+
+    Raises:
+        PluginError: It has no `invert`.
+    """
+    if not isinstance(method, Inverts):
+        raise PluginError(f"method {name!r} is a {type(method).__name__} without `invert`")
+
+
+def _open(
+    name: str,
+    generator: Generator,
+    weights: Path | None,
+    options: dict[str, Any],
+    preset: str | None,
+    refusals: list[str],
+) -> tuple[Method, dict[str, Any]]:
+    """Build a method with the preset if it knows it (else its refusal is noted); also what it was built with."""
+    if preset is not None and "preset" not in options:
+        try:
+            return load_method(name, generator, weights, **options, preset=preset), {**options, "preset": preset}
+        except ConfigError as error:
+            refusals.append(str(error))
+    return load_method(name, generator, weights, **options), options
