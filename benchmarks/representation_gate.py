@@ -90,10 +90,10 @@ def fit(job: MiniJob, heads: int, steps: int, rate: float) -> Tensor:
             source,
             guided_patches=step % job.settings.march_every != 0,
         )
-        planes = total_of(grids)
-        losses = ray_losses(generator, planes, ws, drawn.heads, drawn.counts, job.settings.losses)
+        volumes = generator.volumes(total_of(grids))
+        losses = ray_losses(generator, volumes, ws, drawn.heads, drawn.counts, job.settings.losses)
         if step > steps // 4 and drawn.patches is not None:
-            losses |= patch_losses(generator, planes, ws, drawn.patches, job.settings.losses, look, job.perceptual)
+            losses |= patch_losses(generator, volumes, ws, drawn.patches, job.settings.losses, look, job.perceptual)
         optimiser.zero_grad(set_to_none=True)
         total(losses).backward()
         optimiser.step()

@@ -24,8 +24,25 @@ def as_volumes(planes: Tensor, depth: int) -> Tensor:
 
 def channels_fastest(volumes: Tensor) -> Tensor:
     """The same volumes, laid out so that the channels of one texel are neighbours in memory: quicker to read."""
-    flat = volumes.flatten(0, 1).contiguous(memory_format=torch.channels_last_3d)
-    return flat.unflatten(0, volumes.shape[:2])
+    return _ChannelsFastest.apply(volumes)
+
+
+class _ChannelsFastest(torch.autograd.Function):
+    """Its gradient gets the layout that the input had, in one copy; else every step further back makes another one."""
+
+    @staticmethod
+    def forward(ctx: Any, volumes: Tensor) -> Tensor:
+        ctx.strides = torch.empty_like(volumes, device="meta").stride()
+        flat = volumes.flatten(0, 1).contiguous(memory_format=torch.channels_last_3d)
+        return flat.unflatten(0, volumes.shape[:2])
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:
+        if torch.is_grad_enabled() or gradient.stride() == ctx.strides:
+            return gradient
+        return torch.empty_strided(gradient.shape, ctx.strides, dtype=gradient.dtype, device=gradient.device).copy_(
+            gradient
+        )
 
 
 def volume_coordinates(points: Tensor) -> Tensor:
@@ -53,13 +70,15 @@ def sample_volumes(volumes: Tensor, points: Tensor) -> Tensor:
 def read_trigrid(volumes: Tensor, points: Tensor) -> Tensor:
     """Mean over the three readings, [B, C, M]; volumes and points as in `sample_volumes`.
 
+    There may be more volumes than batches of points: these read the first ones, and gradients say nothing of the rest.
+
     On CPUs, the 24 texels round a point are gathered as rows of C channels, weighted and added in one step: quickest
     with volumes laid out by `channels_fastest`. The result's memory then holds one row of channels per point, too.
     """
     square = volumes.shape[-1] == volumes.shape[-2]
     if volumes.device.type != "cpu" or volumes.dtype not in (torch.float32, torch.float64) or not square:
         return read_trigrid_reference(volumes, points)
-    batch, _, channels = volumes.shape[:3]
+    batch, channels = points.shape[0], volumes.shape[2]
     table = volumes.permute(0, 1, 3, 4, 5, 2).reshape(-1, channels)
     rows, shares = _corners(points, volumes.shape[3:])
     read = _WeightedRows.apply(table, rows, shares)
@@ -107,7 +126,7 @@ def _scattered(gradient: Tensor, rows: Tensor, shares: Tensor, count: int) -> Te
 
 def read_trigrid_reference(volumes: Tensor, points: Tensor) -> Tensor:
     """Slow twin of `read_trigrid`: the three readings one by one, then their mean."""
-    return sample_volumes(volumes, points).mean(dim=1)
+    return sample_volumes(volumes[: len(points)], points).mean(dim=1)
 
 
 def _corners(points: Tensor, shape: torch.Size) -> tuple[Tensor, Tensor]:

@@ -211,12 +211,12 @@ def test_a_patch_by_known_depth_shows_what_marching_shows(rays_folder: Path) -> 
     with pytest.MonkeyPatch.context() as change:
         change.setattr(objective, "_field", lambda *_: hard)
         ws = generator.backbone.mapping.w_avg.expand(2, generator.num_ws, -1)
-        planes = torch.zeros(2, *generator.spec.planes_shape)
+        volumes = generator.volumes(torch.zeros(2, *generator.spec.planes_shape))
         source = torch.Generator().manual_seed(0)
         samples = guided.guided_samples(patch.depths, guided.GuidedSettings(2.28, 3.12), source)
-        fast = objective.guided_patch(generator, planes, ws, patch, samples)
+        fast = objective.guided_patch(generator, volumes, ws, patch, samples)
         settings = replace(generator.march_settings, count=200, importance=100)
-        slow = objective.patch_render(generator, planes, ws, patch, settings, Draws(generator=source))
+        slow = objective.patch_render(generator, volumes, ws, patch, settings, Draws(generator=source))
     seen = (patch.depths > 0).reshape(2, 1, 6, 6)
     assert 0 < seen.sum() < seen.numel()
     assert (fast.opacity - seen.float()).abs().mean() < 0.03 and (slow.opacity - fast.opacity).abs().mean() < 0.05

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 import torch
 from torch import Tensor
@@ -120,6 +122,27 @@ def test_layout_does_not_change_a_reading() -> None:
     volumes, points = randn(2, 3, 5, 3, 8, 6), randn(2, 30, 3, seed=1)
     slow = trigrid.read_trigrid(volumes, points)
     torch.testing.assert_close(trigrid.read_trigrid(trigrid.channels_fastest(volumes), points), slow)
+
+
+def test_gradients_go_back_in_the_layout_that_planes_came_in() -> None:
+    rows = randn(2, 8, 8, 45)  # pixels as rows, as a backbone ends with
+    gradients: list[Tensor] = []
+    for laid_out in (trigrid.channels_fastest, lambda volumes: volumes):
+        planes = rows.clone().requires_grad_().permute(0, 3, 1, 2)
+        planes.register_hook(gradients.append)
+        volumes = laid_out(trigrid.as_volumes(planes.unflatten(1, (3, 15)), 3))
+        trigrid.read_trigrid(volumes, randn(2, 30, 3, seed=1)).sin().sum().backward()
+    torch.testing.assert_close(*gradients)
+    assert gradients[0].stride() == (45 * 64, 1, 45 * 8, 45)
+
+
+@pytest.mark.parametrize("form", [trigrid.read_trigrid, trigrid.read_trigrid_reference])
+def test_fewer_points_read_the_first_volumes(form: Callable[[Tensor, Tensor], Tensor]) -> None:
+    volumes, points = randn(3, 3, 5, 3, 8, 8).requires_grad_(), randn(2, 30, 3, seed=1)
+    read = form(volumes, points)
+    torch.testing.assert_close(read, form(volumes[:2], points))
+    (gradient,) = torch.autograd.grad(read.sum(), volumes)
+    assert gradient[:2].any() and not gradient[2].any()
 
 
 @pytest.mark.parametrize("depth", [1, 3])

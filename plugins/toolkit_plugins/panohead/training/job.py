@@ -198,8 +198,8 @@ class MiniJob(TrainingJob):
         own = None if self.codes is None else self.codes(heads.numbers)
         if own is not None:
             ws = ws + own[:, None]
-        planes = self.generator.planes(ws, noise="none")
-        losses = ray_losses(self.generator, planes, ws, heads, drawn.counts, weights)
+        volumes = self.generator.volumes(self.generator.planes(ws, noise="none"))
+        losses = ray_losses(self.generator, volumes, ws, heads, drawn.counts, weights)
         if own is not None:
             losses["residual"] = (weights.residual or 0.0) * own.square().mean()
         if drawn.patches is not None:
@@ -208,9 +208,7 @@ class MiniJob(TrainingJob):
             if some := len(seen):
                 patches = changed(drawn.patches, lambda whole: whole[seen])
                 look = self._look(step, first=bool(rows[0] == 0), share=some / count)
-                losses |= patch_losses(
-                    self.generator, planes[:some], ws[:some], patches, weights, look, self.perceptual
-                )
+                losses |= patch_losses(self.generator, volumes, ws[:some], patches, weights, look, self.perceptual)
         return losses
 
     def _look(self, step: int, *, first: bool, share: float) -> PatchLook:

@@ -51,9 +51,9 @@ def fit_jointly(
         optimiser.param_groups[0]["lr"] = rate * min(1.0, 2 * (steps - step) / steps)
         view = int(torch.randint(len(cameras), (), generator=source))
         patch = _patch(generator, cameras[view], images[view], side, source)
-        planes = generator.planes(code, noise="none")
+        volumes = generator.volumes(generator.planes(code, noise="none"))
         settings = replace(generator.march_settings, count=SAMPLES[0], importance=SAMPLES[1])
-        image = patch_render(generator, planes, code, patch, settings, Draws(generator=source)).image
+        image = patch_render(generator, volumes, code, patch, settings, Draws(generator=source)).image
         inner = MARGIN * generator.config.image_size // generator.config.sr_input
         error = (image - patch.image)[..., inner:-inner, inner:-inner]
         optimiser.zero_grad(set_to_none=True)

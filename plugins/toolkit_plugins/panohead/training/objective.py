@@ -102,17 +102,17 @@ def draw(
 
 def ray_losses(
     generator: PanoHead,
-    planes: Tensor,
+    volumes: Tensor,
     ws: Tensor,
     heads: DrawnHeads,
     counts: Counts,
     weights: LossSettings,
 ) -> dict[str, Tensor]:
-    """Colour, mask, free-space and occupancy losses of single rays, weighted."""
+    """Colour, mask, free-space and occupancy losses of single rays, weighted; `volumes` as the generator reads them."""
     config, settings, rays = generator.config, _guidance(generator), heads.rays
     step = (settings.far - settings.near) / config.samples
     bundle = Rays(rays.origins, rays.directions)
-    seen = guided_march(_field(generator, planes), bundle, rays.depths, heads.samples, counts, step)
+    seen = guided_march(_field(generator, volumes), bundle, rays.depths, heads.samples, counts, step)
     behind = _background_at(generator, ws, rays.places)
     features = seen.features + (1 - seen.opacity)[:, None] if config.white_back else seen.features
     features = generator.centred(features)
@@ -129,7 +129,7 @@ def ray_losses(
 
 def patch_losses(
     generator: PanoHead,
-    planes: Tensor,
+    volumes: Tensor,
     ws: Tensor,
     patches: DrawnPatches,
     weights: LossSettings,
@@ -138,16 +138,17 @@ def patch_losses(
 ) -> dict[str, Tensor]:
     """Losses of patches, raw and super-resolved, weighted.
 
-    Rendered as at test time, or by known depth where the patches were drawn so.
+    Rendered as at test time, or by known depth where the patches were drawn so. The volumes may be those of more heads:
+    patches show the first ones.
     """
     settings = replace(generator.march_settings, count=look.samples[0], importance=look.samples[1])
     ws = ws if look.joint else ws.detach()
     patch = patches.patch
     if patches.samples is not None:
-        raw, image, opacity = guided_patch(generator, planes, ws, patch, patches.samples, look.joint)
+        raw, image, opacity = guided_patch(generator, volumes, ws, patch, patches.samples, look.joint)
     else:
         draws = Draws(patches.jitter, patches.importance)
-        raw, image, opacity = patch_render(generator, planes, ws, patch, settings, draws, look.joint)
+        raw, image, opacity = patch_render(generator, volumes, ws, patch, settings, draws, look.joint)
     side = patch.places.shape[1]
     small = F.avg_pool2d(patch.image, image.shape[-1] // side)
     covered = F.avg_pool2d(patch.mask, image.shape[-1] // side)
@@ -183,7 +184,7 @@ class PatchRender(NamedTuple):
 
 def patch_render(
     generator: PanoHead,
-    planes: Tensor,
+    volumes: Tensor,
     ws: Tensor,
     patch: PatchBatch,
     settings: MarchSettings,
@@ -191,7 +192,7 @@ def patch_render(
     through_rays: bool = True,
 ) -> PatchRender:
     """Render patches without knowing depth, as whole pictures are; gradients may stop at super-resolution."""
-    field = _field(generator, planes)
+    field = _field(generator, volumes)
     with torch.set_grad_enabled(through_rays and torch.is_grad_enabled()):
         marched = march(field, patch.rays, settings, draws=draws, keep=generator.keeps)
     assert marched.features is not None  # for the type checker: this field has features
@@ -199,13 +200,13 @@ def patch_render(
 
 
 def guided_patch(
-    generator: PanoHead, planes: Tensor, ws: Tensor, patch: PatchBatch, samples: Samples, through_rays: bool = True
+    generator: PanoHead, volumes: Tensor, ws: Tensor, patch: PatchBatch, samples: Samples, through_rays: bool = True
 ) -> PatchRender:
     """Render patches by their known depths: a third of the samples; gradients may stop at super-resolution."""
     assert patch.depths is not None  # whoever drew samples round them had them
-    config, one = generator.config, planes.new_ones(())
+    config, one = generator.config, volumes.new_ones(())
     with torch.set_grad_enabled(through_rays and torch.is_grad_enabled()):
-        seen = guided_march(_field(generator, planes), patch.rays, patch.depths, samples, Counts(one, one, one), 0.0)
+        seen = guided_march(_field(generator, volumes), patch.rays, patch.depths, samples, Counts(one, one, one), 0.0)
     features = seen.features + (1 - seen.opacity)[:, None] if config.white_back else seen.features
     return _finished(generator, ws, patch, features, seen.opacity)
 
@@ -270,9 +271,8 @@ def _guidance(generator: PanoHead) -> GuidedSettings:
     return GuidedSettings(float(generator.config.ray_start), float(generator.config.ray_end))
 
 
-def _field(generator: PanoHead, planes: Tensor) -> Field:
-    """The volume of planes; what is summed along rays has the points' own type, whatever autocast computes in."""
-    volumes = generator.volumes(planes)
+def _field(generator: PanoHead, volumes: Tensor) -> Field:
+    """Volumes as a field; what is summed along rays has the points' own type, whatever autocast computes in."""
 
     def field(points: Tensor) -> tuple[Tensor, Tensor]:
         density, features = generator.decoder(generator.read(volumes, points))
