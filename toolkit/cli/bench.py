@@ -144,7 +144,10 @@ def _rehearse(described: RunDescription, engine: str, workers: int | None, as_js
 
     with _opened(described, engine, workers) as parts:
         forecast, left_out = rehearse_suite(*parts)
-    typer.echo(json.dumps(forecast.as_json(), indent=1) if as_json else "\n".join(forecast.lines()))
+    lines = ["bench: no results were written; the first pictures are kept"]
+    lines += [f"  {line}" for line in forecast.table("method", "protocol")] if forecast.work else []
+    lines.append(f"  projected total  {forecast.total()}")
+    typer.echo(json.dumps(forecast.as_json("protocol"), indent=1) if as_json else "\n".join(lines))
     for method, reason in parts[0][0].broken_methods.items():
         say(f"failed   {method}: {reason}", err=True)
     for entry in left_out:

@@ -8,12 +8,12 @@ import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 
 import torch
 from torch.nn import Module
 
 from toolkit.errors import TrainingError
+from toolkit.forecast import Forecast, Work, duration
 from toolkit.interfaces.training import StepKind, TrainingJob
 from toolkit.training.distribution import broadcast_weights
 
@@ -51,10 +51,16 @@ class Rehearsal:
         rows["peak memory"] = "unknown" if self.memory is None else f"{self.memory / 1e9:.2f} GB ({self.device})"
         rows |= dict(self._stages())
         rows["seconds per step"] = f"{self.seconds:.3g}" + (" on average" if self.step_kinds else "")
-        total, like = _duration(self.seconds * self.steps), "" if self.step_kinds else " like this one"
-        rows["projected total"] = f"{total} for {self.steps} steps{like}; pictures and evaluations come on top"
+        rows["projected total"] = self.forecast().total()
         width = max(len(name) for name in rows)
         return [f"{self.name}: nothing was written", *(f"  {name:<{width}}  {text}" for name, text in rows.items())]
+
+    def forecast(self) -> Forecast:
+        """How long the whole training takes, by stage."""
+        work = [Work(self.name, "", self.steps, self.seconds * self.steps)]
+        if self.step_kinds:
+            work = [Work(self.name, kind.stage, kind.steps, kind.steps * each) for kind, each in self.step_kinds]
+        return Forecast(tuple(work), "steps" if self.step_kinds else "steps like this one", "pictures and evaluations")
 
     def _stages(self) -> Iterator[tuple[str, str]]:
         for stage, found in itertools.groupby(self.step_kinds, lambda pair: pair[0].stage):
@@ -63,7 +69,7 @@ class Rehearsal:
             total = sum(part.steps * seconds for part, seconds in parts)
             kinds = ", ".join(f"{part.kind} {seconds:.3g}" for part, seconds in parts if part.kind)
             each = f"{total / steps:.3g} seconds per step" + (f" ({kinds})" if kinds else "")
-            yield f"stage {stage}", f"{each}, {_duration(total)} for {steps} steps"
+            yield f"stage {stage}", f"{each}, {duration(total)} for {steps} steps"
 
 
 def rehearse(job: TrainingJob) -> Rehearsal:
@@ -106,10 +112,6 @@ def _timed_step(job: TrainingJob, step: int) -> tuple[dict[str, float], float]:
     losses = job.training_step(job.batch(step), step)
     values = {name: float(value) for name, value in losses.items()}  # waits for a GPU, too
     return values, time.perf_counter() - began
-
-
-def _duration(seconds: float) -> timedelta:
-    return timedelta(seconds=round(seconds))
 
 
 def _parameters(module: Module) -> tuple[int, int]:

@@ -14,11 +14,11 @@ from pathlib import Path
 import pytest
 
 from toolkit.bench import BenchRequest, ComparedMethod, ProtocolSettings, run_suite
-from toolkit.bench.execution.forecast import duration
 from toolkit.bench.records.schema import Results
 from toolkit.bench.records.views import HeadViews, ViewFiles
 from toolkit.bench.report.compare import compare_runs
 from toolkit.errors import InputError
+from toolkit.forecast import duration
 from toolkit.registry import Registry
 from toolkit.testing.spherical import SphericalGenerator
 

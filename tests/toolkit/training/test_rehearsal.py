@@ -53,7 +53,7 @@ def test_the_lines_give_the_projected_total() -> None:
         "  losses            l2 0.5",
         "  peak memory       1.50 GB (cpu)",
         "  seconds per step  0.5",
-        "  projected total   1:00:00 for 7200 steps like this one; pictures and evaluations come on top",
+        "  projected total   1 h 0 min for 7200 steps like this one; pictures and evaluations come on top",
     ]
 
 
@@ -95,10 +95,10 @@ def test_the_lines_give_every_stage_and_the_sum() -> None:
     outcome = Rehearsal("psp", 5400, {"network": (10, 10)}, {"codes/codes": 1.0}, None, "cpu", 3060 / 5400, step_kinds)
     assert outcome.lines()[3:] == [
         "  peak memory       unknown",
-        "  stage codes       0.1 seconds per step, 0:06:00 for 3600 steps",
-        "  stage images      1.5 seconds per step (window 1 2, window 0.5 1), 0:45:00 for 1800 steps",
+        "  stage codes       0.1 seconds per step, 6 min for 3600 steps",
+        "  stage images      1.5 seconds per step (window 1 2, window 0.5 1), 45 min for 1800 steps",
         "  seconds per step  0.567 on average",
-        "  projected total   0:51:00 for 5400 steps; pictures and evaluations come on top",
+        "  projected total   51 min for 5400 steps; pictures and evaluations come on top",
     ]
 
 

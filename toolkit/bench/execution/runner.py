@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from toolkit.bench.execution.carrying import carried_methods
 from toolkit.bench.execution.entries import failures_of, generator_entry, method_entry, run_entry
-from toolkit.bench.execution.forecast import Forecast
 from toolkit.bench.execution.gallery import Gallery
 from toolkit.bench.execution.runs import BenchRequest, ProtocolRun, open_runs
 from toolkit.bench.execution.schedule import Engine, LocalEngine, ProtocolRecords, Schedule
@@ -22,6 +21,7 @@ from toolkit.bench.records.store import key_of
 from toolkit.bench.report import write_report
 from toolkit.bench.subjects.methods import ComparedMethod
 from toolkit.files import atomic_write, check_folder_place
+from toolkit.forecast import Forecast
 from toolkit.progress import Progress
 
 if TYPE_CHECKING:

@@ -7,12 +7,13 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from typing import NamedTuple, Protocol
 
-from toolkit.bench.execution.forecast import Forecast, Kind, Rates
+from toolkit.bench.execution.rates import Kind, Rates
 from toolkit.bench.execution.runs import ProtocolRun, Say
 from toolkit.bench.execution.units import Address, MethodUnit, Unit, precompute_units
 from toolkit.bench.records.units import CellRecord
 from toolkit.bench.subjects.methods import ComparedMethod
 from toolkit.errors import Interrupted
+from toolkit.forecast import Forecast
 from toolkit.progress import Progress
 from toolkit.training.stop_signals import StopSignals
 

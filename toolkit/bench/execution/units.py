@@ -8,7 +8,7 @@ from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from toolkit.bench.execution.forecast import Kind
+from toolkit.bench.execution.rates import Kind
 from toolkit.bench.execution.runs import ProtocolRun
 from toolkit.bench.protocols.base import Precompute
 from toolkit.bench.records.store import key_of
