@@ -1,4 +1,4 @@
-"""`toolkit bench`: compare inversion methods resumably; `bench compare` and `bench report` work on finished runs."""
+"""`toolkit bench`: compare inversion methods, resumably."""
 
 from __future__ import annotations
 
@@ -152,60 +152,6 @@ def _rehearse(described: RunDescription, engine: str, workers: int | None, as_js
         say(f"failed   {method}: {reason}", err=True)
     for entry in left_out:
         say(f"left out {entry.protocol}: {entry.reason}", err=True)
-
-
-@bench_app.command("compare")
-def compare_command(
-    first: Annotated[Path, typer.Argument(help="Folder of a run, or its results.json.")],
-    second: Annotated[Path, typer.Argument(help="Another one.")],
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
-) -> None:
-    """Put two runs side by side, paired by picture; what is not the same protocol, pictures and metrics is refused."""
-    from toolkit.bench.records.results import read_results
-    from toolkit.bench.report.compare import as_text, compare_runs
-
-    folders = first if first.is_dir() else first.parent, second if second.is_dir() else second.parent
-    found = compare_runs(read_results(first), read_results(second), folders)
-    typer.echo(json.dumps(found.as_json(), indent=1, ensure_ascii=False) if as_json else as_text(found))
-
-
-@bench_app.command("report")
-def report_command(
-    folder: Annotated[Path, typer.Argument(help="Folder of a run.")],
-    leaderboard: Annotated[Path | None, typer.Option(help="Also write a Markdown page of the tables here.")] = None,
-) -> None:
-    """Write tables and report.html again from a run's results.json."""
-    from toolkit.bench import read_results, write_report
-    from toolkit.bench.report import as_leaderboard
-    from toolkit.files import atomic_write
-
-    if not folder.is_dir():
-        raise InputError(f"{folder} is not a folder of a bench run")
-    results = read_results(folder)
-    typer.echo(str(write_report(folder, results)))
-    if leaderboard is not None:
-        with atomic_write(leaderboard) as path:
-            path.write_text(as_leaderboard(results), encoding="utf-8")
-        typer.echo(str(leaderboard))
-
-
-@bench_app.command("check-results")
-def check_results_command(
-    folder: Annotated[Path, typer.Argument(help="Folder of renders made elsewhere, with renders.json.")],
-    wanted: Annotated[Path | None, typer.Option(help="A run's wanted.json: are all of its renders there?")] = None,
-) -> None:
-    """Judge renders made elsewhere before a run with --outside: pictures, cameras, faces; exit code 1 for faults."""
-    from toolkit.bench.subjects.outside_check import check_outside
-
-    report = check_outside(folder, wanted)
-    sizes = ", ".join(f"{count} of {side} px" for side, count in sorted(report.sizes.items())) or "none readable"
-    say(f"method   {report.method}")
-    say(f"renders  {report.renders} of {report.inputs} inputs ({sizes})")
-    for fault in report.faults:
-        say(f"fault    {fault}")
-    say(f"{len(report.faults)} faults" if report.faults else "no faults")
-    if report.faults:
-        raise typer.Exit(1)
 
 
 def _report_losses(results: Results, protocols: set[str], data: str) -> bool:

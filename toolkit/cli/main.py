@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from toolkit.cli.bench import bench_app
+from toolkit.cli.bench_results import check_results_command, compare_command, report_command
 from toolkit.cli.data import data_app
 from toolkit.cli.demo import demo_command
 from toolkit.cli.doctor import doctor_command
@@ -39,6 +40,9 @@ app.command("render")(render_command)
 app.command("mesh")(mesh_command)
 app.command("train")(train_command)
 app.add_typer(bench_app, name="bench")
+bench_app.command("compare")(compare_command)
+bench_app.command("report")(report_command)
+bench_app.command("check-results")(check_results_command)
 app.add_typer(data_app, name="data")
 app.add_typer(plugins_app, name="plugins")
 plugins_app.command("show")(show_command)
