@@ -24,7 +24,6 @@ FOCAL = 4.2647
 RADIUS = 2.7
 ORTHONORMALITY_LIMIT = 0.05
 """Largest accepted entry of |R^T R - 1| (PanoHead's labels reach 0.028)."""
-_MIRRORED_ENTRIES = (1, 2, 3, 4, 8)
 
 
 class PoseAngles(NamedTuple):
@@ -43,7 +42,7 @@ class Camera:
     """[B, 25] floating point, on any device."""
 
     def __post_init__(self) -> None:
-        """Check shape and finiteness.
+        """Check shape and, on the CPU, finiteness: reading numbers back from a GPU would make the host wait for it.
 
         Raises:
             InputError: The label is not [B, 25] floating point, or holds NaN or infinity.
@@ -52,7 +51,7 @@ class Camera:
             raise InputError(f"a camera label must have shape [B, {LABEL_SIZE}], got {list(self.label.shape)}")
         if not self.label.is_floating_point():
             raise InputError(f"a camera label must be floating point, got {self.label.dtype}")
-        if not torch.isfinite(self.label).all():
+        if self.label.device.type == "cpu" and not torch.isfinite(self.label).all():
             raise InputError("a camera label holds NaN or infinity")
 
     @classmethod
@@ -89,18 +88,21 @@ class Camera:
         """Cameras on a sphere round the world's origin that look at `pivot`.
 
         Args:
-            yaw: Radians, a number or [B]; 0 is the front, positive moves towards +x.
+            yaw: Radians, a number or [B]; 0 is the front, positive moves towards +x. The cameras are on its device,
+                or on the pitch's where only that one is on a GPU.
             pitch: Radians, a number or [B]; positive looks from above.
             radius: Distance from the origin.
             pivot: The point looked at.
             focal: Focal length divided by the image's width.
         """
-        yaws, pitches = torch.broadcast_tensors(torch.as_tensor(yaw).float(), torch.as_tensor(pitch).float())
+        angles = [torch.as_tensor(yaw).float(), torch.as_tensor(pitch).float()]
+        device = next((angle.device for angle in angles if angle.device.type != "cpu"), angles[0].device)
+        yaws, pitches = torch.broadcast_tensors(*(_placed(angle, device) for angle in angles))
         yaws, pitches = yaws.reshape(-1), pitches.reshape(-1)
         limit = math.pi / 2 - 1e-4
         pitches = pitches.clamp(-limit, limit)
         origins = radius * torch.stack([pitches.cos() * yaws.sin(), pitches.sin(), pitches.cos() * yaws.cos()], dim=1)
-        return cls.from_matrices(look_at(origins, torch.as_tensor(pivot, dtype=origins.dtype)), pinhole(focal))
+        return cls.from_matrices(look_at(origins, _vector(pivot, origins)), pinhole(focal, device))
 
     @property
     def cam2world(self) -> Tensor:
@@ -155,13 +157,13 @@ class Camera:
     def shifted(self, delta: Tensor) -> Camera:
         """Move the camera centres by delta [B, 3] (world units)."""
         label = self.label.expand(delta.shape[0], -1).clone()
-        label[:, [3, 7, 11]] = label[:, [3, 7, 11]] + delta.to(label)
+        label[:, 3:12:4] += delta.to(label)
         return Camera(label)
 
     def mirror(self) -> Camera:
         """The camera that sees the mirror image (left-right); exact where the principal point is centred, skew 0."""
         signs = torch.ones(LABEL_SIZE, dtype=self.label.dtype, device=self.label.device)
-        signs[list(_MIRRORED_ENTRIES)] = -1.0
+        signs[1:5] = signs[8] = -1.0  # slices: a list of numbers would be copied to a GPU
         return Camera(self.label * signs)
 
     def checked(self, name: str = "camera") -> Camera:
@@ -229,18 +231,33 @@ def as_camera(camera: Camera | Tensor) -> Camera:
     return camera if isinstance(camera, Camera) else Camera.from_label(camera)
 
 
-def pinhole(focal: float = FOCAL) -> Tensor:
-    """Normalised intrinsics [3, 3] with a centred principal point."""
-    return torch.tensor([[focal, 0.0, 0.5], [0.0, focal, 0.5], [0.0, 0.0, 1.0]])
+def pinhole(focal: float = FOCAL, device: torch.device | str = "cpu") -> Tensor:
+    """Normalised intrinsics [3, 3] with a centred principal point, made on the device."""
+    intrinsics = torch.eye(3, device=device)
+    intrinsics[0, 0] = intrinsics[1, 1] = focal
+    intrinsics[:2, 2] = 0.5
+    return intrinsics
+
+
+def _placed(angle: Tensor, device: torch.device) -> Tensor:
+    """An angle on a device; a single number becomes a value there without a copy that the host waits for."""
+    if angle.device == device or angle.numel() != 1 or angle.device.type != "cpu" or angle.requires_grad:
+        return angle.to(device)
+    return torch.full(angle.shape, float(angle), device=device)
+
+
+def _vector(values: Sequence[float], like: Tensor) -> Tensor:
+    """Numbers [N] in a tensor's type on its device, without a copy from the CPU."""
+    return torch.stack([like.new_full((), float(value)) for value in values])
 
 
 def look_at(origins: Tensor, pivot: Tensor) -> Tensor:
     """cam2world [B, 4, 4] of cameras at `origins` [B, 3] that look at `pivot` [3] or [B, 3], world y up."""
     forward = torch.nn.functional.normalize(pivot.to(origins) - origins, dim=1)
-    up = torch.tensor([0.0, 1.0, 0.0]).to(origins).expand_as(forward)
+    up = _vector((0.0, 1.0, 0.0), origins).expand_as(forward)
     right = -torch.nn.functional.normalize(torch.linalg.cross(up, forward), dim=1)
     down = torch.nn.functional.normalize(torch.linalg.cross(forward, right), dim=1)
-    cam2world = torch.eye(4).to(origins).repeat(len(origins), 1, 1)
+    cam2world = torch.eye(4, dtype=origins.dtype, device=origins.device).repeat(len(origins), 1, 1)
     cam2world[:, :3] = torch.stack([right, down, forward, origins], dim=2)
     return cam2world
 

@@ -1,0 +1,118 @@
+"""Every command's computation on a GPU that is not there: no tensor is left behind on the CPU."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from encoder_training import STAGES, tiny_job
+from fake_cuda import FakeCuda, fake_cuda
+from torch import Tensor
+from torch._subclasses.fake_tensor import unset_fake_temporarily
+
+from toolkit import load_generator, load_method
+from toolkit.bench import BenchRequest, ComparedMethod, open_protocols, run_suite
+from toolkit.camera import Camera
+from toolkit.export.products import write_products
+from toolkit.interfaces import Generator, MakeRequest
+from toolkit.inversion import Inversion
+from toolkit.registry import default_registry
+from toolkit.rendering.occlusion import occlusion_mask
+from toolkit.testing.spherical import build_spherical
+from toolkit_plugins.heads360.dataset import Heads360
+
+pytestmark = pytest.mark.filterwarnings("ignore:Accessing the data pointer of FakeTensor")
+DEVICE = "cuda:0"
+SHORT = {"preset": "fast", "steps": 2, "samples": 8}
+QUICK = {"wplus": SHORT, "pti": {**SHORT, "tuning_steps": 2}}
+METHODS = [entry.name for entry in default_registry().of_kind("method")]
+
+
+@pytest.fixture(scope="module")
+def gpu() -> Iterator[FakeCuda]:
+    """A GPU for all tests of this file, and the miniature on it."""
+    with fake_cuda() as mode:
+        yield mode
+
+
+@pytest.fixture(scope="module")
+def mini(gpu: FakeCuda) -> Generator:
+    return load_generator("panohead-mini", device=DEVICE)
+
+
+@pytest.fixture(scope="module")
+def picture(mini: Generator) -> tuple[Tensor, Camera]:
+    side = mini.spec.image_size
+    return torch.zeros(1, 3, side, side, device=DEVICE), mini.spec.front_camera.to(DEVICE)
+
+
+def on_gpu(value: Tensor) -> bool:
+    return value.device == torch.device(DEVICE)
+
+
+@pytest.fixture(scope="module")
+def head(mini: Generator, picture: tuple[Tensor, Camera]) -> Inversion:
+    return load_method("mean", mini).invert(*picture, mini)
+
+
+@pytest.fixture(scope="module")
+def heads_data(tmp_path_factory: pytest.TempPathFactory, mini: Generator) -> Path:
+    """Two real heads from several sides, with masks and depth."""
+    folder = tmp_path_factory.mktemp("heads")
+    views = ("front", "left_30", "right_30", "left_60", "right_60", "back")
+    with unset_fake_temporarily():
+        Heads360.make(MakeRequest(folder, 2, "val", 0, "clean", views, mini.spec.image_size, 1))
+    return folder
+
+
+def test_what_a_gpu_refuses_is_refused(gpu: FakeCuda) -> None:
+    there, here = torch.zeros(3, device=DEVICE), torch.zeros(3)
+    with pytest.raises(RuntimeError, match="same device"):
+        _ = there + here
+    with pytest.raises(TypeError, match="cuda"):
+        there.numpy()
+    before = gpu.waits.total()
+    assert bool(torch.isfinite(there).all())
+    there.cpu(), here.to(DEVICE)
+    assert gpu.waits.total() == before + 3
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_methods_invert(name: str, mini: Generator, picture: tuple[Tensor, Camera]) -> None:
+    found = load_method(name, mini, **QUICK.get(name, {})).invert(*picture, mini)
+    assert on_gpu(found.ws) and on_gpu(found.planes) and on_gpu(found.camera.label)
+
+
+def test_products_are_written(head: Inversion, mini: Generator, picture: tuple[Tensor, Camera], tmp_path: Path) -> None:
+    files = write_products(tmp_path, head, mini, picture[0], note=print)
+    assert {file.name for file in files} >= {"views.png", "orbit.mp4", "viewer.html"}
+    head.save(tmp_path / "saved")
+    assert Inversion.load(tmp_path / "saved").ws.shape == head.ws.shape
+
+
+@pytest.mark.parametrize("per_slot", [True, False])
+def test_masks(per_slot: bool, head: Inversion, mini: Generator) -> None:
+    assert on_gpu(occlusion_mask(mini, head.planes, head.camera, resolution=16, per_slot=per_slot))
+
+
+@pytest.mark.parametrize("protocol", ["reconstruction", "multiview", "fid360", "gt360", "speed"])
+def test_protocols(protocol: str, mini: Generator, heads_data: Path, tmp_path: Path) -> None:
+    method = ComparedMethod("mean", load_method("mean", mini))
+    requests = [BenchRequest(each, str(heads_data), tmp_path, limit=1) for each in open_protocols(protocol)]
+    results = run_suite(requests, mini, [method])
+    assert results.rows
+    assert not any(row.failed for row in results.rows)
+
+
+@pytest.mark.parametrize("kind", list(STAGES))
+def test_trainings_take_every_step(kind: str, gpu: FakeCuda, photo_folder: Path) -> None:
+    job = tiny_job(kind, photo_folder, build_spherical(device=DEVICE))
+    for step in range(job.steps):
+        job.training_step(job.batch(step), step)
+    job.evaluate(job.steps)
+    job.sheet(job.steps)
