@@ -1,9 +1,9 @@
 """A GPU that is not there: torch's fake tensors say that they are on 'cuda', and nothing is computed.
 
-Code runs as it would on a GPU: an operation on tensors of two devices fails, a GPU's tensor cannot become an array. What
-is on the CPU is computed; what comes back from the GPU is 1 everywhere.
-What only a computation could tell is assumed: every check passes (`all` is true, `any` and comparisons are false),
-fractions are 1 and integers 0, and where a mask selects, it selects everything. Each wait of the host for the device is counted.
+Code runs as it would on a GPU: an operation on tensors of two devices fails, a GPU's tensor cannot become an array.
+What is on the CPU is computed; what comes back from the GPU is 1 everywhere. What only a computation could tell is
+assumed: every check passes (`all` is true, `any` and comparisons are false), fractions are 1, integers 0, and a mask
+selects everything. Each wait of the host for the device is counted. Autocast has no effect.
 
 Tensors on fake devices keep 'meta' for torch's own C++ side, since its autograd asks a real driver about 'cuda'.
 """

@@ -79,7 +79,7 @@ def bench_command(
     ] = "local",
     workers: Annotated[int | None, typer.Option(min=1, help="Processes of the engine; processes: default 2.")] = None,
     threads: Annotated[int | None, typer.Option(min=1, help="CPU threads (of each process).")] = None,
-    device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1, ...")] = "cpu",
+    device: Annotated[str, typer.Option(help="auto (cuda, else mps, else cpu), cpu, cuda, cuda:1, ...")] = "auto",
     keep: KeepOption = "exact",
     dry_run: Annotated[
         bool,

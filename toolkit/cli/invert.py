@@ -40,7 +40,7 @@ def invert_command(
     mesh: Annotated[bool, typer.Option(help="Write mesh.glb.")] = True,
     viewer: Annotated[bool, typer.Option(help="Write viewer.html.")] = True,
     force: Annotated[bool, typer.Option(help="Do again what is already there.")] = False,
-    device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1, ...")] = "cpu",
+    device: Annotated[str, typer.Option(help="auto (cuda, else mps, else cpu), cpu, cuda, cuda:1, ...")] = "auto",
     as_json: Annotated[bool, typer.Option("--json", help="One JSON line per photo on stdout.")] = False,
 ) -> None:
     """Turn photos of heads into 3D heads.

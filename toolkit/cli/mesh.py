@@ -14,7 +14,7 @@ def mesh_command(
     resolution: Annotated[int, typer.Option(help="Grid cells along the generator's box, 8 to 1024.")] = 128,
     scale: Annotated[float, typer.Option(help="Metres per unit of the generator's box.")] = 0.5,
     weights: Annotated[Path | None, typer.Option(help="Weights of the generator; default: as it was made.")] = None,
-    device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1, ...")] = "cpu",
+    device: Annotated[str, typer.Option(help="auto (cuda, else mps, else cpu), cpu, cuda, cuda:1, ...")] = "auto",
 ) -> None:
     """Export the head as mesh.glb: y up, in metres, colours from rendered views."""
     from toolkit.export.products import open_inversion, write_mesh

@@ -32,7 +32,7 @@ def render_command(
     ] = None,
     resolution: Annotated[int | None, typer.Option(help="Side of the ray grid; default: the generator's.")] = None,
     weights: Annotated[Path | None, typer.Option(help="Weights of the generator; default: as it was made.")] = None,
-    device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1, ...")] = "cpu",
+    device: Annotated[str, typer.Option(help="auto (cuda, else mps, else cpu), cpu, cuda, cuda:1, ...")] = "auto",
 ) -> None:
     """Show the head from any side; without options, eight views evenly around."""
     angles = chosen_angles(yaw or [], pitch or [], views)

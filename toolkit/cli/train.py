@@ -36,7 +36,7 @@ def train_command(
     threads: Annotated[
         int | None, typer.Option(min=1, help="CPU threads; a resumed run repeats itself exactly at the same number.")
     ] = None,
-    device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1, ...")] = "cpu",
+    device: Annotated[str, typer.Option(help="auto (cuda, else mps, else cpu), cpu, cuda, cuda:1, ...")] = "auto",
     dry_run: Annotated[
         bool,
         typer.Option("--dry-run", help="Build everything, take a few steps, say what the whole would cost; no folder."),
@@ -65,13 +65,14 @@ def train_command(
     import torch
 
     from toolkit.cli.progress import TerminalProgress
-    from toolkit.devices import checked_device
+    from toolkit.devices import AUTO, best_device, checked_device
     from toolkit.training import rehearse, train
     from toolkit.training.distribution import main_process, main_process_first, process_group
 
     if threads is not None:
         torch.set_num_threads(threads)
-    with process_group(device) as place, _settings_of_run(folder if resume else None, config_file, settings) as own:
+    chosen = best_device() if device == AUTO else device
+    with process_group(chosen) as place, _settings_of_run(folder if resume else None, config_file, settings) as own:
         # the first process makes the data that is missing
         with main_process_first(), _hint(config if dry_run and not entry.world else None):
             job = factory(own, settings or [], checked_device(place))

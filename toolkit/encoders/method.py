@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import hashlib
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ from torch.nn import Module
 
 from toolkit.camera import Camera
 from toolkit.configuration import Config
+from toolkit.devices import seconds_on
 from toolkit.encoders.files import EncoderFile, find_encoder, read_encoder
 from toolkit.errors import InputError, PluginError
 from toolkit.files import file_sha256
@@ -69,16 +69,16 @@ class EncoderMethod:
             InputError: Image or camera do not fit.
             CapabilityError: The generator lacks something that the encoder needs.
         """
-        started = time.perf_counter()
+        started = seconds_on(generator.device)
         image, camera = checked_input(image, camera, generator)
         extras: Mapping[str, Tensor] = {}
-        ready = time.perf_counter()
+        ready = seconds_on(generator.device)
         with torch.no_grad():
             if isinstance(self.encoder, ExtraTensors):
                 code, extras = self.encoder.encode_with_extras(image, camera, generator)
             else:
                 code = self.encoder.encode(image, camera, generator)
-        encoded = time.perf_counter()
+        encoded = seconds_on(generator.device)
         about = (
             {} if self.file is None else {"weights": self.file.path.name, "trained": self.file.about.get("training")}
         )

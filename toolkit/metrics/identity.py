@@ -11,6 +11,7 @@ from torch import Tensor
 
 from toolkit.camera import Camera
 from toolkit.data.transforms import resize
+from toolkit.devices import moved_to
 from toolkit.errors import InputError
 from toolkit.interfaces.faces import FaceEmbedder
 from toolkit.interfaces.metric import Direction
@@ -138,5 +139,5 @@ class IdentityMetric(MeanMetric):
         found = [face for face in faces if face is not None]
         if len(found) < 2:
             return math.nan
-        first, second = self._embedder.embed(torch.stack(found).to(image.device)).double()
+        first, second = moved_to(self._embedder, image.device).embed(torch.stack(found).to(image.device)).double()
         return float(cosine(first[None], second[None]))

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from toolkit.data.transforms import resize
+from toolkit.devices import moved_to
 from toolkit.interfaces.metric import Direction
 from toolkit.metrics.images import at_compared_size, region_mean
 from toolkit.metrics.remembered import REMEMBERED
@@ -64,5 +65,6 @@ class PerceptualMetric(MeanMetric):
         if image.shape[-1] < self._smallest:
             image, target = resize(image, self._smallest), resize(target, self._smallest)
             region = None if region is None else resize(region, self._smallest)
+        moved_to(self._network, image.device)
         first, second = (REMEMBERED.get(self._network, each, self._network.embed) for each in (image, target))
         return perceptual_distance(first, second, region)

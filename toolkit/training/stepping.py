@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Annotated, Any, Literal
 
@@ -33,6 +34,8 @@ from toolkit.errors import InputError
 from toolkit.training.distribution import average_gradients
 
 Losses = Mapping[str, Tensor]
+OVERFLOWS = 20
+"""Steps in a row that may overflow in fp16 before the training counts as diverged."""
 
 
 class EngineSettings(Config):
@@ -59,6 +62,7 @@ class Stepper:
     def __init__(self, settings: EngineSettings, device: torch.device | str = "cpu") -> None:
         """Choose the precision for a device."""
         self.settings = settings
+        self._overflows = 0
         self._device = torch.device(device).type
         fp16 = settings.precision == "fp16"
         # the usual 2**16 is itself infinite in fp16, so that any loss that is computed there would cost the first step
@@ -110,15 +114,14 @@ class Stepper:
             InputError: The rows cannot be cut into `accumulate` equal parts.
         """
         parts = split_rows(batch, self.settings.accumulate)
-        sums: dict[str, float] = {}
+        found: list[dict[str, Tensor]] = []
         for part in parts:
             with self.autocast():
                 losses = losses_of(part)
                 total = torch.stack([loss.float() for loss in losses.values()]).sum() / len(parts)
             self._scaler.scale(total).backward()
-            for name, loss in losses.items():
-                sums[name] = sums.get(name, 0.0) + float(loss.detach()) / len(parts)
-        return sums
+            found.append({name: loss.detach().float() for name, loss in losses.items()})
+        return self._without_overflow(means_of(found))
 
     def update(self, optimiser: Optimizer, clip: float | None = None) -> None:
         """Average the gradients over processes, let the optimiser step, and clear its gradients.
@@ -136,6 +139,15 @@ class Stepper:
         self._scaler.update()
         optimiser.zero_grad(set_to_none=True)
 
+    def _without_overflow(self, losses: dict[str, float]) -> dict[str, float]:
+        """Losses that are no number are left out in fp16, whose step is passed over, unless they do not stop."""
+        sound = {name: value for name, value in losses.items() if math.isfinite(value)}
+        if not self._scaler.is_enabled() or len(sound) == len(losses):
+            self._overflows = 0
+            return losses
+        self._overflows += 1
+        return losses if self._overflows > OVERFLOWS else sound
+
     def state(self) -> Mapping[str, Any]:
         """The loss scale, for `TrainingJob.state`; empty unless in fp16."""
         return self._scaler.state_dict()
@@ -144,6 +156,15 @@ class Stepper:
         """Take back what `state` gave; a run that went on in another precision begins with a fresh scale."""
         if state and self._scaler.is_enabled():
             self._scaler.load_state_dict(dict(state))
+
+
+def means_of(found: Sequence[Losses]) -> dict[str, float]:
+    """The mean of each loss over parts, read from the device in one go: the host waits for a GPU once."""
+    names = list(dict.fromkeys(name for losses in found for name in losses))
+    if not names:
+        return {}
+    values = [sum(losses[name] for losses in found if name in losses) / len(found) for name in names]
+    return dict(zip(names, torch.stack([torch.as_tensor(value) for value in values]).tolist(), strict=True))
 
 
 def split_rows(batch: Any, parts: int) -> Sequence[Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from torch import Tensor
 
 from toolkit.camera import Camera
 from toolkit.configuration import Config
+from toolkit.devices import seconds_on
 from toolkit.interfaces import Generator
 from toolkit.inversion import Inversion, identity_of, run_provenance
 from toolkit.latents import latent_statistics
@@ -45,7 +45,7 @@ class MeanHead:
         Raises:
             InputError: Image or camera do not fit.
         """
-        started = time.perf_counter()
+        started = seconds_on(generator.device)
         as_target(image, generator)
         average = latent_statistics(generator, samples=self.settings.samples).average.clone()
         with torch.no_grad():
@@ -56,7 +56,7 @@ class MeanHead:
             camera=as_single_camera(camera, generator),
             method="mean",
             options=self.settings.model_dump(mode="json"),
-            timings={"total": time.perf_counter() - started},
+            timings={"total": seconds_on(generator.device) - started},
             provenance=run_provenance(),
             **identity_of(generator.spec),
         )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ from torch import Tensor
 from torch.nn import Module, Parameter
 
 from toolkit.camera import Camera
+from toolkit.devices import seconds_on
 from toolkit.errors import CapabilityError
 from toolkit.interfaces import Generator, Tunable, takes_options
 from toolkit.inversion import Inversion
@@ -150,9 +150,9 @@ class PivotalTuning:
         check_tunable(generator)
         settings, mask = self.settings, as_mask(self.mask, generator)
         target, camera = as_target(image, generator), as_single_camera(camera, generator)
-        started = time.perf_counter()
+        started = seconds_on(generator.device)
         pivot = project(generator, target, camera, settings, mask, self._progress(0))
-        projected = time.perf_counter()
+        projected = seconds_on(generator.device)
         tuning = tune(
             generator,
             target,
@@ -170,7 +170,7 @@ class PivotalTuning:
             ws=pivot.ws,
             camera=pivot.camera,
             tuned=as_delta(generator, {**pivot.buffers, **tuning.parameters}),
-            timings={"projection": projected - started, "tuning": time.perf_counter() - projected},
+            timings={"projection": projected - started, "tuning": seconds_on(generator.device) - projected},
             steps=settings.steps,
             tuning_steps=tuning.steps,
             masked=mask is not None,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from typing import Any, cast
 
@@ -11,6 +10,7 @@ from torch import Tensor
 from torch.nn import Module
 
 from toolkit.camera import Camera
+from toolkit.devices import seconds_on
 from toolkit.interfaces import Generator
 from toolkit.inversion import Inversion, identity_of, run_provenance
 from toolkit_plugins.optimisation.settings import ProjectorSettings
@@ -38,7 +38,7 @@ def as_inversion(
         timings: Seconds by stage so far.
         facts: What else provenance should hold.
     """
-    started = time.perf_counter()
+    started = seconds_on(generator.device)
     spec = generator.spec
     inversion = Inversion(
         ws=ws,
@@ -52,7 +52,7 @@ def as_inversion(
     )
     with torch.no_grad():
         inversion.planes = inversion.tuned_generator(generator).planes(ws)
-    seconds = time.perf_counter() - started
+    seconds = seconds_on(generator.device) - started
     inversion.timings = {**timings, "planes": seconds, "total": sum(timings.values()) + seconds}
     return inversion
 

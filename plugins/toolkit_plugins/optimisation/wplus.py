@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ import torch
 from torch import Tensor
 
 from toolkit.camera import Camera
+from toolkit.devices import seconds_on
 from toolkit.errors import ConfigError
 from toolkit.interfaces import Generator, takes_options
 from toolkit.inversion import Inversion
@@ -49,7 +49,7 @@ class WPlus:
             CapabilityError: A setting needs something that the generator lacks.
             WeightsError: The perceptual distance's weights are missing.
         """
-        started = time.perf_counter()
+        started = seconds_on(generator.device)
         projection = project(
             generator,
             as_target(image, generator),
@@ -65,7 +65,7 @@ class WPlus:
             ws=projection.ws,
             camera=projection.camera,
             tuned=as_delta(generator, projection.buffers),
-            timings={"projection": time.perf_counter() - started},
+            timings={"projection": seconds_on(generator.device) - started},
             steps=self.settings.steps,
             masked=self.mask is not None,
             losses=projection.losses,

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import copy
+import math
 from typing import Any, NamedTuple
 
 import pytest
@@ -9,7 +10,7 @@ from torch import Tensor, nn
 
 from toolkit.errors import InputError
 from toolkit.training import EngineSettings, Stepper, WeightAverage
-from toolkit.training.stepping import split_rows
+from toolkit.training.stepping import OVERFLOWS, split_rows
 
 
 def network() -> nn.Sequential:
@@ -166,3 +167,22 @@ def test_every_kind_of_batch_is_cut_alike() -> None:
 def test_rows_that_cannot_be_shared_out_are_refused() -> None:
     with pytest.raises(InputError, match="a batch of 3 cannot be worked through in 2 equal parts"):
         split_rows(torch.zeros(3, 1), 2)
+
+
+def test_in_fp16_an_infinite_loss_costs_its_step_and_many_in_a_row_the_training() -> None:
+    stepper = Stepper(EngineSettings(precision="fp16"))
+    weight = nn.Parameter(torch.ones(1))
+    optimiser = torch.optim.SGD([weight], 0.1)
+
+    def step(value: float) -> dict[str, float]:
+        found = stepper.backward(lambda part: {"finite": weight.sum(), "other": weight.sum() * value}, torch.zeros(1))
+        stepper.update(optimiser)
+        return found
+
+    assert step(math.inf).keys() == {"finite"}
+    assert float(weight.detach()) == 1
+    assert step(1.0).keys() == {"finite", "other"}
+    assert float(weight.detach()) < 1
+    ends = [step(math.inf).keys() for _ in range(OVERFLOWS + 1)]
+    assert ends[OVERFLOWS - 1] == {"finite"}
+    assert ends[-1] == {"finite", "other"}

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from toolkit.bench.protocols.scoring import OpenMetrics
+from toolkit.devices import moved_to
 from toolkit.errors import InputError
 from toolkit.interfaces import ComparesFeatures, FeatureExtractor
 from toolkit.metrics.feature_distances import KID_SUBSET
@@ -46,7 +47,10 @@ def features_of(extractors: Mapping[str, FeatureExtractor], image: Tensor) -> di
     """Features [B, size] by extractor of images [B, 3, S, S] in [-1, 1], rounded to 8 bit as saved files are."""
     levels = ((image.clamp(-1, 1) + 1) * 127.5).round() / 127.5 - 1
     with torch.no_grad():
-        return {name: extractor.features(levels).float().cpu() for name, extractor in extractors.items()}
+        return {
+            name: moved_to(extractor, image.device).features(levels).float().cpu()
+            for name, extractor in extractors.items()
+        }
 
 
 def distance_of(metrics: OpenMetrics, name: str, real: Mapping[str, Tensor], made: Mapping[str, Tensor]) -> float:
