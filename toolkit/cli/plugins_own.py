@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -51,29 +52,32 @@ def check_command(
 ) -> None:
     """Run the conformance suite on what a plugin registers; exit code 1 if anything failed.
 
+    A training is checked with the plugin's configuration training/NAME-check, or with --set; the file that it leaves is
+    then the weights of the encoder and the method of its name.
+
     Examples: toolkit plugins check my-method; toolkit plugins check my-reader --data folder
     """
     from toolkit.apps.plugin_cards import find_entries
     from toolkit.registry import default_registry
-    from toolkit.testing.verdict import Given, check_registered
+    from toolkit.testing.verdict import Given, check_all
 
     registry = default_registry()
     given = Given(weights, data, tuple(generator or ("panohead-mini",)), tuple(settings or ()))
     verdicts: dict[str, list[Line]] = {}
-    for entry in find_entries(registry, name, kind):
-        title = f"{entry.kind.replace('_', ' ')} {entry.name}"
-        lines = verdicts[title] = check_registered(entry, registry, given)
+    for title, lines in check_all(find_entries(registry, name, kind), registry, given):
+        verdicts[title] = lines
         if not as_json:
             typer.echo(title)
             for line in lines:
-                typer.echo(f"  {_MARKS[line.verdict]}  {line.check}{': ' + line.reason if line.reason else ''}")
-    failed = sum(line.verdict == "failed" for lines in verdicts.values() for line in lines)
-    passed = sum(line.verdict == "passed" for lines in verdicts.values() for line in lines)
+                typer.echo(
+                    f"  {_MARKS[line.verdict]}  {line.check.replace('_', ' ')}{': ' + line.reason if line.reason else ''}"
+                )
+    count = Counter(line.verdict for lines in verdicts.values() for line in lines)
     if as_json:
         typer.echo(json.dumps({part: [line._asdict() for line in lines] for part, lines in verdicts.items()}, indent=2))
     else:
-        typer.echo(f"{passed} passed, {failed} failed")
-    if failed:
+        typer.echo(f"{count['passed']} passed, {count['failed']} failed, {count['not checked']} not checked")
+    if count["failed"]:
         raise typer.Exit(1)
 
 

@@ -32,7 +32,8 @@ from toolkit.interfaces import (
 )
 from toolkit.testing import capability_checks
 from toolkit.testing import generator_checks as required_checks
-from toolkit.testing.part_checks import check_dataset, check_encoder, check_method, check_metric, check_stitcher
+from toolkit.testing.inversion_checks import check_encoder, check_method
+from toolkit.testing.part_checks import check_dataset, check_metric, check_stitcher
 from toolkit.testing.probe import GeneratorProbe
 from toolkit.testing.requirements import ConformanceError
 from toolkit.testing.small_part_checks import (

@@ -1,4 +1,4 @@
-"""What methods, encoders, stitchers, data sets and metrics must keep; each raises `ConformanceError`."""
+"""What stitchers, data sets and metrics must keep; each raises `ConformanceError`."""
 
 from __future__ import annotations
 
@@ -11,57 +11,8 @@ import torch
 
 from toolkit.camera import Camera
 from toolkit.errors import ToolkitError
-from toolkit.interfaces import Dataset, Encoder, Generator, Item, Method, Metric, Stitcher
-from toolkit.inversion import Inversion
-from toolkit.testing.probe import GeneratorProbe
+from toolkit.interfaces import Dataset, Item, Metric, Stitcher
 from toolkit.testing.requirements import require, require_close, require_equal, require_shape
-
-
-def check_method(method: Method, generator: Generator) -> None:
-    """A method inverts one of the generator's own views, twice alike, and leaves the generator as it was."""
-    require(isinstance(method, Method), "a method must have invert and fingerprint")
-    require(isinstance(method.fingerprint, str), f"fingerprint must be a text, got {method.fingerprint!r}")
-    probe = GeneratorProbe(generator)
-    image, camera, spec = probe.view.image[:1].clamp(-1, 1).clone(), probe.cameras[0], probe.spec
-    kept, weights = image.clone(), {name: value.clone() for name, value in probe.module.state_dict().items()}
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(1)
-        first = method.invert(image, camera, generator)
-        torch.manual_seed(2)
-        second = method.invert(image, camera, generator)
-    require(isinstance(first, Inversion), f"invert must return an Inversion, got {type(first).__name__}")
-    require_shape(first.ws, (1, spec.latents.num_ws, spec.latents.w_dim), "the inversion's ws")
-    require_shape(first.planes, (1, *spec.planes_shape), "the inversion's planes")
-    require(not first.ws.requires_grad and not first.planes.requires_grad, "an inversion must carry no gradient")
-    first.check_generator(generator)
-    require(first.world == spec.world, f"the inversion's world is {first.world!r}, the generator's {spec.world!r}")
-    require(bool(first.method), "the inversion must name its method")
-    require_equal(image, kept, "the caller's image")
-    for name, value in probe.module.state_dict().items():
-        require_equal(value, weights[name], f"the generator's weight {name!r} after invert")
-    require_equal(second.ws, first.ws, "ws of the same image inverted twice")
-    require_equal(second.planes, first.planes, "planes of the same image inverted twice")
-    view = first.render(generator)
-    require_shape(view.image, (1, 3, spec.image_size, spec.image_size), "the inversion's view")
-
-
-def check_encoder(encoder: Encoder, generator: Generator) -> None:
-    """An encoder is pure in eval mode and treats every image of a batch alone."""
-    require(isinstance(encoder, Encoder), "an encoder must have encode")
-    probe = GeneratorProbe(generator)
-    latents, image = probe.spec.latents, probe.view.image.clamp(-1, 1)
-    if isinstance(encoder, torch.nn.Module):
-        encoder.eval()
-    with torch.no_grad():
-        code = encoder.encode(image, probe.cameras, generator)
-        again = encoder.encode(image, probe.cameras, generator)
-        alone = encoder.encode(image[1:], probe.cameras[1], generator)
-    require_shape(code.ws, (image.shape[0], latents.num_ws, latents.w_dim), "the code's ws")
-    require_shape(code.planes, (image.shape[0], *probe.spec.planes_shape), "the code's planes")
-    require_equal(again.ws, code.ws, "ws of the same images encoded twice")
-    require_equal(again.planes, code.planes, "planes of the same images encoded twice")
-    require_close(alone.ws, code.ws[1:], "ws of one image of a batch alone", 2e-3)
-    require_close(alone.planes, code.planes[1:], "planes of one image of a batch alone", 2e-3)
 
 
 def check_stitcher(stitcher: Stitcher, planes_shape: tuple[int, ...]) -> None:

@@ -12,6 +12,9 @@ import torch
 
 from toolkit.testing.requirements import require, require_equal
 
+WEIGHTS_FILE = "weights.safetensors"
+"""What the check leaves in its folder."""
+
 
 def check_training(make: Callable[[], Any], folder: Path, steps: int = 2) -> None:
     """Run the first steps of a training, resume them in a second one, and export.
@@ -42,7 +45,7 @@ def check_training(make: Callable[[], Any], folder: Path, steps: int = 2) -> Non
         states.append(_tensors(one.modules()))
     for key, value in states[0].items():
         require_equal(states[1][key], value, f"{key} after a step of a resumed training")
-    place = folder / "weights.safetensors"
+    place = folder / WEIGHTS_FILE
     job.export(place)
     require(place.is_file() and place.stat().st_size > 0, "export() wrote no file")
 

@@ -6,18 +6,20 @@ A part that needs weights, a package or another generator is not failed for it: 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, cast
 
 import torch
 
+from toolkit.configuration import config_names, config_path
 from toolkit.errors import CapabilityError, MissingDependencyError, ToolkitError, WeightsError
 from toolkit.interfaces import Generator, Makeable, MakeRequest
 from toolkit.registry import Registration, Registry
 from toolkit.testing import conformance
-from toolkit.testing.part_checks import check_dataset, check_encoder, check_method, check_metric, check_stitcher
+from toolkit.testing.inversion_checks import ENCODER_CHECKS, METHOD_CHECKS, EncoderProbe, MethodProbe
+from toolkit.testing.part_checks import check_dataset, check_metric, check_stitcher
 from toolkit.testing.small_part_checks import (
     check_discriminator,
     check_face_embedder,
@@ -26,7 +28,7 @@ from toolkit.testing.small_part_checks import (
     check_pose_estimator,
 )
 from toolkit.testing.spherical import build_spherical
-from toolkit.testing.training_checks import check_training
+from toolkit.testing.training_checks import WEIGHTS_FILE, check_training
 
 Verdict = Literal["passed", "failed", "not checked"]
 PLANE_SHAPES = ((3, 12, 8, 8), (2, 6, 6, 12, 4), (2, 3, 4, 6, 6))
@@ -54,8 +56,42 @@ class Given:
     """Registered generators to check with, beside the spherical one of the suite."""
     overrides: tuple[str, ...] = ()
     """Settings that make a training small."""
+    config: Path | None = None
+    """Configuration of a training that is small."""
+    trained: Path | None = None
+    """Folder in which the file of that training is left."""
     options: dict[str, Any] = field(default_factory=dict)
     """Options of a method."""
+
+
+def check_all(entries: Sequence[Registration], registry: Registry, given: Given) -> Iterator[tuple[str, list[Line]]]:
+    """Check several parts; the file that a training's check leaves is the weights of the encoder of its name.
+
+    Args:
+        entries: What is checked; trainings come first.
+        registry: Where they and the generators stand.
+        given: Weights, data and settings.
+
+    Yields:
+        Kind and name, and what became of every check.
+    """
+    trained: dict[str, Path] = {}
+    with tempfile.TemporaryDirectory() as place:
+        for entry in sorted(entries, key=lambda entry: entry.kind != "trainable"):
+            own = given
+            if entry.kind == "trainable":
+                own = replace(given, config=given.config or small_training(entry), trained=Path(place) / entry.name)
+            elif entry.kind in ("encoder", "method") and given.weights is None:
+                own = replace(given, weights=trained.get(entry.name))
+            yield f"{entry.kind.replace('_', ' ')} {entry.name}", check_registered(entry, registry, own)
+            if own.trained is not None and (own.trained / WEIGHTS_FILE).is_file():
+                trained[entry.name] = own.trained / WEIGHTS_FILE
+
+
+def small_training(entry: Registration) -> Path | None:
+    """The configuration `training/NAME-check` of a plugin, a training of a few steps; None where there is none."""
+    name = f"training/{entry.name}-check"
+    return config_path(name) if name in config_names() else None
 
 
 def check_registered(entry: Registration, registry: Registry, given: Given) -> list[Line]:
@@ -90,6 +126,21 @@ def _on_generators(registry: Registry, given: Given, run: Callable[[Generator], 
         yield _line(f"{what} on {name}", lambda model=generator: run(model))  # type: ignore[misc]  # a default binds it
 
 
+def _named_checks(
+    registry: Registry, given: Given, probe: Callable[[Generator], Any], checks: Mapping[str, Callable[[Any], None]]
+) -> Iterator[Line]:
+    """Every check on every generator; where a part cannot be built, one line says so."""
+    for name, generator in _generators(registry, given):
+        made: list[Any] = []
+        first = _line(f"builds for {name}", lambda model=generator, made=made: made.append(probe(model)))  # type: ignore[misc]  # as above
+        yield first
+        for check, run in checks.items() if made else ():
+            line = _line(f"{check} on {name}", lambda run=run, made=made: run(made[0]))  # type: ignore[misc]  # as above
+            yield line
+            if line.verdict == "not checked":
+                break  # what the first check could not do, the others cannot either
+
+
 def _line(check: str, run: Callable[[], object]) -> Line:
     try:
         with torch.random.fork_rng(devices=[]):
@@ -117,10 +168,10 @@ def _generator(factory: Any, registry: Registry, given: Given) -> list[Line]:
 
 
 def _encoder(factory: Any, registry: Registry, given: Given) -> list[Line]:
-    def run(generator: Generator) -> None:
-        check_encoder(factory(generator, given.weights), generator)
+    def probe(generator: Generator) -> EncoderProbe:
+        return EncoderProbe(factory(generator, given.weights), generator)
 
-    return list(_on_generators(registry, given, run, "encodes"))
+    return list(_named_checks(registry, given, probe, ENCODER_CHECKS))
 
 
 def _discriminator(factory: Any, registry: Registry, given: Given) -> list[Line]:
@@ -138,19 +189,22 @@ def _stitcher(factory: Any, registry: Registry, given: Given) -> list[Line]:
 
 
 def _method(factory: Any, registry: Registry, given: Given) -> list[Line]:
-    def run(generator: Generator) -> None:
-        check_method(factory(generator, given.weights, dict(given.options)), generator)
+    def probe(generator: Generator) -> MethodProbe:
+        return MethodProbe(factory(generator, given.weights, dict(given.options)), generator)
 
-    return list(_on_generators(registry, given, run, "inverts"))
+    return list(_named_checks(registry, given, probe, METHOD_CHECKS))
 
 
 def _training(factory: Any, registry: Registry, given: Given) -> list[Line]:
-    if not given.overrides:
-        return [Line("trains", "not checked", "name settings that make it small, --set images.steps=3 for example")]
+    if not given.overrides and given.config is None:
+        reason = "name settings that make it small (--set images.steps=3), or ship configs/training/NAME-check.yaml"
+        return [Line("trains", "not checked", reason)]
 
     def run() -> None:
-        with tempfile.TemporaryDirectory() as folder:
-            check_training(lambda: factory(None, given.overrides, "cpu"), Path(folder))
+        with tempfile.TemporaryDirectory() as unnamed:
+            folder = given.trained or Path(unnamed)
+            folder.mkdir(exist_ok=True)
+            check_training(lambda: factory(given.config, given.overrides, "cpu"), folder)
 
     return [_line("trains", run)]
 

@@ -195,5 +195,5 @@ def open_pti(generator: Generator, weights: Path | None, options: Mapping[str, A
     """
     refuse_weights("pti", weights)
     check_tunable(generator)
-    preset = "default" if generator.spec.world == "embedded" else "panohead-pti"
+    preset = "panohead-pti" if generator.spec.world == "full" else "default"
     return PivotalTuning(read_options(PivotalSettings, options, "pti", PIVOTAL_PRESETS, preset))

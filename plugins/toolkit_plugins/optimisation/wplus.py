@@ -80,7 +80,7 @@ def open_wplus(generator: Generator, weights: Path | None, options: Mapping[str,
         ConfigError: Unknown or impossible option, unknown preset, or weights, which this method has none of.
     """
     refuse_weights("wplus", weights)
-    preset = "default" if generator.spec.world == "embedded" else "panohead-wplus"
+    preset = "panohead-wplus" if generator.spec.world == "full" else "default"
     return WPlus(read_options(ProjectorSettings, options, "wplus", PROJECTOR_PRESETS, preset))
 
 

@@ -102,6 +102,7 @@ def _files(kind: Kind, folder: str, package: str, name: str) -> dict[str, str]:
     if kind.training:
         places[f"{package}/training.py"] = own / "training.py.txt"
         places[f"{package}/configs/training/{name}.yaml"] = own / "config.yaml.txt"
+        places[f"{package}/configs/training/{name}-check.yaml"] = own / "check.yaml.txt"
     return {place: _text(source) for place, source in places.items()}
 
 
