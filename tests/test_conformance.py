@@ -18,6 +18,7 @@ from toolkit.interfaces import Footprint, Generator, Marching, PlaneImages, Resu
 from toolkit.registry import Registry, default_registry
 from toolkit.testing import conformance
 from toolkit.testing import plugin as testing_plugin
+from toolkit.testing.spherical import SphericalGenerator
 
 MUST_RUN = {"spherical", "spherical-bare", "panohead-mini"}
 TINY_PANOHEAD, TINY_EG3D = "panohead (tiny, random)", "eg3d (tiny, random)"
@@ -150,20 +151,21 @@ def test_method(name: str, generator_name: str, untrained: Callable[[str, str], 
         pytest.skip(str(error))
 
 
+class Forgetful(SphericalGenerator):
+    """Renders with the global random state, and reads planes outside its footprint."""
+
+    def render(self, planes, ws, camera, resolution=None):
+        view = super().render(planes, ws, camera, resolution)
+        return view._replace(raw=view.raw + 0.01 * torch.randn_like(view.raw))
+
+    def footprint(self, points, weights=None):
+        return super().footprint(points[:, :1], None if weights is None else weights[:, :1])
+
+    def tunable_parameters(self):
+        return iter([("nothing", torch.nn.Parameter(torch.zeros(3)))])
+
+
 def test_the_suite_notices_what_is_wrong():
-    class Forgetful(type(build("spherical"))):  # type: ignore[misc]
-        """Renders with the global random state, and reads planes outside its footprint."""
-
-        def render(self, planes, ws, camera, resolution=None):
-            view = super().render(planes, ws, camera, resolution)
-            return view._replace(raw=view.raw + 0.01 * torch.randn_like(view.raw))
-
-        def footprint(self, points, weights=None):
-            return super().footprint(points[:, :1], None if weights is None else weights[:, :1])
-
-        def tunable_parameters(self):
-            return iter([("nothing", torch.nn.Parameter(torch.zeros(3)))])
-
     with pytest.raises(conformance.ConformanceError) as caught:
         conformance.check_generator(Forgetful().eval())
     failed = {line.partition(":")[0] for line in str(caught.value).splitlines()}

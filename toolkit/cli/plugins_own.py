@@ -69,9 +69,8 @@ def check_command(
         if not as_json:
             typer.echo(title)
             for line in lines:
-                typer.echo(
-                    f"  {_MARKS[line.verdict]}  {line.check.replace('_', ' ')}{': ' + line.reason if line.reason else ''}"
-                )
+                reason = f": {line.reason}" if line.reason else ""
+                typer.echo(f"  {_MARKS[line.verdict]}  {line.check.replace('_', ' ')}{reason}")
     count = Counter(line.verdict for lines in verdicts.values() for line in lines)
     if as_json:
         typer.echo(json.dumps({part: [line._asdict() for line in lines] for part, lines in verdicts.items()}, indent=2))

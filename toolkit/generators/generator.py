@@ -37,7 +37,7 @@ class VolumeGenerator(VolumeCapabilities):
         """Lay out the networks with random weights."""
         super().__init__(config)
         self._spec: GeneratorSpec | None = None
-        self.register_load_state_dict_post_hook(lambda module, _: module.renew_spec())
+        self.register_load_state_dict_post_hook(_renew_spec)
 
     @property
     def spec(self) -> GeneratorSpec:
@@ -273,3 +273,8 @@ def _spec(config: VolumeConfig, identity: str) -> GeneratorSpec:
         world=about.world,
         licence=about.licence,
     )
+
+
+def _renew_spec(module: VolumeGenerator, _: object) -> None:
+    """After other weights came in; a function of the module's, so that a generator can be pickled."""
+    module.renew_spec()

@@ -55,7 +55,8 @@ class PointDecoder(nn.Module):
         """
         super().__init__()
         self.activation, self.density_scale = activation, density_scale
-        self._finish = FEATURE_ACTIVATIONS[activation]
+        if activation not in FEATURE_ACTIVATIONS:
+            raise KeyError(activation)
         self.net = nn.Sequential(
             Dense(in_features, hidden, lr_multiplier=lr_multiplier),
             nn.Softplus(),
@@ -66,7 +67,7 @@ class PointDecoder(nn.Module):
         """Decode x [B, C, M] to raw density [B, M] and features [B, F, M]."""
         weight, bias = self._last()
         out = F.linear(self._hidden(x), weight, bias)
-        return out[..., 0], self._finish(out[..., 1:]).transpose(1, 2)
+        return out[..., 0], FEATURE_ACTIVATIONS[self.activation](out[..., 1:]).transpose(1, 2)
 
     def density(self, x: Tensor) -> Tensor:
         """Decode x [B, C, M] to raw density [B, M] alone."""

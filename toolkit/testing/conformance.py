@@ -85,6 +85,7 @@ GENERATOR_CHECKS: dict[str, Check] = {
     "gradients": required_checks.check_gradients,
     "query": required_checks.check_query,
     "copies": required_checks.check_copies,
+    "pickles": required_checks.check_pickles,
 }
 """What every generator must pass."""
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import copy
 import math
+import pickle
 
 import torch
 
 from toolkit.camera import Camera
 from toolkit.interfaces import Generator
 from toolkit.testing.probe import HEADS, GeneratorProbe
-from toolkit.testing.requirements import refusal, require, require_close, require_equal, require_shape
+from toolkit.testing.requirements import ConformanceError, refusal, require, require_close, require_equal, require_shape
 
 WORLDS = ("embedded", "full", "untrained")
 
@@ -225,6 +226,17 @@ def check_copies(probe: GeneratorProbe) -> None:
         GeneratorProbe(twin).module.load_state_dict(state)
         require_equal(twin.planes(probe.ws), probe.planes, "planes after loading the state dict")
     require(twin.spec.fingerprint == probe.spec.fingerprint, "loading the state dict changed the fingerprint")
+
+
+def check_pickles(probe: GeneratorProbe) -> None:
+    """A pickled generator is the same one: inversions of tuned generators go from one process to another."""
+    try:
+        twin = pickle.loads(pickle.dumps(probe.generator))
+    except (pickle.PicklingError, AttributeError, TypeError) as error:
+        raise ConformanceError(f"the generator cannot be pickled: {error}") from error
+    require(twin.spec.fingerprint == probe.spec.fingerprint, "a pickled generator has another fingerprint")
+    with torch.no_grad():
+        require_equal(twin.planes(probe.ws), probe.planes, "planes of a pickled generator")
 
 
 def check_conditioning_camera(probe: GeneratorProbe) -> None:

@@ -16,7 +16,7 @@ from torch import Tensor
 from toolkit.interfaces import Code, Encoder, Generator, Method
 from toolkit.inversion import Inversion
 from toolkit.testing.probe import GeneratorProbe
-from toolkit.testing.requirements import require, require_close, require_equal, require_shape
+from toolkit.testing.requirements import ConformanceError, require, require_close, require_equal, require_shape
 
 
 class InversionProbe:
@@ -113,7 +113,7 @@ def _method_saves(probe: MethodProbe) -> None:
 
 
 def _method_pickles(probe: MethodProbe) -> None:
-    loaded = pickle.loads(pickle.dumps(probe.first))  # it goes from a worker to the benchmark
+    loaded = _pickled(probe.first, "the inversion")  # it goes from a worker to the benchmark
     require_equal(loaded.ws, probe.first.ws, "ws of an inversion that was pickled")
 
 
@@ -207,7 +207,7 @@ def _encoder_gradients(probe: EncoderProbe) -> None:
 
 
 def _encoder_copies(probe: EncoderProbe) -> None:
-    twin = pickle.loads(pickle.dumps(probe.encoder))
+    twin = _pickled(probe.encoder, "the encoder")
     require_equal(probe.encode(encoder=twin).ws, probe.code.ws, "ws of a pickled encoder")
 
 
@@ -253,3 +253,10 @@ def check_encoder(encoder: Encoder, generator: Generator) -> None:
 def _require_device(probe: InversionProbe, tensor: Tensor, what: str) -> None:
     wanted = probe.heads.device
     require(tensor.device == wanted, f"{what} must be on {wanted}, the generator's device, got {tensor.device}")
+
+
+def _pickled(thing: Any, what: str) -> Any:
+    try:
+        return pickle.loads(pickle.dumps(thing))
+    except (pickle.PicklingError, AttributeError, TypeError) as error:
+        raise ConformanceError(f"{what} cannot be pickled: {error}") from error
