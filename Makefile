@@ -9,7 +9,7 @@ YAWS := 0 30 60 90 120 150 180 -150 -120 -90 -60 -30
 comma := ,
 space := $(subst ,, )
 BENCH := $(BIN)/toolkit bench --engine processes --workers 2 --threads 1
-# Exit code 1 says that cells failed, which the report lists. A crash may end with 1, too, but writes no report anew.
+# Exit code 1 says that cells failed, which the report lists. A crash may end with 1, too, but writes no new report.
 or_report = || test $$? -eq 1 -a -f $(1)/report.html
 
 .PHONY: help demo leaderboard reproduce test test-all lint types weights bench clean

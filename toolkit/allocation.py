@@ -1,6 +1,6 @@
 """How this process gets memory for tensors on CPUs: freed memory is kept for the next tensor.
 
-By default, glibc gives freed tensors back to the system at once, and every page of the next one is faulted in anew: a
+By default, glibc gives freed tensors back to the system at once, and every page of the next one is faulted in again: a
 third of the time of rendering, where each step makes tensors of a few megabytes.
 """
 

@@ -1,7 +1,7 @@
 """Golden outputs of the published encoders (see tests/data/encoders/README.md): inputs, weights, comparison.
 
 Weights and inputs are not stored but drawn again from a seed and their names. Run as a program, this writes the
-outputs of the small twins anew: do so only while the full-size goldens hold.
+outputs of the small twins again: do so only while the full-size goldens hold.
 """
 
 from __future__ import annotations

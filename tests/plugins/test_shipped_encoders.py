@@ -1,4 +1,4 @@
-"""The encoders on board: small enough, made for the generator on board, and far better than the average head."""
+"""The shipped encoders: small enough, made for the shipped generator, and far better than the average head."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every weights file on board promises: it says how it was made, and nothing of the machine that made it."""
+"""What every shipped weights file promises: it says how it was made, and nothing of the machine that made it."""
 
 from __future__ import annotations
 

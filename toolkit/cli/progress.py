@@ -83,7 +83,7 @@ class TerminalProgress:
         if name not in self._tasks:
             self._add(name)
         started, before = self._begun.setdefault(name, (now, done))
-        if done < before or (done, before) == (0, 0):  # the same work begins anew, with the next photo
+        if done < before or (done, before) == (0, 0):  # the same work begins again, with the next photo
             started, before = self._begun[name] = now, done
             self._bars.reset(self._tasks[name], start=True)
         elif done > before and self._bars.tasks and not self._bars.finished:

@@ -48,7 +48,7 @@ def train_command(
     """Train a network: metrics.jsonl, picture sheets, checkpoints, and at the end weights.safetensors.
 
     Ctrl-C and SIGTERM save a checkpoint first; --resume goes on after any stop, a power cut included, with the run's
-    own settings; cadence, workers, precision and paths may be given anew. On several GPUs: torchrun
+    own settings; cadence, workers, precision and paths may be given again. On several GPUs: torchrun
     --nproc-per-node 2 -m toolkit.cli.main train NAME --device cuda.
     """
     from toolkit.options import parse_settings

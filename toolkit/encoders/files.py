@@ -70,7 +70,7 @@ class EncoderFile:
             raise WeightsError(
                 f"{self.path} was trained for generator {name!r} with the fingerprint {fingerprint[:12] or 'unknown'}, "
                 f"this one is {spec.name!r} with {spec.fingerprint[:12] or 'none'}: its codes would mean other heads. "
-                f"Train it anew (toolkit train {self.kind}), or set other_generator=true to see what comes out"
+                f"Train it again (toolkit train {self.kind}), or set other_generator=true to see what comes out"
             )
 
     def part(self, name: str) -> dict[str, Tensor]:

@@ -119,7 +119,7 @@ class TriPlaneNetV1(_TwoStages):
         return self.triplanenet_encoder(torch.cat([view, image - view], dim=1))
 
     def encode(self, image: Tensor, camera: Camera, generator: Generator, refinements: int = 0) -> Code:
-        """Invert images [B, 3, S, S] in [-1, 1]; `refinements` times, offsets are predicted anew from the result.
+        """Invert images [B, 3, S, S] in [-1, 1]; `refinements` times, offsets are predicted again from the result.
 
         Raises:
             CapabilityError: The generator's planes cannot be seen as images.

@@ -133,5 +133,5 @@ class TrainingJob(Protocol):
         return {}
 
     def part_of(self, step: int) -> str:
-        """Which part of the training a step belongs to: `Cadence.best` is sought anew in every part (one: no name)."""
+        """Which part of the training a step belongs to: `Cadence.best` is tracked per part (one: no name)."""
         return ""

@@ -51,7 +51,7 @@ def measured(device: torch.device | str = "cpu") -> Iterator[Effort]:
 def _reset_peak() -> None:
     give_back_freed_memory()
     with suppress(OSError):  # not Linux, or not allowed: the peak is then the process's
-        _RESET.write_text("5")  # the kernel starts the high-water mark anew
+        _RESET.write_text("5")  # the kernel starts the high-water mark again
 
 
 def _peak_mib() -> float:

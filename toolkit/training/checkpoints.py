@@ -108,7 +108,7 @@ def latest_checkpoint(folder: Path, say: Callable[[str], None]) -> Checkpoint | 
         except OSError as error:
             raise TrainingError(f"cannot read the checkpoint {seal}: {error.strerror}") from error
     if seals or any(folder.glob("*.json.damaged")):
-        raise TrainingError(f"every checkpoint in {folder} is damaged; train anew into another folder")
+        raise TrainingError(f"every checkpoint in {folder} is damaged; train again into another folder")
     return None
 
 

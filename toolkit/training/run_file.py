@@ -18,7 +18,7 @@ from toolkit.training.distribution import rank_and_world
 
 
 def note_session(path: Path, identity: Mapping[str, Any], done: int, say: Callable[[str], None]) -> None:
-    """Add a session that begins after `done` steps; an unreadable file is written anew.
+    """Add a session that begins after `done` steps; an unreadable file is written again.
 
     Args:
         path: run.json.
@@ -31,7 +31,7 @@ def note_session(path: Path, identity: Mapping[str, Any], done: int, say: Callab
         try:
             sessions = list(json.loads(path.read_text(encoding="utf-8"))["sessions"])
         except (ValueError, KeyError, TypeError):
-            say(f"{path} could not be read and is written anew")
+            say(f"{path} could not be read and is written again")
     threads = torch.get_num_threads()
     if done and sessions and sessions[-1].get("threads") != threads:
         before = sessions[-1].get("threads")

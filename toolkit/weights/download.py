@@ -90,7 +90,7 @@ def fetch(
 
 
 def _receive(request: Request, partial: Path, progress: Progress | None) -> None:
-    """One connection: go on behind what is there, or begin anew where the server cannot."""
+    """One connection: continue behind what is there, or begin again where the server cannot."""
     here = _length(partial)
     if request.size is not None and here == request.size:
         return

@@ -53,7 +53,7 @@ class TorchReader:
 
         order = f"{root}byteorder"
         if order in entries and read(order).strip() != b"little":
-            raise DamagedPickle("its numbers are big-endian: write it anew on another machine")
+            raise DamagedPickle("its numbers are big-endian: write it again on another machine")
 
         def persistent(args: tuple[Any, ...]) -> StoredBytes:
             kind, key, count = _storage_id(args[0])

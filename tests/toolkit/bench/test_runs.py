@@ -159,7 +159,7 @@ def test_fid360_has_a_floor_and_the_generators_own_heads_are_near_it(
     shutil.rmtree(tmp_path / "features")
     again = method("one head", 0)
     assert run_bench(request, spherical, [method("random", None), again]) == results
-    assert again.inverter.calls == 0  # only features are computed anew
+    assert again.inverter.calls == 0  # only features are computed again
 
 
 def test_fid360_without_a_network_is_one_sentence_before_any_work(

@@ -1,4 +1,4 @@
-"""`toolkit invert` with the encoders on board, into the generator on board."""
+"""`toolkit invert` with the shipped encoders, into the shipped generator."""
 
 from __future__ import annotations
 

@@ -74,7 +74,7 @@ def test_workers_read_a_zip_that_the_parent_has_open(zipped: Callable[[], Path],
     loader = DataLoader(
         data,
         batch_size=1,
-        num_workers=2 if method == "fork" else 1,  # a spawned worker imports everything anew
+        num_workers=2 if method == "fork" else 1,  # a spawned worker imports everything again
         collate_fn=operator.itemgetter(0),  # a spawned worker cannot import this file
         multiprocessing_context=multiprocessing.get_context(method),
     )

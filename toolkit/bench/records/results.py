@@ -62,7 +62,7 @@ def _fault(path: Path, error: ValidationError) -> str:
     if "schema_version" in faults:
         return (
             f"{path} has schema version {str(faults['schema_version']['input'])[:40]!r}, this toolkit reads "
-            f"{SCHEMA_VERSION}: run the same bench command again (what is known is not computed anew)"
+            f"{SCHEMA_VERSION}: run the same bench command again (what is known is not computed again)"
         )
     place, fault = next(iter(faults.items()))
     more = f" (and {len(faults) - 1} more faults)" if len(faults) > 1 else ""

@@ -37,7 +37,7 @@ def schema_markdown() -> str:
 
 
 def with_schema(page: str) -> str:
-    """A page with the tables between its two marks made anew.
+    """A page with the tables between its two marks made again.
 
     Raises:
         InputError: The page has no marks.

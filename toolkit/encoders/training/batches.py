@@ -70,7 +70,7 @@ class EncodingBatch(NamedTuple):
 
 
 class BatchMaker:
-    """Makes batches; picklable unless pairs are made anew for every step."""
+    """Makes batches; picklable unless pairs are made again for every step."""
 
     def __init__(
         self,

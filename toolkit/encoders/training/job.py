@@ -130,7 +130,7 @@ class EncoderTraining(TrainingJob):
             group["lr"] = rate_at(stage.settings, local)
         logged |= self.stepper.backward(lambda part: stage.losses(self.context, part, local), batch)
         self.stepper.update(optimiser, stage.settings.clip)
-        decay = min(self.settings.average, (local + 1) / (local + 10))  # every stage starts its averages anew
+        decay = min(self.settings.average, (local + 1) / (local + 10))  # every stage starts new averages
         self.average.update(self.network, decay)
         named = {f"{stage.name}/{name}": value for name, value in logged.items()}
         for opponent_name, opponent in self.recipe.opponents.items():
