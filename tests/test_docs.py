@@ -14,10 +14,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 import typer
 from pydantic import BaseModel
 
 from toolkit import hookspecs
+from toolkit.camera import Camera
 from toolkit.cli.main import app
 from toolkit.interfaces import generator as generator_contract
 from toolkit.registry import INTERFACE_VERSIONS, KINDS, Register, default_registry, discover
@@ -155,9 +157,14 @@ def test_the_views_of_heads360_are_the_pages() -> None:
 
 
 def test_the_mirror_rule_is_the_pages() -> None:
-    camera = importlib.import_module("toolkit.camera")
     (told,) = re.findall(r"label's entries ([\d, ]+) and (\d+), counted from 0", page("data.md"))
-    assert tuple(int(number) for number in [*told[0].split(", "), told[1]]) == camera._MIRRORED_ENTRIES
+    label, roll = Camera.orbit(0.3, 0.2).label, torch.eye(4)
+    roll[0, :2], roll[1, :2] = torch.tensor([0.8, 0.6]), torch.tensor([-0.6, 0.8])  # no entry is 0 or its own opposite
+    label[:, :16] = (label[:, :16].reshape(4, 4) @ roll).reshape(1, 16)
+    mirrored = Camera.from_label(label).mirror().label
+    changed = tuple(number for number in range(25) if not torch.equal(label[:, number], mirrored[:, number]))
+    assert torch.equal(mirrored[:, list(changed)], -label[:, list(changed)])
+    assert tuple(int(number) for number in [*told[0].split(", "), told[1]]) == changed
 
 
 def test_the_example_of_a_camera_runs() -> None:

@@ -99,6 +99,12 @@ class Inversion:
                 f"{list(self.ws.shape)}, planes {list(self.planes.shape)} and {len(self.camera)} cameras"
             )
 
+    def __repr__(self) -> str:
+        """One line: what it was made with, and how large it is."""
+        tuned = "" if self.tuned is None else f", {len(self.tuned)} weights tuned"
+        sizes = f"ws {list(self.ws.shape)}, planes {list(self.planes.shape)}"
+        return f"Inversion(by {self.method!r} into {self.generator!r}: {sizes}{tuned})"
+
     def save(self, folder: str | os.PathLike[str]) -> Path:
         """Write the two files into `folder` (made if missing), each atomically, and return the folder.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from toolkit.bench.execution.run import run
 from toolkit.bench.execution.runner import rehearse_suite, run_bench, run_suite
 from toolkit.bench.execution.runs import BenchRequest
 from toolkit.bench.protocols.base import BenchProtocol
@@ -28,6 +29,7 @@ __all__ = [
     "protocol_names",
     "read_results",
     "rehearse_suite",
+    "run",
     "run_bench",
     "run_suite",
     "write_report",

@@ -21,6 +21,7 @@ from toolkit.faces.labels import find_dataset_entry, read_camera, read_landmarks
 from toolkit.faces.levelling import level_landmarks
 from toolkit.faces.pose import angles_from_rotation
 from toolkit.files import file_sha256
+from toolkit.notebook import png
 from toolkit.registry import default_registry
 
 if TYPE_CHECKING:
@@ -59,6 +60,14 @@ class PreparedPhoto:
     """(width, height) of the photo, upright, in pixels."""
     landmarks: np.ndarray | None
     """[5, 2] in the photo's pixels; None where none were needed."""
+
+    def __repr__(self) -> str:
+        """One line."""
+        return f"PreparedPhoto(image {list(self.image.shape)}, of {self.size[0]} x {self.size[1]} pixels)"
+
+    def _repr_png_(self) -> bytes:
+        """What a notebook shows: the photo in the generator's frame."""
+        return png(self.image)
 
 
 def prepare_photo(

@@ -30,6 +30,16 @@ class Render(NamedTuple):
     mask: Tensor
     """[B, 1, R, R], accumulated opacity (PanoHead's affine kept: -0.001 to 1.001)."""
 
+    def __repr__(self) -> str:
+        """One line."""
+        return f"Render({', '.join(f'{name} {list(value.shape)}' for name, value in self._asdict().items())})"
+
+    def _repr_png_(self) -> bytes:
+        """What a notebook shows: the views side by side."""
+        from toolkit.notebook import png
+
+        return png(self.image)
+
 
 class Query(NamedTuple):
     """What a generator reads at points of space."""

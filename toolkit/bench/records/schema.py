@@ -11,6 +11,7 @@ from typing import Any, Literal
 from pydantic import ConfigDict, Field
 
 from toolkit.bench.records.base import Count, Measured, Number, Record
+from toolkit.bench.records.shown import rows_as_frame, rows_as_html
 
 FORMAT, SCHEMA_VERSION = "toolkit-bench", 4
 
@@ -336,3 +337,20 @@ class Results(Record):
     """Protocols that the data does not permit."""
     heads: list[Head] = Field(default_factory=list)
     """Where the small pictures of heads are."""
+
+    def as_frame(self) -> Any:
+        """The rows as a pandas data frame: a line per method and metric.
+
+        Raises:
+            MissingDependencyError: pandas is not installed.
+        """
+        return rows_as_frame(self.rows)
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: a table per protocol."""
+        return rows_as_html(self.rows)
+
+    def __repr__(self) -> str:
+        """One line."""
+        methods = list(dict.fromkeys(row.method for row in self.rows))
+        return f"Results({self.generator.name}: {', '.join(methods)}; {len(self.rows)} rows of {', '.join(self.runs)})"

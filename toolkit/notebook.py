@@ -1,0 +1,46 @@
+"""What a notebook shows of a result by itself: a picture, or a table."""
+
+from __future__ import annotations
+
+import html
+import io
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+WIDEST = 8
+"""Pictures in a row."""
+
+
+def png(images: Tensor) -> bytes:
+    """A PNG file of a batch of pictures, side by side, eight in a row.
+
+    Args:
+        images: [B, 3, H, W] in [-1, 1]; what lies outside is cut off.
+    """
+    import torch
+    from PIL import Image
+
+    pixels = ((images.detach().float().cpu().clamp(-1, 1) + 1) * 127.5).round().byte().permute(0, 2, 3, 1)
+    count, height, width, _ = pixels.shape
+    columns = min(count, WIDEST)
+    lines = -(-count // WIDEST)
+    sheet = torch.full((lines * height, columns * width, 3), 255, dtype=torch.uint8)
+    for number, picture in enumerate(pixels):
+        top, left = number // WIDEST * height, number % WIDEST * width
+        sheet[top : top + height, left : left + width] = picture
+    file = io.BytesIO()
+    Image.fromarray(sheet.numpy()).save(file, "png")
+    return file.getvalue()
+
+
+def html_table(title: str, headings: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
+    """A table in HTML; every text is shown as it is written."""
+
+    def cells(kind: str, texts: Sequence[str]) -> str:
+        return "<tr>" + "".join(f"<{kind}>{html.escape(text)}</{kind}>" for text in texts) + "</tr>"
+
+    body = "".join(cells("td", line) for line in lines)
+    return f"<table><caption>{html.escape(title)}</caption>{cells('th', headings)}{body}</table>"
