@@ -198,6 +198,7 @@ def _patches() -> Iterator[contextlib.AbstractContextManager[Any]]:
     yield mock.patch.object(torch, "as_tensor", functools.partial(_made, torch.as_tensor))
     yield mock.patch.object(torch.Tensor, "numpy", _as_array)
     yield mock.patch.object(torch.Tensor, "tolist", _as_list)
+    yield mock.patch.object(FakeTensor, "tolist", _as_list)
     yield mock.patch.object(Module, "_apply", _replaced)
     # no weights, no fingerprint of them
     yield mock.patch.object(EncoderFile, "check_generator", lambda *args, **options: None)

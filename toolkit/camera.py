@@ -16,7 +16,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from toolkit.devices import without_autocast
+from toolkit.devices import constant, sent, without_autocast
 from toolkit.errors import InputError
 
 LABEL_SIZE = 25
@@ -102,7 +102,7 @@ class Camera:
         limit = math.pi / 2 - 1e-4
         pitches = pitches.clamp(-limit, limit)
         origins = radius * torch.stack([pitches.cos() * yaws.sin(), pitches.sin(), pitches.cos() * yaws.cos()], dim=1)
-        return cls.from_matrices(look_at(origins, _vector(pivot, origins)), pinhole(focal, device))
+        return cls.from_matrices(look_at(origins, constant(pivot, origins)), pinhole(focal, device))
 
     @property
     def cam2world(self) -> Tensor:
@@ -142,7 +142,7 @@ class Camera:
 
     def to(self, target: torch.device | str | torch.dtype) -> Camera:
         """Move to a device or convert to a floating type."""
-        return Camera(self.label.to(target))
+        return Camera(self.label.to(target) if isinstance(target, torch.dtype) else sent(self.label, target))
 
     def expand(self, batch: int) -> Camera:
         """Repeat a single camera `batch` times.
@@ -157,7 +157,7 @@ class Camera:
     def shifted(self, delta: Tensor) -> Camera:
         """Move the camera centres by delta [B, 3] (world units)."""
         label = self.label.expand(delta.shape[0], -1).clone()
-        label[:, 3:12:4] += delta.to(label)
+        label[:, 3:12:4] += sent(delta, label.device).to(label)
         return Camera(label)
 
     def mirror(self) -> Camera:
@@ -246,15 +246,10 @@ def _placed(angle: Tensor, device: torch.device) -> Tensor:
     return torch.full(angle.shape, float(angle), device=device)
 
 
-def _vector(values: Sequence[float], like: Tensor) -> Tensor:
-    """Numbers [N] in a tensor's type on its device, without a copy from the CPU."""
-    return torch.stack([like.new_full((), float(value)) for value in values])
-
-
 def look_at(origins: Tensor, pivot: Tensor) -> Tensor:
     """cam2world [B, 4, 4] of cameras at `origins` [B, 3] that look at `pivot` [3] or [B, 3], world y up."""
     forward = torch.nn.functional.normalize(pivot.to(origins) - origins, dim=1)
-    up = _vector((0.0, 1.0, 0.0), origins).expand_as(forward)
+    up = constant((0.0, 1.0, 0.0), origins).expand_as(forward)
     right = -torch.nn.functional.normalize(torch.linalg.cross(up, forward), dim=1)
     down = torch.nn.functional.normalize(torch.linalg.cross(forward, right), dim=1)
     cam2world = torch.eye(4, dtype=origins.dtype, device=origins.device).repeat(len(origins), 1, 1)

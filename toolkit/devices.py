@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import time
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -53,6 +54,17 @@ def seconds_on(device: torch.device | str) -> float:
     """What a stopwatch shows once the device has done everything that it was asked."""
     wait_for(device)
     return time.perf_counter()
+
+
+def sent(tensor: Tensor, device: torch.device | str) -> Tensor:
+    """A tensor on a device; from the CPU to a GPU without waiting (the driver has copied it when the call returns)."""
+    device = torch.device(device)
+    return tensor.to(device, non_blocking=device.type == "cuda" and tensor.device.type == "cpu")
+
+
+def constant(values: Sequence[float], like: Tensor) -> Tensor:
+    """Numbers [N] in a tensor's type on its device, made there: a copy from the CPU would be waited for."""
+    return torch.stack([like.new_full((), float(value)) for value in values])
 
 
 def moved_to(network: Any, device: torch.device) -> Any:

@@ -23,13 +23,13 @@ from toolkit.interfaces import Generator, MakeRequest
 from toolkit.inversion import Inversion
 from toolkit.registry import default_registry
 from toolkit.rendering.occlusion import occlusion_mask
-from toolkit.testing.spherical import build_spherical
 from toolkit_plugins.heads360.dataset import Heads360
 
 pytestmark = pytest.mark.filterwarnings("ignore:Accessing the data pointer of FakeTensor")
 DEVICE = "cuda:0"
 SHORT = {"preset": "fast", "steps": 2, "samples": 8}
 QUICK = {"wplus": SHORT, "pti": {**SHORT, "tuning_steps": 2}}
+FOR_MINI = {"goae": ("feature_size=8",)}
 METHODS = [entry.name for entry in default_registry().of_kind("method")]
 
 
@@ -111,10 +111,30 @@ def test_protocols(protocol: str, mini: Generator, heads_data: Path, tmp_path: P
     assert not [row.metric for row in results.rows if row.failed and not row.metric.startswith("id")]
 
 
-@pytest.mark.parametrize("kind", list(STAGES))
-def test_trainings_take_every_step(kind: str, gpu: FakeCuda, photo_folder: Path) -> None:
-    job = tiny_job(kind, photo_folder, build_spherical(device=DEVICE))
+IMAGES = ("adversary.discriminator=occlusion-images",)
+TRAININGS = [*((kind, FOR_MINI.get(kind, ())) for kind in STAGES), ("dual-encoder", IMAGES)]
+
+
+@pytest.mark.parametrize(("kind", "settings"), TRAININGS)
+def test_every_training_step_runs_and_waits_for_the_gpu_less_than_five_times(
+    kind: str, settings: tuple[str, ...], gpu: FakeCuda, mini: Generator, photo_folder: Path
+) -> None:
+    job = tiny_job(kind, photo_folder, mini, *settings)
     for step in range(job.steps):
-        job.training_step(job.batch(step), step)
-    job.evaluate(job.steps)
-    job.sheet(job.steps)
+        batch = job.batch(step)
+        gpu.waits.clear(), gpu.places.clear()
+        job.training_step(batch, step)
+        assert 0 < gpu.waits.total() < 5, gpu.places
+    if kind == "psp":  # the others look at their held-out heads with the same code
+        job.evaluate(job.steps)
+        job.sheet(job.steps)
+
+
+def test_cameras_are_made_where_the_angles_are(gpu: FakeCuda) -> None:
+    yaws = torch.zeros(3, device=DEVICE)
+    before = gpu.waits.total()
+    assert on_gpu(Camera.orbit(yaws, 0.2).mirror().label)
+    assert on_gpu(Camera.orbit(0.1, yaws).label)
+    assert gpu.waits.total() == before
+    with pytest.raises(RuntimeError, match="same device"):
+        Camera(yaws.new_zeros(3, 25)).cam2world + torch.zeros(3, 4, 4)

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from toolkit.camera import Camera, as_camera
+from toolkit.devices import constant
 from toolkit.errors import CapabilityError, InputError
 from toolkit.interfaces import Footprint, Marching, SlotMerging, VisibleEntries
 from toolkit.rendering.rays import camera_rays, cube_limits, points_on
@@ -88,7 +89,8 @@ def occlusion_mask(
     gaps = _has_gaps(footprint, seen, visible, resolution, closing) if closing else None
     if not per_slot:
         visible = cast(SlotMerging, generator).merge_slots(visible)
-    if gaps is not None and bool(gaps.any()):
+    # whether there is any: a shortcut on the CPU, which on a GPU would cost a wait
+    if gaps is not None and (gaps.device.type != "cpu" or bool(gaps.any())):
         gaps = gaps.view(-1, *[1] * (visible.ndim - 1))
         visible = torch.where(gaps, footprint.close(visible, closing), visible)
     return 1 - visible
@@ -138,7 +140,7 @@ def seen_points(
 
 def is_visible(points: Tensor, spec: GeneratorSpec) -> Tensor:
     """Whether world points [..., 3] lie in the box and in what the renderer shows: [...]."""
-    reach = points.new_tensor(spec.visible_half_extent).clamp(max=spec.box / 2)
+    reach = constant(spec.visible_half_extent, points).clamp(max=spec.box / 2)
     return (points.abs() <= reach).all(dim=-1)
 
 

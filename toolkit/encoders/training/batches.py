@@ -14,6 +14,7 @@ from torch import Tensor
 from toolkit.camera import Camera
 from toolkit.data import EndlessSampler
 from toolkit.data.balance import pose_density, rebalancing_weights
+from toolkit.devices import sent
 from toolkit.encoders.training.augmentation import augment
 from toolkit.encoders.training.pairs import Pairs, make_pairs, rows
 from toolkit.encoders.training.photos import Photos, PhotoSet
@@ -148,9 +149,9 @@ class BatchMaker:
 
 def on_device(batch: EncodingBatch, device: torch.device) -> EncodingBatch:
     """A batch with its tensors on a device."""
-    photos = None if batch.photos is None else Photos(*(part.to(device) for part in batch.photos))
-    pairs = None if batch.pairs is None else Pairs(*(part.to(device) for part in batch.pairs))
-    seen, yaws = (None if part is None else part.to(device) for part in (batch.seen, batch.yaws))
+    photos = None if batch.photos is None else Photos(*(sent(part, device) for part in batch.photos))
+    pairs = None if batch.pairs is None else Pairs(*(sent(part, device) for part in batch.pairs))
+    seen, yaws = (None if part is None else sent(part, device) for part in (batch.seen, batch.yaws))
     return EncodingBatch(photos, pairs, seen, batch.window, yaws)
 
 

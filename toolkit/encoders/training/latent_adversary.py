@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.optim import Adam
 
 from toolkit.configuration import Config
+from toolkit.devices import sent
 from toolkit.encoders.networks.latent_discriminator import LatentDiscriminator
 from toolkit.encoders.training.latent_realism import POOL_SIZE, LatentPool, latent_realism
 from toolkit.encoders.training.settings import Count, Rate, Weight
@@ -21,6 +22,7 @@ from toolkit.interfaces import Generator
 from toolkit.losses.adversarial import discriminator_loss, r1_penalty
 from toolkit.training.distribution import average_gradients, gathered_rows, row_numbers
 from toolkit.training.rng import make_rng
+from toolkit.training.stepping import means_of
 
 _PURPOSE = 2
 """Tells its random numbers from those of a step's batch."""
@@ -76,16 +78,17 @@ class LatentAdversary:
             codes = gathered_rows(encode(), *blocks)
             fake = self._kept(1, codes if stage is None else codes[:, : stage + 1], rng)[own]
             latents, front = self.generator.spec.latents, self.generator.spec.front_camera
-            z = torch.randn(len(codes), latents.z_dim, generator=rng).to(codes.device)
+            z = torch.randn(len(codes), latents.z_dim, generator=rng)
+            z = sent(z, codes.device)
             real = self._kept(0, self.generator.mapping(z, front.to(codes.device).expand(len(z))), rng)[own]
         loss = discriminator_loss(self.discriminator(real), self.discriminator(fake))
         self._update(loss)
-        logged = {"discriminator": float(loss.detach())}
+        logged = {"discriminator": loss.detach()}
         if self.settings.r1 and step % self.settings.r1_every == 0:
             penalty = r1_penalty(self.discriminator, real)
             self._update(self.settings.r1 / 2 * self.settings.r1_every * penalty)
-            logged["r1"] = float(penalty.detach())
-        return logged
+            logged["r1"] = penalty.detach()
+        return means_of([logged])
 
     def losses(self, ws: Tensor, stage: int | None = None) -> dict[str, Tensor]:
         """The encoder's weighted loss as `adversarial`; nothing where the weight is 0.

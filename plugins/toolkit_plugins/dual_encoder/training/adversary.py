@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.optim import Adam, Optimizer
 
-from toolkit.devices import without_autocast
+from toolkit.devices import sent, without_autocast
 from toolkit.encoders.training.named_parts import open_discriminator
 from toolkit.interfaces import Discriminator, Generator
 from toolkit.latents import map_styles
@@ -19,6 +19,7 @@ from toolkit.rendering.views import around
 from toolkit.training.distribution import average_gradients
 from toolkit.training.ranger import make_ranger
 from toolkit.training.rng import RowRng, row_rng
+from toolkit.training.stepping import means_of
 from toolkit_plugins.dual_encoder.joining import masked_images
 from toolkit_plugins.dual_encoder.training.settings import AdversarySettings
 
@@ -54,7 +55,7 @@ class Adversary:
         )
         self.steps = 0
         """Steps that the discriminator has taken."""
-        self._log: dict[str, float] = {}
+        self._log: dict[str, Tensor] = {}
 
     def loss(self, planes: Tensor, ws: Tensor, occlusion: Tensor | None, rows: Sequence[int]) -> Tensor:
         """Let the discriminator learn, then judge: the encoder's weighted adversarial term (Eq. 7).
@@ -87,13 +88,14 @@ class Adversary:
     def synthesised(self, rng: RowRng) -> Tensor:
         """Codes [rows, num_ws, w_dim] of random heads under the frontal camera."""
         latents = self.generator.spec.latents
-        z = rng.normal(latents.num_ws if self.settings.real == "z+" else 1, latents.z_dim).to(self.device)
+        z = rng.normal(latents.num_ws if self.settings.real == "z+" else 1, latents.z_dim)
+        z = sent(z, self.device)
         return map_styles(self.generator, z, self.settings.truncation)
 
     def take_log(self) -> dict[str, float]:
         """What happened since the last call, by name."""
         log, self._log = self._log, {}
-        return log
+        return means_of([log])
 
     def described(self) -> Mapping[str, Any]:
         """What rebuilds the discriminator."""
@@ -140,7 +142,7 @@ class Adversary:
 
     def _note(self, name: str, value: Tensor) -> None:
         """Log a mean over a part's rows as its share of the batch's."""
-        self._log[name] = self._log.get(name, 0.0) + float(value) / self.parts
+        self._log[name] = self._log.get(name, 0.0) + value.detach().float() / self.parts
 
     def _cameras(self, rng: RowRng) -> Any:
         return around(self.generator.spec, (rng.uniform() * 2 - 1) * math.pi).to(self.device)
