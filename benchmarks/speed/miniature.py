@@ -1,0 +1,84 @@
+"""The embedded miniature: a view of kept planes, and all products of one head on all cores.
+
+    python benchmarks/speed/miniature.py [--json FILE]
+
+The twin of a kept view is the official arithmetic at the miniature's sizes.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+import official_arithmetic as official
+import torch
+from measuring import Repetition, compare, report
+
+import toolkit
+from toolkit.camera import Camera
+from toolkit.export.products import write_products
+from toolkit.inversion import Inversion
+from toolkit.rendering.views import around, iterate_views
+
+VIEWS = 12
+
+
+def _cameras(model: toolkit.interfaces.Generator) -> Camera:
+    return around(model.spec, torch.arange(VIEWS) * (2 * torch.pi / VIEWS))
+
+
+def ours() -> Repetition:
+    model = toolkit.load_generator("panohead-mini")
+    cameras = _cameras(model)
+    with torch.no_grad():
+        ws = model.mean_ws
+        planes = model.planes(ws)
+
+    def once() -> dict[str, float]:
+        seen = torch.cat([part.image for part in iterate_views(model, planes, ws, cameras)])
+        return {"mean": float(seen.mean())}
+
+    return once
+
+
+def twin() -> Repetition:
+    model = toolkit.load_generator("panohead-mini")
+    cameras = _cameras(model)
+    with torch.no_grad():
+        ws = model.mean_ws
+        planes = model.planes(ws)
+
+    def once() -> dict[str, float]:
+        with torch.no_grad():
+            seen = torch.cat([official.render(model, planes, ws, cameras[index : index + 1]).image
+                              for index in range(VIEWS)])  # fmt: skip
+        return {"mean": float(seen.mean())}
+
+    return once
+
+
+def products() -> Repetition:
+    model = toolkit.load_generator("panohead-mini")
+    with torch.no_grad():
+        ws = model.mean_ws
+        inversion = Inversion(ws=ws, planes=model.planes(ws), camera=model.spec.front_camera, method="mean",
+                              generator=model.spec.name, fingerprint=model.spec.fingerprint)  # fmt: skip
+
+    def once() -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            write_products(Path(folder), inversion, model, None, note=print)
+
+    return once
+
+
+def main() -> None:
+    found = compare({"ours": ours, "official": twin})
+    difference = abs(found["ours"].said["mean"] - found["official"].said["mean"])
+    report(f"{VIEWS} views of the miniature, planes kept", found, means_differ_by=difference)
+    for threads in (1, 2):
+        found = compare({"ours": products}, repetitions=1, threads=threads)
+        report(f"all products of one head, {threads} threads", found, wall_seconds=found["ours"].wall)
+
+
+if __name__ == "__main__":
+    main()
