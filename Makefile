@@ -5,6 +5,7 @@ BIN := $(VENV)/bin
 OUT ?= out
 HEADS ?= 100
 PRESET ?= fast
+SPEED ?= startup forward density_queries mesh encoders miniature training_step wplus_step pti_step
 YAWS := 0 30 60 90 120 150 180 -150 -120 -90 -60 -30
 comma := ,
 space := $(subst ,, )
@@ -20,7 +21,8 @@ help:
 	@echo "make test-all  the slow tests too"
 	@echo "make weights   train every weights file that ships again, one after the other (hours; goes on where it was stopped)"
 	@echo "make reproduce the dual encoder's claims, measured (hours); REPRODUCE='--tables 3 4 5 --seeds 3' for its ablations"
-	@echo "make lint types bench clean"
+	@echo "make bench     measure the speed of every hot path beside the official arithmetic; SPEED='forward mesh' for some"
+	@echo "make lint types clean"
 
 $(VENV)/.installed: pyproject.toml setup.py constraints.txt
 	@echo "== installing into $(VENV) (about 3 minutes and 6 GB)"
@@ -85,7 +87,9 @@ reproduce: $(VENV)/.installed
 	$(BIN)/python experiments/dual_encoder_reproduction.py --out $(OUT)/reproduction $(REPRODUCE)
 
 bench: $(VENV)/.installed
-	@for benchmark in benchmarks/*.py; do echo "== $$benchmark"; $(BIN)/python $$benchmark; done
+	@mkdir -p $(OUT) && rm -f $(OUT)/speed.json
+	@for path in $(SPEED); do echo "== $$path"; $(BIN)/python benchmarks/speed/$$path.py --json $(OUT)/speed.json || exit 1; done
+	@echo "== done; $(OUT)/speed.json has every number, with the machine's"
 
 clean:
 	rm -rf $(VENV) $(OUT) build dist ./*.egg-info

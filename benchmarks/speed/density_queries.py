@@ -1,6 +1,6 @@
 """A million density queries at the released sizes, in the order of a grid and in random order.
 
-    python benchmarks/speed/density_queries.py [--json FILE]
+python benchmarks/speed/density_queries.py [--json FILE]
 """
 
 from __future__ import annotations

@@ -11,13 +11,13 @@ import torch
 from measuring import Repetition, compare, report
 
 from toolkit.encoders.networks.plane_unet import PlaneRefiner, PlaneUnetConfig
-from toolkit.encoders.networks.style_encoder import StyleEncoder
+from toolkit.encoders.networks.style_encoder import GradualStyleEncoder
 
 SIDE = 256
 
 
 def psp() -> Repetition:
-    encoder, image = StyleEncoder().eval(), torch.rand(1, 3, SIDE, SIDE) * 2 - 1
+    encoder, image = GradualStyleEncoder().eval(), torch.rand(1, 3, SIDE, SIDE) * 2 - 1
 
     def once() -> None:
         with torch.no_grad():

@@ -15,7 +15,7 @@ from measuring import Measured, Repetition, Stages, compare, report
 import toolkit.generators.generator as family
 
 OFFICIAL_SECONDS = {"backbone": 1.54, "rendering": 1.55, "background": 0.28, "super_resolution": 4.4}
-"""Of the official code on another machine, and 0.1 s more in no stage: only their proportions count."""
+"""Of the official code on another machine: only their proportions count."""
 
 
 def ours() -> Repetition:

@@ -17,11 +17,16 @@ def generator() -> PanoHead:
 
 
 def latent(model: PanoHead) -> Tensor:
-    """z [1, 512]."""
+    """A latent [1, 512]."""
     return torch.randn(1, model.config.z_dim, generator=torch.Generator().manual_seed(1))
 
 
 def code(model: PanoHead) -> Tensor:
-    """ws [1, 14, 512] of it."""
+    """Its code [1, 14, 512]."""
     with torch.no_grad():
         return model.mapping(latent(model), CAMERA)
+
+
+def average_code(model: PanoHead) -> Tensor:
+    """The average latent as ws [1, num_ws, w_dim]."""
+    return model.backbone.mapping.w_avg.expand(1, model.num_ws, -1)

@@ -1,4 +1,4 @@
-"""The surface of a head with hair at 256^3 and 512^3; the twin asks for every point of the grid, as the official script.
+"""The surface of a head with hair at 256^3 and 512^3; the twin asks for every point, as the official script.
 
     python benchmarks/speed/mesh.py [--json FILE]
 
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import official_arithmetic as official
 import torch
+from full_size import average_code
 from measuring import Measured, Repetition, compare, report
 
 import toolkit
@@ -20,7 +21,7 @@ SHARE, CHUNK = 16, 1 << 17
 def _ours(side: int) -> Repetition:
     model = toolkit.load_generator("panohead-mini")
     with torch.no_grad():
-        planes = model.planes(model.mean_ws)
+        planes = model.planes(average_code(model))
 
     def once() -> dict[str, float]:
         return {"vertices": float(len(extract_surface(model, planes, side).vertices))}
@@ -40,7 +41,7 @@ def grid() -> Repetition:
     """A sixteenth of 256^3 queries."""
     model = toolkit.load_generator("panohead-mini")
     with torch.no_grad():
-        planes = model.planes(model.mean_ws)
+        planes = model.planes(average_code(model))
     half, line = model.config.box / 2, torch.linspace(-1, 1, 256)
     slab = torch.stack(torch.meshgrid(line[: 256 // SHARE], line, line, indexing="ij"), dim=-1).reshape(1, -1, 3) * half
 

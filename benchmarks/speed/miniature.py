@@ -12,6 +12,7 @@ from pathlib import Path
 
 import official_arithmetic as official
 import torch
+from full_size import average_code
 from measuring import Repetition, compare, report
 
 import toolkit
@@ -31,7 +32,7 @@ def ours() -> Repetition:
     model = toolkit.load_generator("panohead-mini")
     cameras = _cameras(model)
     with torch.no_grad():
-        ws = model.mean_ws
+        ws = average_code(model)
         planes = model.planes(ws)
 
     def once() -> dict[str, float]:
@@ -45,7 +46,7 @@ def twin() -> Repetition:
     model = toolkit.load_generator("panohead-mini")
     cameras = _cameras(model)
     with torch.no_grad():
-        ws = model.mean_ws
+        ws = average_code(model)
         planes = model.planes(ws)
 
     def once() -> dict[str, float]:
@@ -60,7 +61,7 @@ def twin() -> Repetition:
 def products() -> Repetition:
     model = toolkit.load_generator("panohead-mini")
     with torch.no_grad():
-        ws = model.mean_ws
+        ws = average_code(model)
         inversion = Inversion(ws=ws, planes=model.planes(ws), camera=model.spec.front_camera, method="mean",
                               generator=model.spec.name, fingerprint=model.spec.fingerprint)  # fmt: skip
 

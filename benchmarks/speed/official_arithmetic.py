@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from toolkit.camera import Camera
+from toolkit.nn.decoder import FEATURE_ACTIVATIONS
 from toolkit.nn.superresolution import resize
 from toolkit.nn.trigrid import AXES
 from toolkit.rendering.rays import camera_rays, points_on
@@ -76,9 +77,9 @@ def to_image(module: Any, x: Tensor, w: Tensor) -> Tensor:
 def block(module: Any, x: Tensor | None, image: Tensor | None, ws: Tensor, *, noisy: bool) -> tuple[Tensor, Tensor]:
     """One synthesis block; ws [N, 2 or 3, w_dim]."""
     styles = iter(ws.unbind(dim=1))
-    if x is None:
-        x = module.const[None].repeat(len(ws), 1, 1, 1)
-    else:
+    first = x is None
+    x = module.const[None].repeat(len(ws), 1, 1, 1) if x is None else x
+    if not first:
         x = layer(module.conv0, x, next(styles), noisy=noisy)
     x = layer(module.conv1, x, next(styles), noisy=noisy)
     if image is not None and module.up == 2:
@@ -112,7 +113,8 @@ def decoded(generator: Any, x: Tensor) -> tuple[Tensor, Tensor]:
     first, _, last = generator.decoder.net
     hidden = F.softplus(_dense(first, x.reshape(-1, x.shape[-1])))
     out = _dense(last, hidden).reshape(*x.shape[:2], -1)
-    return out[..., :1], generator.decoder._finish(out[..., 1:])
+    decoder = generator.decoder
+    return out[..., :1] * decoder.density_scale, FEATURE_ACTIVATIONS[decoder.activation](out[..., 1:])
 
 
 def _dense(module: Any, x: Tensor) -> Tensor:

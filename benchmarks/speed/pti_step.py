@@ -1,5 +1,6 @@
-"""One step of pivotal tuning at the released sizes, without its perceptual loss: a fixed code to a picture, and back to
-all weights.
+"""One step of pivotal tuning at the released sizes, without its perceptual loss.
+
+From a fixed code to a picture, and back to all weights.
 
     python benchmarks/speed/pti_step.py [--json FILE]
 """

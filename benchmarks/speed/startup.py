@@ -1,6 +1,6 @@
 """What a command costs before it does anything: help, imports, the first picture.
 
-    python benchmarks/speed/startup.py [--json FILE]
+python benchmarks/speed/startup.py [--json FILE]
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""One step of the training of an encoder's method, on the miniature's networks and a handful of heads.
+"""One training step of the miniature, on a handful of heads.
 
-    python benchmarks/speed/training_step.py [--json FILE]
+python benchmarks/speed/training_step.py [--json FILE]
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """One step of W+ optimisation at the released sizes, without its perceptual loss: code to picture and back.
 
-    python benchmarks/speed/wplus_step.py [--json FILE]
+python benchmarks/speed/wplus_step.py [--json FILE]
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ import official_arithmetic as official
 import torch
 from measuring import Repetition, compare, report
 from torch import Tensor
-
 
 
 def ours() -> Repetition:
