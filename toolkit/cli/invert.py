@@ -16,7 +16,9 @@ from toolkit.errors import InputError
 
 
 def invert_command(
-    images: Annotated[list[Path], typer.Argument(help="Photos of heads (PNG, JPEG, WebP, BMP, TIFF).")],
+    images: Annotated[
+        list[Path] | None, typer.Argument(help="Photos of heads (PNG, JPEG, WebP, BMP, TIFF).", show_default=False)
+    ] = None,
     config: ConfigFile = None,
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the results, one sub-folder per photo.")] = Path(
         "inversions"
@@ -42,12 +44,21 @@ def invert_command(
     force: Annotated[bool, typer.Option(help="Do again what is already there.")] = False,
     device: Annotated[str, typer.Option(help="auto (cuda, else mps, else cpu), cpu, cuda, cuda:1, ...")] = "auto",
     as_json: Annotated[bool, typer.Option("--json", help="One JSON line per photo on stdout.")] = False,
+    options_of: Annotated[
+        str | None,
+        typer.Option("--list-options", metavar="METHOD", help="Print what --set and --preset take; no photo."),
+    ] = None,
 ) -> None:
     """Turn photos of heads into 3D heads.
 
     Per photo a folder with inversion.safetensors and .json, views.png, orbit.mp4, mesh.glb and viewer.html. A bad photo
     is reported at the end and stops nothing; what is already there is skipped; Ctrl-C keeps everything finished.
     """
+    if options_of is not None:
+        _print_options(options_of)
+        return
+    if not images:
+        raise InputError("images are missing: name at least one, as in toolkit invert me.jpg")
     if len(images) > 1 and (camera or landmarks or mask):
         raise InputError("--camera, --landmarks and --mask belong to one photo; several were given")
 
@@ -90,3 +101,20 @@ def invert_command(
         say(f"failed   {outcome.image}: {outcome.error}", err=True)
     if failed:
         raise typer.Exit(2 if len(failed) == len(outcomes) == 1 else 1)
+
+
+def _print_options(method: str) -> None:
+    """What a method's --set and --preset take, with types, defaults and meanings."""
+    from toolkit.apps.plugin_cards import describe
+    from toolkit.registry import default_registry
+
+    registry = default_registry()
+    found = describe(registry.get("method", method), registry)
+    if not found.options:
+        say(f"method {method!r} does not tell its options")
+    width = max((len(option.key) for option in found.options), default=0)
+    for option in found.options:
+        meaning = f"  {option.meaning}" if option.meaning else ""
+        say(f"{option.key:<{width}}  {option.type} = {option.default}{meaning}")
+    if found.presets:
+        say(f"presets: {', '.join(found.presets)}")

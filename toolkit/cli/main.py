@@ -15,6 +15,7 @@ from toolkit.cli.bench_results import check_results_command, compare_command, re
 from toolkit.cli.data import data_app
 from toolkit.cli.demo import demo_command
 from toolkit.cli.doctor import doctor_command
+from toolkit.cli.examples import add_examples
 from toolkit.cli.invert import invert_command
 from toolkit.cli.mesh import mesh_command
 from toolkit.cli.plugins import plugins_app
@@ -50,6 +51,7 @@ plugins_app.command("check")(check_command)
 plugins_app.command("new")(new_command)
 app.add_typer(weights_app, name="weights")
 app.command("doctor")(doctor_command)
+add_examples(app)
 
 _debug = False
 _KEPT = "interrupted; everything finished so far is kept"

@@ -22,10 +22,7 @@ def show_command(
     kind: Annotated[str | None, typer.Option(help="Only parts of this kind (method, generator ...).")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Machine-readable output on stdout.")] = False,
 ) -> None:
-    """Show what a part is: paper, authors, licence, needs, options with types and defaults, presets, status.
-
-    Examples: toolkit plugins show psp; toolkit plugins show dual-encoder --kind method --json
-    """
+    """Show what a part is: paper, authors, licence, needs, options with types and defaults, presets, status."""
     from toolkit.apps.plugin_cards import describe, find_entries
     from toolkit.registry import default_registry
 
@@ -54,8 +51,6 @@ def check_command(
 
     A training is checked with the plugin's configuration training/NAME-check, or with --set; the file that it leaves is
     then the weights of the encoder and the method of its name.
-
-    Examples: toolkit plugins check my-method; toolkit plugins check my-reader --data folder
     """
     from toolkit.apps.plugin_cards import find_entries
     from toolkit.registry import default_registry
@@ -87,10 +82,7 @@ def new_command(
     ] = "method",
     out: Annotated[Path, typer.Option(help="Folder in which the package's own folder is made.")] = Path(),
 ) -> None:
-    """Write a small package of your own that installs, works and tests itself.
-
-    Examples: toolkit plugins new my-method; toolkit plugins new my-encoder --kind encoder --out ~/code
-    """
+    """Write a small package of your own that installs, works and tests itself."""
     from toolkit.apps.new_plugin import write_plugin
 
     folder = write_plugin(name, kind, out)

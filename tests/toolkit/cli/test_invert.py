@@ -222,3 +222,16 @@ def test_without_plugins_the_sentence_says_so(program, photo: Path, monkeypatch:
         monkeypatch.setattr(registry, "default_registry", lambda said=variable: registry.discover(said))
         ended = program("invert", photo)
         assert ended.code == 2 and message in ended.err and ended.err.count("\n") == 1
+
+
+def test_options_of_a_method_are_listed_without_a_photo(program) -> None:
+    run = program("invert", "--list-options", "wplus")
+    assert run.code == 0
+    lines = run.out.splitlines()
+    assert any(line.startswith("steps ") and "int = 500" in line for line in lines)
+    assert lines[-1].startswith("presets: ") and "fast" in lines[-1]
+
+
+def test_a_call_without_a_photo_says_what_is_missing(program) -> None:
+    run = program("invert")
+    assert run.code == 2 and "images are missing" in run.err
