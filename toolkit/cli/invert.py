@@ -5,14 +5,18 @@ from __future__ import annotations
 import contextlib
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from toolkit.cli.config_file import ConfigFile
 from toolkit.cli.text import say
 from toolkit.errors import InputError
+
+if TYPE_CHECKING:
+    from toolkit.apps.invert import Outcome
 
 
 def invert_command(
@@ -91,6 +95,11 @@ def invert_command(
             device=device,
             progress=progress,
         )
+    _tell(outcomes, as_json)
+
+
+def _tell(outcomes: Sequence[Outcome], as_json: bool) -> None:
+    """What became of every photo; exit code 1 if some failed, 2 if the only one did."""
     for outcome in outcomes:
         if as_json:
             typer.echo(json.dumps(outcome.as_json()))
