@@ -115,7 +115,10 @@ def read_options(
         name = str(values.get("preset") or default_preset)
         if name not in presets:
             raise ConfigError(unknown_name(f"preset of method {method!r}", name, presets))
-        values = {**presets[name], **values, "preset": name}
+        chosen: dict[str, Any] = {}
+        for key, value in [*presets[name].items(), *values.items(), ("preset", name)]:
+            assign(chosen, key.split("."), value, f"method {method!r}")
+        values = chosen
     elif "preset" not in model_type.model_fields and (preset := values.pop("preset", None)) not in (None, "default"):
         known = ", ".join(dotted_keys(model_type))
         raise ConfigError(f"method {method!r} has no presets, got {preset!r}; its options: {known}")

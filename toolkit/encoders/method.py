@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -110,6 +110,8 @@ class EncoderOpener:
     """Kind of another file that holds this encoder, too, and ships; empty: none."""
     check: Callable[[Generator, Any], None] | None = None
     """Raises where generator or options will not do, before any file is read."""
+    named: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """Presets besides 'default': values of options (which then have a field `preset`) by name."""
 
     @property
     def options_model(self) -> type[EncoderOptions]:
@@ -118,8 +120,8 @@ class EncoderOpener:
 
     @property
     def presets(self) -> Mapping[str, Mapping[str, Any]]:
-        """None: an encoder is one pass."""
-        return {}
+        """Named values of the options; mostly none: an encoder is one pass."""
+        return {"default": {}, **self.named} if self.named else {}
 
     def encoder(self, generator: Generator, weights: Path | None = None) -> Encoder:
         """Build the encoder for a generator (a factory for the hook `register_encoders`).
@@ -147,7 +149,7 @@ class EncoderOpener:
             CapabilityError: The generator lacks something that the encoder needs.
             WeightsError: There are no weights for this generator, or they cannot be used.
         """
-        chosen = read_options(self.options, options, self.name)
+        chosen = read_options(self.options, options, self.name, self.presets or None)
         encoder, file = self._open(generator, weights, chosen)
         return EncoderMethod(self.name, encoder, chosen, file)
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Mapping
+from typing import Any
 
 from toolkit.encoders import EncoderFile, EncoderOpener, EncoderOptions
 from toolkit.encoders.training.named_parts import open_stitcher
@@ -21,9 +23,15 @@ from toolkit_plugins.dual_encoder.networks import (
 PACKAGE = "toolkit_plugins.dual_encoder"
 
 
+PAPER: Mapping[str, Any] = {"stitcher": "hard", "mask.free_space": 0, "mask.closing": 0}
+"""Eq. 3 to the letter: the mask is what pixels of the input view hit, and nothing softens or widens it."""
+
+
 class DualOptions(EncoderOptions):
     """What a user may set."""
 
+    preset: str = "default"
+    """Name of the preset that the settings started from: default, or paper."""
     stitcher: str = "feathered"
     """Which registered stitcher joins the planes."""
     mask: MaskSettings = MaskSettings()
@@ -66,7 +74,7 @@ def check_options(generator: Generator, options: DualOptions) -> None:
     default_registry().get("stitcher", options.stitcher)
 
 
-DUAL_OPENER = EncoderOpener(DUAL, PACKAGE, build_dual, DualOptions, check=check_options)
+DUAL_OPENER = EncoderOpener(DUAL, PACKAGE, build_dual, DualOptions, check=check_options, named={"paper": PAPER})
 OPENER_1, OPENER_2 = (
     EncoderOpener(name, PACKAGE, functools.partial(build_single, name), shipped=DUAL) for name in (ENCODER_1, ENCODER_2)
 )

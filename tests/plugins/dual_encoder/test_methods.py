@@ -67,6 +67,19 @@ def test_visible_places_come_from_encoder_1_and_occluded_ones_from_encoder_2(
     assert torch.equal(joined.ws, first.ws)
 
 
+def test_the_papers_preset_is_equation_3_to_the_letter_and_what_is_named_beside_it_counts(
+    spherical: SphericalGenerator, dual_file: Path, picture: Tensor
+):
+    plain = {"stitcher": "hard", "mask.free_space": 0, "mask.closing": 0}
+    paper = inverted(spherical, dual_file, picture, preset="paper")
+    assert torch.equal(paper.planes, inverted(spherical, dual_file, picture, **plain).planes)
+    assert paper.options["preset"] == "paper" and paper.options["mask"]["free_space"] == 0
+    other = inverted(spherical, dual_file, picture, preset="paper", **{"mask.resolution": 8})
+    assert other.options["mask"] == {**paper.options["mask"], "resolution": 8}
+    with pytest.raises(ConfigError, match="paper"):
+        inverted(spherical, dual_file, picture, preset="papier")
+
+
 def test_the_halves_are_kept_only_when_asked(spherical: SphericalGenerator, dual_file: Path, picture: Tensor):
     found = inverted(spherical, dual_file, picture)
     assert found.extra == {}
@@ -113,7 +126,7 @@ def test_mask_options_arrive(spherical: SphericalGenerator, dual_file: Path, pic
         ({"wz": {"raw": "occluded"}}, "'wz.raw'; did you mean 'ws.raw'?"),
         ({"sticher": "hard"}, "'sticher'; did you mean 'stitcher'?"),
         ({"mask": 3}, "method 'dual-encoder': 'mask' is a group, got 3; set mask.closing, mask.free_space"),
-        ({"preset": "fast"}, "method 'dual-encoder' has no presets, got 'fast'"),
+        ({"preset": "fast"}, "unknown preset of method 'dual-encoder' 'fast'; available: default, paper"),
     ],
     ids=str,
 )  # fmt: skip
@@ -124,7 +137,7 @@ def test_a_wrong_option_is_answered_with_the_nearest_key_as_users_type_it(
         open_dual_encoder(spherical, Path("never-read.safetensors"), options)
     assert message in str(caught.value)
     for key in ("keep_planes", "mask.resolution", "mask.shell", "ws.super_resolution"):
-        assert key in str(caught.value) or "is a group" in message
+        assert key in str(caught.value) or "is a group" in message or "preset" in message
 
 
 def test_weights_must_be_there_and_fit(spherical: SphericalGenerator, dual_file: Path, tmp_path: Path):
