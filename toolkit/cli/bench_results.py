@@ -49,7 +49,7 @@ def check_results_command(
     folder: Annotated[Path, typer.Argument(help="Folder of renders made elsewhere, with renders.json.")],
     wanted: Annotated[Path | None, typer.Option(help="A run's wanted.json: are all of its renders there?")] = None,
 ) -> None:
-    """Judge renders made elsewhere before a run with --outside: pictures, cameras, faces; exit code 1 for faults."""
+    """Judge renders made elsewhere before a run with --results: pictures, cameras, faces; exit code 1 for faults."""
     from toolkit.bench.subjects.outside_check import check_outside
 
     report = check_outside(folder, wanted)
