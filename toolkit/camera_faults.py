@@ -114,17 +114,23 @@ def _view_symptoms(label: _Label) -> list[str]:
     if centre[2] <= 0.2 * distance:
         return ["it looks away from the head at the origin"]
     x, y, _ = label.intrinsics @ (centre / centre[2])
-    found = []
+    found = _size_symptoms(label, distance)
     if not (-MARGIN <= x <= 1 + MARGIN and -MARGIN <= y <= 1 + MARGIN):
-        found.append(f"it sees the head at ({x:.2f}, {y:.2f}), outside the picture (0 to 1)")
+        found.insert(0, f"it sees the head at ({x:.2f}, {y:.2f}), outside the picture (0 to 1)")
+    roll = _roll(rotation)
+    if abs(roll) > ROLL:
+        found.append(f"it is rolled by {math.degrees(roll):.0f} degrees: the head would not stand upright")
+    return found
+
+
+def _size_symptoms(label: _Label, distance: float) -> list[str]:
+    """What is strange about the head's distance and its size in the picture."""
+    found = []
     if not DISTANCES[0] <= distance <= DISTANCES[1]:
         found.append(f"it stands {distance:.3g} units from the head ({RADIUS} is usual)")
     size = float(label.intrinsics[0, 0]) / distance
     if not SIZES[0] <= size <= SIZES[1]:
         found.append(f"a head would fill {50 * size:.0f} % of the picture's height (79 % is usual)")
-    roll = _roll(rotation)
-    if abs(roll) > ROLL:
-        found.append(f"it is rolled by {math.degrees(roll):.0f} degrees: the head would not stand upright")
     return found
 
 

@@ -37,8 +37,7 @@ def latent_statistics(generator: Generator, camera: Camera | None = None, sample
     Returns:
         Average (on the generator's device) and spread, the latter measured on the first layer's w.
     """
-    spec = generator.spec
-    device = generator.device
+    spec, device = generator.spec, generator.device
     camera = (camera or spec.front_camera).to(device)
     key = (spec.fingerprint, samples, str(device), camera.label.detach().cpu().numpy().tobytes())
     if spec.fingerprint and key in _known:

@@ -19,15 +19,11 @@ def demo_command(
     from toolkit.cli.progress import TerminalProgress
 
     typer.echo("Two heads from one picture each: a photograph (NASA, public domain) and a heads360 wild face.")
-    failures = 0
     with TerminalProgress(transient=True) as progress:
         outcomes = run_demo(out, preset, progress)
     for outcome in outcomes:
         say(f"{outcome.status:<8} {outcome.folder} ({outcome.seconds:.0f} s)")
-        if outcome.error is not None:
-            failures += 1
-            say(f"         {outcome.error}")
-        else:
-            say(f"         look at {outcome.folder / 'views.png'} and open {outcome.folder / 'viewer.html'}")
-    if failures:
+        products = f"look at {outcome.folder / 'views.png'} and open {outcome.folder / 'viewer.html'}"
+        say(f"         {outcome.error or products}")
+    if any(outcome.error is not None for outcome in outcomes):
         raise typer.Exit(1)

@@ -69,13 +69,7 @@ def chosen_angles(yaws: list[float], pitches: list[float], views: int | None) ->
         InputError: --views with --yaw, --views out of range, or numbers of yaws and pitches that do not go together.
     """
     if views is not None:
-        if yaws:
-            raise InputError("--views and --yaw exclude each other")
-        if not 1 <= views <= 3600:
-            raise InputError(f"--views must be 1 to 3600, got {views}")
-        if len(pitches) > 1:
-            raise InputError(f"--views goes with one --pitch, got {len(pitches)}")
-        return [(yaw, pitches[0] if pitches else None) for yaw, _ in evenly_around(views)]
+        return _angles_around(views, yaws, pitches)
     if not pitches:
         return [(yaw, None) for yaw in yaws]
     count = max(len(yaws), len(pitches))
@@ -88,3 +82,13 @@ def chosen_angles(yaws: list[float], pitches: list[float], views: int | None) ->
 def evenly_around(views: int) -> list[tuple[float, float | None]]:
     """This many yaws in degrees over the full turn, the front first, at the generator's own pitch."""
     return [(360.0 * index / views, None) for index in range(views)]
+
+
+def _angles_around(views: int, yaws: list[float], pitches: list[float]) -> list[tuple[float, float | None]]:
+    if yaws:
+        raise InputError("--views and --yaw exclude each other")
+    if not 1 <= views <= 3600:
+        raise InputError(f"--views must be 1 to 3600, got {views}")
+    if len(pitches) > 1:
+        raise InputError(f"--views goes with one --pitch, got {len(pitches)}")
+    return [(yaw, pitches[0] if pitches else None) for yaw, _ in evenly_around(views)]

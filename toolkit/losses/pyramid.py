@@ -30,9 +30,7 @@ def pyramid_features(image: Tensor) -> tuple[Tensor, ...]:
     while min(level.shape[2:]) >= 2 * SMALLEST_SIDE:
         smaller = functional.avg_pool2d(level, 2)
         larger = functional.interpolate(smaller, size=level.shape[2:], mode="bilinear", align_corners=False)
-        parts.append(level - larger)
-        parts.append(EDGE_WEIGHT * level.diff(dim=3))
-        parts.append(EDGE_WEIGHT * level.diff(dim=2))
+        parts += [level - larger, EDGE_WEIGHT * level.diff(dim=3), EDGE_WEIGHT * level.diff(dim=2)]
         level = smaller
     parts.append(level)
     return tuple(parts)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -161,14 +162,9 @@ def notes(used: Sequence[Component], found: Sequence[Component], files: Sequence
         if other not in used and not any(other.place == each.place for each in used):
             said.append(f"not imported: {' or '.join(other.kinds)} at {other.place} (--as imports it)")
     for file in files:
-        taken = [each.prefix for each in find_components(file)]
-        rest: dict[str, int] = {}
-        for key in file.tensors:
-            if not any(key.startswith(prefix) for prefix in taken):
-                group = ".".join(key.split(".")[:2])
-                rest[group] = rest.get(group, 0) + 1
-        listed = [f"{name} ({count})" for name, count in list(rest.items())[:_SHOWN]]
-        if listed:
+        rest = _of_no_network(file)
+        if rest:
+            listed = [f"{name} ({count})" for name, count in list(rest.items())[:_SHOWN]]
             more = f" and {len(rest) - _SHOWN} more" if len(rest) > _SHOWN else ""
             said.append(f"no known network: {', '.join(listed)}{more} of {file.path.name}")
         strange = [name for name in file.inert if not name.startswith(("torch.", "training.", "argparse.", "numpy"))]
@@ -223,3 +219,10 @@ def _names(files: Sequence[OfficialFile]) -> str:
 def _first_line(error: BaseException) -> str:
     text = str(error) or type(error).__name__
     return text.splitlines()[0][:200]
+
+
+def _of_no_network(file: OfficialFile) -> dict[str, int]:
+    """How many tensors belong to no known network, by the first two parts of their names."""
+    taken = tuple(each.prefix for each in find_components(file))
+    groups = (".".join(key.split(".")[:2]) for key in file.tensors if not key.startswith(taken))
+    return dict(Counter(groups))

@@ -128,6 +128,17 @@ def _refuse_other_things(file: Path, start: bytes) -> None:
 def _array(data: Any, size: int) -> StoredTensor:
     """The array of an .npy file; arrays of objects are refused, since those are pickles."""
     window = Window(data, 6)
+    kind, shape, fortran = _array_header(window, size)
+    dtype = kind.checked()
+    count = math.prod(shape)
+    if count * dtype.itemsize > size - window.place:
+        raise DamagedPickle(f"an array of shape {list(shape)} that the file does not hold")
+    blob = Blob(data, window.place, count * dtype.itemsize)
+    return contiguous(StoredBytes(dtype, count, blob.read), shape, fortran)
+
+
+def _array_header(window: Window, size: int) -> tuple[ArrayType, tuple[int, ...], bool]:
+    """Type, shape and whether the first axis runs fastest."""
     major, _minor = window.read(2) if size > 8 else b"\0\0"
     width = 2 if major == 1 else 4
     length = int.from_bytes(window.read(width), "little")
@@ -140,12 +151,7 @@ def _array(data: Any, size: int) -> StoredTensor:
         raise DamagedPickle("an .npy file with a senseless header") from error
     if not all(type(side) is int and side >= 0 for side in shape):
         raise DamagedPickle("an .npy file with a senseless shape")
-    dtype = kind.checked()
-    count = math.prod(shape)
-    if count * dtype.itemsize > size - window.place:
-        raise DamagedPickle(f"an array of shape {list(shape)} that the file does not hold")
-    blob = Blob(data, window.place, count * dtype.itemsize)
-    return contiguous(StoredBytes(dtype, count, blob.read), shape, fortran)
+    return kind, shape, fortran
 
 
 def _literal(text: str) -> Any:

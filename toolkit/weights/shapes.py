@@ -64,8 +64,13 @@ def with_config(sizes: _Config, config: Mapping[str, Any] | None, what: str) -> 
     for key, value in (config or {}).items():
         if key not in fields:
             raise ConfigError(unknown_name(f"{what} setting", key, fields))
-        number = isinstance(fields[key], int) and not isinstance(fields[key], bool)
-        fits = type(value) is int if number else isinstance(value, (list if type(value) is list else type(fields[key])))
-        if not fits:
+        if not _is_like(value, fields[key]):
             raise ConfigError(f"{what} setting {key!r} must be like {fields[key]!r}, got {value!r}")
     return dataclasses.replace(sizes, **dict(config or {}))
+
+
+def _is_like(value: Any, default: Any) -> bool:
+    """Whether a value is of the default's kind; a list will do for any."""
+    if isinstance(default, int) and not isinstance(default, bool):
+        return type(value) is int
+    return isinstance(value, (list if type(value) is list else type(default)))

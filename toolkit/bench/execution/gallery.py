@@ -41,11 +41,7 @@ class Gallery:
         self._wanted = _first_pictures(runs, found) | _best_and_worst(found)
         self._told = False
         self._heads: dict[tuple[str, str | None], Head] = {}
-        self._widest: dict[str, BenchItem] = {}
-        """Of the items of one picture the one that uses the most pictures: they are its truth."""
-        for item in (item for run in runs for item in run.protocol.items):
-            if item.id not in self._widest or len(item.uses) > len(self._widest[item.id].uses):
-                self._widest[item.id] = item
+        self._widest = _widest_items(runs)
 
     def complete(self) -> list[Head]:
         """Every head with pictures, method None for the truth."""
@@ -107,3 +103,12 @@ def _best_and_worst(found: Sequence[Results]) -> set[tuple[str, str]]:
         ranked = sorted(table.values, key=table.values.__getitem__)
         wanted |= {(table.method, ranked[0]), (table.method, ranked[-1])}
     return wanted
+
+
+def _widest_items(runs: Sequence[ProtocolRun]) -> dict[str, BenchItem]:
+    """Of the items of one picture the one that uses the most pictures: they are its truth."""
+    found: dict[str, BenchItem] = {}
+    for item in (item for run in runs for item in run.protocol.items):
+        if item.id not in found or len(item.uses) > len(found[item.id].uses):
+            found[item.id] = item
+    return found

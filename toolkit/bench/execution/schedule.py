@@ -62,14 +62,7 @@ class Schedule:
         Precompute comes last: its small pieces fill the workers up to the end.
         """
         self._runs, self._methods, self._progress, self._say = runs, methods, progress, say
-        pairs = sorted((item.uses[0], place) for place, run in enumerate(runs) for item in run.protocol.items)
-        by_input = [{item.uses[0]: item for item in run.protocol.items} for run in runs]
-        self._units: list[Unit] = [
-            MethodUnit(runs[place], method, by_input[place][index])
-            for index, places in itertools.groupby(pairs, key=lambda pair: pair[0])
-            for method, (_, place) in itertools.product(methods, list(places))
-        ]
-        self._units += [unit for run in runs for unit in precompute_units(run)]
+        self._units = [*_method_units(runs, methods), *(unit for run in runs for unit in precompute_units(run))]
         self._rates = Rates(runs[0].store)
         self._found: dict[Address, CellRecord] = {}
         self._totals = Counter(unit.owner for unit in self._units)
@@ -146,3 +139,14 @@ class Schedule:
         self._done[unit.owner] += 1
         if self._progress is not None:
             self._progress.step(unit.owner, self._done[unit.owner], self._totals[unit.owner], unit.item, record.error)
+
+
+def _method_units(runs: Sequence[ProtocolRun], methods: Sequence[ComparedMethod]) -> list[Unit]:
+    """Every method on every item, by input picture, then by method."""
+    pairs = sorted((item.uses[0], place) for place, run in enumerate(runs) for item in run.protocol.items)
+    by_input = [{item.uses[0]: item for item in run.protocol.items} for run in runs]
+    return [
+        MethodUnit(runs[place], method, by_input[place][index])
+        for index, places in itertools.groupby(pairs, key=lambda pair: pair[0])
+        for method, (_, place) in itertools.product(methods, list(places))
+    ]

@@ -23,7 +23,7 @@ from toolkit.encoders.training.held_out import HeldOut
 from toolkit.encoders.training.image_losses import ImageLosses
 from toolkit.encoders.training.pairs import Pairs, kept_pairs
 from toolkit.encoders.training.photos import open_photos
-from toolkit.encoders.training.recipe import LossContext, Recipe
+from toolkit.encoders.training.recipe import LossContext, Recipe, Stage
 from toolkit.encoders.training.schedule import kinds_of_steps, make_optimiser, rate_at
 from toolkit.encoders.training.settings import EncodingSettings
 from toolkit.encoders.training.start import find_recogniser, find_start, start_trunks, take_parts
@@ -119,10 +119,7 @@ class EncoderTraining(TrainingJob):
         """One step of the stage's optimiser."""
         number, local = self.batches.place(step)
         stage = self.stages[number]
-        if local == 0 and stage.begin is not None:
-            stage.begin(self.average.module if number else None)
-        self.network.eval()
-        stage.trained.train()
+        self._begin(stage, number, local)
         batch = on_device(batch, self.device)
         logged = dict(stage.before(batch, local)) if stage.before is not None else {}
         optimiser = self._optimisers[stage.name]
@@ -136,6 +133,13 @@ class EncoderTraining(TrainingJob):
         for opponent_name, opponent in self.recipe.opponents.items():
             named |= {f"{opponent_name}/{name}": value for name, value in opponent.take_log().items()}
         return named
+
+    def _begin(self, stage: Stage, number: int, local: int) -> None:
+        """Begin a stage at its first step, and put all networks but the stage's into eval mode."""
+        if local == 0 and stage.begin is not None:
+            stage.begin(self.average.module if number else None)
+        self.network.eval()
+        stage.trained.train()
 
     def shown(self, step: int) -> Sequence[Encoder]:
         """The averaged encoders to look at after so many steps; the last one is scored."""

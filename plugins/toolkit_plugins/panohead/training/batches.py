@@ -111,11 +111,8 @@ class MiniBatches:
 
     def patch_batch(self, heads: np.ndarray, random: np.random.Generator, *, coarse: bool = False) -> PatchBatch:
         """A random patch of each of some heads [B], by their numbers; half as many rays a side where it is coarse."""
-        data, side, scale = (
-            self.rays,
-            self.settings.patch_side,
-            self.settings.network.image_size // self.settings.raw_size,
-        )
+        data, side = self.rays, self.settings.patch_side
+        scale = self.settings.network.image_size // self.settings.raw_size
         owner = torch.from_numpy(heads)
         pick = torch.from_numpy(random.integers(data.patch_corners.shape[1], size=len(heads)))
         row, column = (int(value) for value in random.integers(self.settings.heads.patch - side + 1, size=2))
