@@ -199,6 +199,11 @@ class SwinStage(nn.Module):
         return tokens if self.downsample is None else self.downsample(tokens, self.side)
 
 
+def _renew_after_loading(trunk: SwinTransformer, _: object) -> None:
+    """A named function, because a module with a lambda cannot be pickled."""
+    trunk.renew_buffers()
+
+
 class SwinTransformer(nn.Module):
     """The trunk; its buffers follow from the sizes, so a loaded file's are put aside for computed ones."""
 
@@ -209,7 +214,7 @@ class SwinTransformer(nn.Module):
         self.patch_embed = PatchEmbedding(self.settings.patch, self.settings.width)
         self.layers = nn.ModuleList(SwinStage(self.settings, stage) for stage in range(STAGES))
         self.norm = nn.LayerNorm(self.settings.widths[-1])
-        self.register_load_state_dict_post_hook(lambda module, _: module.renew_buffers())
+        self.register_load_state_dict_post_hook(_renew_after_loading)
 
     @torch.no_grad()
     def renew_buffers(self) -> None:
