@@ -9,31 +9,35 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
+from typing import cast
 
 import official_arithmetic as official
 import torch
 from full_size import average_code
 from measuring import Repetition, compare, report
+from torch import Tensor
 
 import toolkit
 from toolkit.camera import Camera
 from toolkit.export.products import write_products
 from toolkit.inversion import Inversion
 from toolkit.rendering.views import around, iterate_views
+from toolkit_plugins.panohead.generator import PanoHead
 
 VIEWS = 12
 
 
-def _cameras(model: toolkit.interfaces.Generator) -> Camera:
-    return around(model.spec, torch.arange(VIEWS) * (2 * torch.pi / VIEWS))
-
-
-def ours() -> Repetition:
-    model = toolkit.load_generator("panohead-mini")
-    cameras = _cameras(model)
+def _kept() -> tuple[PanoHead, Camera, Tensor, Tensor]:
+    """The miniature, cameras around it, and the average head's code and planes."""
+    model = cast(PanoHead, toolkit.load_generator("panohead-mini"))
     with torch.no_grad():
         ws = average_code(model)
         planes = model.planes(ws)
+    return model, around(model.spec, torch.arange(VIEWS) * (2 * torch.pi / VIEWS)), ws, planes
+
+
+def ours() -> Repetition:
+    model, cameras, ws, planes = _kept()
 
     def once() -> dict[str, float]:
         seen = torch.cat([part.image for part in iterate_views(model, planes, ws, cameras)])
@@ -43,11 +47,7 @@ def ours() -> Repetition:
 
 
 def twin() -> Repetition:
-    model = toolkit.load_generator("panohead-mini")
-    cameras = _cameras(model)
-    with torch.no_grad():
-        ws = average_code(model)
-        planes = model.planes(ws)
+    model, cameras, ws, planes = _kept()
 
     def once() -> dict[str, float]:
         with torch.no_grad():

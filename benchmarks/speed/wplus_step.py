@@ -19,7 +19,7 @@ def ours() -> Repetition:
     def once() -> dict[str, float]:
         code = ws.clone()  # what counts operations wants no leaf as a module's input
         image = model.render(model.planes(code), code, full_size.CAMERA).image
-        return _largest(image, ws)
+        return _gradient_norm(image, ws)
 
     return once
 
@@ -31,12 +31,12 @@ def twin() -> Repetition:
     def once() -> dict[str, float]:
         code = ws.clone()
         image = official.render(model, official.planes_of(model, code), code, full_size.CAMERA).image
-        return _largest(image, ws)
+        return _gradient_norm(image, ws)
 
     return once
 
 
-def _largest(image: Tensor, ws: Tensor) -> dict[str, float]:
+def _gradient_norm(image: Tensor, ws: Tensor) -> dict[str, float]:
     (gradient,) = torch.autograd.grad(image.square().mean(), ws)
     return {"gradient_norm": float(gradient.norm())}
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shlex
 import sys
 from collections.abc import Iterator
@@ -123,19 +122,12 @@ def bench_command(
 @contextmanager
 def _opened(described: RunDescription, engine: str, workers: int | None) -> Iterator[tuple[Any, ...]]:
     """What `run_suite` takes, with a bar per method."""
-    from dataclasses import replace
-
-    from toolkit.bench.execution.engines import open_engine
-    from toolkit.bench.subjects.description import open_run
+    from toolkit.bench.execution.run import open_suite
     from toolkit.cli.progress import TerminalProgress
 
-    model, methods, broken = open_run(described)
-    if not methods:
-        raise InputError(f"no method can be run: {'; '.join(broken.values())}")
-    runs_on = open_engine(engine, described, workers, os.environ.get("RAY_ADDRESS"))
-    requests = [replace(request, broken_methods=broken) for request in described.requests]
-    with TerminalProgress([method.name for method in methods]) as progress:
-        yield requests, model, methods, progress, runs_on
+    suite = open_suite(described, engine, workers)
+    with TerminalProgress([method.name for method in suite.methods]) as progress:
+        yield suite.requests, suite.generator, suite.methods, progress, suite.engine
 
 
 def _rehearse(described: RunDescription, engine: str, workers: int | None, as_json: bool) -> None:

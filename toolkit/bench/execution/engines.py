@@ -13,7 +13,7 @@ import os
 import socket
 from collections import defaultdict, deque
 from collections.abc import Hashable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from toolkit.bench.execution.runs import ProtocolRun, open_runs
 from toolkit.bench.execution.schedule import Engine, LocalEngine
@@ -23,9 +23,6 @@ from toolkit.bench.records.units import CellRecord, InversionRecord
 from toolkit.bench.subjects.description import RunDescription, open_run
 from toolkit.bench.subjects.methods import ComparedMethod
 from toolkit.errors import InputError, MissingDependencyError, OutputError
-
-if TYPE_CHECKING:
-    pass
 
 ENGINES = ("local", "processes", "ray")
 

@@ -1,11 +1,12 @@
-"""A comparison in one call, from Python."""
+"""A comparison in one call, from Python; and its parts opened, as the command opens them."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from toolkit.bench.execution.engines import open_engine
 from toolkit.bench.execution.runner import run_suite
@@ -15,11 +16,37 @@ from toolkit.bench.subjects.description import RunDescription, method_names, ope
 from toolkit.errors import InputError
 
 if TYPE_CHECKING:
-    import os
-
+    from toolkit.bench.execution.schedule import Engine
     from toolkit.bench.records.schema import Results
     from toolkit.bench.subjects.keeping import Keep
+    from toolkit.bench.subjects.methods import ComparedMethod
+    from toolkit.interfaces import Generator
     from toolkit.progress import Progress
+
+
+class Suite(NamedTuple):
+    """What `run_suite` and `rehearse_suite` take."""
+
+    requests: list[BenchRequest]
+    """One per protocol; they know which methods could not be built."""
+    generator: Generator
+    methods: list[ComparedMethod]
+    engine: Engine
+
+
+def open_suite(described: RunDescription, engine: str, workers: int | None) -> Suite:
+    """Open everything that a run needs; the address of a Ray cluster is read from RAY_ADDRESS.
+
+    Raises:
+        InputError: No method can be run, or there is no such engine.
+        ToolkitError: A part that everything depends on cannot be opened.
+    """
+    generator, methods, broken = open_run(described)
+    if not methods:
+        raise InputError(f"no method can be run: {'; '.join(broken.values())}")
+    runs_on = open_engine(engine, described, workers, os.environ.get("RAY_ADDRESS"))
+    requests = [replace(request, broken_methods=broken) for request in described.requests]
+    return Suite(requests, generator, methods, runs_on)
 
 
 def run(
@@ -73,8 +100,6 @@ def run(
     Raises:
         ToolkitError: Something that no method could survive.
     """
-    import os
-
     names = method_names(methods if isinstance(methods, str) else ",".join(methods))
     requests = [
         BenchRequest(each, os.fspath(data), Path(out), limit, backend, domain, keep=keep)
@@ -85,8 +110,5 @@ def run(
         generator, None if weights is None else Path(weights), device, threads, tuple(names), tuple(requests),
         options or {}, files, preset,
     )  # fmt: skip
-    model, opened, broken = open_run(described)
-    if not opened:
-        raise InputError(f"no method can be run: {'; '.join(broken.values())}")
-    runs_on = open_engine(engine, described, workers, os.environ.get("RAY_ADDRESS"))
-    return run_suite([replace(each, broken_methods=broken) for each in requests], model, opened, progress, runs_on)
+    suite = open_suite(described, engine, workers)
+    return run_suite(suite.requests, suite.generator, suite.methods, progress, suite.engine)

@@ -16,7 +16,7 @@ from toolkit.bench.protocols.base import BenchProtocol, Numbers, ProtocolContext
 from toolkit.bench.protocols.comparisons import as_difference
 from toolkit.bench.protocols.features import DISTANCES, distance_of, distribution_names, extractors_of, features_of
 from toolkit.bench.protocols.paired_distances import RESAMPLES, MethodFeatures, PairedDistances
-from toolkit.bench.protocols.random_heads import Features, RandomHeads
+from toolkit.bench.protocols.random_heads import Features, RandomHeads, whitened
 from toolkit.bench.protocols.rows import RowOrigin, make_row
 from toolkit.bench.protocols.scoring import OpenMetrics
 from toolkit.bench.protocols.settings import ProtocolSettings
@@ -27,7 +27,6 @@ from toolkit.bench.subjects.inputs import BenchItem, read_item
 from toolkit.bench.subjects.inversions import Inversions
 from toolkit.bench.subjects.methods import ComparedMethod, UnitError
 from toolkit.camera import Camera
-from toolkit.data import resize
 from toolkit.errors import InputError
 from toolkit.rendering.views import around
 from toolkit.tensors import read_tensors, write_tensors
@@ -109,7 +108,7 @@ class Fid360(BenchProtocol):
         view = inversions.head(method, picture).views(camera)
         kind = "white-" if self.settings.foreground else ""
         path = self.folder / f"{kind}{inversions.key(method, picture)}-{place}-of-{len(self.items)}.safetensors"
-        image = view.image if not self.settings.foreground else on_white(view)
+        image = on_white(view) if self.settings.foreground else view.image
         write_tensors(path, features_of(self._extractors, image), {"item": item.id})
         return [FeaturesRecord(features=path.name, yaw=math.degrees(float(self.yaws[place])))]
 
@@ -201,15 +200,14 @@ class Fid360(BenchProtocol):
 
 
 def on_white(view: Views) -> Tensor:
-    """An image [1, 3, S, S] with white where nothing is seen: what its opacity lets through.
+    """A view's image [1, 3, S, S] on white.
 
     Raises:
         UnitError: Whoever made the view told no mask.
     """
     if view.mask is None:
         raise UnitError("score", "foreground=true needs the opacity of a view, which renders made elsewhere have not")
-    opacity = resize(view.mask.clamp(0, 1), view.image.shape[-1])
-    return view.image * opacity + (1 - opacity)
+    return whitened(view.image, view.mask)
 
 
 def _label(name: str, band: str) -> str:

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from toolkit.bench.protocols.features import features_of
 from toolkit.bench.records.store import key_of
-from toolkit.data import resize
+from toolkit.data import composite, resize
 from toolkit.errors import WeightsError
 from toolkit.interfaces import FeatureExtractor
 from toolkit.rendering.views import around
@@ -36,6 +36,11 @@ class Piece(NamedTuple):
     draw: int
     start: int
     stop: int
+
+
+def whitened(image: Tensor, opacity: Tensor) -> Tensor:
+    """Images [B, 3, S, S] with white where nothing is seen: what their opacity [B, 1, R, R] lets through."""
+    return composite(image, resize(opacity.clamp(0, 1), image.shape[-1]), (1.0, 1.0, 1.0))
 
 
 class RandomHeads:
@@ -109,10 +114,7 @@ class RandomHeads:
                 ws = self._generator.mapping(z[chosen].to(device), spec.front_camera.to(device), spec.truncation)
                 camera = around(spec, self._yaws[chosen]).to(device)
                 render = self._generator.render(self._generator.planes(ws), ws, camera)
-            image = render.image
-            if self._foreground:
-                opacity = resize(render.mask.clamp(0, 1), image.shape[-1])
-                image = image * opacity + (1 - opacity)
+            image = whitened(render.image, render.mask) if self._foreground else render.image
             for name, features in features_of(self._extractors, image).items():
                 found[name].append(features)
         write_tensors(self._file_of(part), _joined(found), {"heads": [part.start, part.stop], "draw": part.draw})

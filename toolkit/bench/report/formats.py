@@ -8,9 +8,9 @@ import re
 from collections.abc import Iterable, Sequence
 
 from toolkit.bench.records.schema import Results, Row
+from toolkit.bench.records.shown import ARROWS
 from toolkit.bench.report.tables import Column, Table, glance_of, number, tables_of
 
-ARROWS = {"lower": "↓", "higher": "↑"}
 _LATEX_ARROWS = {"lower": r"$\downarrow$", "higher": r"$\uparrow$"}
 _CSV_FIELDS = ("protocol", "data", "world", "backend", "method", "metric", "value", "low", "high", "n", "failed",
                "direction", "unit")  # fmt: skip

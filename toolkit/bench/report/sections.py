@@ -7,8 +7,8 @@ import json
 from collections.abc import Mapping, Sequence
 
 from toolkit.bench.records.schema import CurvePoint, Results, Row
+from toolkit.bench.records.shown import ARROWS
 from toolkit.bench.report.charts import time_chart, yaw_chart
-from toolkit.bench.report.formats import ARROWS
 from toolkit.bench.report.pictures import Case, Pictures, cases
 from toolkit.bench.report.tables import NOT_METHODS, Column, Table, number
 
