@@ -125,7 +125,7 @@ class Camera:
         return self.cam2world[:, :3, :3]
 
     def __len__(self) -> int:
-        """Number of cameras."""
+        """How many cameras the batch holds."""
         return self.label.shape[0]
 
     def __getitem__(self, index: int | slice | Tensor) -> Camera:

@@ -80,7 +80,7 @@ class ImageFolder:
         self._sightings = read_subjects(self._store, names)
 
     def __len__(self) -> int:
-        """Number of items."""
+        """How many pictures the folder's labels name."""
         return len(self.names)
 
     def __getitem__(self, index: int) -> Item:

@@ -39,7 +39,7 @@ class ReadOnce:
         self._labels = torch.cat(labels)
 
     def __len__(self) -> int:
-        """Number of items."""
+        """How many items the data set holds."""
         return len(self.names)
 
     def __getitem__(self, index: int) -> Item:
@@ -65,7 +65,7 @@ class Resized:
         self.path, self.names, self.subjects = dataset.path, dataset.names, dataset.subjects
 
     def __len__(self) -> int:
-        """Number of items."""
+        """How many items the resized data set holds: as many as the data set behind it."""
         return len(self._dataset)
 
     def __getitem__(self, index: int) -> Item:

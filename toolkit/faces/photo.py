@@ -62,7 +62,7 @@ class PreparedPhoto:
     """[5, 2] in the photo's pixels; None where none were needed."""
 
     def __repr__(self) -> str:
-        """One line."""
+        """One line with the shape of the image and the size of the photo."""
         return f"PreparedPhoto(image {list(self.image.shape)}, of {self.size[0]} x {self.size[1]} pixels)"
 
     def _repr_png_(self) -> bytes:

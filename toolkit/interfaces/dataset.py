@@ -35,10 +35,10 @@ class Item:
 
 @runtime_checkable
 class Dataset(Protocol):
-    """Map-style and picklable."""
+    """A data set as torch's loaders want it: items by index, and it can be sent to other processes (pickled)."""
 
     def __len__(self) -> int:
-        """Number of items."""
+        """How many items there are."""
         ...
 
     def __getitem__(self, index: int) -> Item:
@@ -60,7 +60,7 @@ class IndexedDataset(Dataset, Protocol):
 
     @property
     def names(self) -> Sequence[str]:
-        """The items' ids."""
+        """The ids of all items, in the order of the index."""
         ...
 
     @property

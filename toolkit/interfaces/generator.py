@@ -31,7 +31,7 @@ class Render(NamedTuple):
     """[B, 1, R, R], accumulated opacity (PanoHead's affine kept: -0.001 to 1.001)."""
 
     def __repr__(self) -> str:
-        """One line."""
+        """One line with the shape of every field."""
         return f"Render({', '.join(f'{name} {list(value.shape)}' for name, value in self._asdict().items())})"
 
     def _repr_png_(self) -> bytes:
@@ -241,7 +241,7 @@ class PlaneImages(Protocol):
         ...
 
     def from_images(self, images: Tensor) -> Tensor:
-        """Inverse of `as_images`."""
+        """Planes [B, *planes_shape] from their images [B, K, H, W]: the inverse of `as_images`."""
         ...
 
 

@@ -37,7 +37,7 @@ class Score(NamedTuple):
 
 @runtime_checkable
 class Metric(Protocol):
-    """A named measure."""
+    """A measure of the benchmark: it takes in batch after batch and computes one score."""
 
     name: str
     direction: Direction

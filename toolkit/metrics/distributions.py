@@ -63,7 +63,7 @@ class FrechetMetric(DistributionMetric):
     """FID (see `frechet_distance`): comparable only at equal numbers of images, because its bias falls with them."""
 
     def resampled(self, real: Tensor, made: Tensor, counts: Tensor) -> Tensor:
-        """See `resampled_frechet`."""
+        """Distances [R] of the resamples by FID (see `resampled_frechet`)."""
         return resampled_frechet(real, made, counts)
 
     def _distance(self, real: Tensor, made: Tensor) -> float:
@@ -74,7 +74,7 @@ class KernelMetric(DistributionMetric):
     """KID (see `kernel_distance`): unbiased at any number of images."""
 
     def resampled(self, real: Tensor, made: Tensor, counts: Tensor) -> Tensor:
-        """See `resampled_kernel`."""
+        """Distances [R] of the resamples by KID (see `resampled_kernel`)."""
         return resampled_kernel(real, made, counts)
 
     def _distance(self, real: Tensor, made: Tensor) -> float:

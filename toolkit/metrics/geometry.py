@@ -91,7 +91,7 @@ class DepthError(MeanMetric):
     name, direction, unit, takes = "depth_error", "lower", "world units", "depth"
 
     def score(self, depth: Tensor, target: Tensor, region: Tensor) -> Tensor:
-        """Scores [B]."""
+        """Depth errors [B] in world units, over the region."""
         return depth_error(depth, target, region)
 
 
@@ -101,7 +101,7 @@ class ScaleFreeDepthError(MeanMetric):
     name, direction, takes = "depth_error_scale_free", "lower", "depth"
 
     def score(self, depth: Tensor, target: Tensor, region: Tensor) -> Tensor:
-        """Scores [B]."""
+        """Deviations [B] of log depth over the region, after the best common scale."""
         return scale_free_depth_error(depth, target, region)
 
 
@@ -111,7 +111,7 @@ class MaskIou(MeanMetric):
     name, direction, takes = "mask_iou", "higher", "mask"
 
     def score(self, mask: Tensor, target: Tensor) -> Tensor:
-        """Scores [B]."""
+        """Overlap [B] of the silhouettes, 0 to 1."""
         return mask_iou(mask, target)
 
 

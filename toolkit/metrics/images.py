@@ -130,7 +130,7 @@ class L2(MeanMetric):
     name, direction, takes = "l2", "lower", "images"
 
     def score(self, image: Tensor, target: Tensor, region: Tensor | None = None) -> Tensor:
-        """Scores [B]."""
+        """Mean squared differences [B], over the region where one is given."""
         return squared_error(*at_compared_size(image, target, region))
 
 
@@ -140,7 +140,7 @@ class Psnr(MeanMetric):
     name, direction, unit, takes = "psnr", "higher", "dB", "images"
 
     def score(self, image: Tensor, target: Tensor, region: Tensor | None = None) -> Tensor:
-        """Scores [B]."""
+        """Peak signal-to-noise ratios [B] in decibels, over the region where one is given."""
         return psnr(*at_compared_size(image, target, region))
 
 
@@ -150,7 +150,7 @@ class Ssim(MeanMetric):
     name, direction, takes = "ssim", "higher", "images"
 
     def score(self, image: Tensor, target: Tensor, region: Tensor | None = None) -> Tensor:
-        """Scores [B]."""
+        """Structural similarities [B], at most 1, over the region where one is given."""
         return ssim(*at_compared_size(image, target, region))
 
 
@@ -161,6 +161,6 @@ class MsSsim(MeanMetric):
     smallest_side = SMALLEST_MS_SSIM
 
     def score(self, image: Tensor, target: Tensor) -> Tensor:
-        """Scores [B]."""
+        """Multi-scale structural similarities [B], at most 1."""
         image, target, _ = at_compared_size(image, target, None)
         return ms_ssim(image, target)

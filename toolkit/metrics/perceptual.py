@@ -60,7 +60,7 @@ class PerceptualMetric(MeanMetric):
         self._network, self._smallest = network, smallest
 
     def score(self, image: Tensor, target: Tensor, region: Tensor | None = None) -> Tensor:
-        """Scores [B]."""
+        """Distances [B] of the embeddings, over the region where one is given; small pictures are enlarged first."""
         image, target, region = at_compared_size(image, target, region)
         if image.shape[-1] < self._smallest:
             image, target = resize(image, self._smallest), resize(target, self._smallest)

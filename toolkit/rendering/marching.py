@@ -27,7 +27,7 @@ other end, softplus underflows. So features are asked for at those samples only 
 
 
 class Field(Protocol):
-    """What is rendered."""
+    """A volume that can be asked at points in the world; ray marching renders it."""
 
     def __call__(self, points: Tensor) -> tuple[Tensor, Tensor]:
         """Raw density [B, M] and features [B, C, M] at world points [B, M, 3]."""
@@ -59,7 +59,7 @@ class MarchSettings:
 
 
 class Marched(NamedTuple):
-    """Result per ray."""
+    """What ray marching found along each ray."""
 
     features: Tensor | None
     """[B, C, R]."""

@@ -29,7 +29,7 @@ class GeneratorProbe:
 
     @cached_property
     def spec(self) -> GeneratorSpec:
-        """The generator's spec."""
+        """What the generator says of itself."""
         return self.generator.spec
 
     @cached_property
@@ -39,7 +39,7 @@ class GeneratorProbe:
 
     @cached_property
     def z(self) -> Tensor:
-        """[2, z_dim]."""
+        """Two random latents [2, z_dim], the same for the same seed."""
         return self._random(HEADS, self.spec.latents.z_dim)
 
     @cached_property
@@ -57,13 +57,13 @@ class GeneratorProbe:
 
     @cached_property
     def ws(self) -> Tensor:
-        """[2, num_ws, w_dim]."""
+        """Their W+ codes [2, num_ws, w_dim], mapped with the generator's own truncation."""
         with torch.no_grad():
             return self.generator.mapping(self.z, self.front, self.spec.truncation)
 
     @cached_property
     def planes(self) -> Tensor:
-        """[2, *planes_shape]."""
+        """Their planes [2, *planes_shape]."""
         with torch.no_grad():
             return self.generator.planes(self.ws)
 

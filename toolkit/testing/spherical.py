@@ -244,7 +244,7 @@ def build_spherical(weights: Path | None = None, device: str = "cpu") -> Spheric
 
 
 def build_bare(weights: Path | None = None, device: str = "cpu") -> BareSphericalGenerator:
-    """Factory of `spherical-bare`."""
+    """Build the spherical generator without optional capabilities, registered as `spherical-bare`."""
     return _prepare(BareSphericalGenerator(), weights, device)
 
 

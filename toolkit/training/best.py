@@ -18,7 +18,6 @@ class BestSoFar:
     """Remembers the best value of the score that `Cadence.best` names, and its step."""
 
     def __init__(self, cadence: Cadence) -> None:
-        """Begin with nothing."""
         self._name, self._sign = cadence.best, -1.0 if cadence.best_is == "highest" else 1.0
         self.step: int | None = None
         """Steps done at the best evaluation."""
@@ -48,7 +47,7 @@ class BestSoFar:
         return True
 
     def state(self) -> Mapping[str, Any]:
-        """For a checkpoint."""
+        """What a checkpoint keeps of it, for `load_state`."""
         return {"name": self._name, "sign": self._sign, "step": self.step, "value": self._value, "part": self._part}
 
     def load_state(self, state: Mapping[str, Any]) -> None:

@@ -30,7 +30,7 @@ class _Refusal:
 
 
 class _Steps(Dataset[Any]):
-    """Batches by step."""
+    """A data set whose item at index i is the batch of step i."""
 
     def __init__(self, make: BatchMaker) -> None:
         self._make = make

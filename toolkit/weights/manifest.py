@@ -11,7 +11,7 @@ OWN = "Apache-2.0"
 
 @dataclass(frozen=True)
 class Official:
-    """One file."""
+    """An official weights file: its name here, who publishes it, where, and under which licence."""
 
     name: str
     """Its kind: what `weights import` makes of it, and what `weights download` calls it."""

@@ -83,7 +83,7 @@ class Window:
 
 
 class PickleReader:
-    """Interprets one pickle."""
+    """Reads one pickle as data: interprets its operations and calls nothing but what it was told to."""
 
     def __init__(self, calls: Mapping[str, Call], persistent: Call | None = None, opcodes: int = OPCODES) -> None:
         """Know some calls.

@@ -16,7 +16,7 @@ _TELLING_KEYS = ("ConvA.0.weight", "ConvB.1.weight", "t_mapping.embed.weight", "
 
 
 class SphereHeadArchitecture:
-    """Kind `spherehead`."""
+    """Weights of SphereHead's generator (kind `spherehead`): how they are recognised and built."""
 
     kind = "spherehead"
     extra_keys = ("dataset_label_std",)

@@ -32,7 +32,7 @@ def register_metrics(register: Register) -> None:
 
 @hookimpl
 def register_perceptual_distances(register: Register) -> None:
-    """Offer the pyramid."""
+    """Offer the image pyramid, a perceptual distance without weights."""
     register(
         "pyramid",
         "toolkit.losses.perceptual:open_pyramid",

@@ -38,7 +38,7 @@ class DualEncoderFile:
         return None
 
     def config(self, modules: Mapping[str, Module], settings: Mapping[str, Any]) -> Mapping[str, Any]:
-        """All networks' sizes."""
+        """The sizes of all networks in the file, by encoder and stage."""
         sizes: dict[str, dict[str, Any]] = {}
         for name, module in modules.items():
             encoder, _, stage = name.partition(".")

@@ -25,7 +25,7 @@ def register_architectures(register: Register) -> None:
 
 @hookimpl
 def register_methods(register: Register) -> None:
-    """Offer `e4e`."""
+    """Offer the method `e4e`."""
     here = "toolkit_plugins.e4e.method:open_e4e"
     register("e4e", here, summary="an encoder whose codes stay near W, one pass", interface=1, headline=True)
 

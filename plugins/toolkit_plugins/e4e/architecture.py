@@ -47,7 +47,7 @@ class _Sizes:
 
 
 class LatentDiscriminatorArchitecture:
-    """Kind `e4e_latent_discriminator`."""
+    """Weights of e4e's discriminator of codes (kind `e4e_latent_discriminator`)."""
 
     kind = "e4e_latent_discriminator"
 

@@ -39,7 +39,7 @@ class Ordering(NamedTuple):
 
 
 def orderings() -> list[Ordering]:
-    """All statements."""
+    """Every statement that one picture is nearer to a scene than another; perceptual networks are judged by them."""
     return [*_within_kinds(), *_against_other_pictures(), *_between_kinds()]
 
 

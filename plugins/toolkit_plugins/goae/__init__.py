@@ -20,7 +20,7 @@ def register_architectures(register: Register) -> None:
 
 @hookimpl
 def register_methods(register: Register) -> None:
-    """Offer `goae`."""
+    """Offer the method `goae`."""
     here = "toolkit_plugins.goae.method:open_goae"
     register("goae", here, summary="GOAE: W+, aligned features, planes mixed by visibility", interface=1, headline=True)
 

@@ -15,14 +15,14 @@ MIX = {"feature_size": 32, "mixing": "published", "resolution": 128, "view_resol
 
 
 class GoaeFile:
-    """Kind `goae`."""
+    """An official checkpoint of GOAE (kind `goae`): encoder and feature alignment in one file."""
 
     kind = KIND
     licence = "not stated by its authors (official weights)"
     generator = "eg3d"
 
     def parts(self) -> Sequence[Part]:
-        """Encoder and alignment."""
+        """The encoder and the feature alignment, each with the kind of network that it is."""
         return Part(ENCODER, ("goae_encoder",)), Part(ALIGNMENT, ("goae_afa",))
 
     def claims(self, settings: Mapping[str, Any]) -> bool | None:

@@ -96,7 +96,7 @@ def split_windows(grid: Tensor, window: int) -> Tensor:
 
 
 def join_windows(windows: Tensor, window: int, side: int) -> Tensor:
-    """Inverse of `split_windows`."""
+    """Join windows to one map again: the inverse of `split_windows`."""
     count = side // window
     tiles = windows.unflatten(2, (window, window)).unflatten(1, (count, count))
     return tiles.transpose(2, 3).flatten(3, 4).flatten(1, 2)

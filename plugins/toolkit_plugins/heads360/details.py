@@ -57,7 +57,7 @@ class Wave(NamedTuple):
 
 @dataclass(frozen=True)
 class Texture:
-    """A mottled texture."""
+    """A mottled texture: waves that are added up, and how strong they are."""
 
     waves: tuple[Wave, ...]
     strength: float

@@ -90,15 +90,15 @@ def hair(points: Points, p: HeadParameters) -> Tensor:
 
 
 def clothes(points: Points, p: HeadParameters) -> Tensor:
-    """Cloth, faintly ribbed."""
+    """Colour of the clothes at points: one tone with faint ribs."""
     return palette.clothes_tone(p, points.x) * (1 + 0.06 * torch.sin(90 * points.y))
 
 
 def glasses(points: Points) -> Tensor:
-    """Black frames."""
+    """Colour of the frames of glasses: near black."""
     return palette.colour(points.x, 0.07, 0.065, 0.075)
 
 
 def lash(points: Points) -> Tensor:
-    """Dark brown."""
+    """Colour of lashes and lid lines: dark brown."""
     return palette.colour(points.x, 0.10, 0.065, 0.055)

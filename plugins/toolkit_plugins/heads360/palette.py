@@ -36,29 +36,29 @@ def ramp(stops: Sequence[tuple[float, float, float]], share: float, like: Tensor
 
 
 def skin_tone(p: HeadParameters, like: Tensor) -> Tensor:
-    """[3, 1]."""
+    """Colour [3, 1] of the skin."""
     return ramp(SKIN, p.skin_tone, like) * (1 + 0.05 * p.skin_warmth * colour(like, 1.0, 0.0, -1.0))
 
 
 def hair_tone(p: HeadParameters, like: Tensor) -> Tensor:
-    """[3, 1]."""
+    """Colour [3, 1] of the hair; towards its end, `hair_red` makes it red."""
     red = 0.75 * smoothstep(0.65, 0.95, p.hair_red)
     return torch.lerp(ramp(HAIR, p.hair_colour, like), colour(like, *RED_HAIR), red)
 
 
 def iris_tone(p: HeadParameters, like: Tensor) -> Tensor:
-    """[3, 1]."""
+    """Colour [3, 1] of the iris."""
     return ramp(IRIS, p.iris_colour, like)
 
 
 def lip_tone(p: HeadParameters, like: Tensor) -> Tensor:
-    """[3, 1]."""
+    """Colour [3, 1] of the lips: between the skin's own red and lipstick."""
     natural = skin_tone(p, like) * colour(like, 0.92, 0.66, 0.66)
     painted = colour(like, 0.62 + 0.1 * p.lip_colour, 0.30 - 0.12 * p.lip_colour, 0.30 - 0.06 * p.lip_colour)
     return torch.lerp(natural, painted, 0.25 + 0.5 * p.lip_colour)
 
 
 def clothes_tone(p: HeadParameters, like: Tensor) -> Tensor:
-    """[3, 1]."""
+    """Colour [3, 1] of the clothes: a light grey or dark grey with a tint."""
     tint = p.clothes_tint
     return (0.15 + 0.65 * p.clothes_light) * colour(like, 1 + 0.45 * tint, 1 - 0.12 * abs(tint), 1 - 0.5 * tint)

@@ -118,7 +118,7 @@ def ears(q: Points, p: HeadParameters, at: Anatomy) -> Tensor:
 
 
 def eyeball(q: Points, at: Anatomy) -> Tensor:
-    """One eye."""
+    """Signed distance to the surface of the eyeball."""
     return sphere(q, at.eye, at.eye_radius)
 
 

@@ -27,7 +27,7 @@ class Points(NamedTuple):
         return cls(*points.t().contiguous().unbind(0))
 
     def stacked(self) -> Tensor:
-        """[N, 3]."""
+        """The points as one tensor [N, 3]."""
         return torch.stack(self, dim=1)
 
     def folded(self) -> Points:
@@ -57,7 +57,7 @@ def ellipsoid(q: Points, centre: Place, radii: Place) -> Tensor:
 
 
 def sphere(q: Points, centre: Place, radius: float) -> Tensor:
-    """A ball."""
+    """Signed distance to the surface of a ball."""
     return length(q.x - centre[0], q.y - centre[1], q.z - centre[2]) - radius
 
 
@@ -94,5 +94,5 @@ def smoothstep(low: float, high: float, value: float) -> float:
 
 
 def bell(offset: Tensor, width: float) -> Tensor:
-    """exp(-(offset / width)^2)."""
+    """A bell curve, exp(-(offset / width)^2): 1 at offset 0."""
     return torch.exp(-(offset / width).square_())

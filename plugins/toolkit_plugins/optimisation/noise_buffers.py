@@ -32,7 +32,7 @@ class NoiseBuffers:
 
     @property
     def tensors(self) -> list[Tensor]:
-        """The variables."""
+        """The noise buffers as a list of variables for an optimiser."""
         return list(self.by_name.values())
 
     def values(self) -> dict[str, Tensor]:

@@ -120,7 +120,7 @@ def check_tunable(generator: Generator) -> None:
 
 
 class PivotalTuning:
-    """Projects, then tunes."""
+    """PTI: projects the picture into latent space, then tunes the generator around the code."""
 
     fingerprint = ""
     """Nothing but settings and generator decide what comes out."""

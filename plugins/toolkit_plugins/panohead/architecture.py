@@ -15,7 +15,7 @@ _TELLING_KEYS = ("t_mapping.embed.weight", "backbone.synthesis.b4.const", "decod
 
 
 class PanoHeadArchitecture:
-    """Kind `panohead`."""
+    """Weights of PanoHead's generator (kind `panohead`): how they are recognised and built."""
 
     kind = "panohead"
     extra_keys = ("dataset_label_std",)

@@ -23,7 +23,7 @@ FILE = Path(__file__).with_name("assets") / "anatomy.npz"
 
 @dataclass(frozen=True)
 class Anatomy:
-    """What `anatomy.npz` holds."""
+    """The shapes and masks of MakeHuman's mesh, as `anatomy.npz` holds them."""
 
     template: Floats
     """[V, 3] decimetres."""

@@ -13,7 +13,7 @@ from toolkit_plugins.people.shaping import Bust
 
 
 class Eye(NamedTuple):
-    """An eyeball."""
+    """One eyeball: where it is, where it looks, and which vertices are its own."""
 
     centre: Floats
     """[3]."""

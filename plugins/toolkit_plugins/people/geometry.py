@@ -14,7 +14,7 @@ F32 = np.float32
 
 
 class Surface(NamedTuple):
-    """A triangle mesh."""
+    """A triangle mesh with a normal for every point."""
 
     points: Floats
     """[V, 3]."""

@@ -52,7 +52,6 @@ class Latent:
     """A latent by pieces."""
 
     def __init__(self, values: Sequence[float] | NDArray[np.generic]) -> None:
-        """Take LATENT_DIM numbers."""
         self.values: Array = np.asarray(values, np.float64)
         starts = np.cumsum([0, *(size for _, size in PIECES)])
         self._pieces = {name: slice(a, a + size) for (name, size), a in zip(PIECES, starts, strict=False)}

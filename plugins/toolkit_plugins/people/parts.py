@@ -51,10 +51,9 @@ class Solid:
 
 
 class Parts:
-    """Collects parts."""
+    """Collects the meshes of a person's parts and joins them to one."""
 
     def __init__(self) -> None:
-        """Start empty."""
         self._vertices: list[tuple[Floats, Floats, Floats, Floats]] = []
         self._faces: list[Ints] = []
         self._kinds: list[NDArray[np.uint8]] = []

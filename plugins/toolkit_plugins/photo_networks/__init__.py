@@ -55,7 +55,7 @@ def register_face_embedders(register: Register) -> None:
 
 @hookimpl
 def register_trainables(register: Register) -> None:
-    """Offer its training."""
+    """Offer the training of `identity-lite`."""
     register(
         "identity-lite",
         f"{_HERE}.training.job:make_job",

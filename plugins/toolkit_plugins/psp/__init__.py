@@ -26,7 +26,7 @@ def register_architectures(register: Register) -> None:
 
 @hookimpl
 def register_methods(register: Register) -> None:
-    """Offer `psp`."""
+    """Offer the method `psp`."""
     here = "toolkit_plugins.psp.method:open_psp"
     register("psp", here, summary="an encoder into W+, one pass", interface=1, headline=True)
 

@@ -40,7 +40,7 @@ class Gradual18Architecture(GradualArchitecture):
 
 
 class LastLayerWArchitecture:
-    """Kind `psp_last_layer_w`."""
+    """Weights of pSp's encoder into W (kind `psp_last_layer_w`): trunk and one dense layer."""
 
     kind = "psp_last_layer_w"
 
@@ -58,7 +58,7 @@ class LastLayerWArchitecture:
 
 
 class LastLayerWPlusArchitecture:
-    """Kind `psp_last_layer_wplus`."""
+    """Weights of pSp's encoder into W+ from the last layer (kind `psp_last_layer_wplus`)."""
 
     kind = "psp_last_layer_wplus"
 

@@ -32,5 +32,5 @@ class PspFile:
         return False if "discriminator_state_dict" in settings else None
 
     def config(self, modules: Mapping[str, Module], settings: Mapping[str, Any]) -> Mapping[str, Any]:
-        """The encoder's sizes."""
+        """The sizes of the encoder's network."""
         return {ENCODER: described(modules[ENCODER])}

@@ -19,7 +19,6 @@ class Trunk(nn.Module):
     """The convolutions of a classifier, under its own names."""
 
     def __init__(self, features: nn.Module) -> None:
-        """Keep them."""
         super().__init__()
         self.features = features
 

@@ -25,7 +25,7 @@ class LpipsMetric(MeanMetric):
         self.name, self._network = name, network
 
     def score(self, image: Tensor, target: Tensor, region: Tensor | None = None) -> Tensor:
-        """Scores [B]."""
+        """LPIPS distances [B], over the region where one is given; small pictures are enlarged first."""
         image, target, region = at_compared_size(image, target, region)
         if image.shape[-1] < _SMALLEST:
             image, target = resize(image, _SMALLEST), resize(target, _SMALLEST)

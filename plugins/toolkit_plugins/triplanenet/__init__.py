@@ -25,7 +25,7 @@ def register_architectures(register: Register) -> None:
 
 @hookimpl
 def register_methods(register: Register) -> None:
-    """Offer `triplanenet`."""
+    """Offer the method `triplanenet`."""
     here = "toolkit_plugins.triplanenet.method:open_triplanenet"
     register("triplanenet", here, summary="TriPlaneNet v2: W+, then mended planes", interface=1, headline=True)
 

@@ -17,7 +17,7 @@ _V1_HEAD, _V2_HEAD = "final_head", "final_head_two"
 
 
 class V1Architecture:
-    """Kind `triplanenet_v1_encoder`."""
+    """Weights of TriPlaneNet's encoder, version 1 (kind `triplanenet_v1_encoder`)."""
 
     kind = "triplanenet_v1_encoder"
 
@@ -54,7 +54,7 @@ class V2Architecture:
 
 
 class V2ShuffleArchitecture(V2Architecture):
-    """Kind `triplanenet_v2_encoder_pixelshuffle`."""
+    """Version 2's weights where the last layer shuffles pixels (kind `triplanenet_v2_encoder_pixelshuffle`)."""
 
     kind = "triplanenet_v2_encoder_pixelshuffle"
     shuffled = True

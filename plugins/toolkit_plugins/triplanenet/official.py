@@ -32,5 +32,5 @@ class TriPlaneNetFile:
         return None
 
     def config(self, modules: Mapping[str, Module], settings: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Both networks' sizes."""
+        """The sizes of both networks in the file."""
         return {VIEW: None, **{name: described(module) for name, module in modules.items()}}

@@ -12,7 +12,7 @@ from toolkit.bench.subjects.methods import ComparedMethod
 
 
 class Reconstruction(BenchProtocol):
-    """Items are pictures."""
+    """Each picture is inverted and its own view rendered again; of a subject, one picture is taken."""
 
     def measure(self, method: ComparedMethod, item: BenchItem, inversions: Inversions) -> Scores:
         """Scores of one method on one picture.

@@ -192,7 +192,7 @@ class RunSettings(Record):
 
 
 class Pictures(Record):
-    """What was inverted."""
+    """The data that a run inverted: where it came from, how it was read, and how many pictures were chosen."""
 
     source: str = ""
     """As it was asked for."""
@@ -309,7 +309,7 @@ class GeneratorEntry(Record):
 
 
 class Results(Record):
-    """results.json."""
+    """The whole of results.json: what ran, on what data, and every number, failure and note that came of it."""
 
     format: Literal["toolkit-bench"] = "toolkit-bench"
     """Which kind of file this is."""
@@ -351,6 +351,6 @@ class Results(Record):
         return rows_as_html(self.rows)
 
     def __repr__(self) -> str:
-        """One line."""
+        """One line with generator, methods, number of rows and protocols."""
         methods = list(dict.fromkeys(row.method for row in self.rows))
         return f"Results({self.generator.name}: {', '.join(methods)}; {len(self.rows)} rows of {', '.join(self.runs)})"

@@ -53,7 +53,7 @@ class Store(Generic[Kept]):
         return iter(list(self._records.values()))
 
     def __len__(self) -> int:
-        """Number of keys."""
+        """How many units of work are written down."""
         return len(self._records)
 
     def append(self, key: str, record: Kept) -> Kept:

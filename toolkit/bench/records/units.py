@@ -73,7 +73,7 @@ class CellRecord(Record):
 
     @property
     def measured(self) -> list[ScoreRecord]:
-        """Its scores."""
+        """The scores that metrics gave, without the places where features are kept."""
         return [score for score in self.scores if isinstance(score, ScoreRecord)]
 
     @property

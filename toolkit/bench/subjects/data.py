@@ -105,7 +105,6 @@ class Digests(dict[int, str]):
     """What the files of each item are, by index; each is read once (see `IndexedDataset.digest`)."""
 
     def __init__(self, data: IndexedDataset) -> None:
-        """Read nothing yet."""
         super().__init__()
         self.data = data
 

@@ -136,7 +136,7 @@ class InvertedHead:
         return self.views(self.inversion.camera)
 
     def views(self, cameras: Camera) -> Views:
-        """Rendered views."""
+        """The head seen by cameras [V], each view rendered by itself or taken from those seen before."""
         found = [self._view(cameras[place : place + 1]) for place in range(len(cameras))]
         return Views(*(torch.cat(parts) for parts in zip(*found, strict=True)))
 

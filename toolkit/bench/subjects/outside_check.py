@@ -23,7 +23,7 @@ FACES = 12
 
 @dataclass
 class OutsideReport:
-    """What was found."""
+    """What a folder of renders made elsewhere holds: how many, of what size, what is missing, what looks wrong."""
 
     method: str
     inputs: int

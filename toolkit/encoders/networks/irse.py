@@ -44,7 +44,6 @@ class Subsampling(nn.Module):
     """Every stride-th pixel, from the first on."""
 
     def __init__(self, stride: int) -> None:
-        """Keep the stride."""
         super().__init__()
         self.stride = stride
 

@@ -29,7 +29,7 @@ _PURPOSE = 2
 
 
 class LatentAdversarySettings(Config):
-    """The published values."""
+    """Settings of e4e's adversarial training on codes; the defaults are the published values."""
 
     weight: Weight = 0.1
     """Of the encoder's term; 0: there is no adversarial training of codes."""

@@ -83,7 +83,7 @@ def _itself(encoder: Any, stage: str) -> Sequence[Encoder]:
 
 @dataclass(frozen=True)
 class Recipe:
-    """A method's training."""
+    """What a method brings to the training of its encoder: the network, the stages, and what they minimise."""
 
     kind: str
     """Name of the training, and kind of the file that it writes."""

@@ -74,7 +74,7 @@ class Pictures:
     """[H, D, 1, S, S] float16, 0 where nothing is hit."""
 
     def __len__(self) -> int:
-        """Number of heads."""
+        """How many heads the pictures show."""
         return len(self.latents)
 
 

@@ -91,7 +91,7 @@ class RecogniserStage(Stage):
         self.batches = RecogniserBatches(settings, pictures)
 
     def extras(self) -> dict[str, Module]:
-        """The classes' centres."""
+        """The vectors of the classes, trained beside the network and left out of its file."""
         return {"classes": MarginSoftmax(self.network.size, len(self.pictures))}
 
     def blocks(self) -> list[Module]:

@@ -16,7 +16,7 @@ from toolkit.rendering.rays import Rays, points_on
 
 
 class GuidedSettings(NamedTuple):
-    """Where samples go."""
+    """Where the samples along a ray go when the depth of the true surface is known."""
 
     near: float
     far: float

@@ -139,7 +139,7 @@ class MiniJob(TrainingJob):
         return {"generator": self.generator} | ({} if self.codes is None else {"codes": self.codes})
 
     def optimisers(self) -> Mapping[str, Optimizer]:
-        """Adam."""
+        """The one optimiser of the generator, Adam."""
         return {"adam": self.optimiser}
 
     def state(self) -> Mapping[str, Any]:

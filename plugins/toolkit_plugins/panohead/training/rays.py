@@ -96,7 +96,7 @@ class HeadRays:
         return (yaws.cos() > _FACING).reshape(self.cameras.shape[:2]).numpy()
 
     def __len__(self) -> int:
-        """Number of heads."""
+        """How many heads have rays on disk."""
         return len(self.latents)
 
 

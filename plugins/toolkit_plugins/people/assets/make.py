@@ -52,7 +52,6 @@ class Source:
     """The wheel's data folder."""
 
     def __init__(self, wheel: Path) -> None:
-        """Open a wheel."""
         self.archive = zipfile.ZipFile(wheel)
         self.names = self.archive.namelist()
 

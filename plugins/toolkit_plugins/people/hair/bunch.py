@@ -48,12 +48,11 @@ class Stylist:
     """[G], 1 on the crown, 0 at the sides."""
 
     def __post_init__(self) -> None:
-        """Measure the roots."""
         self.top = smoothstep(7.5, 8.0, self.roots.places[:, 1])
 
     @property
     def count(self) -> int:
-        """Number of guides."""
+        """How many guide hairs the bunch has."""
         return len(self.roots.points)
 
     def random(self, spread: float) -> Floats:
@@ -61,7 +60,7 @@ class Stylist:
         return self.rng.normal(0, spread, (self.count, 3)).astype(F32)
 
     def uniform(self, low: float, high: float) -> Floats:
-        """Random numbers [G]."""
+        """Random numbers [G] between `low` and `high`, one for each guide hair."""
         return self.rng.uniform(low, high, self.count).astype(F32)
 
     def between(self, low: float, high: float, share: float) -> float:

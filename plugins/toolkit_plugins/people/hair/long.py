@@ -31,7 +31,7 @@ def long_fringe(s: Stylist) -> list[Bunch]:
 
 
 def wavy(s: Stylist) -> list[Bunch]:
-    """Long, in waves."""
+    """Long wavy hair, to the chin or to the shoulders."""
     return _hanging(s, s.between(6.2, 4.8, s.hair.length), fringe=s.hair.parting > 0.6, wave=0.75 + 0.8 * s.hair.curl)
 
 

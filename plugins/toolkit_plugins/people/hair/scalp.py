@@ -40,7 +40,6 @@ class Scalp:
     """The skin of a bust, as hair sees it."""
 
     def __init__(self, bust: Bust, headgear: str = "none") -> None:
-        """Prepare for collisions."""
         base = anatomy()
         self.bust, self.headgear = bust, headgear
         used = base.body_vertices

@@ -10,7 +10,7 @@ from toolkit_plugins.people.hair.growth import Locks, grow
 
 
 def buzz(s: Stylist) -> list[Bunch]:
-    """Millimetres everywhere."""
+    """Hair of a few millimetres, everywhere on the scalp."""
     length = np.full(s.count, s.between(0.03, 0.09, s.hair.length), F32)
     ahead = unit(s.roots.normals * 0.8 + s.random(0.25) + constant((0, -0.3, 0.1), s.count))
     guides = grow(s.scalp, s.roots.points, ahead, length, 3, lambda p, t, d: np.zeros_like(p), 0.005)

@@ -34,7 +34,7 @@ class Samples:
     """[N], share of the lamp that is not in shadow; 1 where nobody asked."""
 
     def __len__(self) -> int:
-        """Number of points."""
+        """How many points are shaded."""
         return len(self.kinds)
 
     def where(self, chosen: NDArray[np.generic]) -> Samples:

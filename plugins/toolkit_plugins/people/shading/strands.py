@@ -30,7 +30,7 @@ def strand_colours(kinds: NDArray[np.uint8], along: Floats, tone: Floats, hair: 
 
 
 def shade_strands(s: Samples, hair: Hair, within: HairLight | None, light: Light) -> Floats:
-    """Radiance [N, 3]."""
+    """Radiance [N, 3] of strands of hair: highlights along the strand, shadow inside the volume."""
     along, tone = s.extra[:, 0], s.extra[:, 1]
     tangent, normal, view, lamp = unit(s.places), s.normals, s.view, light.lamp_direction
     colour = strand_colours(s.kinds, along, tone, hair)

@@ -68,7 +68,7 @@ class Faces:
     """[P, V] bool: whether dlib's detector found the view's face (else it is where the template has it)."""
 
     def __len__(self) -> int:
-        """Number of people."""
+        """How many people have crops in the set."""
         return len(self.crops)
 
 

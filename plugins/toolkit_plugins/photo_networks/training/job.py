@@ -80,11 +80,11 @@ class DistillationJob(TrainingJob):
         return prepare_copies(faces, plan.as_json(), copies, self.settings.seed, self._folder / split, _note)
 
     def modules(self) -> Mapping[str, Module]:
-        """The head."""
+        """The head of the recogniser, the only part that is trained."""
         return {"head": self.head}
 
     def optimisers(self) -> Mapping[str, Optimizer]:
-        """Its optimiser."""
+        """The optimiser of the head."""
         return {"head": self.optimiser}
 
     def batch(self, step: int) -> Mapping[str, Any]:
@@ -116,7 +116,7 @@ class DistillationJob(TrainingJob):
         return losses
 
     def state(self) -> Mapping[str, Any]:
-        """The loss scale."""
+        """What a checkpoint keeps besides weights: the loss scale of 16-bit training."""
         return {"stepper": self.stepper.state()}
 
     def load_state(self, state: Mapping[str, Any]) -> None:
