@@ -43,7 +43,9 @@ def bench_command(
     context: typer.Context,
     config: ConfigFile = None,
     methods: Annotated[str, typer.Option(help="Comma-separated methods; all = every headline method.")] = "",
-    data: Annotated[str, typer.Option(help="Data folder or zip, READER:PATH, or heads360 (made once).")] = "heads360",
+    data: Annotated[
+        str, typer.Option(help="Data folder or zip, READER:PATH, several with commas, or heads360.")
+    ] = "heads360",
     protocol: Annotated[
         str, typer.Option(help="Comma-separated protocols or YAML files; all = every one that the data permits.")
     ] = "all",

@@ -1,4 +1,4 @@
-"""`toolkit data`: make a procedural data set, prepare photos, check a folder."""
+"""`toolkit data`: make a procedural data set, prepare photos, split or check a folder."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ BACKGROUNDS = ("auto", "keep", "remove")
 DEFAULT_VIEWS = "front,left_30,left_60,right_30,right_60,left_90,right_90,back"
 
 data_app = typer.Typer(
-    name="data", help="Make, prepare and check data sets.", no_args_is_help=True, rich_markup_mode=None
+    name="data", help="Make, prepare, split and check data sets.", no_args_is_help=True, rich_markup_mode=None
 )
 
 
@@ -101,6 +101,44 @@ def prepare_command(
         raise typer.Exit(1)
 
 
+@data_app.command("split")
+def split_command(
+    source: Annotated[str, typer.Argument(help="Folder or zip with dataset.json, or READER:PATH (lpff:lpff.zip).")],
+    out: Annotated[
+        Path | None, typer.Argument(help="Write OUT/train and OUT/val, data set folders; default: count only.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the names of each part as JSON.")] = False,
+) -> None:
+    """Say which pictures are for training and which for validation, by one rule for everybody.
+
+    Nothing need be written: SOURCE@train and SOURCE@val name the parts wherever a data set is wanted. All pictures of a
+    subject, and a picture and its mirror image, are in one part.
+    """
+    from toolkit.data.copying import copy_items
+    from toolkit.data.sources import open_source
+    from toolkit.data.split import PARTS, RULE, identities, part_of
+    from toolkit.files import check_folder_place
+
+    data = open_source(source)
+    whose = identities(data)
+    chosen = {part: [index for index, each in enumerate(whose) if part_of(each) == part] for part in PARTS}
+    parts = {part: data.only(indices) for part, indices in chosen.items()}
+    if out is not None:
+        check_folder_place(out)
+        if out.is_dir() and any(out.iterdir()):
+            raise InputError(f"{out} is not empty; give another folder")
+        for part, some in parts.items():
+            if not len(some):
+                raise InputError(f"{source} is too small: none of its {len(data)} pictures is in {part!r}")
+            copy_items(some, out / part, _show_copies if _on_terminal() else None)
+    if as_json:
+        typer.echo(json.dumps({part: some.names for part, some in parts.items()}, indent=2))
+        return
+    for part, some in parts.items():
+        typer.echo(f"{part:<6} {len(some):>8,} pictures of {len({whose[index] for index in chosen[part]}):,} subjects")
+    typer.echo(f"rule   {RULE}")
+
+
 @data_app.command("check")
 def check_command(
     source: Annotated[str, typer.Argument(help="Folder or zip with dataset.json, or READER:PATH (lpff:lpff.zip).")],
@@ -128,6 +166,10 @@ def _on_terminal() -> bool:
 def _show_progress(done: int, total: int, did: str = "checked") -> None:
     end = "\n" if done == total else "\r"
     typer.echo(f"{did} {done} of {total}{end}", nl=False, err=True)
+
+
+def _show_copies(done: int, total: int) -> None:
+    _show_progress(done, total, "copied")
 
 
 def _show_photos(done: int, total: int) -> None:

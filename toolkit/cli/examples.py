@@ -45,6 +45,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "toolkit data prepare photos my-pictures prepared",
         "toolkit data prepare mead mead-raw prepared --workers 4",
     ),
+    "data split": ("toolkit data split lpff:lpff.zip", "toolkit data split photos parts"),
     "data check": ("toolkit data check photos", "toolkit data check lpff:lpff.zip"),
     "plugins list": ("toolkit plugins list", "toolkit plugins list --json"),
     "plugins show": ("toolkit plugins show psp", "toolkit plugins show dual-encoder --kind method --json"),

@@ -15,7 +15,7 @@ import copy
 import hashlib
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -114,6 +114,34 @@ class ImageFolder:
         white = copy.copy(self)
         white._white = True
         return white
+
+    def only(self, indices: Sequence[int]) -> ImageFolder:
+        """The items of these numbers, in this order."""
+        some = copy.copy(self)
+        some.names, some.labels = [self.names[index] for index in indices], self.labels[list(indices)]
+        return some
+
+    def has_mask(self, index: int) -> bool:
+        """Whether an item has a mask, without reading it."""
+        return self._files.find(layout.mask_name(self.names[index])) is not None
+
+    @property
+    def sightings(self) -> dict[str, Sighting]:
+        """Subject and view of the items that have one, by name."""
+        return {name: self._sightings[name] for name in self.names if name in self._sightings}
+
+    def files_of(self, index: int) -> list[tuple[str, bytes]]:
+        """Name and bytes of an item's picture and of its mask, depth and segments, where it has them.
+
+        Raises:
+            InputError: The picture is missing, or a file is damaged.
+        """
+        name = safe_name(self.names[index], self.path)
+        if self._files.find(name) is None:
+            raise InputError(f"{self.path}: {layout.LABELS_FILE} names {name!r}, which {self._files.missing(name)}")
+        wanted = (name, layout.mask_name(name), *layout.depth_names(name), layout.segment_name(name))
+        found = [(each, self._files.find(each)) for each in wanted]
+        return [(each, self._store.read(file)) for each, file in found if file is not None]
 
     def digest(self, index: int) -> str:
         """A sha256 over the picture's file and label, and its mask's and depth's files; missing ones count as such.

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import bisect
 import hashlib
+import itertools
 import json
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -54,6 +58,83 @@ class ReadOnce:
     def digest(self, index: int) -> str:
         """A sha256 over the item's tensors and camera."""
         return self._digests[index]
+
+
+class Some:
+    """Some items of another data set."""
+
+    def __init__(self, dataset: IndexedDataset, indices: Sequence[int]) -> None:
+        """Take the items of these numbers, in this order."""
+        self._dataset, self._indices = dataset, list(indices)
+        self.path = dataset.path
+        self.names = [dataset.names[index] for index in self._indices]
+        self.subjects = [dataset.subjects[index] for index in self._indices]
+
+    def __len__(self) -> int:
+        """Number of items."""
+        return len(self._indices)
+
+    def __getitem__(self, index: int) -> Item:
+        """The item at `index`."""
+        return self._dataset[self._indices[index]]
+
+    @property
+    def cameras(self) -> Camera:
+        """All cameras, in the items' order."""
+        return Camera(self._dataset.cameras.label[self._indices])
+
+    def digest(self, index: int) -> str:
+        """The item's identity."""
+        return self._dataset.digest(self._indices[index])
+
+
+class Joined:
+    """Data sets one after the other; names and subjects begin with the name of their data set."""
+
+    def __init__(self, datasets: Mapping[str, IndexedDataset]) -> None:
+        """Join data sets by name.
+
+        Args:
+            datasets: At least one; pictures of one size.
+        """
+        self._datasets = list(datasets.items())
+        self.path = self._datasets[0][1].path
+        self._ends = list(itertools.accumulate(len(data) for _, data in self._datasets))
+        self.names = [f"{title}/{name}" for title, data in self._datasets for name in data.names]
+        self.subjects = [
+            None if subject is None else f"{title}/{subject}"
+            for title, data in self._datasets
+            for subject in data.subjects
+        ]
+
+    def __len__(self) -> int:
+        """Number of items."""
+        return self._ends[-1]
+
+    def __getitem__(self, index: int) -> Item:
+        """The item at `index`."""
+        number, place = self._place(index)
+        title, data = self._datasets[number]
+        item = data[place]
+        subject = None if item.subject is None else f"{title}/{item.subject}"
+        return replace(item, id=f"{title}/{item.id}", subject=subject)
+
+    @property
+    def cameras(self) -> Camera:
+        """All cameras, in the items' order."""
+        return Camera(torch.cat([data.cameras.label for _, data in self._datasets]))
+
+    def digest(self, index: int) -> str:
+        """The item's identity in its own data set."""
+        number, place = self._place(index)
+        return self._datasets[number][1].digest(place)
+
+    def _place(self, index: int) -> tuple[int, int]:
+        if not -len(self) <= index < len(self):
+            raise IndexError(f"item {index} of {len(self)}")
+        index %= len(self)
+        number = bisect.bisect_right(self._ends, index)
+        return number, index - (self._ends[number - 1] if number else 0)
 
 
 class Resized:

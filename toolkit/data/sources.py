@@ -3,10 +3,11 @@
 ```
 my-set, my-set.zip      a folder or zip with dataset.json
 lpff:lpff.zip           the same place, read by the data set `lpff`
+lpff:lpff.zip@val       its part `val` (or `train`), by the rule of `toolkit.data.split`
 heads360                no path: a data set that makes itself (see `find_maker`)
 ```
 
-A PATH that exists wins over a prefix.
+A PATH that exists wins over a prefix and an ending.
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ from typing import NamedTuple
 
 from toolkit.data import layout
 from toolkit.data.folder import ImageFolder
-from toolkit.data.indexed import indexed
+from toolkit.data.indexed import Joined, Some, indexed
+from toolkit.data.split import PARTS, indices_of
 from toolkit.data.store import Store, open_store
 from toolkit.errors import InputError, PluginError
 from toolkit.interfaces import Dataset, IndexedDataset, Makeable
@@ -31,10 +33,18 @@ class Source(NamedTuple):
     path: Path
     reader: str | None = None
     """Name of a registered data set; None: `ImageFolder`."""
+    part: str | None = None
+    """train or val; None: all."""
+
+    @property
+    def name(self) -> str:
+        """What results call it: its folder's or zip's name, and the part."""
+        stem = self.path.resolve().stem
+        return stem if self.part is None else f"{stem}-{self.part}"
 
 
 def find_source(text: str) -> Source | None:
-    """Where PATH or READER:PATH leads; None where it is neither (a data set that makes itself, or nothing).
+    """Where PATH or READER:PATH leads, either with @train or @val; None where it is neither (a name, or nothing).
 
     Raises:
         InputError: No reader of that name is installed, or there is nothing at its path.
@@ -42,6 +52,10 @@ def find_source(text: str) -> Source | None:
     place = _place(text)
     if place.exists():
         return Source(place)
+    whole, at, part = text.rpartition("@")
+    if at and part in PARTS:
+        source = find_source(whole)
+        return None if source is None else source._replace(part=part)
     reader, colon, rest = text.partition(":")
     if not colon:
         return None
@@ -56,6 +70,22 @@ def find_source(text: str) -> Source | None:
     return Source(place, reader)
 
 
+def find_sources(text: str) -> list[tuple[str, Source]]:
+    """The sources of a comma-separated list, each with its own text; none where it is no source (see `find_source`).
+
+    Raises:
+        InputError: A reader or a path of the list is unknown, or a name stands among sources.
+    """
+    if _place(text).exists():
+        return [(text, Source(_place(text)))]
+    texts = [each.strip() for each in text.split(",") if each.strip()]
+    found = [(each, find_source(each)) for each in texts]
+    strays = [each for each, source in found if source is None]
+    if strays and len(found) > 1:
+        raise InputError(f"there is no data set at {strays[0]}; only files of data sets can be joined by commas")
+    return [(each, source) for each, source in found if source is not None]
+
+
 def open_source(text: str, size: int | None = None) -> ImageFolder:
     """Open PATH or READER:PATH.
 
@@ -68,18 +98,14 @@ def open_source(text: str, size: int | None = None) -> ImageFolder:
         PluginError: The reader cannot be loaded, or opens something else than an `ImageFolder`.
     """
     source = _existing(text)
-    if source.reader is None:
-        return ImageFolder(_plain_store(source.path), size)
-    from toolkit.registry import default_registry
-
-    opened = default_registry().load("dataset", source.reader)(source.path, size)
+    opened = _opened(source, size)
     if not isinstance(opened, ImageFolder):
         raise PluginError(f"the data set {source.reader!r} opens a {type(opened).__name__}, not an ImageFolder")
-    return opened
+    return opened if source.part is None else opened.only(_part(opened, source.part))
 
 
 def open_dataset(text: str, size: int | None = None) -> IndexedDataset:
-    """Open PATH or READER:PATH by the contract of data sets alone: whatever class the reader's is.
+    """Open PATH or READER:PATH, or several joined by commas, by the contract of data sets alone.
 
     Args:
         text: What the user wrote.
@@ -89,15 +115,16 @@ def open_dataset(text: str, size: int | None = None) -> IndexedDataset:
         InputError: There is no data set, it is in another layout (the reader is named), or it is malformed.
         PluginError: The reader cannot be loaded, or opens something that is no data set.
     """
-    source = _existing(text)
-    if source.reader is None:
-        return ImageFolder(_plain_store(source.path), size)
-    from toolkit.registry import default_registry
-
-    opened = default_registry().load("dataset", source.reader)(source.path, size)
-    if not isinstance(opened, Dataset):
-        raise PluginError(f"the data set {source.reader!r} opens a {type(opened).__name__}, which has no items")
-    return indexed(opened, source.path, size)
+    sources = find_sources(text)
+    if not sources:
+        raise InputError(f"there is no data set at {text}")
+    opened = {}
+    for each, source in sources:
+        name, whole = source.name, _indexed(source, size)
+        if name in opened:
+            raise InputError(f"{each}: two data sets are called {name!r}; rename one, since results tell them by name")
+        opened[name] = whole if source.part is None else _some(whole, source.part)
+    return next(iter(opened.values())) if len(opened) == 1 else Joined(opened)
 
 
 def open_source_store(text: str) -> Store:
@@ -108,6 +135,8 @@ def open_source_store(text: str) -> Store:
         PluginError: The reader cannot be loaded.
     """
     source = _existing(text)
+    if source.part is not None:
+        raise InputError(f"{text}: all of a data set's files are read; leave @{source.part} out")
     if source.reader is None:
         return _plain_store(source.path)
     from toolkit.registry import default_registry
@@ -117,12 +146,8 @@ def open_source_store(text: str) -> Store:
 
 
 def absolute_source(text: str) -> str:
-    """The same source for a process in another folder; what is no path stays as it is."""
-    source = find_source(text)
-    if source is None:
-        return text
-    place = str(source.path.absolute())
-    return place if source.reader is None else f"{source.reader}:{place}"
+    """The same source, or list of them, for a process in another folder; what is no path stays as it is."""
+    return ",".join(_absolute(source) for _, source in find_sources(text)) or text
 
 
 def find_maker(name: str, argument: str) -> Makeable:
@@ -147,6 +172,39 @@ def find_maker(name: str, argument: str) -> Makeable:
     if not isinstance(factory, Makeable):
         raise InputError(f"{argument}: the data set {name!r} is read from files: write {name}:PATH")
     return factory
+
+
+def _absolute(source: Source) -> str:
+    place = str(source.path.absolute())
+    place = place if source.reader is None else f"{source.reader}:{place}"
+    return place if source.part is None else f"{place}@{source.part}"
+
+
+def _opened(source: Source, size: int | None) -> object:
+    if source.reader is None:
+        return ImageFolder(_plain_store(source.path), size)
+    from toolkit.registry import default_registry
+
+    return default_registry().load("dataset", source.reader)(source.path, size)
+
+
+def _indexed(source: Source, size: int | None) -> IndexedDataset:
+    opened = _opened(source, size)
+    if not isinstance(opened, Dataset):
+        raise PluginError(f"the data set {source.reader!r} opens a {type(opened).__name__}, which has no items")
+    return indexed(opened, source.path, size)
+
+
+def _some(data: IndexedDataset, part: str) -> IndexedDataset:
+    chosen = _part(data, part)
+    return data.only(chosen) if isinstance(data, ImageFolder) else Some(data, chosen)
+
+
+def _part(data: IndexedDataset, part: str) -> list[int]:
+    chosen = indices_of(data, part)
+    if not chosen:
+        raise InputError(f"{data.path} is too small to have a part {part!r}: none of its {len(data)} pictures is in it")
+    return chosen
 
 
 def _existing(text: str) -> Source:

@@ -17,8 +17,8 @@ from toolkit.bench.records.schema import (
     RunSettings,
 )
 from toolkit.bench.records.units import CellRecord
+from toolkit.bench.subjects.data import data_readers
 from toolkit.bench.subjects.methods import ComparedMethod
-from toolkit.data.sources import find_source
 from toolkit.metrics.images import COMPARED_AT
 
 if TYPE_CHECKING:
@@ -39,14 +39,13 @@ def generator_entry(generator: Generator) -> GeneratorEntry:
 def run_entry(run: ProtocolRun, methods: Mapping[str, MethodEntry], engine: Engine) -> Run:
     """How a protocol was run: settings, pictures, methods, place."""
     request, protocol, settings = run.request, run.protocol, run.settings
-    source = find_source(request.data)
     return Run(
         protocol=run.title,
         data=request.data_name,
         settings=RunSettings(**{**settings.model_dump(mode="json"), "name": run.title, "digest": settings.digest}),
         pictures=Pictures(
             source=request.data,
-            reader=source.reader if source else None,
+            reader=data_readers(request.data),
             domain=request.domain,
             pictures=len(run.digests.data),
             cells=len(protocol.items),

@@ -16,7 +16,7 @@ from toolkit.bench.records.units import CellRecord
 from toolkit.bench.subjects.data import Digests, data_name, effective_limit, open_data
 from toolkit.bench.subjects.inversions import Inversions
 from toolkit.bench.subjects.keeping import Keep
-from toolkit.data.sources import find_source
+from toolkit.data.sources import find_sources
 from toolkit.errors import InputError, PluginError
 from toolkit.registry import default_registry
 
@@ -106,7 +106,7 @@ def open_runs(
         except InputError as error:
             leave(request, error)
     views = [view for request, _, _ in possible for view in request.settings.views]
-    sampled = find_source(first.data) is not None
+    sampled = bool(find_sources(first.data))
     if not sampled:
         say(f"pictures of {first.data} (those that are not there yet are made; kept for the next time)")
     data = open_data(first.data, views, spec, first.limit, first.domain)

@@ -197,7 +197,7 @@ class Pictures(Record):
     source: str = ""
     """As it was asked for."""
     reader: str | None = None
-    """Registered data set that read it; null: the toolkit's own layout."""
+    """Registered data set that read it (several: joined by +); null: the toolkit's own layout."""
     domain: str = ""
     """Of a procedural data set."""
     pictures: Count = 0

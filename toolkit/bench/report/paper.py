@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from toolkit.bench.protocols.settings import open_protocol
-from toolkit.bench.records.schema import Results
+from toolkit.bench.records.schema import Results, Run
 from toolkit.bench.report.sections import escape
 from toolkit.configuration import Config, config_path, load_config
 
@@ -46,7 +46,7 @@ def is_comparable(table: PaperTable, paper: Paper, results: Results) -> bool:
     same = {
         (run.protocol, run.data)
         for run in results.runs.values()
-        if run.pictures.reader == table.data and run.settings.digest == digest
+        if table.data in readers_of(run) and run.settings.digest == digest
     }
     wanted = {_NETWORKS[name] for column in table.columns if (name := column.partition("@")[0]) in _NETWORKS}
     return any(
@@ -55,6 +55,11 @@ def is_comparable(table: PaperTable, paper: Paper, results: Results) -> bool:
         and row.metric.partition("@")[0] in wanted
         for row in results.rows
     )
+
+
+def readers_of(run: Run) -> list[str]:
+    """The registered data sets that read a run's pictures."""
+    return (run.pictures.reader or "").split("+")
 
 
 def differences_from_paper(table: PaperTable, paper: Paper, results: Results) -> list[str]:
@@ -69,8 +74,8 @@ def differences_from_paper(table: PaperTable, paper: Paper, results: Results) ->
     found = []
     if results.generator.world != paper.world:
         found.append(f"world: {results.generator.world}, not {paper.world} scale")
-    run = max(runs, key=lambda each: (each.pictures.reader == table.data, each.settings.digest == settings.digest))
-    if run.pictures.reader != table.data:
+    run = max(runs, key=lambda each: (table.data in readers_of(each), each.settings.digest == settings.digest))
+    if table.data not in readers_of(run):
         found.append(f"pictures: {run.data}, not read as {table.data}")
     if run.settings.digest != settings.digest:
         found.append(f"settings of {table.protocol} were changed")

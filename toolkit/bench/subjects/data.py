@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from toolkit.bench.records.store import key_of
 from toolkit.cache import cache_folder
 from toolkit.data import ImageFolder, layout
-from toolkit.data.sources import find_maker, find_source, open_dataset
+from toolkit.data.sources import find_maker, find_sources, open_dataset
 from toolkit.errors import InputError
 from toolkit.interfaces import IndexedDataset, MakeRequest
 
@@ -31,7 +31,8 @@ def open_data(
     """Open pictures at the generator's image size.
 
     Args:
-        source: A data set folder or zip, READER:PATH, or the name of a data set that can make itself (`heads360`).
+        source: A data set folder or zip, READER:PATH, either with @train or @val, several of them with commas, or the
+            name of a data set that can make itself (`heads360`).
         views: Views that the protocols want; others than the usual ones get a folder of their own.
         spec: The generator's.
         limit: Subjects wanted.
@@ -42,7 +43,7 @@ def open_data(
     """
     if limit is not None and limit < 1:
         raise InputError(f"--limit must be at least 1, got {limit}")
-    if find_source(source) is not None:
+    if find_sources(source):
         return open_dataset(source, spec.image_size)
     factory = find_maker(source, "--data")
     subjects = effective_limit(source, limit) or DEFAULT_LIMIT
@@ -56,13 +57,18 @@ def open_data(
 
 def effective_limit(source: str, limit: int | None) -> int | None:
     """The limit where one is given; procedural data, which has no end, gets one of its own."""
-    return limit if limit is not None or find_source(source) is not None else DEFAULT_LIMIT
+    return limit if limit is not None or find_sources(source) else DEFAULT_LIMIT
 
 
 def data_name(source: str, domain: str) -> str:
-    """What results call the data set: its folder's or zip's name, or its own and the domain."""
-    found = find_source(source)
-    return f"{source}-{domain}" if found is None else found.path.resolve().stem
+    """What results call the data set: its folder's or zip's name (several: joined by +), or its own and the domain."""
+    found = find_sources(source)
+    return "+".join(each.name for _, each in found) if found else f"{source}-{domain}"
+
+
+def data_readers(source: str) -> str | None:
+    """The registered data sets that read a source, joined by +; None: none does."""
+    return "+".join(dict.fromkeys(each.reader for _, each in find_sources(source) if each.reader is not None)) or None
 
 
 def made_folder(source: str, views: Sequence[str], domain: str, subjects: int, size: int) -> Path:

@@ -1,0 +1,42 @@
+"""Some items of a data set written as a data set folder of their own."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+from toolkit.data import layout
+from toolkit.data.folder import ImageFolder
+from toolkit.files import atomic_write, disk_errors_named
+
+
+def copy_items(items: ImageFolder, out: Path, progress: Callable[[int, int], None] | None = None) -> None:
+    """Copy pictures with their masks, depth and segments, byte by byte; the labels are written last.
+
+    Args:
+        items: What to copy.
+        out: A folder; what is there of it already is written again.
+        progress: Told how many of how many pictures are done.
+
+    Raises:
+        InputError: A picture is missing or unsafe.
+        OutputError: The folder cannot be written.
+    """
+    for done, index in enumerate(range(len(items)), start=1):
+        for name, data in items.files_of(index):
+            target = out / name
+            with disk_errors_named(target):
+                target.parent.mkdir(parents=True, exist_ok=True)
+                target.write_bytes(data)
+        if progress is not None:
+            progress(done, len(items))
+    if items.sightings:
+        _write_json(out / layout.SUBJECTS_FILE, {name: seen._asdict() for name, seen in items.sightings.items()})
+    labels = [[name, label.tolist()] for name, label in zip(items.names, items.labels, strict=True)]
+    _write_json(out / layout.LABELS_FILE, {"labels": labels})
+
+
+def _write_json(path: Path, document: object) -> None:
+    with atomic_write(path) as temporary:
+        temporary.write_text(json.dumps(document) + "\n", encoding="utf-8")
