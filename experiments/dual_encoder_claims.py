@@ -65,7 +65,7 @@ class Results:
         return Number(row["value"], row["low"], row["high"], row["direction"] == "lower")
 
     def is_better(self, protocol: str, metric: str, method: str, other: str) -> bool | None:
-        """Whether a method is better beyond chance: paired where there are pairs, else by intervals that do not meet.
+        """Whether a method is significantly better: paired where there are pairs, else by intervals that do not meet.
 
         Returns:
             None where the interval holds no difference, or one of the two was not measured.

@@ -1,4 +1,4 @@
-"""Shared by all tests: one thread, repeatable property tests, and the generator that is no tri-grid."""
+"""Shared by all tests: one thread, repeatable property tests, and the generator that is not a tri-grid."""
 
 from __future__ import annotations
 

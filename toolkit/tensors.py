@@ -77,7 +77,7 @@ def read_weights(path: str | os.PathLike[str], device: str = "cpu") -> tuple[dic
 
 
 def check_finite(tensors: Mapping[str, Tensor], path: str | os.PathLike[str]) -> None:
-    """Refuse weights of which one is no number.
+    """Refuse weights of which one is not a number.
 
     Raises:
         WeightsError: A tensor holds NaN or infinity.

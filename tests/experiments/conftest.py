@@ -1,4 +1,4 @@
-"""The scripts are no package: their folder is put on the path, as Python does for a script that it runs."""
+"""The scripts are not a package: their folder is put on the path, as Python does for a script that it runs."""
 
 from __future__ import annotations
 

@@ -69,7 +69,7 @@ def _shortened(name: str, ending: str = "") -> str:
     encoded = os.fsencode(name)
     if len(encoded) <= room:
         return name + ending
-    # cut between letters: what is left of a cut one is no text
+    # cut between letters: what is left of a cut one is not text
     cut = encoded[:room].decode("utf-8", "ignore") if _is_text(name) else os.fsdecode(encoded[:room])
     return cut + ending
 

@@ -16,7 +16,7 @@ def read_config_file(context: typer.Context, path: Path | None) -> Path | None:
     """Take the file's values as the defaults of the command's options (called by typer before any other option).
 
     Raises:
-        ConfigError: The file cannot be read, a key is no option, or a value is none that the option takes.
+        ConfigError: The file cannot be read, a key is not an option, or an option does not take its value.
     """
     if path is None or context.resilient_parsing:
         return path

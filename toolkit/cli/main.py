@@ -33,7 +33,7 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
-    rich_markup_mode=None,  # help prints what is written: "[x, y]" is no markup
+    rich_markup_mode=None,  # help prints what is written: "[x, y]" is not markup
 )
 app.command("demo")(demo_command)
 app.command("invert")(invert_command)

@@ -189,7 +189,7 @@ def _check_subjects(store: Store, files: list[str], names: set[str], report: Fol
         return
     report.subjects = len({entry.subject for entry in sightings.values()})
     for name in sorted(sightings.keys() - names):
-        report.blame(layout.SUBJECTS_FILE, f"names {name}, which is no picture of the data set")
+        report.blame(layout.SUBJECTS_FILE, f"names {name}, which is not a picture of the data set")
     if sightings:
         for name in sorted(names - sightings.keys()):
             report.blame(layout.SUBJECTS_FILE, f"does not name {name}")

@@ -60,7 +60,7 @@ class ImageFolder:
             repeats: Keep names that stand in `dataset.json` several times (a rebalanced list) as so many items.
 
         Raises:
-            InputError: The data set is missing, malformed, empty, or a label is no camera (named).
+            InputError: The data set is missing, malformed, empty, or a label is not a camera (named).
         """
         self.size, self._white = size, False
         self._store = open_store(path) if isinstance(path, (str, os.PathLike)) else path

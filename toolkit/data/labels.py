@@ -133,7 +133,7 @@ def _text(value: str, where: str) -> str:
     try:
         value.encode()
     except UnicodeEncodeError as error:
-        raise InputError(f"{where}: {value!r} is no text: it holds half of a surrogate pair") from error
+        raise InputError(f"{where}: {value!r} is not text: it holds half of a surrogate pair") from error
     return value
 
 
@@ -141,7 +141,7 @@ def checked_cameras(labels: Sequence[Label]) -> Tensor:
     """Turn labels into camera labels [N, 25] with exactly orthonormal rotations.
 
     Raises:
-        InputError: A label is no camera; the message names the item.
+        InputError: A label is not a camera; the message names the item.
     """
     table = torch.tensor([label.numbers for label in labels], dtype=torch.float64).reshape(-1, LABEL_SIZE)
     try:

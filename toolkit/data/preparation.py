@@ -59,7 +59,7 @@ def find_photographs(source: Path) -> Gathered:
     """All pictures below a folder (or one picture), by their content; names that collide get a number.
 
     So do folders that are named like a data set's own: photos of `masks/` become `masks-2/...`. Hidden files and
-    folders are passed over; everything else that is no picture is left out with its reason.
+    folders are passed over; everything else that is not a picture is left out with its reason.
 
     Raises:
         InputError: There is nothing at `source`.

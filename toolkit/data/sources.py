@@ -113,7 +113,7 @@ def open_dataset(text: str, size: int | None = None) -> IndexedDataset:
 
     Raises:
         InputError: There is no data set, it is in another layout (the reader is named), or it is malformed.
-        PluginError: The reader cannot be loaded, or opens something that is no data set.
+        PluginError: The reader cannot be loaded, or opens something that is not a data set.
     """
     sources = find_sources(text)
     if not sources:
@@ -146,7 +146,7 @@ def open_source_store(text: str) -> Store:
 
 
 def absolute_source(text: str) -> str:
-    """The same source, or list of them, for a process in another folder; what is no path stays as it is."""
+    """The same source, or list of them, for a process in another folder; what is not a path stays as it is."""
     return ",".join(_absolute(source) for _, source in find_sources(text)) or text
 
 

@@ -27,7 +27,7 @@ def open_store(path: str | os.PathLike[str]) -> Store:
     """Open a folder or a zip; one that holds nothing but a folder with a data set in it stands for that folder.
 
     Raises:
-        InputError: There is nothing at `path`, or a file that is no zip, or a zip with unsafe members.
+        InputError: There is nothing at `path`, or a file that is not a zip, or a zip with unsafe members.
     """
     place = Path(path)
     if not place.exists():
@@ -114,7 +114,7 @@ class ZipStore:
         """Open a zip and check every member's name, size and compression.
 
         Raises:
-            InputError: It is no zip, or a member is unsafe.
+            InputError: It is not a zip, or a member is unsafe.
         """
         self.path = path
         self._opened: tuple[int, zipfile.ZipFile] | None = None

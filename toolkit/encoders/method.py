@@ -178,7 +178,7 @@ def open_registered(
 
     Raises:
         ConfigError: An option.
-        PluginError: What the plugin makes is no encoder.
+        PluginError: What the plugin makes is not an encoder.
         ToolkitError: Whatever the plugin's factory raises.
     """
     name = f"{ENCODER_PREFIX}{entry.name}"

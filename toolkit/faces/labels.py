@@ -83,7 +83,7 @@ def find_dataset_entry(path: str | os.PathLike[str]) -> DatasetEntry | None:
     """Look a picture up in the `dataset.json` of its folder or of the two folders above; None where none names it.
 
     Raises:
-        InputError: A `dataset.json` names the picture, but with a label that is no camera.
+        InputError: A `dataset.json` names the picture, but with a label that is not a camera.
     """
     file = Path(path).absolute()
     for folder in file.parents[:LEVELS]:

@@ -70,5 +70,5 @@ def check_landmarks(landmarks: np.ndarray) -> np.ndarray:
     if not np.isfinite(points).all():
         raise InputError("landmarks hold NaN or infinity")
     if np.ptp(points, axis=0).max() < 2:
-        raise InputError("landmarks lie within two pixels of each other: that is no face")
+        raise InputError("landmarks lie within two pixels of each other: that is not a face")
     return points

@@ -76,7 +76,7 @@ def check_pose_estimator(estimator: PoseEstimator, generator: Generator) -> None
     rotation = np.asarray(first.rotation, dtype=float)
     require(rotation.shape == (3, 3), f"a rotation must have shape [3, 3], got {list(rotation.shape)}")
     error = float(np.abs(rotation.T @ rotation - np.eye(3)).max())
-    require(error < 1e-3 and np.linalg.det(rotation) > 0, f"the pose is no rotation (|R^T R - 1| = {error:.3g})")
+    require(error < 1e-3 and np.linalg.det(rotation) > 0, f"the pose is not a rotation (|R^T R - 1| = {error:.3g})")
     require(bool(np.array_equal(rotation, second.rotation)), "the same landmarks give two poses")
     require(bool(first.method), "a pose must name its estimator")
 

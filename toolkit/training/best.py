@@ -1,7 +1,7 @@
 """Which weights were the best so far, by one score of the evaluations.
 
 The best checkpoint is tracked per part of a training. Scores of an earlier part, in which not all networks had learnt,
-are no measure for a later one. So the best of a training is the best of its last part.
+say nothing about a later one. So the best of a training is the best of its last part.
 """
 
 from __future__ import annotations

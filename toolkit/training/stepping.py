@@ -140,7 +140,7 @@ class Stepper:
         optimiser.zero_grad(set_to_none=True)
 
     def _without_overflow(self, losses: dict[str, float]) -> dict[str, float]:
-        """Losses that are no number are left out in fp16, whose step is passed over, unless they do not stop."""
+        """Losses that are not finite are left out in fp16, whose step is passed over, unless they do not stop."""
         sound = {name: value for name, value in losses.items() if math.isfinite(value)}
         if not self._scaler.is_enabled() or len(sound) == len(losses):
             self._overflows = 0

@@ -26,7 +26,7 @@ def check_described(header: Mapping[str, Any], where: str) -> None:
     """Bound what a header may ask for, before anything is built from it.
 
     Raises:
-        WeightsError: Configuration or generator are no tables, or a number in the configuration is beyond any network.
+        WeightsError: Configuration or generator are not tables, or a number in the configuration is beyond any network.
     """
     for key in ("config", "generator"):
         if not isinstance(header.get(key, {}), Mapping):

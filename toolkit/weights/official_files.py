@@ -34,7 +34,7 @@ class OfficialFile:
     path: Path
     tensors: Mapping[str, StoredTensor | Tensor]
     plain: Mapping[str, Any]
-    """Numbers, texts and tables that are no tensors, by the file's own names."""
+    """Numbers, texts and tables that are not tensors, by the file's own names."""
     modules: Mapping[str, Module]
     """What a pickled object said of itself, by the dotted prefix of its tensors."""
     inert: Mapping[str, int]

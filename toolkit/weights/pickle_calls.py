@@ -40,7 +40,7 @@ class ArrayType:
             DamagedPickle: Objects, texts, or numbers of the other byte order.
         """
         if self.dtype is None or self.swapped:
-            raise DamagedPickle("an array whose entries are no plain little-endian numbers")
+            raise DamagedPickle("an array whose entries are not plain little-endian numbers")
         return self.dtype
 
 
@@ -60,10 +60,10 @@ def array_of(data: Any, kind: Any, shape: Any, *, fortran: bool = False) -> Stor
     """An array's numbers as a tensor.
 
     Raises:
-        DamagedPickle: Its size is not that of the bytes, or its entries are no numbers.
+        DamagedPickle: Its size is not that of the bytes, or its entries are not numbers.
     """
     if not isinstance(kind, ArrayType) or not isinstance(data, (bytes, bytearray, Blob)):
-        raise DamagedPickle("an array whose entries are no plain little-endian numbers")
+        raise DamagedPickle("an array whose entries are not plain little-endian numbers")
     dtype, size = kind.checked(), data.size if isinstance(data, Blob) else len(data)
     storage = StoredBytes(dtype, size // dtype.itemsize, data.read if isinstance(data, Blob) else lambda: bytes(data))
     tensor = contiguous(storage, shape, fortran) if isinstance(shape, tuple) else None

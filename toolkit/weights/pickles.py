@@ -245,7 +245,7 @@ class PickleReader:
     def _op_stack_global(self, _: None) -> None:
         module, name = self._pop(2)
         if not isinstance(module, str) or not isinstance(name, str):
-            raise DamagedPickle("a name that is no text")
+            raise DamagedPickle("a name that is not text")
         self._stack.append(Name(f"{module}.{name}"))
 
     def _op_reduce(self, _: None) -> None:

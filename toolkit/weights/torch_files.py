@@ -158,7 +158,7 @@ class TorchReader:
             return self.stream(value.data, value.start, value.start + value.size, nested=False)
         if isinstance(value, (bytes, bytearray)):
             return self.stream(bytes(value), nested=False)
-        raise DamagedPickle("an embedded stream that is no bytes")
+        raise DamagedPickle("an embedded stream that is not bytes")
 
 
 _TAR_PARTS = ("storages", "tensors", "pickle")
@@ -167,7 +167,7 @@ _TAR_PARTS = ("storages", "tensors", "pickle")
 def _storage_id(identity: Any) -> tuple[Any, str, int]:
     """Kind, key and number of entries from a persistent id; where the tensor lay (cuda:0, ...) does not matter."""
     if not isinstance(identity, tuple) or len(identity) < 5 or identity[0] != "storage":
-        raise DamagedPickle("a reference that is no storage")
+        raise DamagedPickle("a reference that is not a storage")
     kind, key, count = identity[1], identity[2], identity[4]
     if type(count) is not int or not 0 <= count < 2**48 or not isinstance(key, (str, int)):
         raise DamagedPickle("a storage without a size")

@@ -38,7 +38,7 @@ class MappedEncoder(nn.Module):
         Args:
             space: z takes pSp's smaller encoder, which reads the trunk's last map only; z+ the gradual one.
             sizes: Image, trunk and blocks; styles and their length follow from the generator.
-            generator: Its mapping is used and stays as it is; it is no part of this module.
+            generator: Its mapping is used and stays as it is; it is not part of this module.
             average_latent: [num_ws, w_dim].
         """
         super().__init__()

@@ -34,7 +34,7 @@ def open_faces(path: str | os.PathLike[str], size: int | None = None) -> ImageFo
         size: Resize to this side; None keeps the files'.
 
     Raises:
-        InputError: The data set is missing, has no labels, or one of them is no camera (named).
+        InputError: The data set is missing, has no labels, or one of them is not a camera (named).
     """
     store = FaceStore(open_store(path))
     faces = ImageFolder(store, size)

@@ -156,7 +156,7 @@ def _on_disk(clip: Clip, unpacked: Path) -> Path:
         info = archive.getmember(clip.member)
         stream = archive.extractfile(info)
         if stream is None or info.size > _MEMBER_LIMIT:
-            raise InputError(f"{clip.place}: {clip.member} is no video of a possible size")
+            raise InputError(f"{clip.place}: {clip.member} is not a video of a possible size")
         shutil.copyfileobj(stream, target)
     return unpacked
 

@@ -35,7 +35,7 @@ class SwinSettings:
     pretrained_windows: tuple[int, ...] = (12, 12, 12, 6)
     """Windows of the training that position biases are measured in."""
     drop_path: float = 0.2
-    """Chance that the last block's residuals are dropped while training; it grows linearly from 0 at the first."""
+    """Probability that the last block's residuals are dropped while training; it grows linearly from 0 at the first."""
 
     def __post_init__(self) -> None:
         """Check that everything divides.
@@ -54,7 +54,7 @@ class SwinSettings:
             if self.sides[stage] % self.windows[stage]:
                 raise ConfigError(f"swin window {self.window} does not divide the {self.sides[stage]} tokens of a row")
             if self.widths[stage] % self.heads[stage]:
-                raise ConfigError(f"swin width {self.widths[stage]} is no multiple of {self.heads[stage]} heads")
+                raise ConfigError(f"swin width {self.widths[stage]} is not a multiple of {self.heads[stage]} heads")
 
     @property
     def widths(self) -> tuple[int, ...]:
@@ -137,7 +137,7 @@ class SwinBlock(nn.Module):
     def __init__(
         self, width: int, heads: int, side: int, window: int, pretrained_window: int, *, shifted: bool, drop: float
     ) -> None:
-        """Lay out the block; `shifted` moves the windows by half their side, `drop` is the chance of no residuals."""
+        """Lay out the block; `shifted` moves windows by half their side, `drop` is how probable no residual is."""
         super().__init__()
         self.side, self.window, self.drop = side, window, drop
         self.shift = window // 2 if shifted else 0

@@ -110,72 +110,72 @@ def draw_details(split: str, seed: int, index: int) -> WildDetails:
         InputError: An unknown split, or a negative number.
     """
     check_identity(split, seed, index)
-    chance = stream(f"heads360/wild/{split}", seed, index)
-    age = chance.uniform()
+    rng = stream(f"heads360/wild/{split}", seed, index)
+    age = rng.uniform()
     return WildDetails(
-        asymmetry=Asymmetry(*(chance.uniform(-1, 1, 4) * (0.0045, 0.035, 0.004, 0.004)).tolist()),
-        moles=_moles(chance),
-        freckles=_freckles(chance),
-        wrinkles=Wrinkles(*(np.clip(1.6 * age - 0.6 + chance.uniform(-0.2, 0.2, 3), 0, 1)).tolist()),
-        skin=_texture(chance),
-        strand_factor=float(chance.uniform(1.0, 1.7)),
-        strand_contrast=float(chance.uniform(0.05, 0.22)),
-        cloth=Cloth(_pick(chance, CLOTHS), _dye(chance), float(chance.uniform(0.03, 0.055))),
-        hat=Accessory(_pick(chance, HATS), _dye(chance)),
-        earrings=_earrings(chance),
-        lighting=_lighting(chance),
+        asymmetry=Asymmetry(*(rng.uniform(-1, 1, 4) * (0.0045, 0.035, 0.004, 0.004)).tolist()),
+        moles=_moles(rng),
+        freckles=_freckles(rng),
+        wrinkles=Wrinkles(*(np.clip(1.6 * age - 0.6 + rng.uniform(-0.2, 0.2, 3), 0, 1)).tolist()),
+        skin=_texture(rng),
+        strand_factor=float(rng.uniform(1.0, 1.7)),
+        strand_contrast=float(rng.uniform(0.05, 0.22)),
+        cloth=Cloth(_pick(rng, CLOTHS), _dye(rng), float(rng.uniform(0.03, 0.055))),
+        hat=Accessory(_pick(rng, HATS), _dye(rng)),
+        earrings=_earrings(rng),
+        lighting=_lighting(rng),
     )
 
 
-def _pick(chance: np.random.Generator, choices: tuple[tuple[str, float], ...]) -> str:
+def _pick(rng: np.random.Generator, choices: tuple[tuple[str, float], ...]) -> str:
     names, odds = zip(*choices, strict=True)
-    return str(chance.choice(names, p=odds))
+    return str(rng.choice(names, p=odds))
 
 
-def _dye(chance: np.random.Generator) -> Place:
+def _dye(rng: np.random.Generator) -> Place:
     """A colour of textiles: any hue, from muted to strong."""
-    hue, strength, light = chance.uniform(0, 2 * math.pi), chance.uniform(0.1, 0.45), chance.uniform(0.3, 0.75)
+    hue, strength, light = rng.uniform(0, 2 * math.pi), rng.uniform(0.1, 0.45), rng.uniform(0.3, 0.75)
     red, green, blue = (light * (1 + strength * math.cos(hue + turn)) for turn in (0.0, -2.1, 2.1))
     return (red, green, blue)
 
 
-def _moles(chance: np.random.Generator) -> Spots:
-    count = int(chance.integers(0, 4))
-    x, y = chance.uniform(-0.11, 0.11, count), chance.uniform(-0.15, 0.13, count)
-    r = chance.uniform(0.0022, 0.0038, count)
+def _moles(rng: np.random.Generator) -> Spots:
+    count = int(rng.integers(0, 4))
+    x, y = rng.uniform(-0.11, 0.11, count), rng.uniform(-0.15, 0.13, count)
+    r = rng.uniform(0.0022, 0.0038, count)
     return Spots(tuple(zip(x.tolist(), y.tolist(), r.tolist(), strict=True)), 0.75)
 
 
-def _freckles(chance: np.random.Generator) -> Spots:
-    count = int(chance.integers(40, 90)) if chance.uniform() < 0.3 else 0
-    x, y = chance.normal(0, 0.055, count), chance.normal(-0.025, 0.022, count)
-    r = chance.uniform(0.0018, 0.0032, count)
-    return Spots(tuple(zip(x.tolist(), y.tolist(), r.tolist(), strict=True)), float(chance.uniform(0.25, 0.5)))
+def _freckles(rng: np.random.Generator) -> Spots:
+    count = int(rng.integers(40, 90)) if rng.uniform() < 0.3 else 0
+    x, y = rng.normal(0, 0.055, count), rng.normal(-0.025, 0.022, count)
+    r = rng.uniform(0.0018, 0.0032, count)
+    return Spots(tuple(zip(x.tolist(), y.tolist(), r.tolist(), strict=True)), float(rng.uniform(0.25, 0.5)))
 
 
-def _texture(chance: np.random.Generator) -> Texture:
-    directions = chance.standard_normal((8, 3))
-    directions *= chance.uniform(60, 260, (8, 1)) / np.linalg.norm(directions, axis=1, keepdims=True)
-    phases = chance.uniform(0, 2 * math.pi, 8).tolist()
+def _texture(rng: np.random.Generator) -> Texture:
+    directions = rng.standard_normal((8, 3))
+    directions *= rng.uniform(60, 260, (8, 1)) / np.linalg.norm(directions, axis=1, keepdims=True)
+    phases = rng.uniform(0, 2 * math.pi, 8).tolist()
     waves = tuple(Wave((x, y, z), phase) for (x, y, z), phase in zip(directions.tolist(), phases, strict=True))
-    return Texture(waves, float(chance.uniform(0.02, 0.06)))
+    return Texture(waves, float(rng.uniform(0.02, 0.06)))
 
 
-def _earrings(chance: np.random.Generator) -> Accessory:
-    kind, metal = _pick(chance, EARRINGS), chance.uniform()
+def _earrings(rng: np.random.Generator) -> Accessory:
+    kind, metal = _pick(rng, EARRINGS), rng.uniform()
     colour = (0.92, 0.74, 0.30) if metal < 0.5 else (0.80, 0.82, 0.85) if metal < 0.8 else (0.75, 0.12, 0.18)
-    single = chance.uniform() < 0.2
-    first = bool(chance.uniform() < 0.5)
+    single = rng.uniform() < 0.2
+    first = bool(rng.uniform() < 0.5)
     return Accessory(kind, colour, (first, not first) if single else (True, True))
 
 
-def _lighting(chance: np.random.Generator) -> Lighting:
-    azimuth, elevation = math.radians(chance.uniform(-70, 70)), math.radians(chance.uniform(15, 65))
+def _lighting(rng: np.random.Generator) -> Lighting:
+    azimuth, elevation = math.radians(rng.uniform(-70, 70)), math.radians(rng.uniform(15, 65))
     level = math.cos(elevation)
-    warmth = chance.uniform(-1, 1)
+    warmth = rng.uniform(-1, 1)
     return Lighting(
         lamp=(level * math.sin(azimuth), math.sin(elevation), level * math.cos(azimuth)),
-        strength=float(chance.uniform(0.45, 0.75)),
-        ambient=float(chance.uniform(0.30, 0.42)),
+        strength=float(rng.uniform(0.45, 0.75)),
+        ambient=float(rng.uniform(0.30, 0.42)),
         tint=(1 + 0.06 * warmth, 1.0, 1 - 0.09 * warmth),
     )

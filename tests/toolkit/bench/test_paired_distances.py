@@ -1,4 +1,4 @@
-"""Two methods on the same heads beside the same random heads: their difference, and when it is beyond chance."""
+"""Two methods on the same heads beside the same random heads: their difference, and when it is significant."""
 
 from __future__ import annotations
 

@@ -53,7 +53,7 @@ def test_every_fault_is_named_and_none_stops_the_search(folder: Path):
         "masks/00000/front.png: is not a PNG",
         "00000/left_30.png: not in dataset.json",
         "subjects.json: does not name 00001/front.png",
-        "subjects.json: names 00000/left_30.png, which is no picture",
+        "subjects.json: names 00000/left_30.png, which is not a picture",
     ):
         assert any(expected in fault for fault in faults), (expected, faults)
 

@@ -109,7 +109,7 @@ def test_pictures_without_labels_need_a_camera_from_the_caller(folder: Path, doc
     with pytest.raises(InputError, match="has no camera labels"):
         ImageFolder(folder)
     data = ImageFolder(folder, camera=Camera.orbit(0.2))
-    assert data.names == list(NAMES)  # masks and depth are no pictures
+    assert data.names == list(NAMES)  # masks and depth are not pictures
     assert float(data[2].camera.angles().yaw) == pytest.approx(0.2, abs=1e-4)
 
 

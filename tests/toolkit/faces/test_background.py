@@ -29,7 +29,7 @@ def test_uniform_backgrounds_are_keyed_almost_exactly(colour: tuple[int, int, in
     image, opacity = ball(colour)
     mask = UniformMatting().matte(image)
     assert mask.dtype == np.float32 and np.abs(mask - opacity).max() < 0.12
-    assert mask[48, 48] == 1  # the white spot inside is no background
+    assert mask[48, 48] == 1  # the white spot inside is not a background
 
 
 def test_a_white_background_on_white_changes_nothing():

@@ -1,4 +1,4 @@
-"""Occlusion masks against exact ones: an analytic ellipsoid in a tri-grid, and the generator that is no tri-grid."""
+"""Occlusion masks against exact ones: an analytic ellipsoid in a tri-grid, and the generator that is not a tri-grid."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Occlusion masks of real heads, seen by any camera: mirrored, in batches, and against a mask made by brute force.
 
-The heads are random ones of the two generators at hand, a PanoHead with trained weights and one that is no tri-grid.
+The heads are random ones of the two generators at hand, a PanoHead with trained weights and one that is not a tri-grid.
 The brute force shares nothing with the masks but `query`: it marches in small equal steps through many more pixels,
 and marks what each point reads by the arithmetic of interpolation.
 """

@@ -88,7 +88,7 @@ def open_metrics(names: Iterable[str], backend: str, world: str, image_size: int
             metrics.unavailable[name] = "no installed plugin offers this embedded network" if absent else str(error)
             continue
         if not isinstance(sample, Metric):
-            metrics.unavailable[name] = "is no metric: it lacks a member of the contract, such as `takes`"
+            metrics.unavailable[name] = "is not a metric: it lacks a member of the contract, such as `takes`"
             continue
         if sample.takes == "distribution" and not isinstance(sample, ComparesFeatures):
             metrics.unavailable[name] = "takes a distribution, and offers no features to keep (`ComparesFeatures`)"

@@ -13,7 +13,7 @@ from toolkit.metrics.effort import measured
 RENDER = "render"
 """The stage of looking at an inversion once, by the input's camera."""
 _SUMS = ("total",)
-"""Names of timings that are no stage."""
+"""Names of timings that are not stages."""
 
 
 def effort_scores(metrics: OpenMetrics, record: InversionRecord | None) -> list[ScoreRecord]:

@@ -58,7 +58,7 @@ def _fault(path: Path, error: ValidationError) -> str:
     if unreadable is not None and unreadable["type"] == "json_invalid":
         return f"{path} holds no results of toolkit bench ({_plain(unreadable['msg'])})"
     if unreadable is not None or "format" in faults or "generator" in faults:
-        return f"{path} is no results file of toolkit bench (its format must be {FORMAT!r})"
+        return f"{path} is not a results file of toolkit bench (its format must be {FORMAT!r})"
     if "schema_version" in faults:
         return (
             f"{path} has schema version {str(faults['schema_version']['input'])[:40]!r}, this toolkit reads "

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from toolkit.bench.records.schema import Row
 
 NOT_METHODS = ("floor",)
-"""Rows that are no method: never best."""
+"""Rows that are not methods: never best."""
 BACKENDS = {"embedded": "embedded metric networks", "reference": "the literature's metric networks", "": ""}
 
 

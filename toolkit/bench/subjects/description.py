@@ -143,7 +143,7 @@ def open_methods(
 
 
 def check_inverts(name: str, method: object) -> None:
-    """Refuse what is no method at all.
+    """Refuse what is not a method at all.
 
     Raises:
         PluginError: It has no `invert`.

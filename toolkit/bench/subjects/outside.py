@@ -133,7 +133,7 @@ def open_outside(folder: Path, size: int, taken: Collection[str] = ()) -> Compar
             renders[str(source)].append((str(file), Camera.from_label([label]).label[0]))
         seconds = {str(source): float(value) for source, value in dict(document.get("seconds", {})).items()}
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{path} is no list of renders: {error}") from error
+        raise InputError(f"{path} is not a list of renders: {error}") from error
     if not renders or name in taken or not name:
         raise InputError(f"{path} must name a method that is not compared otherwise, and at least one render")
     if not all(0 < value < math.inf for value in seconds.values()):

@@ -158,7 +158,7 @@ class PlaneUnet(ResidualTrunk):
         """Map images [B, in_channels, S, S] to [B, up_widths[-1], S/2, S/2].
 
         Raises:
-            InputError: The images have another number of channels, or a side that is no multiple of 16.
+            InputError: The images have another number of channels, or a side that is not a multiple of 16.
         """
         channels = self.config.in_channels
         if images.ndim != 4 or images.shape[1] != channels or any(side % DEEPEST for side in images.shape[2:]):

@@ -26,7 +26,7 @@ def open_discriminator(
         key: The options' place in the configuration, for messages.
 
     Raises:
-        PluginError: Unknown name, or what it makes is no discriminator.
+        PluginError: Unknown name, or what it makes is not a discriminator.
         ConfigError: The factory has no such option, or the discriminator judges something else.
     """
     factory = default_registry().load("discriminator", name)
@@ -48,7 +48,7 @@ def open_stitcher(name: str) -> Stitcher:
     """Build a registered stitcher.
 
     Raises:
-        PluginError: Unknown name, or what it makes is no stitcher.
+        PluginError: Unknown name, or what it makes is not a stitcher.
     """
     stitcher = default_registry().load("stitcher", name)()
     if not isinstance(stitcher, Stitcher):
