@@ -26,6 +26,7 @@ from toolkit.progress import Progress, Silence, losses_as_text
 from toolkit.training.best import BestSoFar
 from toolkit.training.board import Board, check_board
 from toolkit.training.checkpoints import Checkpoint, check_identity, latest_checkpoint, save_checkpoint
+from toolkit.training.contract import check_job
 from toolkit.training.distribution import (
     average_numbers,
     broadcast_state,
@@ -87,6 +88,7 @@ def train(
         tensorboard: Write event files for TensorBoard, too.
 
     Raises:
+        PluginError: The job lacks a part of the contract.
         ConfigError: The job may only be rehearsed.
         InputError: `out` holds something and `resume` is False.
         TrainingError: A loss or a weight is no longer finite, the checkpoint belongs to other settings, or another
@@ -95,6 +97,7 @@ def train(
         OutputError: The disk is full or read-only.
         MissingDependencyError: TensorBoard is asked for and not installed.
     """
+    check_job(job)
     folder = Path(out)
     main = main_process()
     if job.rehearsed_only:

@@ -15,6 +15,7 @@ from torch.nn import Module
 from toolkit.errors import TrainingError
 from toolkit.forecast import Forecast, Work, duration
 from toolkit.interfaces.training import StepKind, TrainingJob
+from toolkit.training.contract import check_job
 from toolkit.training.distribution import broadcast_weights
 
 _QUICK = 5.0
@@ -78,8 +79,10 @@ def rehearse(job: TrainingJob) -> Rehearsal:
     A job whose steps all cost alike takes its first step, and the second where the first is quick.
 
     Raises:
+        PluginError: The job lacks a part of the contract.
         TrainingError: A loss is NaN or infinite.
     """
+    check_job(job)
     torch.manual_seed(job.seed)
     modules = job.modules()
     broadcast_weights(modules.values())
