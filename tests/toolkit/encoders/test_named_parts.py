@@ -168,6 +168,18 @@ def test_a_training_takes_discriminator_stitcher_and_loss_by_name(
     job.export(tmp_path / "dual.safetensors")
 
 
+def test_a_perceptual_distance_is_weighed_by_name_like_a_loss(photo_folder: Path, spherical: SphericalGenerator):
+    _, once = train_encoder2(photo_folder, spherical, "losses.perceptual=pyramid")
+    job, logged = train_encoder2(
+        photo_folder, spherical, "losses.perceptual=pyramid", "encoder2.joint.images.by_name.pyramid=0.5",
+        "encoder2.joint.images.by_name.lite0=0.25", "encoder2.joint.images.by_name.edges=0",
+    )  # fmt: skip
+    weight = job.settings.encoder2.joint.images.perceptual
+    assert logged[0]["encoder2/joint/perceptual"] == once[0]["encoder2/joint/perceptual"]
+    assert logged[0]["encoder2/joint/pyramid"] / 0.5 == pytest.approx(logged[0]["encoder2/joint/perceptual"] / weight)
+    assert logged[0]["encoder2/joint/lite0"] > 0 and "encoder2/joint/edges" not in logged[0]
+
+
 @pytest.mark.parametrize(
     ("setting", "message"),
     [
@@ -175,6 +187,7 @@ def test_a_training_takes_discriminator_stitcher_and_loss_by_name(
         ("adversary.discriminator=codes", "discriminator 'codes' judges latents; this training has planes or images"),
         ("stitcher=invisible", "unknown stitcher 'invisible'; did you mean 'visible'"),
         ("encoder2.joint.images.by_name.edge=1", "unknown loss 'edge'; did you mean 'edges'"),
+        ("encoder2.joint.images.by_name.piramid=1", "unknown loss 'piramid'; did you mean 'pyramid'"),
         ("adversary.options.occlusion-planes.widht=3", "did you mean 'width'"),
         ("adversary.domain=planes", "'adversary.domain' is now 'adversary.discriminator'"),
     ],

@@ -14,11 +14,12 @@ from torch.nn import Module
 from toolkit.camera import Camera
 from toolkit.encoders.networks.style_encoder import fit_image
 from toolkit.encoders.training.settings import ImageWeights, NetworkLosses
+from toolkit.errors import ConfigError
 from toolkit.interfaces import GeneratorSpec, ImageLoss, Perceptual, Render
 from toolkit.losses.identity import IdentityLoss
-from toolkit.losses.perceptual import open_perceptual
+from toolkit.losses.perceptual import open_perceptual, perceptual_names
 from toolkit.losses.reconstruction import l2
-from toolkit.registry import default_registry
+from toolkit.registry import default_registry, unknown_name
 
 LARGEST_SIDE = 256
 """Larger pictures are compared at this side, as the published trainings do."""
@@ -43,17 +44,19 @@ class ImageLosses:
             spec: The generator's: says where faces are.
             device: Where to compute.
             identity: Whether the identity term will be asked for.
-            names: Registered losses that will be asked for.
+            names: Registered losses and perceptual distances that will be asked for by name.
 
         Raises:
-            ConfigError: Unknown perceptual distance.
-            PluginError: Unknown face embedder or loss.
+            ConfigError: Unknown perceptual distance or loss.
+            PluginError: Unknown face embedder.
             WeightsError: Their weights are not there.
         """
         trunk = None if settings.trunk is None else Path(settings.trunk).expanduser()
-        self.perceptual: Perceptual = open_perceptual(settings.perceptual, trunk, device)
+        self.perceptual = open_perceptual(settings.perceptual, trunk, device)
+        self.perceptual_distance = PerceptualLoss(self.perceptual)
+        """Mean over images of the perceptual distance; no gradient reaches the target."""
         self.identity = _identity(settings, spec, device) if identity else None
-        self.by_name: dict[str, ImageLoss] = {name: _registered(name, device) for name in sorted(set(names))}
+        self.by_name: dict[str, ImageLoss] = {name: _named(name, device) for name in sorted(set(names))}
 
     def terms(
         self, weights: ImageWeights, render: Render, target: Tensor, camera: Camera, *, whole: bool = True
@@ -85,20 +88,40 @@ class ImageLosses:
                 terms[name] = weight * self.by_name[name](image, wanted)
         return terms
 
-    def perceptual_distance(self, image: Tensor, target: Tensor) -> Tensor:
-        """Mean over images of the perceptual distance; no gradient reaches the target."""
-        with torch.no_grad():
-            wanted = self.perceptual.embed(target)
-        return self.perceptual.distance(self.perceptual.embed(image), wanted)
-
     def identity_distance(self, image: Tensor, target: Tensor, camera: Camera) -> Tensor:
         """Mean over images of one minus the faces' cosine; no gradient reaches the target."""
         assert self.identity is not None  # callers ask only where it was opened
         return self.identity(image, target, camera)
 
 
-def _registered(name: str, device: torch.device) -> ImageLoss:
-    loss: ImageLoss = default_registry().load("loss", name)()
+class PerceptualLoss:
+    """A perceptual distance as a loss on images; no gradient reaches the target."""
+
+    def __init__(self, perceptual: Perceptual) -> None:
+        """Take in the distance, which embeds each image once."""
+        self.perceptual = perceptual
+
+    def __call__(self, image: Tensor, target: Tensor) -> Tensor:
+        """Mean distance over images: a scalar."""
+        with torch.no_grad():
+            wanted = self.perceptual.embed(target)
+        return self.perceptual.distance(self.perceptual.embed(image), wanted)
+
+
+def _named(name: str, device: torch.device) -> ImageLoss:
+    """A registered loss, or a registered perceptual distance as one.
+
+    Raises:
+        ConfigError: Neither is registered under the name.
+    """
+    registry = default_registry()
+    losses, distances = [entry.name for entry in registry.of_kind("loss")], perceptual_names()
+    if name in losses:
+        loss: ImageLoss = registry.load("loss", name)()
+    elif name in distances:
+        return PerceptualLoss(open_perceptual(name, device=device))
+    else:
+        raise ConfigError(unknown_name("loss", name, [*losses, *distances]))
     if isinstance(loss, Module):
         loss.to(device)
     return loss

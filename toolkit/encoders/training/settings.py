@@ -72,7 +72,7 @@ class ImageWeights(Config):
     identity: Weight = 0.0
     """Only where a whole picture is rendered."""
     by_name: dict[str, Weight] = Field(default_factory=dict)
-    """Weights of registered losses on images, by their names."""
+    """Weights of registered losses on images and of further perceptual distances, by their names."""
 
 
 class StageSettings(Config):
