@@ -9,14 +9,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from toolkit.errors import InputError
-from toolkit.faces.alignment import AlignedFace, inverse, matrix_scale, outside_photo, transform, warp
-from toolkit.faces.background import (
-    WORKING_SIDE,
-    composite,
-    replace_uniform,
-    uniform_background,
-)
+from toolkit.faces.alignment import AlignedFace
+from toolkit.faces.background import composite, replace_uniform, uniform_background
+from toolkit.faces.grabcut import WORKING_SIDE
 from toolkit.faces.images import read_mask, resize
+from toolkit.faces.warp import inverse, matrix_scale, outside_photo, transform, warp
 from toolkit.registry import default_registry
 
 if TYPE_CHECKING:

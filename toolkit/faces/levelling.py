@@ -6,8 +6,9 @@ import math
 
 import numpy as np
 
-from toolkit.faces.alignment import arcface_matrix, inverse, transform, warp
+from toolkit.faces.alignment import arcface_matrix
 from toolkit.faces.detection import detect_faces
+from toolkit.faces.warp import inverse, transform, warp
 
 TILT = math.radians(10)
 """Tilt of the eyes from which a face is looked at again."""

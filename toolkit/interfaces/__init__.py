@@ -1,17 +1,7 @@
 """The contracts between the core and the plugins; importing them imports no torch."""
 
 from toolkit.interfaces.architecture import AllowsExtraKeys, Architecture, ComputesBuffers
-from toolkit.interfaces.dataset import (
-    Dataset,
-    DressedHeads,
-    IndexedDataset,
-    Item,
-    Makeable,
-    MakeRequest,
-    ProceduralHeads,
-    RayColours,
-    Store,
-)
+from toolkit.interfaces.dataset import Dataset, IndexedDataset, Item, Store
 from toolkit.interfaces.discriminator import Discriminator
 from toolkit.interfaces.encoder import Code, Encoder, ExtraTensors, TrainableEncoder
 from toolkit.interfaces.faces import FaceEmbedder, Matting, Pose, PoseEstimator
@@ -48,6 +38,7 @@ from toolkit.interfaces.metric import (
     UsesNetworks,
 )
 from toolkit.interfaces.perceptual import Perceptual
+from toolkit.interfaces.procedural import DressedHeads, Makeable, MakeRequest, ProceduralHeads, RayColours
 from toolkit.interfaces.stitcher import Softening, Stitcher
 from toolkit.interfaces.training import Cadence, StepKind, TrainingJob
 

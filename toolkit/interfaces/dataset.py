@@ -101,29 +101,6 @@ class Store(Protocol):
 
 
 @dataclass(frozen=True)
-class MakeRequest:
-    """What `toolkit data make` asks a procedural data set for."""
-
-    out: Path
-    subjects: int
-    split: str
-    seed: int
-    domain: str
-    views: tuple[str, ...]
-    size: int
-    workers: int = 1
-
-
-@runtime_checkable
-class Makeable(Protocol):
-    """Capability of a data set plugin: it can make its folder from nothing."""
-
-    def make(self, request: MakeRequest) -> Path:
-        """Write a data set folder (pictures and `dataset.json`) and return it."""
-        ...
-
-
-@dataclass(frozen=True)
 class Photograph:
     """A photo on disk that is to become an item of a data set."""
 
@@ -160,45 +137,4 @@ class Readable(Protocol):
 
     def store(self, path: Path) -> Store:
         """The files at `path`, named as in `toolkit.data.layout`; labels and pictures may have faults."""
-        ...
-
-
-class RayColours(NamedTuple):
-    """What rays of a procedural head see."""
-
-    rgb: Tensor
-    """[R, 3] in [-1, 1]; white where nothing is hit."""
-    depth: Tensor
-    """[R], distance along the unit ray; 0 where nothing is hit."""
-    hit: Tensor
-    """[R] bool."""
-
-
-@runtime_checkable
-class ProceduralHeads(Protocol):
-    """Capability of a data set plugin: heads that can be looked at along any ray, made from a latent."""
-
-    latent_dim: int
-
-    def latent(self, split: str, seed: int, index: int) -> Tensor:
-        """The latent [latent_dim] of a subject, scaled to RMS 1; splits never share one."""
-        ...
-
-    def trace(self, latent: Tensor, origins: Tensor, directions: Tensor) -> RayColours:
-        """Look along rays [R, 3], [R, 3] (unit) at the head with this latent."""
-        ...
-
-    def landmarks(self, latent: Tensor) -> Tensor:
-        """Image-left eye, image-right eye, nose tip, image-left and -right mouth corner in world units [5, 3]."""
-        ...
-
-
-@runtime_checkable
-class DressedHeads(ProceduralHeads, Protocol):
-    """Procedural heads that can also be seen with what no latent says: visible details and light of a subject."""
-
-    def trace_dressed(
-        self, latent: Tensor, outfit: tuple[str, int, int], origins: Tensor, directions: Tensor
-    ) -> RayColours:
-        """Like `trace`, dressed and lit as the subject `outfit` (split, seed, index) of the wild domain."""
         ...

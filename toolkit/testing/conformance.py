@@ -30,7 +30,7 @@ from toolkit.interfaces import (
     Tunable,
     VisibleEntries,
 )
-from toolkit.testing import capability_checks
+from toolkit.testing import capability_checks, occupancy_checks
 from toolkit.testing import generator_checks as required_checks
 from toolkit.testing.inversion_checks import check_encoder, check_method
 from toolkit.testing.part_checks import check_dataset, check_metric, check_stitcher
@@ -93,12 +93,12 @@ CAPABILITY_CHECKS: dict[type, dict[str, Check]] = {
     Marching: {"marching": capability_checks.check_marching},
     EmptySpace: {"empty_space": capability_checks.check_empty_space},
     Footprint: {
-        "footprint_is_linear": capability_checks.check_footprint_is_linear,
-        "footprint_is_where_query_reads": capability_checks.check_footprint_is_where_query_reads,
-        "occupancy_operations": capability_checks.check_occupancy_operations,
+        "footprint_is_linear": occupancy_checks.check_footprint_is_linear,
+        "footprint_is_where_query_reads": occupancy_checks.check_footprint_is_where_query_reads,
+        "occupancy_operations": occupancy_checks.check_occupancy_operations,
     },
-    VisibleEntries: {"visible_entries": capability_checks.check_visible_entries},
-    SlotMerging: {"slot_merging": capability_checks.check_slot_merging},
+    VisibleEntries: {"visible_entries": occupancy_checks.check_visible_entries},
+    SlotMerging: {"slot_merging": occupancy_checks.check_slot_merging},
     PlaneImages: {"plane_images": capability_checks.check_plane_images},
     ResumableSynthesis: {"resumable_synthesis": capability_checks.check_resumable_synthesis},
     StyleRows: {"style_rows": capability_checks.check_style_rows},

@@ -22,7 +22,7 @@ def register_mattings(register: Register) -> None:
     """Offer the classical mattings."""
     register(
         "grabcut",
-        "toolkit.faces.background:GrabCutMatting",
+        "toolkit.faces.grabcut:GrabCutMatting",
         summary="GrabCut started from the landmarks: head, hair and shoulders",
         interface=1,
     )

@@ -10,20 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from toolkit.errors import InputError
-from toolkit.faces.alignment import (
-    align,
-    arcface_crop,
-    arcface_matrix,
-    eg3d_crop,
-    expected_landmarks,
-    inverse,
-    similarity,
-    transform,
-    warp,
-)
+from toolkit.faces.alignment import align, arcface_crop, arcface_matrix, eg3d_crop, expected_landmarks, similarity
 from toolkit.faces.detection import Face
 from toolkit.faces.pose import angles_from_rotation, camera_from_rotation, five_point_rotation, rotation_from_angles
 from toolkit.faces.template import ARCFACE_TEMPLATE, STANDARD_FACE
+from toolkit.faces.warp import inverse, transform, warp
 from toolkit.interfaces import GeneratorSpec
 
 MakeSpec = Callable[..., GeneratorSpec]

@@ -4,14 +4,9 @@ import numpy as np
 import pytest
 
 from toolkit.errors import InputError
-from toolkit.faces.background import (
-    GrabCutMatting,
-    UniformMatting,
-    composite,
-    replace_uniform,
-    uniform_background,
-)
+from toolkit.faces.background import UniformMatting, composite, replace_uniform, uniform_background
 from toolkit.faces.detection import Face
+from toolkit.faces.grabcut import GrabCutMatting
 from toolkit.interfaces import Matting
 
 

@@ -5,10 +5,10 @@ import math
 import numpy as np
 import pytest
 
-from toolkit.faces.alignment import transform, warp
 from toolkit.faces.detection import Face, choose_face, detect_faces
 from toolkit.faces.levelling import level_landmarks
 from toolkit.faces.pose import angles_from_rotation, five_point_rotation
+from toolkit.faces.warp import transform, warp
 
 
 def turned(image: np.ndarray, degrees: float, centre: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -164,7 +164,8 @@ def test_wrong_wishes_are_refused(astronaut_file: Path, spec: GeneratorSpec):
 def test_a_portrait_on_one_colour_is_keyed(
     tmp_path: Path, astronaut: np.ndarray, astronaut_face: Face, make_spec: MakeSpec
 ):
-    from toolkit.faces.background import GrabCutMatting, composite
+    from toolkit.faces.background import composite
+    from toolkit.faces.grabcut import GrabCutMatting
 
     mask = GrabCutMatting().matte(astronaut, astronaut_face.landmarks)
     portrait = composite(astronaut, mask, (30, 90, 200))[:, 60:400]

@@ -7,9 +7,10 @@ import pytest
 import torch
 
 from toolkit.camera import Camera
-from toolkit.faces.alignment import arcface_matrix, inverse, transform
+from toolkit.faces.alignment import arcface_matrix
 from toolkit.faces.projection import crop_places, project_face
 from toolkit.faces.template import ARCFACE_TEMPLATE
+from toolkit.faces.warp import inverse, transform
 from toolkit.metrics import ProjectedFace
 
 POINTS = ((-0.07, 0.02, 0.19), (0.07, 0.02, 0.19), (0.0, -0.05, 0.23), (-0.046, -0.107, 0.164), (0.046, -0.107, 0.164))
