@@ -42,6 +42,14 @@ class PluginError(ToolkitError):
     """A plugin is unknown, broken, registered twice, or made for another interface version."""
 
 
+class OverTimeError(PluginError):
+    """A method took longer than its limit and was ended."""
+
+
+class KilledError(PluginError):
+    """Somebody else, or the system, killed the process of a method."""
+
+
 class CapabilityError(ToolkitError):
     """A method needs something that this generator (or other part) does not offer."""
 

@@ -22,7 +22,7 @@ from torch import Tensor
 from torch.nn import Module
 
 from toolkit.camera import Camera, as_camera
-from toolkit.errors import InputError, PluginError, ToolkitError, WeightsError
+from toolkit.errors import InputError, ToolkitError, WeightsError
 from toolkit.files import atomic_write, file_sha256, sort_metadata
 from toolkit.tensors import check_header, read_tensors
 from toolkit.version import VERSION
@@ -33,7 +33,6 @@ __all__ = [
     "STATEMENT",
     "TENSORS_FILE",
     "Inversion",
-    "checked_inversion",
     "holds_inversion",
     "identity_of",
     "run_provenance",
@@ -255,6 +254,18 @@ class Inversion:
         with torch.no_grad():
             return shown.render(planes, ws, cameras.expand(batch), resolution)
 
+    def check_savable(self) -> None:
+        """Refuse what `save` could not write.
+
+        Raises:
+            InputError: A tensor holds NaN or infinity, or a setting or a note is nothing that JSON knows.
+        """
+        _check_finite(self._tensors(), f"the inversion by {self.method!r}")
+        try:
+            json.dumps(self._record(""), allow_nan=False)
+        except (TypeError, ValueError, RecursionError) as error:
+            raise InputError(f"its options, timings or provenance are no JSON: {error}") from error
+
     def _tensors(self) -> dict[str, Tensor]:
         named = {"ws": self.ws, "planes": self.planes}
         named |= {f"tuned.{name}": delta for name, delta in (self.tuned or {}).items()}
@@ -289,32 +300,6 @@ def holds_inversion(folder: Path) -> bool:
     except InputError:
         return (folder / TENSORS_FILE).is_file()
     return True
-
-
-def checked_inversion(found: object, method: str, generator: Generator) -> Inversion:
-    """What a method returned, if it is an inversion into this generator; tensors that carry gradients lose them.
-
-    Raises:
-        PluginError: It is something else, or does not fit; the message names the method.
-    """
-    if not isinstance(found, Inversion):
-        raise PluginError(f"the method {method!r} returned no Inversion, but {type(found).__name__}")
-    latents, planes = generator.spec.latents, tuple(generator.spec.planes_shape)
-    expected = (1, latents.num_ws, latents.w_dim)
-    if tuple(found.ws.shape) != expected or tuple(found.planes.shape) != (1, *planes):
-        raise PluginError(
-            f"the method {method!r} returned ws {list(found.ws.shape)} and planes {list(found.planes.shape)}, "
-            f"generator {generator.spec.name!r} has {list(expected)} and {[1, *planes]}"
-        )
-    if found.method != method:
-        raise PluginError(f"the method {method!r} returned an inversion of the method {found.method!r}")
-    try:
-        found.check_generator(generator)
-    except InputError as error:
-        raise PluginError(f"the method {method!r} returned what does not fit: {error}") from error
-    if any(tensor.requires_grad for tensor in (found.ws, found.planes)):
-        return replace(found, ws=found.ws.detach(), planes=found.planes.detach())
-    return found
 
 
 def identity_of(spec: GeneratorSpec) -> dict[str, Any]:

@@ -8,14 +8,11 @@ The environment variable TOOLKIT_PLUGINS restricts discovery to the named entry 
 
 from __future__ import annotations
 
-import contextlib
 import difflib
 import functools
 import importlib
-import io
 import os
 import re
-import sys
 import time
 import types
 from collections.abc import Callable, Iterable
@@ -28,6 +25,7 @@ import pluggy
 
 from toolkit import hookspecs
 from toolkit.errors import PluginError
+from toolkit.importing import contained, stdout_caught, stdout_to_stderr
 
 ENTRY_POINT_GROUP = "toolkit"
 PLUGINS_VARIABLE = "TOOLKIT_PLUGINS"
@@ -99,6 +97,12 @@ class Registration:
     arguments: tuple[object, ...] = ()
     """What the factory gets before everything else."""
 
+    @property
+    def is_strangers(self) -> bool:
+        """Whether its code is neither the toolkit's nor that of a built-in plugin."""
+        offered = next((part for part in self.arguments if isinstance(part, Registration)), self)
+        return offered.target.split(".")[0].split(":")[0] not in ("toolkit", BUILT_IN_PACKAGE)
+
     def load(self) -> Any:
         """Import the factory.
 
@@ -107,7 +111,7 @@ class Registration:
         """
         module, _, attribute = self.target.partition(":")
         try:
-            with contextlib.redirect_stdout(sys.stderr):  # stdout is for results
+            with stdout_to_stderr(), contained("it"):
                 factory = getattr(importlib.import_module(module), attribute)
         except (Exception, SystemExit) as error:  # whatever a stranger's module raises while it is imported
             raise PluginError(
@@ -141,17 +145,18 @@ class Registry:
 
     def load_plugin(self, plugin_name: str, load: Callable[[], object]) -> None:
         """Import a plugin and take it in (see `add_plugin`); what it prints is kept from stdout, and its time taken."""
-        started, printed = time.perf_counter(), io.StringIO()
-        with contextlib.redirect_stdout(printed):
+        started = time.perf_counter()
+        with stdout_caught() as printed:
             try:
-                module = load()
+                with contained("it", timed=True):
+                    module = load()
             except (Exception, SystemExit) as error:  # a stranger's module may raise anything while it is imported
                 self.broken.append(BrokenPlugin(plugin_name, f"{type(error).__name__}: {error}"))
             else:
                 self.add_plugin(plugin_name, module)
         self.seconds[plugin_name] = time.perf_counter() - started
-        if printed.getvalue().strip():
-            self.printed[plugin_name] = printed.getvalue().strip()
+        if printed.text:
+            self.printed[plugin_name] = printed.text
 
     def slow(self) -> dict[str, float]:
         """Seconds of the plugins that every command waits for."""
@@ -168,8 +173,9 @@ class Registry:
             manager.add_hookspecs(hookspecs)
             manager.register(module, name=plugin_name)
             manager.check_pending()
-            for kind, hook in KINDS.items():
-                getattr(manager.hook, hook)(register=functools.partial(self._offer, offered, plugin_name, kind))
+            with contained("it", timed=True):
+                for kind, hook in KINDS.items():
+                    getattr(manager.hook, hook)(register=functools.partial(self._offer, offered, plugin_name, kind))
         except PluginError as error:
             self.broken.append(BrokenPlugin(plugin_name, str(error)))
         except (Exception, SystemExit) as error:  # a stranger's code may raise anything; the others must not suffer
@@ -275,6 +281,21 @@ def discover(variable: str | None = None) -> Registry:
 
 def _is_built_in(point: EntryPoint) -> bool:
     return point.value.split(".")[0] == BUILT_IN_PACKAGE
+
+
+def method_and_plugin(name: str) -> str:
+    """A method as messages name it: with its plugin, where that is somebody else's."""
+    entry = registered_method(name)
+    strangers = entry is not None and entry.is_strangers
+    return f"the method {name!r} of the plugin {entry.plugin!r}" if entry and strangers else f"the method {name!r}"
+
+
+def registered_method(name: str) -> Registration | None:
+    """The registration of a method, if it has one."""
+    try:
+        return default_registry().get("method", name)
+    except PluginError:
+        return None
 
 
 @functools.cache

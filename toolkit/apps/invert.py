@@ -22,12 +22,23 @@ from toolkit.errors import (
     WeightsError,
 )
 from toolkit.export.products import Products, is_strangers, write_products
+from toolkit.external.method import ExternalMethod
 from toolkit.faces.photo import BACKGROUNDS, PreparedPhoto, prepare_photo
 from toolkit.files import atomic_folder, check_folder_place, file_sha256
 from toolkit.interfaces.method import ReportsProgress
-from toolkit.inversion import Inversion, checked_inversion, holds_inversion
+from toolkit.inversion import Inversion, holds_inversion
+from toolkit.isolation.guard import GeneratorWatch, changes_as_text
+from toolkit.isolation.opened import (
+    GeneratorSource,
+    MethodRequest,
+    checked_time_limit,
+    make_inversion,
+    open_method,
+)
+from toolkit.isolation.opening import told
+from toolkit.machine_failures import Kind, machine_failure, reason
 from toolkit.progress import Progress, losses_as_text
-from toolkit.registry import default_registry
+from toolkit.registry import default_registry, method_and_plugin
 
 if TYPE_CHECKING:
     from toolkit.interfaces import Generator, Method
@@ -85,6 +96,7 @@ def invert_photos(
     products: Products | None = None,
     force: bool = False,
     device: str = "cpu",
+    time_limit: float | None = None,
 ) -> list[Outcome]:
     """Invert photos one after the other into sub-folders of `out`.
 
@@ -101,6 +113,7 @@ def invert_photos(
         products: What to write beside the inversion itself.
         force: Do again what is already there.
         device: Where to compute.
+        time_limit: Seconds that the inversion of a photo may take; a method that takes longer is ended.
 
     Returns:
         One outcome per photo, in order; failures are outcomes, not exceptions.
@@ -110,17 +123,22 @@ def invert_photos(
             settings, an output folder that cannot be written.
     """
     _check_request(out, photo or PhotoOptions())
-    place = checked_device(device)
+    place, limit = checked_device(device), checked_time_limit(time_limit)
     model = load_generator(generator, weights, place)
-    if method is None:
-        method, inverter, note = default_method(model, method_weights, options)
-        if note:
-            progress.note(note)
-    else:
-        inverter = load_method(method, model, method_weights, **dict(options or {}))
+    watch, undone = GeneratorWatch(model), list[str]()
+    name, inverter, note = (method, None, "") if method else default_method(model, method_weights, options)
+    if note:
+        progress.note(note)
+    if inverter is None or limit is not None:
+        source = GeneratorSource(generator, weights, place)
+        wanted = MethodRequest(name, source, method_weights, dict(options or {}), limit, progress.note)
+        inverter = open_method(wanted, model, watch, undone, load_method)
+    if undone:
+        progress.note(f"note: {changes_as_text(name, undone)}")
     if isinstance(inverter, ReportsProgress):
         inverter.on_step = lambda step, total, losses: progress.step("invert", step, total, losses_as_text(losses))
-    work = _Work(model, inverter, method, weights, dict(options or {}), photo or PhotoOptions(), products or Products())
+    work = _Work(model, inverter, name, weights, dict(options or {}), photo or PhotoOptions(), products or Products(),
+                 watch)  # fmt: skip
     photos, outcomes = distinct(images), []
     for index, (image, folder) in enumerate(zip(photos, result_folders(photos, out), strict=True)):
         progress.note(f"photo {index + 1} of {len(photos)}: {image}")
@@ -213,6 +231,7 @@ class _Work:
     options: dict[str, Any]
     photo: PhotoOptions
     products: Products
+    watch: GeneratorWatch
 
     def invert(self, image: Path, folder: Path, force: bool, progress: Progress) -> Literal["done", "skipped"]:
         if self._is_done(image, folder, force):
@@ -229,7 +248,7 @@ class _Work:
         )
         for note in prepared.notes:
             progress.note(f"  note: {note}")
-        inversion = self._inverted(prepared)
+        inversion = self._inverted(prepared, progress)
         inversion.provenance.update(
             {
                 "input": image.name,
@@ -252,15 +271,23 @@ class _Work:
             )
         return "done"
 
-    def _inverted(self, prepared: PreparedPhoto) -> Inversion:
-        device = self.generator.device
+    def _inverted(self, prepared: PreparedPhoto, progress: Progress) -> Inversion:
+        device, undone = self.generator.device, list[str]()
+        name = self.inverter.name if isinstance(self.inverter, ExternalMethod) else self.method
+        image, camera = prepared.image.to(device), prepared.camera.to(device)
+        seed = int(prepared.sha256[:12], 16)  # of this photo alone: results do not depend on the order
         try:
-            found = self.inverter.invert(prepared.image.to(device), prepared.camera.to(device), self.generator)
+            made = make_inversion(self.inverter, name, image, camera, self.generator, self.watch, seed, undone)
         except ToolkitError:
             raise
-        except Exception as error:  # a plugin's method may raise anything; that costs this photo only
-            raise PluginError(f"the method {self.method!r} failed: {type(error).__name__}: {error}") from error
-        return checked_inversion(found, self.method, self.generator)
+        except (Exception, SystemExit) as error:  # a plugin's method may raise anything; that costs this photo only
+            if machine_failure(error) == Kind.DISK:
+                raise OutputError(f"cannot go on: {reason(error)}") from error
+            raise PluginError(f"{method_and_plugin(self.method)} failed: {told(error)}") from error
+        finally:
+            if undone:
+                progress.note(f"  note: {changes_as_text(self.method, undone)}")
+        return made.inversion
 
     def _request(self) -> dict[str, Any]:
         photo = {key: None if value is None else str(value) for key, value in vars(self.photo).items()}

@@ -13,13 +13,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from toolkit.cli.config_file import ConfigFile
+from toolkit.cli.options import TimeLimit
 from toolkit.cli.text import say
 from toolkit.errors import InputError
+from toolkit.importing import stdout_to_stderr
 
 if TYPE_CHECKING:
     from toolkit.bench import Results
     from toolkit.bench.subjects.description import RunDescription
     from toolkit.bench.subjects.keeping import Keep
+
+_DOUBTS = 12
+"""Of what is not to be trusted as it stands, so much is printed."""
 
 KeepOption = Annotated[
     str,
@@ -82,6 +87,7 @@ def bench_command(
     threads: Annotated[int | None, typer.Option(min=1, help="CPU threads (of each process).")] = None,
     device: Annotated[str, typer.Option(help="auto (cuda, else mps, else cpu), cpu, cuda, cuda:1, ...")] = "auto",
     keep: KeepOption = "exact",
+    time_limit: TimeLimit = None,
     dry_run: Annotated[
         bool,
         typer.Option("--dry-run", help="Try the first picture of every method, say what the whole would cost."),
@@ -97,6 +103,7 @@ def bench_command(
         return
     from toolkit.bench import BenchRequest, as_tables, open_protocols, run_suite
     from toolkit.bench.subjects.description import RunDescription, method_names
+    from toolkit.isolation.opened import checked_time_limit
 
     names = method_names(methods) if methods or not outside else []
     command = shlex.join(["toolkit", *sys.argv[1:]])
@@ -107,12 +114,12 @@ def bench_command(
     files = {method: Path(text) for method, text in _pairs("--method-weights", method_weights or []).items()}
     described = RunDescription(
         generator, weights, device, threads, tuple(names), tuple(requests), _by_method(options or []), files, preset,
-        tuple(outside or []),
+        tuple(outside or []), checked_time_limit(time_limit),
     )  # fmt: skip
     if dry_run:
         _rehearse(described, engine, workers, as_json)
         return
-    with _opened(described, engine, workers) as parts:
+    with stdout_to_stderr(), _opened(described, engine, workers) as parts:  # stdout is for results
         results = run_suite(*parts)
     typer.echo(json.dumps(results.as_json(), indent=1, ensure_ascii=False) if as_json else as_tables(results.rows))
     mine = _report_losses(results, {request.settings.title for request in requests}, requests[0].data_name)
@@ -136,7 +143,7 @@ def _rehearse(described: RunDescription, engine: str, workers: int | None, as_js
     """Print what a run would cost, and what would be missing."""
     from toolkit.bench import rehearse_suite
 
-    with _opened(described, engine, workers) as parts:
+    with stdout_to_stderr(), _opened(described, engine, workers) as parts:
         forecast, left_out = rehearse_suite(*parts)
     lines = ["bench: no results were written; the first pictures are kept"]
     lines += [f"  {line}" for line in forecast.table("method", "protocol")] if forecast.work else []
@@ -158,6 +165,15 @@ def _report_losses(results: Results, protocols: set[str], data: str) -> bool:
     for method, item, error in failures:
         who = " ".join(filter(None, (method, item)))
         say(f"failed   {who}: {error}" if who else f"failed   {error}", err=True)
+    doubts = dict.fromkeys(
+        (entry.method or "", entry.item or "", entry.text)
+        for entry in results.doubts
+        if entry.protocol in protocols and entry.data == data
+    )
+    for method, item, text in list(doubts)[:_DOUBTS]:
+        say(f"warning  {' '.join(filter(None, (method, item)))}: {text}", err=True)
+    if len(doubts) > _DOUBTS:
+        say(f"warning  {len(doubts) - _DOUBTS} more of this kind: results.json, key doubts", err=True)
     missing = [entry for entry in results.unavailable if entry.protocol in protocols and entry.data == data]
     for name, reason in dict.fromkeys((entry.metric, entry.reason) for entry in missing):
         say(f"left out {name}: {reason}", err=True)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -12,8 +10,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from toolkit.cli.config_file import ConfigFile
+from toolkit.cli.options import TimeLimit
 from toolkit.cli.text import say
 from toolkit.errors import InputError
+from toolkit.importing import stdout_to_stderr
 
 if TYPE_CHECKING:
     from toolkit.apps.invert import Outcome
@@ -47,6 +47,7 @@ def invert_command(
     viewer: Annotated[bool, typer.Option(help="Write viewer.html.")] = True,
     force: Annotated[bool, typer.Option(help="Do again what is already there.")] = False,
     device: Annotated[str, typer.Option(help="auto (cuda, else mps, else cpu), cpu, cuda, cuda:1, ...")] = "auto",
+    time_limit: TimeLimit = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON line per photo on stdout.")] = False,
     options_of: Annotated[
         str | None,
@@ -80,7 +81,7 @@ def invert_command(
 
     if preset is not None:
         options["preset"] = preset
-    with TerminalProgress(transient=True) as progress, contextlib.redirect_stdout(sys.stderr):  # stdout is for results
+    with TerminalProgress(transient=True) as progress, stdout_to_stderr():  # stdout is for results
         outcomes = invert_photos(
             images,
             out,
@@ -93,6 +94,7 @@ def invert_command(
             products=Products(video=video, mesh=mesh, viewer=viewer),
             force=force,
             device=device,
+            time_limit=time_limit,
             progress=progress,
         )
     _tell(outcomes, as_json)

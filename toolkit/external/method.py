@@ -31,8 +31,15 @@ class ExternalMethod:
         self.declaration = declaration
         self.name = declaration.settings.name
         self.fingerprint = declaration.fingerprint
+        self.time_limit: float = declaration.settings.time_limit
+        """Seconds per call."""
         self.on_step: OnStep | None = None
         """Told of every line `progress 3/10` that the command prints."""
+
+    def limit_time(self, seconds: float | None) -> None:
+        """End calls after so many seconds, if the declaration does not say less."""
+        if seconds is not None:
+            self.time_limit = min(seconds, self.declaration.settings.time_limit)
 
     def invert(self, image: Tensor, camera: Camera, generator: Generator) -> Inversion:
         """Invert one image [1, 3, S, S] in [-1, 1].
@@ -81,7 +88,7 @@ class ExternalMethod:
         settings = self.declaration.settings
         write_request(request, image, camera, generator, wanted, settings.seed)
         command = [*self.declaration.command, str(request), str(result)]
-        run_command(command, self.declaration.folder, settings.time_limit, settings.environment, self._progress)
+        run_command(command, self.declaration.folder, self.time_limit, settings.environment, self._progress)
         return result
 
     def _progress(self, step: int, total: int) -> None:

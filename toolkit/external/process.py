@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
-from toolkit.errors import PluginError
+from toolkit.errors import OverTimeError, PluginError
 
 KEPT_VARIABLES = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "USER", "CUDA_VISIBLE_DEVICES", "LD_LIBRARY_PATH")
 """What the command gets of our environment: nothing that would lead it to our packages."""
@@ -51,7 +51,7 @@ def run_command(
         try:
             code = process.wait(time_limit)
         except subprocess.TimeoutExpired:
-            raise PluginError(f"{command[0]} took longer than its limit of {time_limit:g} s and was ended") from None
+            raise OverTimeError(f"{command[0]} took longer than its limit of {time_limit:g} s and was ended") from None
         finally:
             _end(process)
             listener.join(_GRACE)

@@ -74,6 +74,8 @@ class Drawn:
 
     fingerprint = ""
 
+    name = "drawn"
+
     def __init__(self, seed: int | None, fails_on: int | None = None, dies_on: int | None = None) -> None:
         self.seed, self.fails_on, self.dies_on, self.calls = seed, fails_on, dies_on, 0
 
@@ -84,13 +86,15 @@ class Drawn:
         if self.calls == self.fails_on:
             raise RuntimeError("the method crashed\nwith details")
         ws, planes = head(generator, int(torch.randint(99, ())) if self.seed is None else self.seed)
-        return Inversion(ws, planes, camera, method="drawn", **identity_of(generator.spec))
+        return Inversion(ws, planes, camera, method=self.name, **identity_of(generator.spec))
 
 
 @pytest.fixture
 def method() -> Callable[..., ComparedMethod]:
     def make(name: str, seed: int | None = 0, **faults: int) -> ComparedMethod:
-        return ComparedMethod(name, Drawn(seed, **faults))
+        drawn = Drawn(seed, **faults)
+        drawn.name = name
+        return ComparedMethod(name, drawn)
 
     return make
 

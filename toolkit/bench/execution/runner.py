@@ -22,6 +22,7 @@ from toolkit.bench.report import write_report
 from toolkit.bench.subjects.methods import ComparedMethod
 from toolkit.files import atomic_write, check_folder_place
 from toolkit.forecast import Forecast
+from toolkit.isolation.method import IsolatedMethod
 from toolkit.progress import Progress
 
 if TYPE_CHECKING:
@@ -71,6 +72,9 @@ def run_suite(
     before = earlier_results(first.out, generator_entry(generator))
     runs, left_out = open_runs(requests, generator, say)
     _write_wanted(first.out, runs)
+    for method in methods:
+        if isinstance(method.inverter, IsolatedMethod):
+            method.inverter.note = say
     engine = engine or LocalEngine()
     names = {method.name for method in methods}
     carried = {run.title: carried_methods(before, run, names, engine) for run in runs}

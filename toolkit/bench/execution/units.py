@@ -152,6 +152,11 @@ class MethodUnit(Unit):
             return found if found is not None and self.run.protocol.holds(found) else None
         return None if self.run.request.retry_failed or is_tried_again(found) else found
 
+    def record(self, **known: Any) -> CellRecord:
+        """A record of it, with what the method changed and was put back."""
+        undone = self.run.inversions.undone.get((self.method.name, self.target.id), [])
+        return super().record(undone=undone, **known)
+
     def make(self) -> dict[str, Any]:
         """Its scores."""
         return {"scores": self.run.protocol.measure(self.method, self.target, self.run.inversions)}

@@ -128,11 +128,26 @@ class Failure(Record):
     item: str | None
     """Null: the whole protocol."""
     stage: str
-    """What failed: build, read, invert, score, precompute, worker, machine (disk, memory or device)."""
+    """What failed: build, read, invert, score, time_limit, precompute, worker, machine (disk, memory or device)."""
     target: str | None = None
     """The picture to compare with that could not be read."""
     error: str
     """One line."""
+
+
+class Doubt(Record):
+    """What went well and is not to be trusted as it stands: odd cameras, methods that change what is not theirs."""
+
+    protocol: str
+    """As in a row."""
+    data: str
+    """As in a row."""
+    method: str | None = None
+    """Null: it is about the data."""
+    item: str | None = None
+    """The picture; null: all."""
+    text: str
+    """One sentence."""
 
 
 class Unavailable(Record):
@@ -215,6 +230,8 @@ class MethodEntry(Record):
     """sha256 of the checkpoint that the user named."""
     fingerprint: str = ""
     """Of everything else that its results depend on, such as weights that ship."""
+    undone: list[str] = Field(default_factory=list)
+    """What building it changed of the generator or the process, and was put back."""
     command: str = ""
     """Of the earlier run that it was measured in; not set: this run's."""
 
@@ -331,6 +348,8 @@ class Results(Record):
     """Items that were worked on."""
     failures: list[Failure] = Field(default_factory=list)
     """What went wrong."""
+    doubts: list[Doubt] = Field(default_factory=list)
+    """What went well and is not to be trusted as it stands."""
     unavailable: list[Unavailable] = Field(default_factory=list)
     """Metrics that could not be computed."""
     left_out: list[LeftOut] = Field(default_factory=list)

@@ -61,7 +61,7 @@ class CellRecord(Record):
     error: str | None = None
     """Null: it went well."""
     stage: str | None = None
-    """What failed: build, read, invert, score, precompute, worker, machine (disk, memory or device)."""
+    """What failed: build, read, invert, score, time_limit, precompute, worker, machine (disk, memory or device)."""
     scores: Scores = Field(default_factory=list)
     """What metrics said, and where features lie."""
     precompute: str | None = Field(None, validation_alias=AliasChoices("precompute", "groundwork"))
@@ -70,6 +70,8 @@ class CellRecord(Record):
     """How much it is beside other units of its kind."""
     took: Measured = None
     """Seconds."""
+    undone: list[str] = Field(default_factory=list)
+    """What the method changed of the generator or the process, and was put back."""
 
     @property
     def measured(self) -> list[ScoreRecord]:
@@ -101,6 +103,10 @@ class InversionRecord(Record):
     """Of the inversion."""
     peak_memory: Measured = None
     """MiB."""
+    undone: list[str] = Field(default_factory=list)
+    """What the method changed of the generator or the process, and was put back."""
+    time_limit: Measured = None
+    """Seconds after which it was ended; null: it was not."""
 
     @property
     def effort(self) -> dict[str, float | None]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -15,11 +16,14 @@ from toolkit.bench.subjects.methods import ComparedMethod, Inverts
 from toolkit.bench.subjects.outside import open_outside
 from toolkit.data.sources import absolute_source
 from toolkit.devices import checked_device
-from toolkit.errors import ConfigError, InputError, PluginError, ToolkitError
+from toolkit.errors import ConfigError, InputError, PluginError, ToolkitError, one_line
 from toolkit.external.declaration import is_declaration
 from toolkit.external.method import ExternalMethod
 from toolkit.files import file_sha256
-from toolkit.registry import ENCODER_PREFIX, default_registry, unknown_name
+from toolkit.isolation.guard import GeneratorWatch
+from toolkit.isolation.opened import GeneratorSource, MethodRequest, open_method
+from toolkit.isolation.opening import told
+from toolkit.registry import ENCODER_PREFIX, default_registry, method_and_plugin, unknown_name
 
 if TYPE_CHECKING:
     from toolkit.bench.execution.runs import BenchRequest
@@ -45,6 +49,8 @@ class RunDescription:
     method_weights: Mapping[str, Path] = field(default_factory=dict)
     preset: str | None = None
     outside: tuple[Path, ...] = ()
+    time_limit: float | None = None
+    """Seconds that an inversion may take."""
     session: str = field(default_factory=lambda: uuid.uuid4().hex)
     """Stands for the fingerprint of methods that tell none: their inversions are of this run alone."""
 
@@ -91,8 +97,9 @@ def open_run(described: RunDescription) -> tuple[Generator, list[ComparedMethod]
         torch.set_num_threads(described.threads)
     generator = load_generator(described.generator, described.weights, checked_device(described.device))
     methods, broken = open_methods(
-        described.methods, generator, described.options, described.method_weights, described.preset, described.session
-    )
+        described.methods, generator, described.options, described.method_weights, described.preset, described.session,
+        GeneratorSource(described.generator, described.weights, str(generator.device)), described.time_limit,
+    )  # fmt: skip
     size = generator.spec.image_size
     methods += [open_outside(folder, size, described.methods) for folder in described.outside]
     return generator, methods, broken
@@ -105,6 +112,8 @@ def open_methods(
     weights: Mapping[str, Path],
     preset: str | None = None,
     session: str = "",
+    source: GeneratorSource | None = None,
+    time_limit: float | None = None,
 ) -> tuple[list[ComparedMethod], dict[str, str]]:
     """Build methods; those that cannot be built are returned with their reasons.
 
@@ -115,6 +124,8 @@ def open_methods(
         weights: Checkpoints by method.
         preset: Preset of the methods that know it; the others keep their default.
         session: Of this run alone: in the place of a fingerprint, where a method tells none.
+        source: What the generator is made from in another process; None: its name.
+        time_limit: Seconds that an inversion may take.
 
     Raises:
         InputError: Options or weights for a method that is not compared.
@@ -123,20 +134,23 @@ def open_methods(
     refusals: list[str] = []
     for stray in sorted((options.keys() | weights.keys()) - set(names)):
         raise InputError(f"settings for method {stray!r}, which is not among --methods {', '.join(names)}")
-    methods, broken = [], {}
+    methods, broken, watch = [], {}, GeneratorWatch(generator)
+    source = source or GeneratorSource(generator.spec.name)
     for name in names:
-        path = weights.get(name)
+        path, undone = weights.get(name), list[str]()
+        wanted = MethodRequest(name, source, path, dict(options.get(name, {})), time_limit, _print_to_stderr)
         try:
-            method, chosen = _open(name, generator, path, dict(options.get(name, {})), preset, refusals)
+            method, chosen = _open(wanted, generator, watch, undone, preset, refusals)
             check_inverts(name, method)
             shown = method.name if isinstance(method, ExternalMethod) else name
-            methods.append(ComparedMethod(shown, method, chosen, "" if path is None else file_sha256(path), session))
+            digest = "" if path is None else file_sha256(path)
+            methods.append(ComparedMethod(shown, method, chosen, digest, session, tuple(undone)))
         except ConfigError:
             raise
         except (ToolkitError, OSError) as error:
             broken[name] = str(error)
-        except Exception as error:  # a stranger's factory may raise anything
-            broken[name] = f"{type(error).__name__}: {error}".splitlines()[0]
+        except (Exception, SystemExit) as error:  # a stranger's factory may raise anything
+            broken[name] = f"{method_and_plugin(name)}: {told(error)}"
     if preset is not None and preset not in PRESETS and len(refusals) == len(methods) and refusals:
         raise ConfigError(f"no method knows --preset {preset}: {refusals[0]}")
     return methods, broken
@@ -152,18 +166,24 @@ def check_inverts(name: str, method: object) -> None:
         raise PluginError(f"method {name!r} is a {type(method).__name__} without `invert`")
 
 
+def _print_to_stderr(text: str) -> None:
+    print(one_line(text), file=sys.stderr)
+
+
 def _open(
-    name: str,
+    wanted: MethodRequest,
     generator: Generator,
-    weights: Path | None,
-    options: dict[str, Any],
+    watch: GeneratorWatch,
+    undone: list[str],
     preset: str | None,
     refusals: list[str],
 ) -> tuple[Method, dict[str, Any]]:
     """Build a method with the preset if it knows it (else its refusal is noted); also what it was built with."""
+    options = dict(wanted.options)
     if preset is not None and "preset" not in options:
+        with_preset = replace(wanted, options={**options, "preset": preset})
         try:
-            return load_method(name, generator, weights, **options, preset=preset), {**options, "preset": preset}
+            return open_method(with_preset, generator, watch, undone, load_method), dict(with_preset.options)
         except ConfigError as error:
             refusals.append(str(error))
-    return load_method(name, generator, weights, **options), options
+    return open_method(wanted, generator, watch, undone, load_method), options

@@ -15,12 +15,14 @@ from toolkit.bench.records.units import InversionRecord
 from toolkit.bench.records.views import ViewFiles
 from toolkit.bench.subjects.heads import Head, Views
 from toolkit.bench.subjects.keeping import Keep, in_full_precision, save_kept
-from toolkit.bench.subjects.methods import MACHINE, ComparedMethod, HeadSource, UnitError
-from toolkit.errors import InputError, OutputError
+from toolkit.bench.subjects.methods import MACHINE, TIME_LIMIT, ComparedMethod, HeadSource, UnitError
+from toolkit.errors import InputError, KilledError, OutputError, OverTimeError, PluginError
 from toolkit.files import atomic_folder
 from toolkit.inversion import Inversion
+from toolkit.isolation.guard import GeneratorWatch, Made
+from toolkit.isolation.opened import TimeLimited, make_inversion
+from toolkit.isolation.opening import told
 from toolkit.machine_failures import Kind, failure_named, machine_failure, reason
-from toolkit.metrics.effort import measured
 from toolkit.rendering.views import render_views
 
 if TYPE_CHECKING:
@@ -46,6 +48,9 @@ class Inversions:
         self.views = ViewFiles(folder.parent / "frames")
         self.store = Store(folder / "inversions.jsonl", InversionRecord, writes)
         self._warm: set[str] = set()
+        self._watch: GeneratorWatch | None = None
+        self.undone: dict[tuple[str, str], list[str]] = {}
+        """By method and picture: what it changed, and was put back."""
         self._last: tuple[str, InvertedHead] | None = None
 
     def get(self, method: ComparedMethod, item: Item) -> Inversion:
@@ -57,12 +62,20 @@ class Inversions:
         """
         key = self.key(method, item)
         known = self.store.get(key)
-        if known is not None and known.error is not None and not self._retry and failure_named(known.error) is None:
-            raise UnitError("invert", known.error)
+        if known is not None:
+            self.undone[method.name, item.id] = list(known.undone)
+        if known is not None and known.error is not None and not self._is_tried_again(known, method):
+            raise UnitError("invert" if known.time_limit is None else TIME_LIMIT, known.error)
         if known is not None and known.error is None:
             with suppress(InputError):  # removed or damaged since, or not kept: made again
                 return in_full_precision(Inversion.load(self._folder / known.folder))
         return self._make(method, item, key)
+
+    def _is_tried_again(self, known: InversionRecord, method: ComparedMethod) -> bool:
+        """Whether a failure that is written down may have been the machine's, or the limit's of another run."""
+        limit = method.inverter.time_limit if isinstance(method.inverter, TimeLimited) else None
+        longer = known.time_limit is not None and (limit is None or limit > known.time_limit)
+        return self._retry or longer or failure_named(known.error or "") is not None
 
     def head(self, method: ComparedMethod, item: Item) -> Head:
         """The head that a method makes of an item, or made elsewhere; raises as `get` does."""
@@ -94,26 +107,41 @@ class Inversions:
         inverter = method.inverter
         if inverter is None or isinstance(inverter, HeadSource):
             raise UnitError("invert", f"{method.name} has renders or records only, no inversions")
-        device = self.generator.device
         name = f"{_file_name(method.name)}/{_file_name(item.id)}-{key[:8]}"
         record = InversionRecord(method=method.name, item=item.id, warm=method.name in self._warm, folder=name)
-        with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
-            torch.manual_seed(int(key[:12], 16))  # of this inversion alone: results do not depend on order or workers
-            try:
-                with measured(device) as effort:
-                    inversion = inverter.invert(item.image[None].to(device), item.camera.to(device), self.generator)
-                kept = self._keep(inversion, self._folder / name)
-            except OutputError:
-                raise
-            except (Exception, SystemExit) as error:  # whatever a method raises costs its own unit only
-                refuse_machine_failure(error, self._folder)
-                message = f"{type(error).__name__}: {error}".splitlines()[0]
-                self.store.append(key, record.model_copy(update={"error": message}))
-                raise UnitError("invert", message) from error
+        undone = self.undone[method.name, item.id] = []
+        try:
+            made = self._made(method, item, key, undone)
+            kept = self._keep(made.inversion, self._folder / name)
+        except (OutputError, UnitError):
+            raise
+        except KilledError as error:  # by somebody else, or for want of memory: says nothing of the method
+            raise UnitError("worker", str(error)) from error
+        except OverTimeError as error:
+            failed = {
+                "error": str(error),
+                "time_limit": inverter.time_limit if isinstance(inverter, TimeLimited) else None,
+                "undone": undone,
+            }
+            self.store.append(key, record.model_copy(update=failed))
+            raise UnitError(TIME_LIMIT, str(error)) from error
+        except (Exception, SystemExit) as error:  # whatever a method raises costs its own unit only
+            refuse_machine_failure(error, self._folder)
+            message = str(error) if isinstance(error, PluginError) else told(error)
+            self.store.append(key, record.model_copy(update={"error": message, "undone": undone}))
+            raise UnitError("invert", message) from error
         self._warm.add(method.name)
-        told = {"error": None, "seconds": effort.seconds, "peak_memory": effort.peak_mib}
-        self.store.append(key, InversionRecord(**{**record.as_json(), **told}))
-        return in_full_precision(Inversion.load(self._folder / name)) if kept else inversion
+        found = {"error": None, "seconds": made.effort.seconds, "peak_memory": made.effort.peak_mib, "undone": undone}
+        self.store.append(key, InversionRecord(**{**record.as_json(), **found}))
+        return in_full_precision(Inversion.load(self._folder / name)) if kept else made.inversion
+
+    def _made(self, method: ComparedMethod, item: Item, key: str, undone: list[str]) -> Made:
+        device = self.generator.device
+        if self._watch is None:  # nothing has been inverted yet, and whoever built methods has put back their changes
+            self._watch = GeneratorWatch(self.generator)
+        image, camera = item.image[None].to(device), item.camera.to(device)
+        seed = int(key[:12], 16)  # of this inversion alone: results do not depend on order or workers
+        return make_inversion(method.inverter, method.name, image, camera, self.generator, self._watch, seed, undone)
 
     def _keep(self, inversion: Inversion, folder: Path) -> bool:
         """Write an inversion down as far as it is kept; whether it can be read again."""

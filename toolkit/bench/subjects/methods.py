@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 
 MACHINE = "machine"
 """Stage of what failed because of the machine (see `toolkit.machine_failures`): always tried again."""
-TRIED_AGAIN = ("read", MACHINE, "worker")
+TIME_LIMIT = "time_limit"
+"""Stage of what took too long: tried again where the limit is another one."""
+TRIED_AGAIN = ("read", MACHINE, "worker", TIME_LIMIT)
 """Stages that say nothing of the method: such units are done again by the next run."""
 
 
@@ -67,6 +69,8 @@ class ComparedMethod:
     """sha256 of the checkpoint that the user named."""
     recorded: str = ""
     """The fingerprint of a method that is not opened, or tells none (then one of this run alone)."""
+    undone: tuple[str, ...] = ()
+    """What building it changed of the generator or the process, and was put back."""
 
     @property
     def fingerprint(self) -> str:

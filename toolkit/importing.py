@@ -1,0 +1,140 @@
+"""Importing other people's modules: what they print, a way out of the program, and an endless loop are contained."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import io
+import os
+import signal
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator
+from types import FrameType
+from typing import Any, NoReturn
+
+SECONDS_VARIABLE = "TOOLKIT_PLUGIN_SECONDS"
+SECONDS = 120.0
+"""How long a plugin may take to be imported, unless the variable says otherwise; 0: for ever."""
+_KEPT = 64 * 1024
+"""Bytes of what is printed that are kept."""
+
+
+class LeavingError(SystemExit):
+    """In the place of an end of the process: whoever imports or builds a stranger's code goes on."""
+
+
+class Printed:
+    """What was printed; complete when the block has ended."""
+
+    text = ""
+
+
+@contextlib.contextmanager
+def stdout_to_stderr() -> Iterator[None]:
+    """Keep stdout for results: whatever is written to it in the block, from C code too, goes to stderr."""
+    with _descriptor_moved(2), contextlib.redirect_stdout(sys.stderr):
+        yield
+
+
+@contextlib.contextmanager
+def stdout_caught() -> Iterator[Printed]:
+    """Keep stdout for results: whatever is written to it in the block, from C code too, is collected."""
+    printed, in_python = Printed(), io.StringIO()
+    with tempfile.TemporaryFile() as file:
+        try:
+            with _descriptor_moved(file.fileno()), contextlib.redirect_stdout(in_python):
+                yield printed
+        finally:
+            file.seek(0)
+            printed.text = (in_python.getvalue() + file.read(_KEPT).decode("utf-8", "replace"))[:_KEPT].strip()
+
+
+@contextlib.contextmanager
+def contained(what: str, timed: bool = False) -> Iterator[None]:
+    """Run a stranger's import or factory: an end of the process becomes `LeavingError`.
+
+    Args:
+        what: For the message: "it", or whose code it is.
+        timed: Whether the block may not take for ever (see `SECONDS_VARIABLE`).
+    """
+    with _exits_raise(what), _time_limited(what, _seconds() if timed else 0.0):
+        yield
+
+
+def _seconds() -> float:
+    try:
+        found = float(os.environ.get(SECONDS_VARIABLE, SECONDS))
+    except ValueError:
+        return SECONDS
+    return found if 0 <= found <= threading.TIMEOUT_MAX else 0.0
+
+
+@contextlib.contextmanager
+def _descriptor_moved(target: int) -> Iterator[None]:
+    """Let file descriptor 1 mean another file for a block."""
+    _flush()
+    try:
+        saved = os.dup(1)
+    except OSError:  # there is no stdout at all
+        yield
+        return
+    try:
+        with contextlib.suppress(OSError):  # no stderr either: then nothing is moved
+            os.dup2(target, 1)
+        yield
+    finally:
+        _flush()
+        os.dup2(saved, 1)
+        os.close(saved)
+
+
+def _flush() -> None:
+    """Write out what Python and C hold back for stdout."""
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        sys.stdout.flush()
+    with contextlib.suppress(OSError, AttributeError, TypeError):  # where the C library cannot be reached like this
+        ctypes.CDLL(None).fflush(None)
+
+
+@contextlib.contextmanager
+def _exits_raise(what: str) -> Iterator[None]:
+    process, real_exit, real_abort = os.getpid(), os._exit, os.abort
+
+    def leave(code: int = 0) -> NoReturn:
+        if os.getpid() != process:  # a forked child may end itself
+            real_exit(code)
+        raise LeavingError(f"{what} tried to end the program (os._exit({code!r}))")
+
+    def abort() -> NoReturn:
+        if os.getpid() != process:
+            real_abort()
+        raise LeavingError(f"{what} tried to end the program (os.abort())")
+
+    changed: Any = os
+    changed._exit, changed.abort = leave, abort
+    try:
+        yield
+    finally:
+        changed._exit, changed.abort = real_exit, real_abort
+
+
+@contextlib.contextmanager
+def _time_limited(what: str, seconds: float) -> Iterator[None]:
+    """End the block after a while, where signals can do so: on Unix, in the main thread."""
+    usable = seconds > 0 and hasattr(signal, "setitimer") and threading.current_thread() is threading.main_thread()
+    if not usable or signal.getsignal(signal.SIGALRM) is not signal.SIG_DFL or signal.getitimer(signal.ITIMER_REAL)[0]:
+        yield
+        return
+
+    def end(_number: int, _frame: FrameType | None) -> None:
+        raise LeavingError(f"{what} took longer than {seconds:g} s to load ({SECONDS_VARIABLE} says how long it may)")
+
+    signal.signal(signal.SIGALRM, end)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, signal.SIG_DFL)

@@ -1,0 +1,317 @@
+"""One call of a method: it gets copies, its result is checked, and what it changed is undone and named."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import random
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import Module
+
+from toolkit.camera import Camera
+from toolkit.inversion import Inversion
+from toolkit.isolation.returned import checked_inversion
+from toolkit.metrics.effort import Effort, measured
+from toolkit.registry import method_and_plugin
+
+if TYPE_CHECKING:
+    from toolkit.interfaces import Generator
+
+SHOWN = 3
+"""Names of one kind that a sentence about changes lists."""
+
+
+@dataclass
+class Made:
+    """An inversion and what it cost."""
+
+    inversion: Inversion
+    effort: Effort
+
+
+class GeneratorWatch:
+    """Remembers a generator's weights, buffers and settings, to compare and to put back."""
+
+    def __init__(self, generator: Generator) -> None:
+        """Copy them, to the CPU; a generator that is no torch module has none."""
+        _ = generator.spec.fingerprint  # of these weights: some generators compute it when it is first asked for
+        self._module = generator if isinstance(generator, Module) else None
+        self._tensors = {name: (each, each.detach().cpu().clone()) for name, each in self._current()}
+        self._needs_gradient = {name: each.requires_grad for name, each in self._current()}
+        self._settings = self._plain_settings()
+
+    def undo(self) -> list[str]:
+        """Put back what differs; what that was, in phrases."""
+        replaced = self._undo_parts()
+        changed = self._undo_tensors()
+        phrases = [f"parts of the generator ({_listed(replaced)})"] if replaced else []
+        phrases += [f"weights of the generator ({_listed(changed)})"] if changed else []
+        changed = self._undo_settings()
+        return phrases + ([f"settings of the generator ({_listed(changed)})"] if changed else [])
+
+    def _current(self) -> list[tuple[str, Tensor]]:
+        if self._module is None:
+            return []
+        return [*self._module.named_parameters(), *self._module.named_buffers()]
+
+    def _undo_parts(self) -> list[str]:
+        changed = []
+        for name, (module, _, parts) in self._settings.items():
+            if [*module._modules.items()] != [*parts.items()]:
+                changed.append(name or type(module).__name__)
+                module._modules.clear()
+                module._modules.update(parts)
+        return changed
+
+    def _undo_tensors(self) -> list[str]:
+        current, changed = dict(self._current()), []
+        for name, (tensor, before) in self._tensors.items():
+            same = current.get(name) is tensor and tensor.shape == before.shape and tensor.dtype == before.dtype
+            if not same or not _equal(tensor, before):
+                changed.append(name)
+                with torch.no_grad():
+                    tensor.data = before.to(tensor.device)
+                self._put_back(name, tensor)
+            tensor.grad = None  # what is left of a backward pass is nobody's change
+            if tensor.is_leaf and tensor.requires_grad != self._needs_gradient[name]:
+                tensor.requires_grad_(self._needs_gradient[name])
+        for name in current.keys() - self._tensors.keys():
+            changed.append(name)
+            owner, _, leaf = name.rpartition(".")
+            delattr(self._owner(owner), leaf)
+        return changed
+
+    def _put_back(self, name: str, tensor: Tensor) -> None:
+        owner, _, leaf = name.rpartition(".")
+        module = self._owner(owner)
+        held = module._parameters if isinstance(tensor, torch.nn.Parameter) else module._buffers
+        held[leaf] = tensor  # type: ignore[assignment]  # of the kind that was there
+
+    def _owner(self, name: str) -> Module:
+        assert self._module is not None  # only a module has tensors with names
+        return self._module.get_submodule(name)
+
+    def _plain_settings(self) -> dict[str, tuple[Module, dict[str, Any], dict[str, Module | None]]]:
+        """Of every sub-module: its numbers, words and overridden functions; caches are its own affair."""
+        if self._module is None:
+            return {}
+        modules = self._module.named_modules()
+        return {name: (module, _settings_of(module), dict(module._modules)) for name, module in modules}
+
+    def _undo_settings(self) -> list[str]:
+        changed = []
+        for name, (module, before, _) in self._settings.items():
+            now = _settings_of(module)
+            for key in now.keys() - before.keys():
+                if isinstance(now[key], _Hooks) or callable(now[key]):
+                    changed.append(f"{name}.{key}".lstrip("."))
+                    del module.__dict__[key]
+            for key, value in before.items():
+                if isinstance(value, _Hooks):
+                    if value.differ(module):
+                        changed.append(f"{name}.{key}".lstrip("."))
+                        value.put_back(module)
+                elif key not in now or not _is_same(now[key], value):
+                    changed.append(f"{name}.{key}".lstrip("."))
+                    module.__dict__[key] = value
+        return [each for each in changed if not each.endswith("training")] or changed[:1]
+
+
+class _Hooks:
+    """The hooks of one kind of a module."""
+
+    def __init__(self, key: str, module: Module) -> None:
+        self._key, self._before = key, dict(module.__dict__[key])
+
+    def differ(self, module: Module) -> bool:
+        return dict(module.__dict__[self._key]) != self._before
+
+    def put_back(self, module: Module) -> None:
+        hooks = module.__dict__[self._key]
+        hooks.clear()
+        hooks.update(self._before)
+
+
+def _settings_of(module: Module) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for key, value in module.__dict__.items():
+        if key.endswith("_hooks") and isinstance(value, dict):
+            found[key] = _Hooks(key, module)
+        elif (not key.startswith("_") and _is_plain(value)) or _is_override(module, key):
+            found[key] = value
+    return found
+
+
+def _is_plain(value: Any) -> bool:
+    if isinstance(value, tuple):
+        return all(_is_plain(part) for part in value)
+    return value is None or isinstance(value, (bool, int, float, str, bytes)) or dataclasses.is_dataclass(value)
+
+
+def _is_same(now: Any, before: Any) -> bool:
+    if now is before or dataclasses.is_dataclass(before) or type(now) is not type(before):
+        return now is before
+    return bool(now == before)
+
+
+def _is_override(module: Module, key: str) -> bool:
+    """Whether an attribute hides a method of the module's class."""
+    return callable(getattr(type(module), key, None)) and callable(module.__dict__[key])
+
+
+def _equal(tensor: Tensor, before: Tensor) -> bool:
+    here = before.to(tensor.device)
+    return torch.equal(tensor, here) or (
+        tensor.is_floating_point() and bool(torch.equal(tensor.nan_to_num(nan=1.5), here.nan_to_num(nan=1.5)))
+    )
+
+
+def _listed(names: list[str]) -> str:
+    shown = ", ".join(names[:SHOWN])
+    return shown if len(names) <= SHOWN else f"{shown} and {len(names) - SHOWN} more"
+
+
+def _set_environment(values: dict[str, str]) -> None:
+    os.environ.clear()
+    os.environ.update(values)
+
+
+_STATE: dict[str, tuple[Callable[[], Any], Callable[[Any], Any]]] = {
+    "torch's default dtype": (torch.get_default_dtype, torch.set_default_dtype),
+    "whether torch records gradients": (torch.is_grad_enabled, torch.set_grad_enabled),
+    "torch's number of threads": (torch.get_num_threads, torch.set_num_threads),
+    "whether torch is deterministic": (
+        torch.are_deterministic_algorithms_enabled, torch.use_deterministic_algorithms
+    ),
+    "torch's precision of matrix products": (
+        torch.get_float32_matmul_precision, torch.set_float32_matmul_precision
+    ),
+    "torch's default device": (torch.get_default_device, torch.set_default_device),
+    "whether torch looks for NaN": (torch.is_anomaly_enabled, torch.autograd.set_detect_anomaly),
+    "how numpy treats errors": (np.geterr, lambda value: np.seterr(**value)),
+    "the working directory": (os.getcwd, os.chdir),
+    "environment variables": (lambda: dict(os.environ), _set_environment),
+    "sys.stdout": (lambda: sys.stdout, lambda value: setattr(sys, "stdout", value)),
+    "sys.stderr": (lambda: sys.stderr, lambda value: setattr(sys, "stderr", value)),
+}  # fmt: skip
+"""What of the process everybody's numbers and output depend on: how to read it, how to set it."""
+
+
+class ProcessWatch:
+    """Remembers the process's own settings, to compare and to put back."""
+
+    def __init__(self) -> None:
+        """Read them."""
+        self._before = {name: read() for name, (read, _) in _STATE.items()}
+        self._random = random.getstate(), np.random.get_state()
+
+    def undo(self) -> list[str]:
+        """Put back what differs; what that was. Drawing random numbers is nobody's change, and is undone silently."""
+        random.setstate(self._random[0])
+        np.random.set_state(self._random[1])
+        changed = []
+        for name, (read, write) in _STATE.items():
+            if not self._is_as_before(name, read):
+                changed.append(name)
+                write(self._before[name])
+        return changed
+
+    def _is_as_before(self, name: str, read: Callable[[], Any]) -> bool:
+        try:
+            found = read()
+        except OSError:  # the working directory is gone
+            return False
+        before = self._before[name]
+        return found is before or (not name.startswith("sys.") and bool(found == before))
+
+
+@contextmanager
+def seeded(seed: int | None, device: torch.device) -> Iterator[None]:
+    """Seed every generator of random numbers for a block, and leave the others' numbers as they were.
+
+    Args:
+        seed: None: random numbers are the process's.
+        device: Whose generator is kept, too.
+    """
+    if seed is None:
+        yield
+        return
+    before = random.getstate(), np.random.get_state()
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+        torch.manual_seed(seed)
+        random.seed(seed)
+        np.random.seed(seed % 2**32)
+        try:
+            yield
+        finally:
+            random.setstate(before[0])
+            np.random.set_state(before[1])
+
+
+def guarded_inversion(
+    method: Any,
+    name: str,
+    image: Tensor,
+    camera: Camera,
+    generator: Generator,
+    watch: GeneratorWatch | None = None,
+    seed: int | None = None,
+    undone: list[str] | None = None,
+) -> Made:
+    """Let a method invert an image; it can harm neither the image, nor the generator, nor the next method.
+
+    Args:
+        method: Has `invert` (see `toolkit.interfaces.Method`).
+        name: What its result must call it.
+        image: [1, 3, S, S] in [-1, 1], on the generator's device; the method gets a copy.
+        camera: Saw the image; the method gets a copy.
+        generator: What is inverted into.
+        watch: Made when the generator was known to be sound; None: now.
+        seed: Of all random numbers that the method draws; None: the process's.
+        undone: What was changed and put back is added here, also where the method fails.
+
+    Returns:
+        The checked inversion with the seconds and the memory that it took.
+
+    Raises:
+        PluginError: The result is no inversion into this generator.
+        BaseException: Whatever the method raises, after everything was put back.
+    """
+    watch, process = watch or GeneratorWatch(generator), ProcessWatch()
+    undone = [] if undone is None else undone
+    try:
+        with seeded(seed, generator.device), measured(generator.device) as effort:
+            found = method.invert(image.clone(), Camera.from_label(camera.label.clone()), generator)
+    finally:
+        undone += process.undo()
+        undone += watch.undo()
+    return Made(checked_inversion(found, name, generator), effort)
+
+
+def changes_as_text(name: str, undone: Iterable[str]) -> str:
+    """One sentence that names a method and what it changed."""
+    return (
+        f"{method_and_plugin(name)} changed {'; '.join(dict.fromkeys(undone))}: that was undone, and "
+        "nothing that comes after is touched by it"
+    )
+
+
+def guarded_build(build: Callable[[], Any], watch: GeneratorWatch, undone: list[str]) -> Any:
+    """Build a method; what its factory changed is put back and added to `undone`.
+
+    Raises:
+        BaseException: Whatever the factory raises, after everything was put back.
+    """
+    process = ProcessWatch()
+    try:
+        return build()
+    finally:
+        undone += [*process.undo(), *watch.undo()]
