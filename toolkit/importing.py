@@ -123,7 +123,7 @@ def _exits_raise(what: str) -> Iterator[None]:
 @contextlib.contextmanager
 def _time_limited(what: str, seconds: float) -> Iterator[None]:
     """End the block after a while, where signals can do so: on Unix, in the main thread."""
-    usable = seconds > 0 and hasattr(signal, "setitimer") and threading.current_thread() is threading.main_thread()
+    usable = seconds > 0 and os.name == "posix" and threading.current_thread() is threading.main_thread()
     if not usable or signal.getsignal(signal.SIGALRM) is not signal.SIG_DFL or signal.getitimer(signal.ITIMER_REAL)[0]:
         yield
         return

@@ -78,7 +78,9 @@ class GeneratorWatch:
             if not same or not _equal(tensor, before):
                 changed.append(name)
                 with torch.no_grad():
-                    tensor.data = before.to(tensor.device)
+                    if tensor.shape != before.shape or tensor.dtype != before.dtype:
+                        tensor.data = before.to(tensor.device, copy=True)
+                    tensor.copy_(before)  # in place: whoever counts changes, as fingerprints do, notices
                 self._put_back(name, tensor)
             tensor.grad = None  # what is left of a backward pass is nobody's change
             if tensor.is_leaf and tensor.requires_grad != self._needs_gradient[name]:

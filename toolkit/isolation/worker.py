@@ -78,7 +78,7 @@ class _Served:
         )
         if isinstance(self._method, ReportsProgress):
             self._method.on_step = self._tell_step
-        if not callable(getattr(self._method, "invert", None)):
+        if "invert" not in dir(self._method):
             raise TypeError(f"it is a {type(self._method).__name__} without `invert`")
         fingerprint = self._method.fingerprint if isinstance(self._method, Method) else None
         self._say({"opened": {"fingerprint": fingerprint, "undone": undone}})
