@@ -39,7 +39,7 @@ def checked_time_limit(seconds: float | None) -> float | None:
         InputError: It is no positive number of seconds.
     """
     if seconds is not None and not 0 < seconds <= 7 * 86_400:
-        raise InputError(f"--time-limit must be seconds between 0 and a week, got {seconds:g}")
+        raise InputError(f"the time limit (--time-limit) must be seconds between 0 and a week, got {seconds:g}")
     return seconds
 
 

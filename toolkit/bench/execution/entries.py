@@ -9,6 +9,7 @@ from toolkit.bench.execution.machine import engine_entry, environment, machine
 from toolkit.bench.execution.runs import ProtocolRun
 from toolkit.bench.execution.schedule import Engine, ProtocolRecords
 from toolkit.bench.records.schema import (
+    Doubt,
     Failure,
     GeneratorEntry,
     MethodEntry,
@@ -19,6 +20,7 @@ from toolkit.bench.records.schema import (
 from toolkit.bench.records.units import CellRecord
 from toolkit.bench.subjects.data import data_readers
 from toolkit.bench.subjects.methods import ComparedMethod
+from toolkit.isolation.guard import changes_as_text
 from toolkit.metrics.images import COMPARED_AT
 
 if TYPE_CHECKING:
@@ -27,7 +29,12 @@ if TYPE_CHECKING:
 
 def method_entry(method: ComparedMethod) -> MethodEntry:
     """A method as results name it."""
-    return MethodEntry(options=dict(method.options), weights=method.weights, fingerprint=method.fingerprint)
+    return MethodEntry(
+        options=dict(method.options),
+        weights=method.weights,
+        fingerprint=method.fingerprint,
+        undone=list(method.undone),
+    )
 
 
 def generator_entry(generator: Generator) -> GeneratorEntry:
@@ -86,6 +93,29 @@ def failures_of(run: ProtocolRun, found: ProtocolRecords) -> list[Failure]:
     return failures + [
         Failure(**where, method=method, item=None, stage="build", error=reason)
         for method, reason in run.request.broken_methods.items()
+    ]
+
+
+def doubts_of(run: ProtocolRun, methods: Mapping[str, MethodEntry], found: ProtocolRecords) -> list[Doubt]:
+    """Cameras that are probably wrong, and what methods changed and must not: it was put back before anything else."""
+    where = {"protocol": run.title, "data": run.request.data_name}
+    names = run.digests.data.names
+    used = {index for item in run.protocol.items for index in item.uses}
+    doubts = [
+        Doubt(**where, item=names[index], text=f"its camera: {fault}")
+        for index, fault in run.doubtful_cameras.items()
+        if index in used
+    ]
+    doubts += [
+        Doubt(**where, method=method, text=changes_as_text(method, entry.undone))
+        for method, entry in methods.items()
+        if entry.undone
+    ]
+    return doubts + [
+        Doubt(**where, method=method, item=record.item, text=changes_as_text(method, record.undone))
+        for method, records in found.methods.items()
+        for record in records
+        if record.undone
     ]
 
 

@@ -14,6 +14,7 @@ from toolkit.bench.execution.runs import BenchRequest
 from toolkit.bench.protocols.settings import open_protocols
 from toolkit.bench.subjects.description import RunDescription, method_names, open_run
 from toolkit.errors import InputError
+from toolkit.isolation.opened import checked_time_limit
 
 if TYPE_CHECKING:
     from toolkit.bench.execution.schedule import Engine
@@ -69,6 +70,7 @@ def run(
     engine: str = "local",
     workers: int | None = None,
     keep: Keep = "exact",
+    time_limit: float | None = None,
     progress: Progress | None = None,
 ) -> Results:
     """Compare methods, or go on with a comparison: what `toolkit bench` does, with the same numbers.
@@ -92,6 +94,7 @@ def run(
         engine: local, processes or ray; the address of a Ray cluster is read from RAY_ADDRESS.
         workers: Processes of the engine.
         keep: How much of each inversion stays on the disk.
+        time_limit: Seconds that an inversion may take; a method that takes longer is ended, and named.
         progress: Hears of every unit of work.
 
     Returns:
@@ -108,7 +111,7 @@ def run(
     files = {method: Path(file) for method, file in (method_weights or {}).items()}
     described = RunDescription(
         generator, None if weights is None else Path(weights), device, threads, tuple(names), tuple(requests),
-        options or {}, files, preset,
+        options or {}, files, preset, time_limit=checked_time_limit(time_limit),
     )  # fmt: skip
     suite = open_suite(described, engine, workers)
     return run_suite(suite.requests, suite.generator, suite.methods, progress, suite.engine)

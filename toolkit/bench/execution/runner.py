@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from toolkit.bench.execution.carrying import carried_methods
-from toolkit.bench.execution.entries import failures_of, generator_entry, method_entry, run_entry
+from toolkit.bench.execution.entries import doubts_of, failures_of, generator_entry, method_entry, run_entry
 from toolkit.bench.execution.gallery import Gallery
 from toolkit.bench.execution.runs import BenchRequest, ProtocolRun, open_runs
 from toolkit.bench.execution.schedule import Engine, LocalEngine, ProtocolRecords, Schedule
@@ -148,6 +148,7 @@ def outcome_of(run: ProtocolRun, methods: Mapping[str, MethodEntry], found: Prot
             for item in protocol.items
         ],
         failures=failures_of(run, found),
+        doubts=doubts_of(run, methods, found),
         unavailable=[
             Unavailable(**where, metric=name, reason=reason) for name, reason in protocol.metrics.unavailable.items()
         ],

@@ -11,6 +11,7 @@ from toolkit.bench.records.schema import (
     Cell,
     CurvePoint,
     Difference,
+    Doubt,
     Failure,
     GeneratorEntry,
     Head,
@@ -25,7 +26,7 @@ from toolkit.bench.records.schema import (
 Origin = tuple[str, str]
 """Protocol and data set."""
 Kept = TypeVar("Kept")
-Placed = TypeVar("Placed", Row, CurvePoint, ValueTable, Difference, Cell, Failure, Unavailable, LeftOut)
+Placed = TypeVar("Placed", Row, CurvePoint, ValueTable, Difference, Cell, Failure, Doubt, Unavailable, LeftOut)
 
 
 def merged(before: Results | None, parts: Sequence[Results], heads: list[Head], left_out: list[LeftOut]) -> Results:
@@ -48,6 +49,7 @@ def merged(before: Results | None, parts: Sequence[Results], heads: list[Head], 
         comparisons=every(lambda each: each.comparisons),
         cells=every(lambda each: each.cells),
         failures=every(lambda each: each.failures),
+        doubts=every(lambda each: each.doubts),
         unavailable=every(lambda each: each.unavailable),
         left_out=[*every(lambda each: each.left_out), *left_out],
         heads=[
@@ -95,6 +97,7 @@ def _without(results: Results, done: set[Origin]) -> Results:
         comparisons=others(results.comparisons),
         cells=cells,
         failures=others(results.failures),
+        doubts=others(results.doubts),
         unavailable=others(results.unavailable),
         left_out=others(results.left_out),
         heads=[head for head in results.heads if (head.data, head.item) in items],
