@@ -82,7 +82,7 @@ def test_what_is_written_is_read_again(tmp_path: Path):
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (lambda found: found.pop("format") and found.update(format="another"), "no results file of toolkit bench"),
+        (lambda found: found.pop("format") and found.update(format="another"), "not a results file of toolkit bench"),
         (lambda found: found.update(schema_version=3), "schema version '3', this toolkit reads 4"),
         (lambda found: found.update(schema_version=None), "schema version 'None'"),
         (lambda found: found["rows"][1].update(value="many"), r"'rows\.1\.value': .*number"),
