@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 _DOUBTS = 12
 """Of what is not to be trusted as it stands, so much is printed."""
 
+DryRunOption = Annotated[
+    bool, typer.Option("--dry-run", help="Try the first picture of every method, say what the whole would cost.")
+]
 KeepOption = Annotated[
     str,
     typer.Option(
@@ -88,10 +91,7 @@ def bench_command(
     device: Annotated[str, typer.Option(help="auto (cuda, else mps, else cpu), cpu, cuda, cuda:1, ...")] = "auto",
     keep: KeepOption = "exact",
     time_limit: TimeLimit = None,
-    dry_run: Annotated[
-        bool,
-        typer.Option("--dry-run", help="Try the first picture of every method, say what the whole would cost."),
-    ] = False,
+    dry_run: DryRunOption = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print results.json instead of tables.")] = False,
 ) -> None:
     """Compare methods: report.html, tables, results.json, and every inversion, kept for next time.
@@ -103,7 +103,6 @@ def bench_command(
         return
     from toolkit.bench import BenchRequest, as_tables, open_protocols, run_suite
     from toolkit.bench.subjects.description import RunDescription, method_names
-    from toolkit.isolation.opened import checked_time_limit
 
     names = method_names(methods) if methods or not outside else []
     command = shlex.join(["toolkit", *sys.argv[1:]])
@@ -114,7 +113,7 @@ def bench_command(
     files = {method: Path(text) for method, text in _pairs("--method-weights", method_weights or []).items()}
     described = RunDescription(
         generator, weights, device, threads, tuple(names), tuple(requests), _by_method(options or []), files, preset,
-        tuple(outside or []), checked_time_limit(time_limit),
+        tuple(outside or []), time_limit,
     )  # fmt: skip
     if dry_run:
         _rehearse(described, engine, workers, as_json)

@@ -183,6 +183,6 @@ def test_thousands_of_damaged_results_are_one_sentence(tmp_path: Path, seed: int
 @pytest.mark.parametrize("content", [b"", b"\xff\xfe", b"[]", b"3", b"null", b"[" * 100_000, b'{"a":' * 100_000, b"{}"])
 def test_what_is_no_results_file_at_all_is_one_sentence(tmp_path: Path, content: bytes):
     (tmp_path / "results.json").write_bytes(content)
-    with pytest.raises(InputError, match="no results") as caught:
+    with pytest.raises(InputError, match=r"not a results file|no results") as caught:
         read_results(tmp_path)
     assert "\n" not in str(caught.value)

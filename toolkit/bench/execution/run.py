@@ -39,9 +39,10 @@ def open_suite(described: RunDescription, engine: str, workers: int | None) -> S
     """Open everything that a run needs; the address of a Ray cluster is read from RAY_ADDRESS.
 
     Raises:
-        InputError: No method can be run, or there is no such engine.
+        InputError: No method can be run, there is no such engine, or the time limit is not a number of seconds.
         ToolkitError: A part that everything depends on cannot be opened.
     """
+    checked_time_limit(described.time_limit)
     generator, methods, broken = open_run(described)
     if not methods:
         raise InputError(f"no method can be run: {'; '.join(broken.values())}")
@@ -111,7 +112,7 @@ def run(
     files = {method: Path(file) for method, file in (method_weights or {}).items()}
     described = RunDescription(
         generator, None if weights is None else Path(weights), device, threads, tuple(names), tuple(requests),
-        options or {}, files, preset, time_limit=checked_time_limit(time_limit),
+        options or {}, files, preset, time_limit=time_limit,
     )  # fmt: skip
     suite = open_suite(described, engine, workers)
     return run_suite(suite.requests, suite.generator, suite.methods, progress, suite.engine)
