@@ -39,7 +39,7 @@ def read_wanted(path: Path, source: str | None = None) -> list[tuple[str, list[f
         entries = document["renders"] if isinstance(document, dict) else [[source or "", each] for each in document]
         found = [(str(entry[0]), [float(number) for number in entry[-1]]) for entry in entries]
     except (OSError, ValueError, LookupError, TypeError, RecursionError) as error:
-        raise InputError(f"{path} is not a list of wanted cameras: {' '.join(str(error).split())}") from error
+        raise InputError(f"{path} is no list of wanted cameras: {' '.join(str(error).split())}") from error
     found = [(name, label) for name, label in found if source is None or name == source]
     if not found:
         raise InputError(f"{path} wants no render{f' of {source}' if source else ''}")
@@ -88,7 +88,7 @@ def _kept(path: Path, method: str) -> list[Any]:
         document = json.loads(path.read_text(encoding="utf-8"))
         kept, theirs = list(document["renders"]), document["method"]
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{path} is not a list of renders; choose another --out") from error
+        raise InputError(f"{path} is no list of renders; choose another --out") from error
     if theirs != method:
         raise InputError(f"{path} holds renders of {theirs!r}, this inversion is of {method!r}; choose another --out")
     return kept

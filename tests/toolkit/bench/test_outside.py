@@ -70,9 +70,9 @@ LABEL = Camera.orbit().label[0].tolist()
         ({"method": "taken", "renders": [["a", "a.png", LABEL]]}, "not compared otherwise"),
         ({"method": "x", "renders": [["a", "../a.png", LABEL]]}, "outside the folder"),
         ({"method": "x", "renders": [["a", "a.png", LABEL[:-1]]]}, "25"),
-        ({"method": "x", "renders": [["a", "a.png"]]}, "no list of renders"),
+        ({"method": "x", "renders": [["a", "a.png"]]}, "not a list of renders"),
         ({"method": "x", "renders": [["a", "a.png", LABEL]], "seconds": {"a": 0}}, "positive"),
-        ({"method": "x", "renders": [["a", "a.png", LABEL]], "seconds": 3}, "no list of renders"),
+        ({"method": "x", "renders": [["a", "a.png", LABEL]], "seconds": 3}, "not a list of renders"),
     ],
 )
 def test_a_list_that_is_none_is_refused_in_a_sentence(tmp_path: Path, document: object, words: str):
