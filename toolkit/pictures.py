@@ -52,12 +52,13 @@ _DEEP_GREY_MODES = {"I", "I;16", "I;16B", "I;16L", "I;16N"}
 _PROFILED_MODES = {"RGB", "RGBA", "L", "LA", "CMYK"}
 
 
-def open_picture(source: Path | bytes, name: str) -> Image.Image:
+def open_picture(source: Path | bytes, name: str, at_least: int | None = None) -> Image.Image:
     """Decode a picture and turn it upright; mode and transparency are as in the file, colours in sRGB.
 
     Args:
         source: A file, or its content.
         name: What messages call it.
+        at_least: Decode a JPEG picture at a fraction of its size, where no side falls below so many pixels.
 
     Raises:
         InputError: Not one of the known formats, truncated or damaged, or larger than `MAX_PIXELS`.
@@ -70,6 +71,8 @@ def open_picture(source: Path | bytes, name: str) -> Image.Image:
         try:
             with Image.open(_stream(source), formats=_readable_formats()) as picture:
                 _check_size(picture.size, name)
+                if at_least is not None:
+                    picture.draft(None, (at_least, at_least))  # does something for JPEG only
                 picture.load()
                 return _in_srgb(_upright(picture))
         except (InputError, PermissionError):

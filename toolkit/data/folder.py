@@ -12,13 +12,16 @@ subjects.json           optional, {"00000/front.png": {"subject": "00000", "view
 from __future__ import annotations
 
 import copy
+import functools
 import hashlib
 import json
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeVar
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -34,11 +37,12 @@ from toolkit.data.labels import (
     read_json,
 )
 from toolkit.data.store import Store, open_store, safe_name
-from toolkit.data.transforms import composite, resize_item
+from toolkit.data.transforms import composite, resize, resize_item
 from toolkit.errors import InputError
 from toolkit.interfaces import Item
 
 _WHITE = (1.0, 1.0, 1.0)
+_Decoded = TypeVar("_Decoded")
 
 
 class ImageFolder:
@@ -115,6 +119,34 @@ class ImageFolder:
         white._white = True
         return white
 
+    def as_found(self) -> ImageFolder:
+        """The same items as the files have them: no head is put on white."""
+        found = copy.copy(self)
+        found._white = False
+        return found
+
+    def pixels(self, index: int, at_least: int) -> tuple[np.ndarray, Tensor | None]:
+        """An item's pixels for a training, decoded no larger than is needed where the format can do so.
+
+        Args:
+            index: Of the item.
+            at_least: Side in pixels that will be wanted; JPEG files may come out smaller than they are, but not below.
+
+        Returns:
+            uint8 [S, S, 3] as the file has it, and the mask [1, S, S] in [0, 1], if there is one.
+
+        Raises:
+            InputError: A file is missing or damaged, or the mask is of another size.
+        """
+        name = self.names[index]
+        found = self._read(name, functools.partial(pictures.decode_pixels, at_least=at_least))
+        mask = self._read_if_there((layout.mask_name(name),), pictures.decode_mask)
+        if mask is not None and mask.shape[-1] != found.shape[0]:
+            if found.shape[0] not in pictures.reduced_sides(mask.shape[-1]):
+                raise InputError(f"{name}: its mask is {mask.shape[-1]} pixels wide, the image {found.shape[0]}")
+            mask = resize(mask, found.shape[0])
+        return found, mask
+
     def only(self, indices: Sequence[int]) -> ImageFolder:
         """The items of these numbers, in this order."""
         some = copy.copy(self)
@@ -170,7 +202,7 @@ class ImageFolder:
         """The items' subjects, without reading a picture."""
         return [entry.subject if (entry := self._sightings.get(name)) else None for name in self.names]
 
-    def _read(self, name: str, decode: Callable[[bytes, str], Tensor]) -> Tensor:
+    def _read(self, name: str, decode: Callable[[bytes, str], _Decoded]) -> _Decoded:
         found = self._files.find(safe_name(name, self.path))
         if found is None:
             raise InputError(f"{self.path}: {layout.LABELS_FILE} names {name!r}, which {self._files.missing(name)}")

@@ -27,6 +27,26 @@ def decode_image(data: bytes, name: str) -> Tensor:
     return torch.from_numpy(pixels / 127.5 - 1).permute(2, 0, 1).contiguous()
 
 
+def decode_pixels(data: bytes, name: str, at_least: int | None = None) -> np.ndarray:
+    """Decode a square picture to uint8 [S, S, 3]; transparency is put on white.
+
+    Args:
+        data: The file's content.
+        name: What messages call it.
+        at_least: A JPEG picture may be decoded at half, a quarter or an eighth of its side, but not below this many
+            pixels (its own decoder's way, several times faster); None: at its full size.
+
+    Raises:
+        InputError: As for `decode_image`.
+    """
+    return rgb_pixels(_square(data, name, at_least), name)
+
+
+def reduced_sides(side: int) -> list[int]:
+    """Sides that a JPEG picture of some side may have where it is decoded at a fraction of its size."""
+    return [-(-side // part) for part in (2, 4, 8)]
+
+
 def decode_mask(data: bytes, name: str) -> Tensor:
     """Decode an 8-bit mask to [1, S, S] in [0, 1].
 
@@ -81,8 +101,8 @@ def _read_depth_picture(data: bytes, name: str) -> np.ndarray:
     return np.asarray(picture, dtype=np.float32) / DEPTH_SCALE
 
 
-def _square(data: bytes, name: str) -> Image.Image:
-    picture = open_picture(data, name)
+def _square(data: bytes, name: str, at_least: int | None = None) -> Image.Image:
+    picture = open_picture(data, name, at_least)
     if picture.width != picture.height:
         raise InputError(f"{name}: must be square, got {picture.width} x {picture.height} pixels")
     return picture

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 from torch.nn import Module
 
+from toolkit.data.prints import PRINT_SIZE
 from toolkit.errors import ConfigError, WeightsError
 from toolkit.interfaces import GeneratorSpec
 from toolkit.options import made_of
@@ -25,6 +26,7 @@ from toolkit.weights.official import load_strictly
 from toolkit.weights.opening import open_weights
 from toolkit.weights.store import imported_file
 
+TRAINED_ON = "trained_on"
 _Settings = TypeVar("_Settings")
 _Built = TypeVar("_Built")
 _Rest = ParamSpec("_Rest")
@@ -45,6 +47,8 @@ class EncoderFile:
     """[num_ws, w_dim]."""
     about: Mapping[str, Any]
     """The header: licence, training run, scores, generator."""
+    trained_on: Tensor | None = None
+    """[N, 64] uint8, prints of the pictures that it was trained on (see `toolkit.data.prints`); None: not known."""
 
     def check_generator(self, spec: GeneratorSpec, *, other: bool = False) -> None:
         """Refuse another generator than the encoder was trained for.
@@ -155,6 +159,7 @@ def write_encoder(
     config: Mapping[str, Any],
     spec: GeneratorSpec,
     about: Mapping[str, Any],
+    trained_on: Tensor | None = None,
 ) -> None:
     """Write trained networks in 16 bits.
 
@@ -166,6 +171,7 @@ def write_encoder(
         config: Sizes of the networks, as JSON values.
         spec: The generator that they were trained for.
         about: Further header entries (licence, training run, scores).
+        trained_on: [N, 64] uint8, prints of the pictures that they were trained on; None: not known.
 
     Raises:
         OutputError: The place cannot be written.
@@ -178,7 +184,8 @@ def write_encoder(
         "generator": {"name": spec.name, "fingerprint": spec.fingerprint, "licence": spec.licence},
     }
     # The average latent stays in 32 bits: it costs nothing, and all codes rest on it.
-    write_tensors(path, {**half(tensors), AVERAGE_LATENT: average_latent.float()}, header)
+    kept = {**half(tensors), AVERAGE_LATENT: average_latent.float()}
+    write_tensors(path, kept if trained_on is None else {**kept, TRAINED_ON: trained_on}, header)
 
 
 def read_encoder(path: str | os.PathLike[str], *kinds: str) -> EncoderFile:
@@ -198,7 +205,11 @@ def read_encoder(path: str | os.PathLike[str], *kinds: str) -> EncoderFile:
         raise WeightsError(f"{path} does not hold {wanted}: its header names {kind!r}")
     check_described(header, str(path))
     average_latent = tensors.pop(AVERAGE_LATENT)
-    return EncoderFile(Path(path), kind, header["config"], tensors, average_latent, header)
+    prints = tensors.pop(TRAINED_ON, None)
+    if prints is not None and (prints.ndim != 2 or prints.shape[1] != PRINT_SIZE):
+        raise WeightsError(f"{path}: {TRAINED_ON!r} must be [N, {PRINT_SIZE}], got {list(prints.shape)}")
+    trained_on = None if prints is None else prints.round().clamp(0, 255).byte()
+    return EncoderFile(Path(path), kind, header["config"], tensors, average_latent, header, trained_on)
 
 
 def _generator_name(header: Mapping[str, Any]) -> Any:

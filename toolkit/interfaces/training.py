@@ -80,8 +80,11 @@ class TrainingJob(Protocol):
     """Name and fingerprint of the generator that it trains for; a checkpoint made for another is refused."""
     cadence: Cadence = Cadence()
     """How often to log, save, evaluate and draw."""
-    workers: int = 0
-    """Processes that make batches ahead, by `batch_maker`."""
+    workers: int | None = 0
+    """Processes that make batches ahead, by `batch_maker`; None: none."""
+    data: Mapping[str, Any] = {}
+    """What it learns from, in numbers, for run.json: how many pictures, how many with masks ...; where `news` says
+    nothing at first, these are said."""
     rehearsed_only: str = ""
     """Why it may be rehearsed but not trained, a sentence for the user; empty: it may be trained."""
 
@@ -115,6 +118,13 @@ class TrainingJob(Protocol):
     def export(self, path: Path) -> None:
         """Write the weights file that ships (safetensors)."""
         ...
+
+    def news(self) -> Sequence[str]:
+        """What the user should hear, a sentence each, since it was last asked: at first, what data there are.
+
+        It is asked before the first step and with every line of metrics, in all processes of a training at once.
+        """
+        return ()
 
     def state(self) -> Mapping[str, Any]:
         """Whatever else changes while training: nested mappings and sequences of tensors, numbers and strings."""

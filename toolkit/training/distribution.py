@@ -225,6 +225,16 @@ def gathered_rows(tensor: Tensor, *blocks: int) -> Tensor:
     return torch.cat([part for column in zip(*parts, strict=True) for part in column])
 
 
+def gathered_text(text: str) -> list[str]:
+    """The texts of all processes, by rank; all have to come here."""
+    if not _joined():
+        return [text]
+    data = text.encode()
+    length = int(largest([len(data)])[0])
+    found = gathered(torch.frombuffer(bytearray(data.ljust(length, b" ") or b" "), dtype=torch.uint8))
+    return [bytes(part.tolist()).decode().strip() for part in found]
+
+
 def _joined() -> bool:
     return dist.is_available() and dist.is_initialized()
 

@@ -10,7 +10,7 @@ import contextlib
 import os
 import signal
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -133,6 +133,13 @@ def _export(job: TrainingJob, path: Path) -> None:
         job.export(temporary)
 
 
+def first_words(job: TrainingJob) -> Sequence[str]:
+    """What a job says about its data before the first step: its own sentences, else its numbers."""
+    told = job.news()
+    counts = [f"{count:,} {name}" for name, count in job.data.items() if isinstance(count, int)]
+    return told or ([", ".join(counts)] if counts else [])
+
+
 class _Loop:
     """One session of a training."""
 
@@ -162,7 +169,8 @@ class _Loop:
             self._restore(checkpoint)
         if self.main:
             self.metrics.rewind(self.done)
-            note_session(self.out / "run.json", self.identity, self.done, self.progress.note)
+            note_session(self.out / "run.json", self.identity, self.done, self.progress.note, self.job.data)
+        self._tell_news(first_words(self.job))
         self._began = self._saved_at = time.monotonic()
 
     def run(self, stop: StopSignals, max_steps: int | None, max_seconds: float | None) -> None:
@@ -194,15 +202,18 @@ class _Loop:
 
     def _batches(self, last: int) -> Generator[Any, None, None]:
         steps, maker = range(self.done, last), self.job.batch_maker()
-        if self.job.workers and maker is None:
+        workers = self.job.workers or 0
+        if workers and maker is None:
             raise InputError(f"{self.job.name!r} makes its batches in its own process; set engine.workers to 0")
-        return prefetched(maker if maker is not None and self.job.workers else self.job.batch, steps, self.job.workers)
+        return prefetched(maker if maker is not None and workers else self.job.batch, steps, workers)
 
     def _step(self, batch: Any, save_after: bool) -> None:
         losses = self.job.training_step(batch, self.done)
         self.done += 1
         values = self.metrics.add(average_numbers(losses), self.done)
         last = self.done == self.job.steps
+        if last or self.done % self.cadence.log_every == 0:
+            self._tell_news(self.job.news())
         if self.main and (last or self.done % self.cadence.log_every == 0):
             self._log("losses", self.metrics.write_losses(self.done, self._seconds()))
         if self.main and (last or self.done % self.cadence.sheet_every == 0):
@@ -212,6 +223,13 @@ class _Loop:
         if save_after or self.done % self.cadence.checkpoint_every == 0:
             self._save()
         self.progress.step(self.job.name, self.done, self.job.steps, losses_as_text(values))
+
+    def _tell_news(self, sentences: Sequence[str]) -> None:
+        """Pass on what the job has to say, and write it down."""
+        for sentence in sentences:
+            if self.main:
+                self.progress.note(sentence)
+                self.metrics.write_note(self.done, sentence)
 
     def _seconds(self) -> float:
         return self._seconds_before + time.monotonic() - self._began

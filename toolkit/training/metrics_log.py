@@ -15,8 +15,9 @@ from toolkit.files import atomic_write, disk_errors_named
 class MetricsLog:
     """Averages losses over some steps and appends them; evaluations get lines of their own.
 
-    Lines are `{"step", "losses": {...}, "seconds", "rate"}` and `{"step", "evaluation": {...}}`. `step` counts steps
-    done, `seconds` the time spent training over all sessions, `rate` is steps a second since the line before.
+    Lines are `{"step", "losses": {...}, "seconds", "rate"}`, `{"step", "evaluation": {...}}` and, about the data,
+    `{"step", "note": "..."}`. `step` counts steps done, `seconds` the time spent training over all sessions, `rate` is
+    steps a second since the line before.
     """
 
     def __init__(self, path: Path) -> None:
@@ -65,6 +66,10 @@ class MetricsLog:
         finite = {name: value if math.isfinite(value) else None for name, value in numbers.items()}
         self._append({"step": step, "evaluation": finite})
         return numbers
+
+    def write_note(self, step: int, sentence: str) -> None:
+        """Append a sentence."""
+        self._append({"step": step, "note": sentence})
 
     def rewind(self, step: int) -> None:
         """Drop lines beyond a step, and a last line that was cut off in the writing."""

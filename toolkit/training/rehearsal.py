@@ -17,6 +17,7 @@ from toolkit.forecast import Forecast, Work, duration
 from toolkit.interfaces.training import StepKind, TrainingJob
 from toolkit.training.contract import check_job
 from toolkit.training.distribution import broadcast_weights
+from toolkit.training.engine import first_words
 
 _QUICK = 5.0
 """Seconds below which the first step, which warms caches up, is not the one that is timed."""
@@ -41,6 +42,8 @@ class Rehearsal:
     """One step, its batch included; a mean over all steps where their cost differs."""
     step_kinds: Sequence[tuple[StepKind, float]] = ()
     """Each with the seconds of one of its steps; none: all steps cost alike."""
+    data: Sequence[str] = ()
+    """What it learns from, and what could not be read, a sentence each."""
 
     def lines(self) -> list[str]:
         """The outcome for a person to read."""
@@ -48,6 +51,8 @@ class Rehearsal:
             name: f"{count:,} parameters, {trained:,} of them trained"
             for name, (count, trained) in self.parameters.items()
         }
+        if self.data:
+            rows["data"] = "; ".join(self.data)
         rows["losses"] = ", ".join(f"{name} {value:.4g}" for name, value in self.losses.items())
         rows["peak memory"] = "unknown" if self.memory is None else f"{self.memory / 1e9:.2f} GB ({self.device})"
         rows |= dict(self._stages())
@@ -87,6 +92,7 @@ def rehearse(job: TrainingJob) -> Rehearsal:
     modules = job.modules()
     broadcast_weights(modules.values())
     losses: dict[str, float] = {}
+    data = list(first_words(job))
     timed: list[tuple[StepKind, float]] = []
     for kind in job.step_kinds():
         losses |= _checked_step(job, kind.example, "when its stage is rehearsed")[0]
@@ -97,9 +103,10 @@ def rehearse(job: TrainingJob) -> Rehearsal:
         losses, seconds = _checked_step(job, 0, "in the first step")
         if seconds < _QUICK and job.steps > 1:
             _, seconds = _timed_step(job, 1)
+    data += job.news()
     parameters = {name: _parameters(module) for name, module in modules.items()}
     memory, device = _peak_memory(modules)
-    return Rehearsal(job.name, job.steps, parameters, losses, memory, device, seconds, timed)
+    return Rehearsal(job.name, job.steps, parameters, losses, memory, device, seconds, timed, data)
 
 
 def _checked_step(job: TrainingJob, step: int, when: str) -> tuple[dict[str, float], float]:

@@ -17,7 +17,13 @@ from toolkit.files import atomic_write
 from toolkit.training.distribution import rank_and_world
 
 
-def note_session(path: Path, identity: Mapping[str, Any], done: int, say: Callable[[str], None]) -> None:
+def note_session(
+    path: Path,
+    identity: Mapping[str, Any],
+    done: int,
+    say: Callable[[str], None],
+    data: Mapping[str, Any] | None = None,
+) -> None:
     """Add a session that begins after `done` steps; an unreadable file is written again.
 
     Args:
@@ -25,6 +31,7 @@ def note_session(path: Path, identity: Mapping[str, Any], done: int, say: Callab
         identity: The job's name, seed and configuration.
         done: Steps done before.
         say: Told what the user should know about it.
+        data: What the training learns from, in numbers.
     """
     sessions = []
     if path.exists():
@@ -42,6 +49,7 @@ def note_session(path: Path, identity: Mapping[str, Any], done: int, say: Callab
             "started": datetime.now(timezone.utc).isoformat(timespec="seconds"),
             "threads": threads,
             "processes": rank_and_world()[1],
+            **({"data": dict(data)} if data else {}),
             "cuda": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
             "versions": {
                 "toolkit": __version__,

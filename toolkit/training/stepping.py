@@ -18,6 +18,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import math
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Annotated, Any, Literal
 
@@ -34,6 +35,7 @@ from toolkit.errors import InputError
 from toolkit.training.distribution import average_gradients
 
 Losses = Mapping[str, Tensor]
+MOST_WORKERS = 4
 OVERFLOWS = 20
 """Steps in a row that may overflow in fp16 before the training counts as diverged."""
 
@@ -52,8 +54,20 @@ class EngineSettings(Config):
     compiler on a CPU."""
     sync_batch_norm: bool = False
     """Batch statistics over all processes' pictures, as if one GPU had them all; GPUs only."""
-    workers: Annotated[int, Field(ge=0)] = 0
-    """Processes that make batches ahead; 0 makes them between the steps."""
+    workers: Annotated[int, Field(ge=0)] | None = None
+    """Processes that make batches ahead; 0 makes them between the steps. None: up to `MOST_WORKERS`, as the cores
+    permit, where batches are read from files, else 0."""
+
+    def workers_for(self, reads: bool) -> int:
+        """How many processes make batches ahead.
+
+        Args:
+            reads: Whether batches are read from files; what lies in memory is faster without.
+        """
+        if self.workers is not None:
+            return self.workers
+        cores = (os.cpu_count() or 1) // int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+        return max(1, min(MOST_WORKERS, cores - 1)) if reads else 0
 
 
 class Stepper:

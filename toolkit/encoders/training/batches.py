@@ -17,7 +17,7 @@ from toolkit.data.balance import pose_density, rebalancing_weights
 from toolkit.devices import sent
 from toolkit.encoders.training.augmentation import augment
 from toolkit.encoders.training.pairs import Pairs, make_pairs, rows
-from toolkit.encoders.training.photos import Photos, PhotoSet
+from toolkit.encoders.training.photos import Photos, PhotoSet, Sightings
 from toolkit.encoders.training.settings import PairSettings, StageSettings
 from toolkit.interfaces import Generator
 from toolkit.training.distribution import rank_and_world, row_numbers
@@ -62,6 +62,8 @@ class EncodingBatch(NamedTuple):
     window: Window
     yaws: Tensor | None
     """[P] yaws in radians, anywhere around, to look at the pairs from besides their own cameras."""
+    sightings: Sightings | None = None
+    """Which photos these are; left out of what goes to the device."""
 
     @property
     def blocks(self) -> tuple[int, int]:
@@ -126,19 +128,14 @@ class BatchMaker:
             chosen = self._pairs(rng)
             seen = augment(chosen.image, self.pair_settings.augment, rng)
             yaws = (rng.uniform() * 2 - 1) * math.pi
-        return EncodingBatch(
-            self._photos(number, local * world + rank, photos) if photos else None,
-            chosen,
-            seen,
-            _window(stage, local, shared),
-            yaws,
-        )
+        drawn, sightings = self._photos(number, local * world + rank, photos) if photos else (None, None)
+        return EncodingBatch(drawn, chosen, seen, _window(stage, local, shared), yaws, sightings)
 
-    def _photos(self, stage: int, draw: int, count: int) -> Photos:
+    def _photos(self, stage: int, draw: int, count: int) -> tuple[Photos, Sightings]:
         assert self.photos is not None  # a job without photos has no stage that wants them
         places = range(draw * count, (draw + 1) * count)
         indices = [int(_order(self, stage, place // self.length)[place % self.length]) for place in places]
-        return self.photos.rows(indices)
+        return self.photos.draw(indices)
 
     def _pairs(self, rng: RowRng) -> Pairs:
         if self.pairs is None:
@@ -148,8 +145,8 @@ class BatchMaker:
 
 
 def on_device(batch: EncodingBatch, device: torch.device) -> EncodingBatch:
-    """A batch with its tensors on a device."""
-    photos = None if batch.photos is None else Photos(*(sent(part, device) for part in batch.photos))
+    """A batch with its tensors on a device, pictures in [-1, 1]."""
+    photos = None if batch.photos is None else Photos(*(sent(part, device) for part in batch.photos)).as_numbers()
     pairs = None if batch.pairs is None else Pairs(*(sent(part, device) for part in batch.pairs))
     seen, yaws = (None if part is None else sent(part, device) for part in (batch.seen, batch.yaws))
     return EncodingBatch(photos, pairs, seen, batch.window, yaws)

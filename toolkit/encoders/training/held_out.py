@@ -19,24 +19,31 @@ from toolkit.rendering.views import around
 SHEET_ROWS = 4
 SHEET_YAWS = (-60, 60, 180)
 """Degrees, beside the input and its reconstruction."""
-PICTURES = 24
-"""Most held-out pictures that are scored."""
 BATCH = 4
+BINS = 24
+"""Of 15 degrees of yaw: pictures are taken from all of them in turn."""
 
 
 class HeldOut:
     """Some photos that are never trained on."""
 
-    def __init__(self, photos: PhotoSet, generator: Generator, perceptual: Perceptual, device: torch.device) -> None:
-        """Take the first pictures, one view of every subject before the next view."""
+    def __init__(
+        self, photos: PhotoSet, generator: Generator, perceptual: Perceptual, device: torch.device, most: int = 24
+    ) -> None:
+        """Read `most` pictures, spread over all yaws; they stay in memory in 8 bits.
+
+        Raises:
+            InputError: None of them can be read.
+        """
         self.generator, self.perceptual, self.device = generator, perceptual, device
-        self.photos = photos.rows(_by_view(photos.subjects)[:PICTURES])
+        chosen = spread_over_yaws(photos, most)
+        self.photos, self.sightings = photos.draw(chosen)
 
     @torch.no_grad()
     def score(self, encoder: Encoder) -> dict[str, float]:
         """Means over pictures at the input view: PSNR in dB and L2 on [-1, 1], and the perceptual distance."""
         errors, distances = [], []
-        for start in range(0, len(self.photos.image), BATCH):
+        for start in range(0, len(self.photos.label), BATCH):
             image, camera = self._some(slice(start, start + BATCH))
             code = encoder.encode(image, camera, self.generator)
             seen = self.generator.render(code.planes, code.ws, camera).image.clamp(-1, 1)
@@ -69,8 +76,25 @@ class HeldOut:
         return np.concatenate(pixels, axis=0)
 
     def _some(self, rows: slice) -> tuple[Tensor, Camera]:
-        photos = Photos(self.photos.image[rows].to(self.device), self.photos.label[rows].to(self.device))
+        photos = Photos(self.photos.image[rows].to(self.device), self.photos.label[rows].to(self.device)).as_numbers()
         return photos.image, Camera(photos.label)
+
+
+def spread_over_yaws(photos: PhotoSet, most: int) -> list[int]:
+    """Numbers of at most `most` pictures: one of each bin of yaws, then a second one of each, and so on.
+
+    Within a bin, and in the result, the first picture of every subject comes before the second one of any.
+    """
+    order = _by_view(photos.subjects)
+    yaws = Camera(photos.labels).angles().yaw.tolist()
+    found: dict[int, int] = {}
+    ranks = {}
+    for place, index in enumerate(order):
+        bin_ = math.floor((yaws[index] + math.pi) / (2 * math.pi) * BINS)
+        ranks[index] = (found.setdefault(bin_, 0), place)
+        found[bin_] += 1
+    chosen = set(sorted(order, key=lambda index: ranks[index])[:most])
+    return [index for index in order if index in chosen]
 
 
 def _by_view(subjects: Sequence[str]) -> list[int]:

@@ -12,6 +12,7 @@ from typing import Any, cast
 
 import numpy as np
 import torch
+from torch import Tensor
 from torch.nn import Module
 from torch.optim import Optimizer
 
@@ -22,7 +23,8 @@ from toolkit.encoders.training.frozen_generator import FrozenGenerator
 from toolkit.encoders.training.held_out import HeldOut
 from toolkit.encoders.training.image_losses import ImageLosses
 from toolkit.encoders.training.pairs import Pairs, kept_pairs
-from toolkit.encoders.training.photos import open_photos
+from toolkit.encoders.training.photo_ledger import PhotoLedger
+from toolkit.encoders.training.photos import describe, numbers_of, open_photos
 from toolkit.encoders.training.recipe import LossContext, Recipe, Stage
 from toolkit.encoders.training.schedule import kinds_of_steps, make_optimiser, rate_at
 from toolkit.encoders.training.settings import EncodingSettings
@@ -51,7 +53,7 @@ class EncoderTraining(TrainingJob):
             WeightsError: A weights file is missing, damaged or does not fit.
         """
         self.settings, self.recipe, self.name = settings, recipe, recipe.kind
-        self.seed, self.cadence, self.workers = settings.seed, settings.cadence, settings.engine.workers
+        self.seed, self.cadence = settings.seed, settings.cadence
         self.config = settings.model_dump(mode="json", exclude={"photos": {"workers"}})
         self.generator, self.device = frozen.generator, frozen.generator.device
         spec = self.generator.spec
@@ -68,12 +70,13 @@ class EncoderTraining(TrainingJob):
         self.stepper.prepare(
             *self._called(), blocks=[part for part in self.network.modules() if isinstance(part, recipe.big_blocks)]
         )
-        self.average = WeightAverage(self.network)
+        self.average = WeightAverage(self.network, copied=settings.average > 0)
         weighs = any(stage.settings.images.identity > 0 for stage in self.stages)
         names = [name for stage in self.stages for name, weight in stage.settings.images.by_name.items() if weight]
         images = ImageLosses(settings.losses, spec, self.device, identity=weighs, names=names)
         self.context = LossContext(self.generator, frozen.deviation, images)
         self._optimisers = {stage.name: make_optimiser(stage.trained, stage.settings) for stage in self.stages}
+        self._introduction: Sequence[str] = ()
         self._open_data()
 
     def modules(self) -> Mapping[str, Module]:
@@ -86,9 +89,14 @@ class EncoderTraining(TrainingJob):
         return {**self._optimisers, **{name: each.optimiser for name, each in self.recipe.opponents.items()}}
 
     def state(self) -> Mapping[str, Any]:
-        """The averaged weights, the loss scale, and what opponents remember."""
+        """The averaged weights, the loss scale, what opponents remember, and which photos were seen."""
         opponents = {name: opponent.state() for name, opponent in self.recipe.opponents.items()}
-        return {"average": dict(self.average.state()), "stepper": self.stepper.state(), "opponents": opponents}
+        return {
+            "average": dict(self.average.state()),
+            "stepper": self.stepper.state(),
+            "opponents": opponents,
+            "photos": self.ledger.state(),
+        }
 
     def load_state(self, state: Mapping[str, Any]) -> None:
         """Take back what `state` gave."""
@@ -96,6 +104,14 @@ class EncoderTraining(TrainingJob):
         self.stepper.load_state(state["stepper"])
         for name, opponent in self.recipe.opponents.items():
             opponent.load_state(state["opponents"][name])
+        if "photos" in state:  # not in checkpoints of earlier versions
+            self.ledger.load_state(state["photos"])
+
+    def news(self) -> Sequence[str]:
+        """How many photos there are; later, those that cannot be read."""
+        first: Sequence[str] = self._introduction
+        self._introduction = ()
+        return [*first, *self.ledger.news()]
 
     def batch(self, step: int) -> EncodingBatch:
         """This process's rows of the batch of a step."""
@@ -120,7 +136,9 @@ class EncoderTraining(TrainingJob):
         number, local = self.batches.place(step)
         stage = self.stages[number]
         self._begin(stage, number, local)
-        batch = on_device(batch, self.device)
+        if batch.sightings is not None:
+            self.ledger.note(batch.sightings)
+        batch = on_device(batch._replace(sightings=None), self.device)
         logged = dict(stage.before(batch, local)) if stage.before is not None else {}
         optimiser = self._optimisers[stage.name]
         for group in optimiser.param_groups:
@@ -143,6 +161,7 @@ class EncoderTraining(TrainingJob):
 
     def shown(self, step: int) -> Sequence[Encoder]:
         """The averaged encoders to look at after so many steps; the last one is scored."""
+        self.average.module.eval()
         return self.recipe.shown(self.average.module, self.part_of(max(0, min(step, self.steps) - 1)))
 
     def evaluate(self, step: int) -> Mapping[str, float]:
@@ -171,16 +190,20 @@ class EncoderTraining(TrainingJob):
         also = self.recipe.also_stored
         parts = {**averaged.parts(), **{name: module for name, (module, _) in also.items()}}
         sizes = {**averaged.sizes(), **{name: described for name, (_, described) in also.items()}}
-        write_encoder(path, self.name, parts, averaged.average_latent, sizes, self.generator.spec, about)
+        write_encoder(
+            path, self.name, parts, averaged.average_latent, sizes, self.generator.spec, about, self.ledger.prints()
+        )
 
     def _take_over(self) -> None:
         settings, take_over = self.settings, self.recipe.take_over
+        self._inherited: Tensor | None = None
         if settings.recogniser is not None:
             start_trunks(self.network, find_recogniser(settings.recogniser))
         if settings.start is None:
             return
         try:
             file = read_encoder(find_start(settings.start))
+            self._inherited = file.trained_on
             if take_over is None:
                 take_parts(self.recipe.encoder, file, self.generator.spec)
             else:
@@ -211,4 +234,15 @@ class EncoderTraining(TrainingJob):
             rebalance=settings.photos.rebalance,
             generator=self.generator if wanted and kept is None else None,
         )
-        self.held_out = HeldOut(held_out, self.generator, self.context.images.perceptual, self.device)
+        perceptual, most = self.context.images.perceptual, settings.photos.held_out_pictures
+        self.held_out = HeldOut(held_out, self.generator, perceptual, self.device, most)
+        scored = len(self.held_out.photos.label)
+        learns = any(photo_rows(stage) for stage in stages)
+        self.workers = settings.engine.workers_for(learns and photos.read_from_disk and self.batches.generator is None)
+        self.ledger = PhotoLedger(photos, self._inherited)
+        self.ledger.note_unreadable(self.held_out.sightings.unreadable)
+        self.data = {"photos": numbers_of(photos), "held_out": {**numbers_of(held_out), "scored": scored}}
+        self._introduction = (
+            describe(photos, settings.photos.mirror),
+            f"held out: {len(held_out):,} photos, {scored} of them scored",
+        )

@@ -28,6 +28,13 @@ class PhotoSettings(Config):
     held_out: tuple[str, ...] = ()
     """The same for evaluation; empty: made from the validation split, or the last subjects of the sources."""
     held_out_subjects: Count = 8
+    held_out_pictures: Count = 24
+    """Most held-out pictures that are scored, spread over all yaws."""
+    split: Literal["last", "rule"] = "last"
+    """What is held out of files where `held_out` names nothing: the last subjects, or the part `val` of each source, by
+    the rule of `toolkit data split`; then only the part `train` is learnt from."""
+    masks: Literal["optional", "required"] = "optional"
+    """Heads with masks are put on white; required: a picture without one is refused before the training."""
     domain: str = "wild"
     """The following describe what is made, once, below the user's cache."""
     seed: Annotated[int, Field(ge=0)] = 0

@@ -59,7 +59,8 @@ class NetworksJob(TrainingJob):
                 "loss tells each face from all others of its batch, so parts of a batch do not add up to the whole"
             )
         self.settings, self.device = settings, torch.device(device)
-        self.seed, self.cadence, self.workers = settings.identity_loss.seed, settings.cadence, settings.engine.workers
+        self.seed, self.cadence = settings.identity_loss.seed, settings.cadence
+        self.workers = settings.engine.workers_for(False)
         self.config: Mapping[str, Any] = settings.model_dump(mode="json", exclude={"heads": {"folder"}})
         folder = cache_folder(self.name) if settings.heads.folder is None else Path(settings.heads.folder)
         pictures = prepare_pictures(settings.plan("train"), folder)
@@ -76,6 +77,8 @@ class NetworksJob(TrainingJob):
         self.batches = StagedBatches(tuple(stage.batches for stage in self.stages), steps)
         self.steps = sum(steps)
         self.pictures = pictures
+        faces, views = pictures.faces.shape[:3].numel(), pictures.views.shape[:2].numel()
+        self.data = {"procedural heads": len(pictures), "pictures of them": faces + views}
 
     def stage_at(self, step: int) -> tuple[Stage, int]:
         """The stage that a step belongs to, and the step's number within it."""

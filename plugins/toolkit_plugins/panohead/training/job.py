@@ -62,7 +62,7 @@ class MiniJob(TrainingJob):
         """Make the rays that are missing, then the networks."""
         self.settings, self.device = settings, torch.device(device)
         self.seed, self.steps, self.cadence = settings.seed, settings.steps, settings.cadence
-        self.workers, self.stepper = settings.engine.workers, Stepper(settings.engine, device)
+        self.workers, self.stepper = settings.engine.workers_for(False), Stepper(settings.engine, device)
         # where the rays are kept and who makes them changes nothing that is learnt
         self.config: Mapping[str, Any] = settings.model_dump(mode="json", exclude={"heads": {"folder", "workers"}})
         self.heads = default_registry().load("dataset", settings.heads.dataset).procedural()
@@ -71,6 +71,8 @@ class MiniJob(TrainingJob):
         folder = cache_folder("rays") / settings.heads.dataset if kept is None else Path(kept)
         self.rays: HeadRays = prepare_rays(plan, folder, settings.heads.workers)
         self.batches = MiniBatches(settings, self.rays)
+        heads, views = self.rays.cameras.shape[:2]
+        self.data = {"procedural heads": heads, "views of them": heads * views}
         mean_face = self.heads.landmarks(torch.zeros(self.heads.latent_dim))
         points = tuple((float(x), float(y), float(z)) for x, y, z in mean_face)
         torch.manual_seed(settings.seed)

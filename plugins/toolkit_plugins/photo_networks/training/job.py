@@ -65,6 +65,8 @@ class DistillationJob(TrainingJob):
         own = settings.people.folder
         self._folder = cache_folder(self.name) if own is None else Path(own).expanduser()
         self.copies, self.held_out = self._prepared("train", settings.copies), self._prepared("val", 1)
+        faces, copies = self.copies.maps[0].shape[:2]
+        self.data = {"faces": faces, "copies of them": faces * copies}
         self.stepper = Stepper(settings.engine, device)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(settings.seed)
