@@ -8,6 +8,8 @@ people 14. Another crop of a photo is another picture.
 
 from __future__ import annotations
 
+import base64
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -24,6 +26,29 @@ def print_of(image: Tensor) -> Tensor:
     grey = (image.float() * image.new_tensor(_LUMA).float()[:, None, None]).sum(1, keepdim=True)
     blocks = F.adaptive_avg_pool2d(grey, BLOCKS).flatten(1)
     return ((blocks + 1) * 127.5).round().clamp(0, 255).byte()
+
+
+def checked_prints(found: object) -> Tensor | None:
+    """A stranger's prints, if that is what they are: [N, 64] uint8."""
+    fits = isinstance(found, Tensor) and found.dtype is torch.uint8 and found.shape[1:] == (PRINT_SIZE,)
+    return found.detach().cpu() if fits and isinstance(found, Tensor) else None
+
+
+def prints_as_text(found: object) -> str | None:
+    """Prints for another process; None where there are none."""
+    prints = checked_prints(found)
+    return None if prints is None else base64.b64encode(prints.contiguous().numpy().tobytes()).decode()
+
+
+def prints_from_text(text: object) -> Tensor | None:
+    """The prints that `prints_as_text` wrote; None for anything else."""
+    try:
+        data = bytearray(base64.b64decode(text, validate=True)) if isinstance(text, str) else bytearray()
+    except ValueError:
+        return None
+    if not data or len(data) % PRINT_SIZE:
+        return None
+    return torch.frombuffer(data, dtype=torch.uint8).reshape(-1, PRINT_SIZE)
 
 
 def is_among(prints: Tensor, image: Tensor) -> bool:

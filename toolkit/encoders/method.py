@@ -57,6 +57,11 @@ class EncoderMethod:
             return file_sha256(self.file.path)
         return weights_sha256(self.encoder) if isinstance(self.encoder, Module) else ""
 
+    @property
+    def trained_on(self) -> Tensor | None:
+        """[N, 64] uint8, prints of the pictures that its weights were trained on; None: they do not tell."""
+        return None if self.file is None else self.file.trained_on
+
     def invert(self, image: Tensor, camera: Camera, generator: Generator) -> Inversion:
         """Invert one image.
 

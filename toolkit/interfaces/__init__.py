@@ -26,7 +26,7 @@ from toolkit.interfaces.generator import (
     VisibleEntries,
 )
 from toolkit.interfaces.loss import ImageLoss
-from toolkit.interfaces.method import Method, OnStep, ReportsProgress, TellsOptions, takes_options
+from toolkit.interfaces.method import KnowsItsPictures, Method, OnStep, ReportsProgress, TellsOptions, takes_options
 from toolkit.interfaces.method_file import MethodFile, Part
 from toolkit.interfaces.metric import (
     ComparesFeatures,
@@ -64,6 +64,7 @@ __all__ = [
     "ImageLoss",
     "IndexedDataset",
     "Item",
+    "KnowsItsPictures",
     "Latents",
     "MakeRequest",
     "Makeable",

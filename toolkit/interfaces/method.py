@@ -44,6 +44,16 @@ class ReportsProgress(Protocol):
 
 
 @runtime_checkable
+class KnowsItsPictures(Protocol):
+    """Capability of a method: it knows which pictures its weights were trained on."""
+
+    @property
+    def trained_on(self) -> Tensor | None:
+        """[N, 64] uint8, their prints (see `toolkit.data.prints`); None: the weights do not tell."""
+        ...
+
+
+@runtime_checkable
 class TellsOptions(Protocol):
     """Capability of a method's factory, or of the object whose method it is: it tells which options it takes."""
 

@@ -23,6 +23,7 @@ import torch
 from torch import Tensor
 
 from toolkit.camera import Camera
+from toolkit.data.prints import prints_from_text
 from toolkit.errors import KilledError, OverTimeError, PluginError
 from toolkit.interfaces import Generator, OnStep
 from toolkit.inversion import Inversion
@@ -72,6 +73,8 @@ class IsolatedMethod:
         opened = self._open()
         if opened["fingerprint"] is not None:  # a method that tells none has no such attribute here, either
             self.fingerprint = str(opened["fingerprint"])
+        prints = opened["trained_on"]
+        self.trained_on = prints_from_text(prints)
         self.undone: list[str] = list(opened["undone"])
         """What the factory changed in its process."""
 

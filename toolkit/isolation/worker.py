@@ -65,8 +65,9 @@ class _Served:
             self._say({"error": as_document(error)})
 
     def _open(self, asked: Mapping[str, Any], generator: Any, method: Any) -> None:
+        from toolkit.data.prints import prints_as_text
         from toolkit.interfaces import Method
-        from toolkit.interfaces.method import ReportsProgress
+        from toolkit.interfaces.method import KnowsItsPictures, ReportsProgress
         from toolkit.isolation.guard import GeneratorWatch, guarded_build
 
         self._generator = generator.load()(asked["weights"], asked["device"])
@@ -81,7 +82,9 @@ class _Served:
         if "invert" not in dir(self._method):
             raise TypeError(f"it is a {type(self._method).__name__} without `invert`")
         fingerprint = self._method.fingerprint if isinstance(self._method, Method) else None
-        self._say({"opened": {"fingerprint": fingerprint, "undone": undone}})
+        prints = self._method.trained_on if isinstance(self._method, KnowsItsPictures) else None
+        opened = {"fingerprint": fingerprint, "undone": undone, "trained_on": prints_as_text(prints)}
+        self._say({"opened": opened})
 
     def answer(self, asked: Mapping[str, Any]) -> None:
         """Invert the image in a folder; the inversion is written into it."""

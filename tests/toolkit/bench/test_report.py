@@ -261,6 +261,12 @@ def test_printed_numbers_are_comparable_only_with_the_same_data_and_networks(tmp
     named = {**run, "data": "lpff", "pictures": {"source": "/lpff", "reader": None, "cells": 1}}
     assert not is_comparable(paper.tables[0], paper, measured(named, data="lpff"))  # a folder's name proves nothing
     assert not is_comparable(paper.tables[0], paper, measured(run, world="embedded"))
+    pictures = {"source": "ffhq:/a,lpff:/b", "reader": "ffhq+lpff", "cells": 1}
+    both = {**run, "pictures": pictures, "settings": {**settings, "kind": "reconstruction"}}
+    for seen, comparable in ((None, True), (0, True), (1, False)):
+        trained = {**both, "methods": {"m": {"seen": seen}}}
+        assert is_comparable(paper.tables[0], paper, measured(trained)) == comparable
+    assert "m was trained on 1 of the 1 pictures" in paper_html(measured(trained))
 
 
 def test_the_page_holds_everything_and_nothing_from_outside(tmp_path: Path):

@@ -43,6 +43,12 @@ def generator_entry(generator: Generator) -> GeneratorEntry:
     return GeneratorEntry(name=spec.name, fingerprint=spec.fingerprint, world=spec.world, licence=spec.licence)
 
 
+def with_seen(entry: MethodEntry, records: Sequence[CellRecord]) -> MethodEntry:
+    """An entry that says how many of the records' pictures the method was trained on."""
+    known = [record.seen for record in records if record.seen is not None]
+    return entry.model_copy(update={"seen": sum(known)}) if known else entry
+
+
 def run_entry(run: ProtocolRun, methods: Mapping[str, MethodEntry], engine: Engine) -> Run:
     """How a protocol was run: settings, pictures, methods, place."""
     request, protocol, settings = run.request, run.protocol, run.settings
@@ -110,6 +116,11 @@ def doubts_of(run: ProtocolRun, methods: Mapping[str, MethodEntry], found: Proto
         Doubt(**where, method=method, text=changes_as_text(method, entry.undone))
         for method, entry in methods.items()
         if entry.undone
+    ]
+    doubts += [
+        Doubt(**where, method=method, text=f"trained on {entry.seen} of the {len(run.protocol.items)} inputs")
+        for method, entry in methods.items()
+        if entry.seen
     ]
     return doubts + [
         Doubt(**where, method=method, item=record.item, text=changes_as_text(method, record.undone))

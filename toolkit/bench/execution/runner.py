@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from toolkit.bench.execution.carrying import carried_methods
-from toolkit.bench.execution.entries import doubts_of, failures_of, generator_entry, method_entry, run_entry
+from toolkit.bench.execution.entries import doubts_of, failures_of, generator_entry, method_entry, run_entry, with_seen
 from toolkit.bench.execution.gallery import Gallery
 from toolkit.bench.execution.runs import BenchRequest, ProtocolRun, open_runs
 from toolkit.bench.execution.schedule import Engine, LocalEngine, ProtocolRecords, Schedule
@@ -132,6 +132,7 @@ def outcome_of(run: ProtocolRun, methods: Mapping[str, MethodEntry], found: Prot
         engine: Where units were done.
     """
     request, protocol = run.request, run.protocol
+    methods = {name: with_seen(entry, found.methods.get(name, [])) for name, entry in methods.items()}
     origin = RowOrigin(run.title, run.generator.spec.world, request.data_name, run.settings.seed)
     numbers = protocol.numbers(origin, found.methods)
     values = value_tables(origin, found.methods, protocol.metrics.samples)

@@ -13,9 +13,10 @@ from toolkit.bench.execution.runs import ProtocolRun
 from toolkit.bench.protocols.base import Precompute
 from toolkit.bench.records.store import key_of
 from toolkit.bench.records.units import CellRecord
-from toolkit.bench.subjects.inputs import BenchItem
+from toolkit.bench.subjects.inputs import BenchItem, read_item
 from toolkit.bench.subjects.inversions import refuse_machine_failure
 from toolkit.bench.subjects.methods import TRIED_AGAIN, ComparedMethod, UnitError
+from toolkit.data.prints import is_among
 from toolkit.errors import OutputError
 from toolkit.machine_failures import failure_named
 
@@ -158,8 +159,13 @@ class MethodUnit(Unit):
         return super().record(undone=undone, **known)
 
     def make(self) -> dict[str, Any]:
-        """Its scores."""
-        return {"scores": self.run.protocol.measure(self.method, self.target, self.run.inversions)}
+        """Its scores, and whether the method was trained on the picture."""
+        scores = self.run.protocol.measure(self.method, self.target, self.run.inversions)
+        prints = self.method.trained_on
+        if prints is None:
+            return {"scores": scores}
+        picture = read_item(self.run.digests.data, self.target.uses[0])
+        return {"scores": scores, "seen": is_among(prints, picture.image[None])}
 
 
 @dataclass(frozen=True)

@@ -232,6 +232,8 @@ class MethodEntry(Record):
     """Of everything else that its results depend on, such as weights that ship."""
     undone: list[str] = Field(default_factory=list)
     """What building it changed of the generator or the process, and was put back."""
+    seen: Count | None = None
+    """How many of the inputs it was trained on; null: its weights do not tell."""
     command: str = ""
     """Of the earlier run that it was measured in; not set: this run's."""
 

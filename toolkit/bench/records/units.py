@@ -64,6 +64,8 @@ class CellRecord(Record):
     """What failed: build, read, invert, score, time_limit, precompute, worker, machine (disk, memory or device)."""
     scores: Scores = Field(default_factory=list)
     """What metrics said, and where features lie."""
+    seen: bool | None = None
+    """Whether the method was trained on the picture; null: it does not tell."""
     precompute: str | None = Field(None, validation_alias=AliasChoices("precompute", "groundwork"))
     """Whose piece it is; runs of earlier versions called it `groundwork`."""
     size: Count = 1

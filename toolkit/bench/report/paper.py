@@ -46,7 +46,7 @@ def is_comparable(table: PaperTable, paper: Paper, results: Results) -> bool:
     same = {
         (run.protocol, run.data)
         for run in results.runs.values()
-        if table.data in readers_of(run) and run.settings.digest == digest
+        if table.data in readers_of(run) and run.settings.digest == digest and not trained_on_inputs(run)
     }
     wanted = {_NETWORKS[name] for column in table.columns if (name := column.partition("@")[0]) in _NETWORKS}
     return any(
@@ -60,6 +60,11 @@ def is_comparable(table: PaperTable, paper: Paper, results: Results) -> bool:
 def readers_of(run: Run) -> list[str]:
     """The registered data sets that read a run's pictures."""
     return (run.pictures.reader or "").split("+")
+
+
+def trained_on_inputs(run: Run) -> dict[str, int]:
+    """How many of a run's inputs each method was trained on; methods without any are left out."""
+    return {name: entry.seen for name, entry in run.methods.items() if entry.seen}
 
 
 def differences_from_paper(table: PaperTable, paper: Paper, results: Results) -> list[str]:
@@ -77,6 +82,10 @@ def differences_from_paper(table: PaperTable, paper: Paper, results: Results) ->
     run = max(runs, key=lambda each: (table.data in readers_of(each), each.settings.digest == settings.digest))
     if table.data not in readers_of(run):
         found.append(f"pictures: {run.data}, not read as {table.data}")
+    found += [
+        f"{method} was trained on {count} of the {run.pictures.cells} pictures"
+        for method, count in trained_on_inputs(run).items()
+    ]
     if run.settings.digest != settings.digest:
         found.append(f"settings of {table.protocol} were changed")
     if run.pictures.cells < run.pictures.pictures and table.protocol == "reconstruction":

@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from toolkit.bench.records.units import InversionRecord
+from toolkit.data.prints import checked_prints
 from toolkit.interfaces import Method
+from toolkit.interfaces.method import KnowsItsPictures
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -76,6 +78,11 @@ class ComparedMethod:
     def fingerprint(self) -> str:
         """Of everything else that its results depend on (see `Method.fingerprint`)."""
         return self.inverter.fingerprint if isinstance(self.inverter, Method) else self.recorded
+
+    @property
+    def trained_on(self) -> Tensor | None:
+        """Prints of the pictures that it was trained on; None: nobody tells."""
+        return checked_prints(self.inverter.trained_on) if isinstance(self.inverter, KnowsItsPictures) else None
 
     @property
     def identity(self) -> list[Any]:
