@@ -109,7 +109,7 @@ def test_an_encoder_1_of_its_own_run_becomes_half_of_a_dual_encoder(
         mine, theirs = joined.part(f"encoder1.{part}"), alone.part(part)
         assert theirs and all(torch.equal(mine[name], value) for name, value in theirs.items())
     method = open_dual_encoder(spherical, tmp_path / "dual-encoder.safetensors", {"mask.resolution": 12})
-    photo = both.held_out.photos
+    photo = both.held_out.photos.as_numbers()
     found = method.invert(photo.image[:1], Camera(photo.label[:1]), spherical)
     assert found.planes.isfinite().all()
 
