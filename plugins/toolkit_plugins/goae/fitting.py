@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from toolkit.errors import CapabilityError
+from toolkit.errors import CapabilityError, ConfigError
 from toolkit.interfaces import Generator, ResumableSynthesis
 from toolkit_plugins.goae.alignment import AlignmentSettings
 from toolkit_plugins.goae.encoder import EncoderSettings
@@ -44,6 +44,7 @@ def fit_alignment(generator: Generator, size: int = FEATURE_SIZE, width: int = 6
     Raises:
         CapabilityError: The generator's synthesis cannot be stopped and resumed.
         InputError: The backbone has no features of this side.
+        ConfigError: These features are its last, so that changing them changes no planes.
     """
     if not isinstance(generator, ResumableSynthesis):
         raise CapabilityError(
@@ -52,7 +53,16 @@ def fit_alignment(generator: Generator, size: int = FEATURE_SIZE, width: int = 6
     latents = generator.spec.latents
     with torch.no_grad():
         ws = torch.zeros(1, latents.num_ws, latents.w_dim, device=generator.device)
-        features, _ = generator.features(ws, size)
+        features, skip = generator.features(ws, size)
+    with torch.enable_grad():
+        features.requires_grad_(True)
+        planes = generator.resume(features, skip, ws, size)
+        reached = planes.requires_grad and torch.autograd.grad(planes.sum(), features, allow_unused=True)[0] is not None
+    if not reached:
+        raise ConfigError(
+            f"feature_size={size}: the features of side {size} are the last of {generator.spec.name!r}, and changing "
+            f"them changes no planes; take a smaller side, such as {size // 2}"
+        )
     channels = features.shape[1]
     return AlignmentSettings(channels, width, _dividing_heads(channels))
 

@@ -246,6 +246,14 @@ def test_sizes_come_from_the_generator(spherical: SphericalGenerator, bare: Bare
         fit_alignment(bare, 6)
 
 
+def test_features_that_change_no_planes_are_refused():
+    generator = toolkit.load_generator("panohead-mini")
+    last = generator.spec.planes_shape[-1]
+    with pytest.raises(ConfigError, match=f"side {last} are the last of 'panohead-mini'.*such as {last // 2}"):
+        fit_alignment(generator, last)
+    assert fit_alignment(generator, last // 2).channels > 0
+
+
 def test_the_alignment_is_sized_on_the_generators_device():
     generator = toolkit.load_generator("panohead-mini")
     fitted = fit_alignment(generator)
