@@ -1,7 +1,7 @@
 """The contracts between the core and the plugins; importing them imports no torch."""
 
 from toolkit.interfaces.architecture import AllowsExtraKeys, Architecture, ComputesBuffers
-from toolkit.interfaces.dataset import Dataset, IndexedDataset, Item, Store
+from toolkit.interfaces.dataset import Dataset, IndexedDataset, Item, Store, WritesSample
 from toolkit.interfaces.discriminator import Discriminator
 from toolkit.interfaces.encoder import Code, Encoder, ExtraTensors, TrainableEncoder
 from toolkit.interfaces.faces import FaceEmbedder, Matting, Pose, PoseEstimator
@@ -103,5 +103,6 @@ __all__ = [
     "Tunable",
     "UsesNetworks",
     "VisibleEntries",
+    "WritesSample",
     "takes_options",
 ]

@@ -100,6 +100,15 @@ class Store(Protocol):
         ...
 
 
+@runtime_checkable
+class WritesSample(Protocol):
+    """Capability of a data set plugin: it writes pictures in the layout that it reads, so that it checks without data."""
+
+    def write_sample(self, folder: Path, items: Sequence[Item]) -> Path:
+        """Write pictures with their cameras into an empty folder; return what the factory opens."""
+        ...
+
+
 @dataclass(frozen=True)
 class Photograph:
     """A photo on disk that is to become an item of a data set."""

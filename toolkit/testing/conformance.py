@@ -33,12 +33,13 @@ from toolkit.interfaces import (
 from toolkit.testing import capability_checks, occupancy_checks
 from toolkit.testing import generator_checks as required_checks
 from toolkit.testing.inversion_checks import check_encoder, check_method
-from toolkit.testing.part_checks import check_dataset, check_metric, check_stitcher
+from toolkit.testing.part_checks import check_dataset, check_metric, check_sample, check_stitcher
 from toolkit.testing.probe import GeneratorProbe
 from toolkit.testing.requirements import ConformanceError
 from toolkit.testing.small_part_checks import (
     check_discriminator,
     check_face_embedder,
+    check_loss,
     check_matting,
     check_perceptual,
     check_pose_estimator,
@@ -56,11 +57,13 @@ __all__ = [
     "check_encoder",
     "check_face_embedder",
     "check_generator",
+    "check_loss",
     "check_matting",
     "check_method",
     "check_metric",
     "check_perceptual",
     "check_pose_estimator",
+    "check_sample",
     "check_stitcher",
     "check_training",
     "generator_checks",

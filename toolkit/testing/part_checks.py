@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 import pickle
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
 
 from toolkit.camera import Camera
 from toolkit.errors import ToolkitError
-from toolkit.interfaces import Dataset, Item, Metric, Stitcher
+from toolkit.interfaces import Dataset, Item, Metric, Stitcher, WritesSample
 from toolkit.testing.requirements import require, require_close, require_equal, require_shape
 
 
@@ -55,6 +56,36 @@ def check_dataset(dataset: Dataset, limit: int = 8) -> None:
     except IndexError:
         return
     raise AssertionError("reading behind the end must raise IndexError")
+
+
+def check_sample(owner: WritesSample, open_dataset: Callable[[Path], Dataset], folder: Path, tolerance: float = 0.1) -> None:
+    """What a data set's owner writes is read again: as many pictures, their cameras, and nearly their colours.
+
+    Args:
+        owner: Writes the sample.
+        open_dataset: The data set's factory.
+        folder: Empty.
+        tolerance: Mean difference of colours in [-1, 1] that a lossy format may cost.
+    """
+    source = torch.Generator().manual_seed(0)
+    cameras = Camera.orbit(torch.tensor([-0.4, 0.1, 0.5]), 0.05)
+    coarse = torch.rand(len(cameras), 3, 4, 4, generator=source) * 2 - 1
+    images = torch.nn.functional.interpolate(coarse, size=(64, 64), mode="bilinear")
+    written = [
+        Item(f"sample{index}.png", image, cameras[index], subject=str(index), view="front")
+        for index, image in enumerate(images)
+    ]
+    dataset = open_dataset(owner.write_sample(folder, written))
+    check_dataset(dataset)
+    require(len(dataset) == len(written), f"{len(written)} pictures were written, {len(dataset)} are read")
+    found = [dataset[index] for index in range(len(dataset))]
+    labels = torch.cat([item.camera.label for item in found])
+    for item in written:
+        apart = (labels - item.camera.label).abs().amax(dim=1)
+        require(float(apart.min()) < 1e-3, f"the camera of {item.id} is not read as it was written")
+        image = found[int(apart.argmin())].image
+        wanted = torch.nn.functional.interpolate(item.image[None], size=image.shape[-2:], mode="bilinear")[0]
+        require(float((image - wanted).abs().mean()) < tolerance, f"{item.id} does not look as it was written")
 
 
 def check_metric(make: Callable[[], Metric], batches: Sequence[tuple[Any, ...]]) -> None:

@@ -1,4 +1,4 @@
-"""What discriminators, perceptual distances and the parts before a photo's inversion must keep."""
+"""What discriminators, losses, perceptual distances and the parts before a photo's inversion must keep."""
 
 from __future__ import annotations
 
@@ -9,7 +9,15 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from toolkit.interfaces import Discriminator, FaceEmbedder, Generator, Matting, PlaneImages, PoseEstimator
+from toolkit.interfaces import (
+    Discriminator,
+    FaceEmbedder,
+    Generator,
+    ImageLoss,
+    Matting,
+    PlaneImages,
+    PoseEstimator,
+)
 from toolkit.testing.probe import GeneratorProbe
 from toolkit.testing.requirements import require, require_close, require_equal, require_shape
 
@@ -67,6 +75,23 @@ def check_perceptual(distance: Any) -> None:
     leaf = (image + 0.1 * noise).requires_grad_()
     (gradient,) = torch.autograd.grad(distance.distance(distance.embed(leaf), target), leaf)
     require(bool(torch.isfinite(gradient).all()) and bool(gradient.abs().sum() > 0), "no gradient reaches the image")
+
+
+def check_loss(loss: ImageLoss) -> None:
+    """A loss on images is a scalar >= 0, smallest for equal images, and passes gradients to its first argument."""
+    require(isinstance(loss, ImageLoss), "a loss must be called with (image, target)")
+    source = torch.Generator().manual_seed(0)
+    coarse = torch.rand(2, 3, 8, 8, generator=source) * 2 - 1
+    target = torch.nn.functional.interpolate(coarse, size=(96, 96), mode="bicubic").clamp(-1, 1)
+    image = (target + 0.3 * torch.randn(target.shape, generator=source)).clamp(-1, 1).requires_grad_()
+    value = loss(image, target)
+    require(value.ndim == 0 and bool(torch.isfinite(value)), f"a loss must be one number, got {list(value.shape)}")
+    with torch.no_grad():
+        equal = float(loss(target, target))
+    require(0 <= equal < float(value), f"equal images cost {equal:.3g}, different ones {float(value):.3g}")
+    (gradient,) = torch.autograd.grad(value, image, allow_unused=True)
+    require(gradient is not None and bool(torch.isfinite(gradient).all()), "no finite gradient reaches the image")
+    require(bool(gradient.abs().sum() > 0), "the gradient of the image is 0")
 
 
 def check_pose_estimator(estimator: PoseEstimator, generator: Generator) -> None:

@@ -15,14 +15,15 @@ import torch
 
 from toolkit.configuration import config_names, config_path
 from toolkit.errors import CapabilityError, MissingDependencyError, ToolkitError, WeightsError
-from toolkit.interfaces import Generator, Makeable, MakeRequest
+from toolkit.interfaces import Generator, Makeable, MakeRequest, WritesSample
 from toolkit.registry import Registration, Registry
 from toolkit.testing import conformance
 from toolkit.testing.inversion_checks import ENCODER_CHECKS, METHOD_CHECKS, EncoderProbe, MethodProbe
-from toolkit.testing.part_checks import check_dataset, check_metric, check_stitcher
+from toolkit.testing.part_checks import check_dataset, check_metric, check_sample, check_stitcher
 from toolkit.testing.small_part_checks import (
     check_discriminator,
     check_face_embedder,
+    check_loss,
     check_matting,
     check_perceptual,
     check_pose_estimator,
@@ -62,6 +63,8 @@ class Given:
     """Folder in which the file of that training is left."""
     options: dict[str, Any] = field(default_factory=dict)
     """Options of a method."""
+    device: str = "cpu"
+    """Where generators, and what is built for them, are."""
 
 
 def check_all(entries: Sequence[Registration], registry: Registry, given: Given) -> Iterator[tuple[str, list[Line]]]:
@@ -113,10 +116,10 @@ def check_registered(entry: Registration, registry: Registry, given: Given) -> l
 
 
 def _generators(registry: Registry, given: Given) -> Iterator[tuple[str, Generator]]:
-    yield "spherical", build_spherical()
+    yield "spherical", build_spherical(device=given.device)
     for name in given.generators:
         try:
-            yield name, registry.load("generator", name)(None, "cpu")
+            yield name, registry.load("generator", name)(None, given.device)
         except ToolkitError:
             continue
 
@@ -159,7 +162,7 @@ def _sentence(error: Exception) -> str:
 
 def _generator(factory: Any, registry: Registry, given: Given) -> list[Line]:
     built: list[Generator] = []
-    first = _line("builds", lambda: built.append(factory(given.weights, "cpu")))
+    first = _line("builds", lambda: built.append(factory(given.weights, given.device)))
     if not built:
         return [first]
     probe = conformance.GeneratorProbe(built[0])
@@ -204,7 +207,7 @@ def _training(factory: Any, registry: Registry, given: Given) -> list[Line]:
         with tempfile.TemporaryDirectory() as unnamed:
             folder = given.trained or Path(unnamed)
             folder.mkdir(exist_ok=True)
-            check_training(lambda: factory(given.config, given.overrides, "cpu"), folder)
+            check_training(lambda: factory(given.config, given.overrides, given.device), folder)
 
     return [_line("trains", run)]
 
@@ -248,19 +251,31 @@ def metric_batches(takes: str) -> list[tuple[Any, ...]] | None:
 
 
 def _dataset(factory: Any, registry: Registry, given: Given) -> list[Line]:
+    opener: Callable[[Path], Any] = cast(Any, factory)
     if given.data is not None:
         return [_line("reads", lambda: check_dataset(factory(given.data)))]
+    if isinstance(factory, WritesSample):
+        owner: WritesSample = factory
+        return [_line("writes a sample and reads it", lambda: _in_folder(lambda place: check_sample(owner, opener, place)))]
     if not isinstance(factory, Makeable):
-        return [Line("reads", "not checked", "name a data set in its layout with --data")]
+        reason = "name a data set in its layout with --data; a reader with write_sample needs none"
+        return [Line("reads", "not checked", reason)]
     maker: Makeable = factory
-    opener: Callable[[Path], Any] = cast(Any, factory)
 
-    def run() -> None:
-        with tempfile.TemporaryDirectory() as folder:
-            request = MakeRequest(Path(folder) / "set", 2, "val", 0, "clean", ("front", "back"), 48)
-            check_dataset(opener(maker.make(request)))
+    def run(folder: Path) -> None:
+        request = MakeRequest(folder / "set", 2, "val", 0, "clean", ("front", "back"), 48)
+        check_dataset(opener(maker.make(request)))
 
-    return [_line("makes and reads itself", run)]
+    return [_line("makes and reads itself", lambda: _in_folder(run))]
+
+
+def _in_folder(run: Callable[[Path], None]) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        run(Path(folder))
+
+
+def _loss(factory: Any, registry: Registry, given: Given) -> list[Line]:
+    return [_line("compares", lambda: check_loss(factory()))]
 
 
 def _perceptual(factory: Any, registry: Registry, given: Given) -> list[Line]:
@@ -289,6 +304,7 @@ _CHECKS: dict[str, Callable[[Any, Registry, Given], list[Line]]] = {
     "metric": _metric,
     "dataset": _dataset,
     "perceptual_distance": _perceptual,
+    "loss": _loss,
     "pose_estimator": _pose_estimator,
     "matting": _matting,
     "face_embedder": _face_embedder,
