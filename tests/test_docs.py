@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import importlib
-import inspect
-import os
 import re
 import shlex
-import sys
-import types
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,16 +14,12 @@ import torch
 import typer
 from pydantic import BaseModel
 
-from toolkit import hookspecs
 from toolkit.camera import Camera
 from toolkit.cli.main import app
-from toolkit.interfaces import generator as generator_contract
-from toolkit.registry import INTERFACE_VERSIONS, KINDS, Register, default_registry, discover
-from toolkit.testing import conformance
-from toolkit.testing.spherical import SphericalGenerator
+from toolkit.registry import default_registry
 
 ROOT = Path(__file__).parent.parent
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
 _FENCE = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 _LINK = re.compile(r"\]\(([^)#\s]+)")
 _PROGRAM = re.compile(r"(?:[A-Z_]+=\S* +)*(?:\.venv/bin/)?toolkit (.*)")
@@ -170,84 +162,6 @@ def test_the_mirror_rule_is_the_pages() -> None:
 def test_the_example_of_a_camera_runs() -> None:
     (example,) = blocks(page("data.md"), "python")
     exec(compile(example, "data.md", "exec"), {})
-
-
-# ---------------------------------------------------------------------------------------------------- plugins
-
-
-def test_every_hook_is_documented_with_its_argument_version_and_factory() -> None:
-    told = {row[0]: row[1:] for row in rows(page("plugins.md"), "hook")}
-    assert len(told) == len(KINDS)
-    for kind, hook in KINDS.items():
-        function = getattr(hookspecs, hook)
-        version, factory = told[f"{hook}({', '.join(inspect.signature(function).parameters)})"]
-        assert version == str(INTERFACE_VERSIONS[kind])
-        promised = re.search(r"factory\(.*?\) -> \w+", function.__doc__)
-        assert promised is not None and factory.startswith(promised[0]), hook
-
-
-def test_every_argument_of_register_is_documented() -> None:
-    parameters = list(inspect.signature(Register.__call__).parameters.values())[1:]
-    assert [row[0] for row in rows(page("plugins.md"), "argument")] == [entry.name for entry in parameters]
-    bare = [entry.replace(annotation=entry.empty) for entry in parameters]
-    assert f"register{inspect.Signature(bare)}".replace("'", '"') in page("plugins.md")
-
-
-def test_every_capability_is_documented_with_its_methods() -> None:
-    told = {row[0]: row[1].split(", ") for row in rows(page("plugins.md"), "capability")}
-    assert set(told) == {protocol.__name__ for protocol in conformance.CAPABILITY_CHECKS}
-    for name, methods in told.items():
-        protocol = getattr(generator_contract, name)
-        own = [key for key, value in vars(protocol).items() if inspect.isfunction(value) and not key.startswith("_")]
-        assert methods == own, name
-
-
-@pytest.fixture
-def lottery(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[types.ModuleType]:
-    """The page's plugin, installed as pip would leave it: a module, and metadata with its entry point."""
-    project, source = blocks(page("plugins.md"), "toml")[0], blocks(page("plugins.md"), "python")[0]
-    (group, line) = re.findall(r"^\[project\.entry-points\.(\w+)\]\n(.*)$", project, re.MULTILINE)[0]
-    (tmp_path / "toolkit_lottery.py").write_text(source)
-    information = tmp_path / "toolkit_lottery-0.1.dist-info"
-    information.mkdir()
-    (information / "METADATA").write_text("Metadata-Version: 2.1\nName: toolkit-lottery\nVersion: 0.1\n")
-    (information / "entry_points.txt").write_text(f"[{group}]\n{line.replace(chr(34), '')}\n")
-    monkeypatch.syspath_prepend(str(tmp_path))
-    yield importlib.import_module("toolkit_lottery")
-    sys.modules.pop("toolkit_lottery")
-
-
-def test_the_plugin_of_the_page_is_found_and_works(lottery: types.ModuleType, spherical: SphericalGenerator) -> None:
-    registry = discover("lottery")
-    assert (registry.plugins, registry.broken) == (["lottery"], [])
-    (entry,) = registry.registrations.values()
-    assert (entry.kind, entry.name, entry.plugin) == ("method", "lottery", "lottery")
-    method = entry.load()(spherical, None, {"tickets": 3})
-    conformance.check_method(method, spherical)
-    with pytest.raises(lottery.ConfigError, match="tickets and seed, got ticket"):
-        entry.load()(spherical, None, {"ticket": 3})
-
-
-def test_more_tickets_come_nearer(lottery: types.ModuleType, spherical: SphericalGenerator) -> None:
-    probe = conformance.GeneratorProbe(spherical, seed=5)
-    target, camera = probe.view, probe.cameras[0]
-
-    def distance(tickets: int) -> float:
-        found = lottery.open_lottery(spherical, None, {"tickets": tickets}).invert(target.image[:1], camera, spherical)
-        return float((found.render(spherical).raw - target.raw[:1]).square().mean())
-
-    assert distance(12) < distance(1)
-
-
-def test_the_pages_own_check_of_the_plugin_runs(lottery: types.ModuleType) -> None:
-    exec(compile(blocks(page("plugins.md"), "python")[1], "plugins.md", "exec"), {})
-
-
-def test_the_variable_of_the_page_restricts_discovery(monkeypatch: pytest.MonkeyPatch) -> None:
-    (wanted,) = {text for text in re.findall(r"^TOOLKIT_PLUGINS=(\S*) ", page("plugins.md"), re.MULTILINE) if text}
-    assert discover(wanted).plugins == sorted(wanted.split(","))
-    assert discover("").registrations == {}
-    assert os.environ.get("TOOLKIT_PLUGINS") is None
 
 
 # ---------------------------------------------------------------------------------------------------- footguns

@@ -12,7 +12,6 @@ import site
 import subprocess
 import sysconfig
 import venv
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -118,8 +117,7 @@ def test_the_package_passes_its_own_tests(place: Place, kind: str) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_package_passes_the_suite(place: Place, kind: str) -> None:
-    data: Sequence[str | Path] = ("--data", place.root / "poses") if kind == "dataset" else ()
-    lines = json.loads(place.run("toolkit", "plugins", "check", f"third-{kind}", "--json", *data))
+    lines = json.loads(place.run("toolkit", "plugins", "check", f"third-{kind}", "--json"))
     checks = [check for part in lines.values() for check in part]
     assert not [check for check in checks if check["verdict"] == "failed"]
     assert len([check for check in checks if check["verdict"] == "passed"]) >= 2
@@ -166,7 +164,10 @@ def test_a_stitcher_joins_the_planes_of_an_inversion(place: Place) -> None:
 
 
 def test_a_method_inverts_and_is_one_of_all(place: Place) -> None:
-    assert place.invert("--method", "third-method")["method"] == "third-method"
+    assert place.invert("--method", "third-method")["options"] == {"preset": "default", "heads": 8, "seed": 0}
+    fast = place.invert("--method", "third-method", "--preset", "fast", *settings("seed=3"))
+    assert (fast["method"], fast["options"]) == ("third-method", {"preset": "fast", "heads": 2, "seed": 3})
+    assert "heads" in place.run("toolkit", "invert", "--list-options", "third-method")
     assert ("third-method", "l2") in place.bench("--methods", "mean,third-method")
 
 

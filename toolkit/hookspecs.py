@@ -65,7 +65,7 @@ def register_pose_estimators(register: Register) -> None:
 
 @hookspec
 def register_face_embedders(register: Register) -> None:
-    """Register face embedders: factory() -> FaceEmbedder."""
+    """Register face embedders: factory(weights: Path | None = None) -> FaceEmbedder."""
 
 
 @hookspec

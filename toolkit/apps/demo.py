@@ -9,6 +9,7 @@ from skimage import data
 
 from toolkit import load_generator, load_method
 from toolkit.apps.invert import Outcome, invert_photos
+from toolkit.devices import checked_device
 from toolkit.files import atomic_write, check_folder_place
 from toolkit.interfaces import MakeRequest
 from toolkit.progress import Progress
@@ -19,7 +20,7 @@ ENCODER, OPTIMISER = "dual-encoder", "pti"
 _FACE_SEED, _FACE_VIEW = 7, "left_30"
 
 
-def run_demo(out: Path, preset: str, progress: Progress) -> list[Outcome]:
+def run_demo(out: Path, preset: str, progress: Progress, device: str = "cpu") -> list[Outcome]:
     """Invert the astronaut and one heads360 wild face seen from three quarters, below `out`.
 
     Both by the dual encoder; the photograph, far from anything that it has seen, by pivotal tuning too.
@@ -28,20 +29,28 @@ def run_demo(out: Path, preset: str, progress: Progress) -> list[Outcome]:
         out: Folder of the results.
         preset: Preset of the tuning.
         progress: Hears of every photo.
+        device: Where to compute.
 
     Raises:
         ToolkitError: The output cannot be written, the preset is unknown, or embedded weights are missing.
     """
     check_folder_place(out)
     options: dict[str, dict[str, str]] = {OPTIMISER: {"preset": preset}, ENCODER: {}}
-    generator = load_generator(GENERATOR)
+    place = checked_device(device)
+    generator = load_generator(GENERATOR, device=place)
     for method, chosen in options.items():
         load_method(method, generator, **chosen)  # refuses now what it would refuse after the faces are made
     photos = [write_astronaut(out / "photos" / "astronaut.png"), *make_faces(out / "heads360")]
     outcomes = []
     for method, some in ((ENCODER, photos), (OPTIMISER, photos[:1])):
         outcomes += invert_photos(
-            some, out / method, method=method, generator=GENERATOR, progress=progress, options=options[method]
+            some,
+            out / method,
+            method=method,
+            generator=GENERATOR,
+            progress=progress,
+            options=options[method],
+            device=place,
         )
     return outcomes
 

@@ -23,8 +23,11 @@ from toolkit.registry import INTERFACE_VERSIONS, KINDS, Register
 
 _HEAD = """# Reference of hooks and contracts
 
-Made from `toolkit/hookspecs.py` and the contracts by `python -m toolkit.apps.plugin_reference docs/plugins/reference.md`;
-a test compares this page with them. How to use it: [the pages of plugins](README.md).
+Made from `toolkit/hookspecs.py` and the contracts (a test compares this page with them) by
+
+    python -m toolkit.apps.plugin_reference docs/plugins/reference.md
+
+How to use it: [the pages of plugins](README.md).
 
 A hook is a function of the plugin's module, marked with `toolkit.hookimpl`. It receives one argument, `register`, and
 calls it once for each thing that it offers:"""
@@ -69,10 +72,12 @@ def members_of(owner: type) -> Iterator[Member]:
             default = "" if statement.value is None else f" = {ast.unparse(statement.value)}"
             code = f"{statement.target.id}: {ast.unparse(statement.annotation)}{default}"
             yield Member(code, _string(below))
-        elif isinstance(statement, ast.FunctionDef) and not statement.name.startswith("_"):
+        elif isinstance(statement, ast.FunctionDef) and _is_shown(statement.name):
             yield _function(statement)
-        elif isinstance(statement, ast.FunctionDef) and statement.name in _SHOWN:
-            yield _function(statement)
+
+
+def _is_shown(name: str) -> bool:
+    return not name.startswith("_") or name in _SHOWN
 
 
 def _register_table() -> str:

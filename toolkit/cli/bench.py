@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from toolkit.cli.computing import Device
 from toolkit.cli.config_file import ConfigFile
 from toolkit.cli.options import TimeLimit
 from toolkit.cli.text import say
@@ -88,7 +89,7 @@ def bench_command(
     ] = "local",
     workers: Annotated[int | None, typer.Option(min=1, help="Processes of the engine; processes: default 2.")] = None,
     threads: Annotated[int | None, typer.Option(min=1, help="CPU threads (of each process).")] = None,
-    device: Annotated[str, typer.Option(help="auto (cuda, else mps, else cpu), cpu, cuda, cuda:1, ...")] = "auto",
+    device: Device = "auto",
     keep: KeepOption = "exact",
     time_limit: TimeLimit = None,
     dry_run: DryRunOption = False,

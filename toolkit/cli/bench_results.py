@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from toolkit.cli.computing import Threads, use_threads
 from toolkit.cli.text import say
 from toolkit.errors import InputError
 
@@ -48,10 +49,12 @@ def report_command(
 def check_results_command(
     folder: Annotated[Path, typer.Argument(help="Folder of renders made elsewhere, with renders.json.")],
     wanted: Annotated[Path | None, typer.Option(help="A run's wanted.json: are all of its renders there?")] = None,
+    threads: Threads = None,
 ) -> None:
     """Judge renders made elsewhere before a run with --results: pictures, cameras, faces; exit code 1 for faults."""
     from toolkit.bench.subjects.outside_check import check_outside
 
+    use_threads(threads)
     report = check_outside(folder, wanted)
     sizes = ", ".join(f"{count} of {side} px" for side, count in sorted(report.sizes.items())) or "none readable"
     say(f"method   {report.method}")

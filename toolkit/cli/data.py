@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from toolkit.cli.computing import Threads, use_threads
 from toolkit.cli.text import say
 from toolkit.errors import InputError
 
@@ -35,7 +36,8 @@ def make_command(
     domain: Annotated[str, typer.Option(help="clean, or wild (details that a generator does not know).")] = "clean",
     views: Annotated[str, typer.Option(help="Comma-separated views.")] = DEFAULT_VIEWS,
     size: Annotated[int, typer.Option(help="Side of the pictures in pixels.")] = 128,
-    workers: Annotated[int, typer.Option(help="Processes.")] = 1,
+    workers: Annotated[int, typer.Option(help="Processes; each of several has one thread.")] = 1,
+    threads: Threads = None,
 ) -> None:
     """Make a procedural data set: pictures, masks, depth and cameras from all around."""
     from toolkit.interfaces import Makeable, MakeRequest
@@ -51,6 +53,7 @@ def make_command(
     chosen = tuple(view.strip() for view in views.split(",") if view.strip())
     if not chosen:
         raise InputError("--views must name at least one view")
+    use_threads(threads)
     factory = default_registry().load("dataset", name)
     if not isinstance(factory, Makeable):
         raise InputError(f"the data set {name!r} is read from files, it cannot be made")
@@ -66,7 +69,8 @@ def prepare_command(
     generator: Annotated[str, typer.Option(help="Whose crop and size the items get.")] = "panohead-mini",
     weights: Annotated[Path | None, typer.Option(help="Weights of the generator; default: its own.")] = None,
     background: Annotated[str, typer.Option(help="auto, keep, remove.")] = "auto",
-    workers: Annotated[int, typer.Option(help="Processes.", min=1)] = 1,
+    workers: Annotated[int, typer.Option(help="Processes; each of several has one thread.", min=1)] = 1,
+    threads: Threads = None,
 ) -> None:
     """Turn raw photos into a data set folder: crops, masks, cameras, and a reason for every photo left out.
 
@@ -80,6 +84,7 @@ def prepare_command(
 
     _check_choice("--background", background, BACKGROUNDS)
     check_folder_place(out)
+    use_threads(threads)
     if kind == "photos":
         gathered = find_photographs(source)
     else:
@@ -142,12 +147,14 @@ def split_command(
 @data_app.command("check")
 def check_command(
     source: Annotated[str, typer.Argument(help="Folder or zip with dataset.json, or READER:PATH (lpff:lpff.zip).")],
+    threads: Threads = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
 ) -> None:
     """Read every file of a data set and name every fault; exit code 1 if there are any."""
     from toolkit.data import check_folder
     from toolkit.data.sources import open_source_store
 
+    use_threads(threads)
     report = check_folder(open_source_store(source), _show_progress if _on_terminal() else None)
     typer.echo(json.dumps(_as_document(report), indent=2) if as_json else _as_text(report))
     if report.faults:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from toolkit.cli.computing import Device, Threads, use_threads
 from toolkit.cli.config_file import ConfigFile
 from toolkit.cli.options import TimeLimit
 from toolkit.cli.text import say
@@ -46,7 +47,8 @@ def invert_command(
     mesh: Annotated[bool, typer.Option(help="Write mesh.glb.")] = True,
     viewer: Annotated[bool, typer.Option(help="Write viewer.html.")] = True,
     force: Annotated[bool, typer.Option(help="Do again what is already there.")] = False,
-    device: Annotated[str, typer.Option(help="auto (cuda, else mps, else cpu), cpu, cuda, cuda:1, ...")] = "auto",
+    threads: Threads = None,
+    device: Device = "auto",
     time_limit: TimeLimit = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON line per photo on stdout.")] = False,
     options_of: Annotated[
@@ -79,6 +81,7 @@ def invert_command(
 
     from toolkit.apps.invert import PhotoOptions, Products, invert_photos
 
+    use_threads(threads)
     if preset is not None:
         options["preset"] = preset
     with TerminalProgress(transient=True) as progress, stdout_to_stderr():  # stdout is for results

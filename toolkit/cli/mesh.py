@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from toolkit.cli.computing import Device, Threads, use_threads
+
 
 def mesh_command(
     inversion: Annotated[Path, typer.Argument(help="Folder of an inversion.")],
@@ -14,11 +16,13 @@ def mesh_command(
     resolution: Annotated[int, typer.Option(help="Grid cells along the generator's box, 8 to 1024.")] = 128,
     scale: Annotated[float, typer.Option(help="Metres per unit of the generator's box.")] = 0.5,
     weights: Annotated[Path | None, typer.Option(help="Weights of the generator; default: as it was made.")] = None,
-    device: Annotated[str, typer.Option(help="auto (cuda, else mps, else cpu), cpu, cuda, cuda:1, ...")] = "auto",
+    threads: Threads = None,
+    device: Device = "auto",
 ) -> None:
     """Export the head as mesh.glb: y up, in metres, colours from rendered views."""
     from toolkit.export.products import open_inversion, write_mesh
 
+    use_threads(threads)
     opened, generator = open_inversion(inversion, weights, device)
     target = inversion / "mesh.glb" if out is None else out
     typer.echo(write_mesh(target, opened, generator, resolution, scale))

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from toolkit.cli.computing import Device, Threads, use_threads
+
 if TYPE_CHECKING:
     from toolkit.apps.plugin_cards import Description
     from toolkit.testing.verdict import Line
@@ -45,6 +47,8 @@ def check_command(
     settings: Annotated[
         list[str] | None, typer.Option("--set", help="a.b=c: settings that make a training small.")
     ] = None,
+    threads: Threads = None,
+    device: Device = "cpu",
     as_json: Annotated[bool, typer.Option("--json", help="Machine-readable output on stdout.")] = False,
 ) -> None:
     """Run the conformance suite on what a plugin registers; exit code 1 if anything failed.
@@ -53,11 +57,19 @@ def check_command(
     then the weights of the encoder and the method of its name.
     """
     from toolkit.apps.plugin_cards import find_entries
+    from toolkit.devices import checked_device
     from toolkit.registry import default_registry
     from toolkit.testing.verdict import Given, check_all
 
     registry = default_registry()
-    given = Given(weights, data, tuple(generator or ("panohead-mini",)), tuple(settings or ()))
+    use_threads(threads)
+    given = Given(
+        weights,
+        data,
+        tuple(generator or ("panohead-mini",)),
+        tuple(settings or ()),
+        device=checked_device(device),
+    )
     verdicts: dict[str, list[Line]] = {}
     for title, lines in check_all(find_entries(registry, name, kind), registry, given):
         verdicts[title] = lines

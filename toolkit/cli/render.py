@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from toolkit.cli.computing import Device, Threads, use_threads
 from toolkit.errors import InputError
 
 
@@ -32,7 +33,8 @@ def render_command(
     ] = None,
     resolution: Annotated[int | None, typer.Option(help="Side of the ray grid; default: the generator's.")] = None,
     weights: Annotated[Path | None, typer.Option(help="Weights of the generator; default: as it was made.")] = None,
-    device: Annotated[str, typer.Option(help="auto (cuda, else mps, else cpu), cpu, cuda, cuda:1, ...")] = "auto",
+    threads: Threads = None,
+    device: Device = "auto",
 ) -> None:
     """Show the head from any side; without options, eight views evenly around."""
     angles = chosen_angles(yaw or [], pitch or [], views)
@@ -46,6 +48,7 @@ def render_command(
     from toolkit.export.products import open_inversion, write_orbit, write_views
     from toolkit.export.turntable import write_viewer
 
+    use_threads(threads)
     opened, generator = open_inversion(inversion, weights, device)
     folder = inversion / "renders" if out is None else out
     if angles:

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from toolkit.cli.computing import Device, use_threads
 from toolkit.errors import InputError, WeightsError
 
 WITHOUT_FILES = "training/without-files"
@@ -36,7 +37,7 @@ def train_command(
     threads: Annotated[
         int | None, typer.Option(min=1, help="CPU threads; a resumed run repeats itself exactly at the same number.")
     ] = None,
-    device: Annotated[str, typer.Option(help="auto (cuda, else mps, else cpu), cpu, cuda, cuda:1, ...")] = "auto",
+    device: Device = "auto",
     dry_run: Annotated[
         bool,
         typer.Option("--dry-run", help="Build everything, take a few steps, say what the whole would cost; no folder."),
@@ -62,15 +63,12 @@ def train_command(
         raise InputError(f"{folder} is not empty; give another --out, or --resume to go on with what is there")
     config_file = None if config is None else _find_config(config)
 
-    import torch
-
     from toolkit.cli.progress import TerminalProgress
     from toolkit.devices import AUTO, best_device, checked_device
     from toolkit.training import rehearse, train
     from toolkit.training.distribution import main_process, main_process_first, process_group
 
-    if threads is not None:
-        torch.set_num_threads(threads)
+    use_threads(threads)
     chosen = best_device() if device == AUTO else device
     with process_group(chosen) as place, _settings_of_run(folder if resume else None, config_file, settings) as own:
         # the first process makes the data that is missing

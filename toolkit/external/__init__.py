@@ -1,7 +1,7 @@
 """Methods that live in an environment of their own: run as a command, spoken to through files.
 
 A method whose packages clash with the toolkit's is described in one YAML file and used like any other:
-`toolkit invert me.jpg --method goha.yaml`, `toolkit bench --methods psp,goha.yaml`. See docs/plugins.md.
+`toolkit invert me.jpg --method goha.yaml`, `toolkit bench --methods psp,goha.yaml`. See docs/plugins/elsewhere.md.
 
 `declaration` imports no torch; `method` does.
 """

@@ -102,7 +102,7 @@ class Store(Protocol):
 
 @runtime_checkable
 class WritesSample(Protocol):
-    """Capability of a data set plugin: it writes pictures in the layout that it reads, so that it checks without data."""
+    """Capability of a data set plugin: it writes pictures in its own layout; it is then checked without data."""
 
     def write_sample(self, folder: Path, items: Sequence[Item]) -> Path:
         """Write pictures with their cameras into an empty folder; return what the factory opens."""

@@ -58,7 +58,9 @@ def check_dataset(dataset: Dataset, limit: int = 8) -> None:
     raise AssertionError("reading behind the end must raise IndexError")
 
 
-def check_sample(owner: WritesSample, open_dataset: Callable[[Path], Dataset], folder: Path, tolerance: float = 0.1) -> None:
+def check_sample(
+    owner: WritesSample, open_dataset: Callable[[Path], Dataset], folder: Path, tolerance: float = 0.1
+) -> None:
     """What a data set's owner writes is read again: as many pictures, their cameras, and nearly their colours.
 
     Args:

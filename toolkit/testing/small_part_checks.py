@@ -88,7 +88,8 @@ def check_loss(loss: ImageLoss) -> None:
     require(value.ndim == 0 and bool(torch.isfinite(value)), f"a loss must be one number, got {list(value.shape)}")
     with torch.no_grad():
         equal = float(loss(target, target))
-    require(0 <= equal < float(value), f"equal images cost {equal:.3g}, different ones {float(value):.3g}")
+    cost = float(value.detach())
+    require(0 <= equal < cost, f"equal images cost {equal:.3g}, different ones {cost:.3g}")
     (gradient,) = torch.autograd.grad(value, image, allow_unused=True)
     require(gradient is not None and bool(torch.isfinite(gradient).all()), "no finite gradient reaches the image")
     require(bool(gradient.abs().sum() > 0), "the gradient of the image is 0")

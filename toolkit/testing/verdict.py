@@ -256,7 +256,11 @@ def _dataset(factory: Any, registry: Registry, given: Given) -> list[Line]:
         return [_line("reads", lambda: check_dataset(factory(given.data)))]
     if isinstance(factory, WritesSample):
         owner: WritesSample = factory
-        return [_line("writes a sample and reads it", lambda: _in_folder(lambda place: check_sample(owner, opener, place)))]
+
+        def sample(folder: Path) -> None:
+            check_sample(owner, opener, folder)
+
+        return [_line("writes a sample and reads it", lambda: _in_folder(sample))]
     if not isinstance(factory, Makeable):
         reason = "name a data set in its layout with --data; a reader with write_sample needs none"
         return [Line("reads", "not checked", reason)]

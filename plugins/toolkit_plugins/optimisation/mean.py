@@ -13,7 +13,7 @@ from torch import Tensor
 from toolkit.camera import Camera
 from toolkit.configuration import Config
 from toolkit.devices import seconds_on
-from toolkit.interfaces import Generator
+from toolkit.interfaces import Generator, takes_options
 from toolkit.inversion import Inversion, identity_of, run_provenance
 from toolkit.latents import latent_statistics
 from toolkit.options import read_options
@@ -62,6 +62,10 @@ class MeanHead:
         )
 
 
+_PRESETS: dict[str, dict[str, Any]] = {"default": {}}
+
+
+@takes_options(MeanSettings, _PRESETS)
 def open_mean(generator: Generator, weights: Path | None, options: Mapping[str, Any]) -> MeanHead:
     """Make the method.
 
@@ -69,4 +73,4 @@ def open_mean(generator: Generator, weights: Path | None, options: Mapping[str, 
         ConfigError: Unknown or impossible option, or weights, which this method has none of.
     """
     refuse_weights("mean", weights)
-    return MeanHead(read_options(MeanSettings, options, "mean", {"default": {}}))
+    return MeanHead(read_options(MeanSettings, options, "mean", _PRESETS))
