@@ -31,6 +31,8 @@ How to use it: [the pages of plugins](README.md).
 
 A hook is a function of the plugin's module, marked with `toolkit.hookimpl`. It receives one argument, `register`, and
 calls it once for each thing that it offers:"""
+_BESIDE = {"toolkit.interfaces.dataset": ("toolkit.interfaces.procedural",)}
+"""Further files of capabilities, by the contract's own."""
 _SHOWN = ("__call__", "__len__", "__getitem__")
 """Methods with two underscores that belong to a contract."""
 _CONTRACTS = ("toolkit.interfaces", "toolkit.bench")
@@ -121,10 +123,13 @@ def _import_path(owner: type) -> str:
 
 def _classes_beside(contract: type) -> list[type]:
     """The other public classes of a contract's file that a reader of it needs."""
-    module = importlib.import_module(contract.__module__)
-    tree = ast.parse(inspect.getsource(module))
-    names = [each.name for each in tree.body if isinstance(each, ast.ClassDef) and not each.name.startswith("_")]
-    return [getattr(module, name) for name in names if name != contract.__name__]
+    found: list[type] = []
+    for place in (contract.__module__, *_BESIDE.get(contract.__module__, ())):
+        module = importlib.import_module(place)
+        tree = ast.parse(inspect.getsource(module))
+        names = [each.name for each in tree.body if isinstance(each, ast.ClassDef) and not each.name.startswith("_")]
+        found += [getattr(module, name) for name in names if name != contract.__name__]
+    return found
 
 
 def _is_protocol(owner: type) -> bool:

@@ -12,13 +12,20 @@ if TYPE_CHECKING:
 
 @hookimpl
 def register_generators(register: Register) -> None:
-    """Offer the full model."""
+    """Offer the full model, and its sizes without its weights."""
     register(
         "spherehead",
         "toolkit_spherehead.loading:load_spherehead",
         summary="SphereHead, 360 degrees, needs the released weights",
         interface=1,
         world="full",
+    )
+    register(
+        "spherehead-untrained",
+        "toolkit_spherehead.loading:load_untrained",
+        summary="SphereHead's sizes with random weights, for dry runs and timings",
+        interface=1,
+        world="untrained",
     )
 
 

@@ -9,11 +9,12 @@ from typing import Any
 import torch
 
 from toolkit.errors import WeightsError
+from toolkit.generators.config import About
 from toolkit.generators.files import load_generator, save_generator
 from toolkit_spherehead.config import SphereHeadConfig
 from toolkit_spherehead.generator import SphereHead
 
-ARCHITECTURE = "spherehead"
+ARCHITECTURE, UNTRAINED = "spherehead", "spherehead-untrained"
 
 
 def save(
@@ -48,3 +49,18 @@ def load_spherehead(weights: Path | None, device: str = "cpu") -> SphereHead:
             "file and name it with --weights (generator_weights in the settings of a training)"
         )
     return load(weights, device)
+
+
+def load_untrained(weights: Path | None = None, device: str = "cpu") -> SphereHead:
+    """The released sizes with random weights, the same at every call: for dry runs and timings.
+
+    Raises:
+        WeightsError: A file is given.
+    """
+    if weights is not None:
+        raise WeightsError(f"generator {UNTRAINED!r} has random weights and takes no file: 'spherehead' does")
+    about = About(name=UNTRAINED, world="untrained", licence="none: random weights")
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        generator = SphereHead(SphereHeadConfig(about=about))
+    return generator.eval().requires_grad_(False).to(device)
