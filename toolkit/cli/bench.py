@@ -12,9 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from toolkit.cli.computing import Device
 from toolkit.cli.config_file import ConfigFile
-from toolkit.cli.options import TimeLimit
+from toolkit.cli.options import Device, TimeLimit
 from toolkit.cli.text import say
 from toolkit.errors import InputError
 from toolkit.importing import stdout_to_stderr

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from toolkit.cli.computing import Threads, use_threads
+from toolkit.cli.options import Threads, use_threads
 from toolkit.cli.text import say
 from toolkit.errors import InputError
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from toolkit.cli.computing import Threads, use_threads
+from toolkit.cli.options import Threads, use_threads
 from toolkit.cli.text import say
 from toolkit.errors import InputError
 

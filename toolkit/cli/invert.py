@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from toolkit.cli.computing import Device, Threads, use_threads
 from toolkit.cli.config_file import ConfigFile
-from toolkit.cli.options import TimeLimit
+from toolkit.cli.options import Device, Threads, TimeLimit, use_threads
 from toolkit.cli.text import say
 from toolkit.errors import InputError
 from toolkit.importing import stdout_to_stderr

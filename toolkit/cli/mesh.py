@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from toolkit.cli.computing import Device, Threads, use_threads
+from toolkit.cli.options import Device, Threads, use_threads
 
 
 def mesh_command(

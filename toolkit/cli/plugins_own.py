@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from toolkit.cli.computing import Device, Threads, use_threads
+from toolkit.cli.options import Device, Threads, use_threads
 
 if TYPE_CHECKING:
     from toolkit.apps.plugin_cards import Description

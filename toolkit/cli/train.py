@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from toolkit.cli.computing import Device, use_threads
+from toolkit.cli.options import Device, use_threads
 from toolkit.errors import InputError, WeightsError
 
 WITHOUT_FILES = "training/without-files"

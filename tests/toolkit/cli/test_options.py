@@ -9,8 +9,8 @@ import pytest
 import torch
 import typer
 
-from toolkit.cli.computing import use_threads
 from toolkit.cli.main import app
+from toolkit.cli.options import use_threads
 from toolkit.errors import InputError
 
 ON_A_DEVICE = ("demo", "invert", "render", "mesh", "train", "bench", "plugins check")
