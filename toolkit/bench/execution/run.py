@@ -64,6 +64,7 @@ def run(
     preset: str | None = None,
     options: Mapping[str, Mapping[str, Any]] | None = None,
     settings: Sequence[str] = (),
+    outside: Sequence[str | os.PathLike[str]] = (),
     backend: str = "auto",
     domain: str = "wild",
     device: str = "auto",
@@ -88,6 +89,7 @@ def run(
         preset: Preset of all methods that know it.
         options: Settings by method.
         settings: Settings of the protocols, `KEY=VALUE`.
+        outside: Folders of renders that were made elsewhere, each as one more method.
         backend: Metric networks: auto, reference, embedded or none.
         domain: Of a data set that makes itself.
         device: Where to compute.
@@ -112,7 +114,7 @@ def run(
     files = {method: Path(file) for method, file in (method_weights or {}).items()}
     described = RunDescription(
         generator, None if weights is None else Path(weights), device, threads, tuple(names), tuple(requests),
-        options or {}, files, preset, time_limit=time_limit,
+        options or {}, files, preset, tuple(map(Path, outside)), time_limit,
     )  # fmt: skip
     suite = open_suite(described, engine, workers)
     return run_suite(suite.requests, suite.generator, suite.methods, progress, suite.engine)

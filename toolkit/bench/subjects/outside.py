@@ -72,8 +72,7 @@ class OutsideHeads:
 
     def covers(self, source: str, label: Tensor) -> bool:
         """Whether a render of an input picture comes near enough to a wanted camera [25]."""
-        near = (max(_misses(label, other).values()) for _, other in self.renders.get(source, []))
-        return min(near, default=math.inf) <= 1
+        return any(is_near(label, other) for _, other in self.renders.get(source, []))
 
 
 class OutsideHead:
@@ -151,6 +150,11 @@ def _digest(file: Path) -> str:
         return file_sha256(file)
     except OSError:
         return ""
+
+
+def is_near(wanted: Tensor, other: Tensor) -> bool:
+    """Whether a camera [25] comes near enough to a wanted one to show the same view (see `TOLERANCES`)."""
+    return max(_misses(wanted, other).values()) <= 1
 
 
 def _misses(wanted: Tensor, other: Tensor) -> dict[str, float]:
