@@ -63,10 +63,7 @@ def invert_command(
     if options_of is not None:
         _print_options(options_of)
         return
-    if not images:
-        raise InputError("images are missing: name at least one, as in toolkit invert me.jpg")
-    if len(images) > 1 and (camera or landmarks or mask):
-        raise InputError("--camera, --landmarks and --mask belong to one photo; several were given")
+    photos = _named(images, alone=bool(camera or landmarks or mask))
 
     from toolkit.cli.progress import TerminalProgress
     from toolkit.external.declaration import is_declaration
@@ -85,7 +82,7 @@ def invert_command(
         options["preset"] = preset
     with TerminalProgress(transient=True) as progress, stdout_to_stderr():  # stdout is for results
         outcomes = invert_photos(
-            images,
+            photos,
             out,
             method=method,
             method_weights=method_weights,
@@ -100,6 +97,15 @@ def invert_command(
             progress=progress,
         )
     _tell(outcomes, as_json)
+
+
+def _named(images: list[Path] | None, alone: bool) -> list[Path]:
+    """The photos that were named: at least one, and one only where an option belongs to it `alone`."""
+    if not images:
+        raise InputError("images are missing: name at least one, as in toolkit invert me.jpg")
+    if len(images) > 1 and alone:
+        raise InputError("--camera, --landmarks and --mask belong to one photo; several were given")
+    return images
 
 
 def _tell(outcomes: Sequence[Outcome], as_json: bool) -> None:
