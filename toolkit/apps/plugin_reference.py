@@ -17,6 +17,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from pydantic import BaseModel
+from typing_extensions import is_protocol
+
 from toolkit import hookspecs
 from toolkit.files import atomic_write
 from toolkit.registry import INTERFACE_VERSIONS, KINDS, Register
@@ -133,11 +136,11 @@ def _classes_beside(contract: type) -> list[type]:
 
 
 def _is_protocol(owner: type) -> bool:
-    return bool(getattr(owner, "_is_protocol", False))
+    return is_protocol(owner)
 
 
 def _is_record(owner: type) -> bool:
-    return dataclasses.is_dataclass(owner) or hasattr(owner, "_fields") or hasattr(owner, "model_fields")
+    return dataclasses.is_dataclass(owner) or issubclass(owner, (tuple, BaseModel))
 
 
 def _class_body(owner: type) -> list[ast.stmt]:
