@@ -50,7 +50,7 @@ ConfigFile = Annotated[
     Path | None,
     typer.Option(
         "--config",
-        help="YAML file with the same keys as these options; what is given here goes before it.",
+        help="YAML file with the same keys as these options. Options on the command line win.",
         callback=read_config_file,
         is_eager=True,
     ),

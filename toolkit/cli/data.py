@@ -28,11 +28,11 @@ data_app = typer.Typer(
 
 @data_app.command("make")
 def make_command(
-    name: Annotated[str, typer.Argument(help="A registered data set that can make itself (heads360).")],
+    name: Annotated[str, typer.Argument(help="A procedural data set (heads360, people).")],
     out: Annotated[Path, typer.Argument(help="Folder to write.")],
     subjects: Annotated[int, typer.Option(help="Number of heads.")] = 10,
     split: Annotated[str, typer.Option(help=f"{', '.join(SPLITS)}; splits never share a head.")] = "train",
-    seed: Annotated[int, typer.Option(help="Which heads of the split.")] = 0,
+    seed: Annotated[int, typer.Option(help="Seed: which heads of the split are made.")] = 0,
     domain: Annotated[str, typer.Option(help="clean, or wild (details that a generator does not know).")] = "clean",
     views: Annotated[str, typer.Option(help="Comma-separated views.")] = DEFAULT_VIEWS,
     size: Annotated[int, typer.Option(help="Side of the pictures in pixels.")] = 128,
@@ -64,9 +64,9 @@ def make_command(
 @data_app.command("prepare")
 def prepare_command(
     kind: Annotated[str, typer.Argument(help="photos, or a registered data set with raw material (mead).")],
-    source: Annotated[Path, typer.Argument(help="Folder of photos, searched to its depths, or of the data set.")],
-    out: Annotated[Path, typer.Argument(help="Folder to write, or to go on with.")],
-    generator: Annotated[str, typer.Option(help="Whose crop and size the items get.")] = "panohead-mini",
+    source: Annotated[Path, typer.Argument(help="Folder of photos (and sub-folders), or of the data set.")],
+    out: Annotated[Path, typer.Argument(help="Folder to write, or to continue.")],
+    generator: Annotated[str, typer.Option(help="Generator whose crop and size the pictures get.")] = "panohead-mini",
     weights: Annotated[Path | None, typer.Option(help="Weights of the generator; default: its own.")] = None,
     background: Annotated[str, typer.Option(help="auto, keep, remove.")] = "auto",
     workers: Annotated[int, typer.Option(help="Processes; each of several has one thread.", min=1)] = 1,
@@ -74,7 +74,7 @@ def prepare_command(
 ) -> None:
     """Turn raw photos into a data set folder: crops, masks, cameras, and a reason for every photo left out.
 
-    What was done before an interruption is kept; exit code 1 if nothing could be used.
+    The same command continues after an interruption. Exit code 1 if no photo could be used.
     """
     from toolkit import load_generator
     from toolkit.data.preparation import SCRATCH_FOLDER, find_photographs, prepare_folder
@@ -114,10 +114,10 @@ def split_command(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the names of each part as JSON.")] = False,
 ) -> None:
-    """Say which pictures are for training and which for validation, by one rule for everybody.
+    """Divide a data set into a training and a validation part, by a fixed rule.
 
-    Nothing need be written: SOURCE@train and SOURCE@val name the parts wherever a data set is wanted. All pictures of a
-    subject, and a picture and its mirror image, are in one part.
+    It is enough to name a part: SOURCE@train and SOURCE@val can be given wherever a data set is wanted. All pictures of
+    a subject are in one part, and so are a picture and its mirror image.
     """
     from toolkit.data.copying import copy_items
     from toolkit.data.sources import open_source

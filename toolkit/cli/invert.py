@@ -31,34 +31,35 @@ def invert_command(
         str | None,
         typer.Option(help="How to invert (toolkit plugins list); default: dual-encoder, without its weights wplus."),
     ] = None,
-    generator: Annotated[str, typer.Option(help="What to invert into.")] = "panohead-mini",
+    generator: Annotated[str, typer.Option(help="Generator to invert into.")] = "panohead-mini",
     weights: Annotated[Path | None, typer.Option(help="Weights of the generator; default: its own.")] = None,
     method_weights: Annotated[Path | None, typer.Option(help="Checkpoint of the method; default: its own.")] = None,
-    preset: Annotated[str | None, typer.Option(help="fast, default or quality (method's own names too).")] = None,
+    preset: Annotated[str | None, typer.Option(help="fast, default, quality, or another preset of the method.")] = None,
     settings: Annotated[list[str] | None, typer.Option("--set", help="A setting of the method: key=value.")] = None,
-    camera: Annotated[Path | None, typer.Option(help="Camera of the photo: a file with the 25 numbers.")] = None,
-    landmarks: Annotated[Path | None, typer.Option(help="JSON file: five [x, y] points in pixels.")] = None,
+    camera: Annotated[Path | None, typer.Option(help="File with the photo's camera label (25 numbers).")] = None,
+    landmarks: Annotated[Path | None, typer.Option(help="JSON file with five landmarks [x, y] in pixels.")] = None,
     mask: Annotated[Path | None, typer.Option(help="Mask image of the head, same size as the photo.")] = None,
-    face: Annotated[int | None, typer.Option(help="Which face, 0 = largest.")] = None,
+    face: Annotated[int | None, typer.Option(help="Which face of the photo: 0 = the largest.")] = None,
     pose: Annotated[str, typer.Option(help="auto, five_point or label.")] = "auto",
     background: Annotated[str, typer.Option(help="auto, keep or remove.")] = "auto",
     video: Annotated[bool, typer.Option(help="Write orbit.mp4.")] = True,
     mesh: Annotated[bool, typer.Option(help="Write mesh.glb.")] = True,
     viewer: Annotated[bool, typer.Option(help="Write viewer.html.")] = True,
-    force: Annotated[bool, typer.Option(help="Do again what is already there.")] = False,
+    force: Annotated[bool, typer.Option(help="Invert photos again that already have results.")] = False,
     threads: Threads = None,
     device: Device = "auto",
     time_limit: TimeLimit = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON line per photo on stdout.")] = False,
     options_of: Annotated[
         str | None,
-        typer.Option("--list-options", metavar="METHOD", help="Print what --set and --preset take; no photo."),
+        typer.Option("--list-options", metavar="METHOD", help="Print what --set and --preset take; needs no photo."),
     ] = None,
 ) -> None:
     """Turn photos of heads into 3D heads.
 
-    Per photo a folder with inversion.safetensors and .json, views.png, orbit.mp4, mesh.glb and viewer.html. A bad photo
-    is reported at the end and stops nothing; what is already there is skipped; Ctrl-C keeps everything finished.
+    Writes one folder per photo: inversion.safetensors and .json, views.png, orbit.mp4, mesh.glb and viewer.html. A bad
+    photo is reported at the end and does not stop the others. Photos that have results are skipped. Ctrl-C keeps
+    everything that is finished.
     """
     if options_of is not None:
         _print_options(options_of)

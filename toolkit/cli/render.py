@@ -19,9 +19,9 @@ def render_command(
     pitch: Annotated[
         list[float] | None, typer.Option(help="Degrees, positive from above; one, or one per yaw.")
     ] = None,
-    views: Annotated[int | None, typer.Option(help="This many views evenly around.")] = None,
-    orbit: Annotated[bool, typer.Option("--orbit", help="A full turn as orbit.mp4.")] = False,
-    viewer: Annotated[bool, typer.Option("--viewer", help="A page to turn the head on, viewer.html.")] = False,
+    views: Annotated[int | None, typer.Option(help="Number of views, evenly around the head.")] = None,
+    orbit: Annotated[bool, typer.Option("--orbit", help="Write orbit.mp4, a full turn.")] = False,
+    viewer: Annotated[bool, typer.Option("--viewer", help="Write viewer.html, a page to turn the head.")] = False,
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="Folder; default: renders in the inversion's.")
     ] = None,
@@ -36,7 +36,7 @@ def render_command(
     threads: Threads = None,
     device: Device = "auto",
 ) -> None:
-    """Show the head from any side; without options, eight views evenly around."""
+    """Render the head from any side; without options, eight views evenly around it."""
     angles = chosen_angles(yaw or [], pitch or [], views)
     if resolution is not None and not 1 <= resolution <= 1024:
         raise InputError(f"--resolution must be 1 to 1024, got {resolution}")

@@ -19,37 +19,38 @@ WITHOUT_FILES = "training/without-files"
 def train_command(
     name: Annotated[str, typer.Argument(help="What to train (toolkit plugins list).")],
     config: Annotated[
-        str | None, typer.Option(help="A YAML file, or the name of one that ships; default: the trainable's own.")
+        str | None, typer.Option(help="YAML file, or the name of a shipped configuration; default: the training's own.")
     ] = None,
     settings: Annotated[
         list[str] | None, typer.Option("--set", help="Override one key of the configuration: a.b=c. Repeatable.")
     ] = None,
     out: Annotated[Path | None, typer.Option("--out", "-o", help="Folder of the run; default: trainings/NAME.")] = None,
     resume: Annotated[
-        bool, typer.Option("--resume", help="Go on with what is in the folder, with the settings that are there.")
+        bool, typer.Option("--resume", help="Continue the run in the folder, with its own settings.")
     ] = False,
     max_seconds: Annotated[
-        float | None, typer.Option(min=0.0, help="Stop after so long, with a checkpoint and weights.")
+        float | None, typer.Option(min=0.0, help="Stop after this many seconds, with a checkpoint and weights.")
     ] = None,
     max_steps: Annotated[
-        int | None, typer.Option(min=1, help="Stop after so many steps of this call, with a checkpoint and weights.")
+        int | None, typer.Option(min=1, help="Stop after this many steps of this call, with a checkpoint and weights.")
     ] = None,
     threads: Annotated[
-        int | None, typer.Option(min=1, help="CPU threads; a resumed run repeats itself exactly at the same number.")
+        int | None,
+        typer.Option(min=1, help="CPU threads. Numbers repeat exactly only with as many threads."),
     ] = None,
     device: Device = "auto",
     dry_run: Annotated[
         bool,
-        typer.Option("--dry-run", help="Build everything, take a few steps, say what the whole would cost; no folder."),
+        typer.Option("--dry-run", help="Take a few steps and print what the training would cost; write nothing."),
     ] = False,
     tensorboard: Annotated[
-        bool, typer.Option("--tensorboard", help="Write event files for TensorBoard, too (an extra).")
+        bool, typer.Option("--tensorboard", help="Also write event files for TensorBoard (extra `tensorboard`).")
     ] = False,
 ) -> None:
     """Train a network: metrics.jsonl, picture sheets, checkpoints, and at the end weights.safetensors.
 
-    Ctrl-C and SIGTERM save a checkpoint first; --resume goes on after any stop, a power cut included, with the run's
-    own settings; cadence, workers, precision and paths may be given again. On several GPUs: torchrun
+    Ctrl-C and SIGTERM save a checkpoint first. --resume continues after any stop, even a power cut, with the run's own
+    settings; only cadence, workers, precision and paths may be changed. On several GPUs: torchrun
     --nproc-per-node 2 -m toolkit.cli.main train NAME --device cuda.
     """
     from toolkit.options import parse_settings

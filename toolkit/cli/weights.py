@@ -24,7 +24,7 @@ def _weights() -> None:
 
 @weights_app.command("list")
 def list_weights() -> None:
-    """List what ships (size, licence, place), then the official files: found here, or where to get them."""
+    """List shipped weights (size, licence, place), then official files: where they are, or where to get them."""
     from toolkit.weights.embedded import embedded_weights
     from toolkit.weights.inventory import official_state
 
