@@ -6,7 +6,8 @@ from toolkit.bench.execution.run import run
 from toolkit.bench.execution.runner import rehearse_suite, run_bench, run_suite
 from toolkit.bench.execution.runs import BenchRequest
 from toolkit.bench.protocols.base import BenchProtocol
-from toolkit.bench.protocols.settings import ProtocolSettings, open_protocol, open_protocols, protocol_names
+from toolkit.bench.protocols.registered import open_protocol, open_protocols, protocol_names
+from toolkit.bench.protocols.settings import ProtocolSettings
 from toolkit.bench.records.results import read_results
 from toolkit.bench.records.schema import Results, Row
 from toolkit.bench.report import as_tables, write_report

@@ -15,8 +15,8 @@ import pytest
 import torch
 
 from toolkit.bench.protocols.comparisons import compare_all
+from toolkit.bench.protocols.registered import open_protocol
 from toolkit.bench.protocols.rows import RowOrigin
-from toolkit.bench.protocols.settings import open_protocol
 from toolkit.bench.records.schema import Results, Row
 from toolkit.bench.records.views import ViewFiles
 from toolkit.bench.report import as_csv, as_latex, as_leaderboard, as_markdown, as_tables, build_page, write_report

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from toolkit.bench.execution.engines import open_engine
 from toolkit.bench.execution.runner import run_suite
 from toolkit.bench.execution.runs import BenchRequest
-from toolkit.bench.protocols.settings import open_protocols
+from toolkit.bench.protocols.registered import open_protocols
 from toolkit.bench.subjects.description import RunDescription, method_names, open_run
 from toolkit.errors import InputError
 from toolkit.isolation.opened import checked_time_limit

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from toolkit.bench.protocols.base import BenchProtocol, ProtocolContext
+from toolkit.bench.protocols.registered import protocol_class
 from toolkit.bench.protocols.scoring import OpenMetrics, open_metrics
 from toolkit.bench.protocols.settings import ProtocolSettings
 from toolkit.bench.records.schema import LeftOut
@@ -18,8 +19,7 @@ from toolkit.bench.subjects.data import Digests, data_name, effective_limit, ope
 from toolkit.bench.subjects.inversions import Inversions
 from toolkit.bench.subjects.keeping import Keep
 from toolkit.data.sources import find_sources
-from toolkit.errors import InputError, PluginError
-from toolkit.registry import default_registry
+from toolkit.errors import InputError
 
 if TYPE_CHECKING:
     from toolkit.interfaces import Generator
@@ -143,15 +143,3 @@ def _tell(doubts: Mapping[int, str], names: Sequence[str], say: Say) -> None:
         say(f"warning: camera of {names[index]}: {fault}")
     if len(doubts) > _TOLD:
         say(f"warning: {len(doubts) - _TOLD} more cameras are doubtful; toolkit data check names all")
-
-
-def protocol_class(kind: str) -> type[BenchProtocol]:
-    """The class of a registered protocol.
-
-    Raises:
-        PluginError: It cannot be loaded, or is no class of `BenchProtocol`.
-    """
-    found = default_registry().load("protocol", kind)
-    if not (isinstance(found, type) and issubclass(found, BenchProtocol)):
-        raise PluginError(f"protocol {kind!r} must be a class derived from BenchProtocol, got {found!r}")
-    return found

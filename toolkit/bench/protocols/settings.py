@@ -4,20 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import Field, field_validator
 
-from toolkit.configuration import Config, config_names, config_path, load_config
-from toolkit.errors import ConfigError
+from toolkit.configuration import Config
 from toolkit.registry import default_registry, unknown_name
-
-_FOLDER = "protocols/"
-ALL = "all"
-ORDER = ("reconstruction", "gt360", "multiview", "fid360", "speed")
-"""The first of what `all` stands for, in the order of the report; other headline protocols follow by name."""
 
 
 class ProtocolSettings(Config):
@@ -75,50 +67,3 @@ class ProtocolSettings(Config):
         aside |= {key for key, value in later.items() if not value}  # digests of runs before these keys existed stay
         decisive = self.model_dump(mode="json", exclude=aside)
         return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()[:12]
-
-
-def open_protocol(name: str, overrides: Sequence[str] = ()) -> ProtocolSettings:
-    """Read a protocol by its name, or from a YAML file.
-
-    A protocol that ships no YAML file among the toolkit's has its settings in its class (`BenchProtocol.shipped`).
-
-    Raises:
-        ConfigError: Unknown name, unreadable file, unknown key or impossible value.
-    """
-    path = Path(name)
-    if path.suffix in (".yaml", ".yml"):
-        return load_config(ProtocolSettings, path, overrides)
-    if _FOLDER + name in config_names():
-        return load_config(ProtocolSettings, config_path(_FOLDER + name), overrides)
-    if name not in protocol_names():
-        raise ConfigError(unknown_name("protocol", name, protocol_names()))
-    shipped = default_registry().load("protocol", name).shipped
-    values = [f"{key}={json.dumps(value)}" for key, value in {"kind": name, **shipped}.items()]
-    return load_config(ProtocolSettings, None, [*values, *overrides])
-
-
-def open_protocols(names: str, overrides: Sequence[str] = ()) -> list[ProtocolSettings]:
-    """Read protocols from a comma-separated list; `all` stands for every headline one.
-
-    Overrides that only some protocols know how to take are applied to all of them alike.
-
-    Raises:
-        ConfigError: No name, or see `open_protocol`.
-    """
-    wanted: list[str] = []
-    for name in filter(None, (part.strip() for part in names.split(","))):
-        wanted += _all() if name == ALL else [name]
-    if not wanted:
-        raise ConfigError("--protocol names no protocol")
-    return [open_protocol(name, overrides) for name in dict.fromkeys(wanted)]
-
-
-def protocol_names() -> list[str]:
-    """The protocols that have a name: those that ship as YAML, and every registered one."""
-    shipped = [name.removeprefix(_FOLDER) for name in config_names() if name.startswith(_FOLDER)]
-    return sorted({*shipped, *(entry.name for entry in default_registry().of_kind("protocol"))})
-
-
-def _all() -> list[str]:
-    headline = [entry.name for entry in default_registry().of_kind("protocol") if entry.headline]
-    return [*(name for name in ORDER if name in headline), *(name for name in headline if name not in ORDER)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from toolkit.bench.protocols.settings import open_protocol
+from toolkit.bench.protocols.registered import open_protocol
 from toolkit.bench.records.schema import Results, Run
 from toolkit.bench.report.sections import escape
 from toolkit.configuration import Config, config_path, load_config
