@@ -120,9 +120,8 @@ def test_it_runs_beside_a_built_in_one_and_has_rows_cells_and_a_report(
         "00000 from behind",
         "00001 from behind",
     }
-    intervals = [entry.interval for entry in results.runs.values() if entry.protocol == "opposite"] == [
-        "none of the usual kind"
-    ]
+    intervals = [entry.interval for entry in results.runs.values() if entry.protocol == "opposite"]
+    assert intervals == ["none of the usual kind"]
     table = (tmp_path / "out" / "table.md").read_text()
     assert "## opposite on" in table and "The front in, the back compared." in table
     assert "opposite" in (tmp_path / "out" / "report.html").read_text()
