@@ -27,7 +27,7 @@ _DOUBTS = 12
 """Of what is not to be trusted as it stands, so much is printed."""
 
 DryRunOption = Annotated[
-    bool, typer.Option("--dry-run", help="Try the first picture of every method, say what the whole would cost.")
+    bool, typer.Option("--dry-run", help="Do every method's first picture and print what the run would cost.")
 ]
 KeepOption = Annotated[
     str,
@@ -58,12 +58,13 @@ def bench_command(
         str, typer.Option(help="Comma-separated protocols or YAML files; all = every one that the data permits.")
     ] = "all",
     limit: Annotated[
-        int | None, typer.Option(help="Subjects (or pictures) at most; heads360: how many are made, default 8.")
+        int | None,
+        typer.Option(help="At most so many subjects (or pictures); heads360: how many to make (8)."),
     ] = None,
-    out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the run; the same command goes on in it.")] = Path(
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the run; the same command continues it.")] = Path(
         "bench"
     ),
-    generator: Annotated[str, typer.Option(help="What to invert into.")] = "panohead-mini",
+    generator: Annotated[str, typer.Option(help="Generator to invert into.")] = "panohead-mini",
     weights: Annotated[Path | None, typer.Option(help="Weights of the generator; default: its own.")] = None,
     method_weights: Annotated[
         list[str] | None, typer.Option("--method-weights", help="A method's checkpoint: METHOD=FILE. Repeatable.")
@@ -76,7 +77,8 @@ def bench_command(
         list[str] | None, typer.Option("--set", help="A setting of the protocols: KEY=VALUE. Repeatable.")
     ] = None,
     outside: Annotated[
-        list[Path] | None, typer.Option("--results", help="Renders made elsewhere, as one more method. Repeatable.")
+        list[Path] | None,
+        typer.Option("--results", help="Folder of outside renders, as one more method. Repeatable."),
     ] = None,
     backend: Annotated[
         str, typer.Option(help="Metric networks: auto (the generator's world), reference, embedded or none.")

@@ -71,7 +71,7 @@ class Some:
         self.subjects = [dataset.subjects[index] for index in self._indices]
 
     def __len__(self) -> int:
-        """Number of items."""
+        """How many items were chosen."""
         return len(self._indices)
 
     def __getitem__(self, index: int) -> Item:
@@ -84,7 +84,7 @@ class Some:
         return Camera(self._dataset.cameras.label[self._indices])
 
     def digest(self, index: int) -> str:
-        """The item's identity."""
+        """A sha256 over the item, as the data set behind it says."""
         return self._dataset.digest(self._indices[index])
 
 
@@ -108,7 +108,7 @@ class Joined:
         ]
 
     def __len__(self) -> int:
-        """Number of items."""
+        """How many items all parts hold together."""
         return self._ends[-1]
 
     def __getitem__(self, index: int) -> Item:

@@ -211,7 +211,6 @@ class ProcessWatch:
     """Remembers the process's own settings, to compare and to put back."""
 
     def __init__(self) -> None:
-        """Read them."""
         self._before = {name: read() for name, (read, _) in _STATE.items()}
         self._random = random.getstate(), np.random.get_state()
 

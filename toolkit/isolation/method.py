@@ -111,7 +111,7 @@ class IsolatedMethod:
         return Made(inversion, Effort(float(answer["seconds"]), float(answer["peak"])))
 
     def close(self) -> None:
-        """End the process."""
+        """End the child process, if it was begun."""
         if self._child is not None:
             self._child.end()
             self._child = None

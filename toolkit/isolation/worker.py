@@ -49,7 +49,7 @@ def _die_with_parent(lifeline: int) -> None:
 
 
 class _Served:
-    """A method, open."""
+    """A method that is open in a child process and answers requests."""
 
     def __init__(self, line: Connection, asked: Mapping[str, Any]) -> None:
         self._line = line

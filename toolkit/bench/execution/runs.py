@@ -70,7 +70,7 @@ class ProtocolRun:
 
     @property
     def settings(self) -> ProtocolSettings:
-        """What is measured."""
+        """What the protocol measures, as its configuration says."""
         return self.request.settings
 
     @property

@@ -119,7 +119,7 @@ class MethodUnit(Unit):
 
     @property
     def owner(self) -> str:
-        """The method."""
+        """Name of the method that does the unit."""
         return self.method.name
 
     @property
@@ -179,12 +179,12 @@ class PrecomputeUnit(Unit):
 
     @property
     def owner(self) -> str:
-        """The precompute's name."""
+        """Name of the precompute whose piece it makes."""
         return self.precompute.name
 
     @property
     def address(self) -> Address:
-        """Protocol and piece."""
+        """Where its record stands: protocol, no method, the piece."""
         return self.run.title, None, self.piece
 
     @property

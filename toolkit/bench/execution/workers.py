@@ -51,7 +51,7 @@ class Workers(Generic[Task, Result]):
 
     @property
     def busy(self) -> int:
-        """Tasks in hand."""
+        """How many tasks workers have begun and not finished."""
         return len(self._begun)
 
     def begin(self, task: Task, function: Callable[..., Result], *arguments: Any) -> None:

@@ -54,7 +54,7 @@ class Inverts(Protocol):
     """The least of a method: a stranger's may lack the rest of the contract."""
 
     def invert(self, image: Tensor, camera: Camera, generator: Generator) -> Inversion:
-        """See `Method.invert`."""
+        """Invert one picture (see `Method.invert`)."""
         ...
 
 
