@@ -35,13 +35,11 @@ def train_command(
         int | None, typer.Option(min=1, help="Stop after this many steps of this call, with a checkpoint and weights.")
     ] = None,
     threads: Annotated[
-        int | None,
-        typer.Option(min=1, help="CPU threads. Numbers repeat exactly only with as many threads."),
+        int | None, typer.Option(min=1, help="CPU threads. Numbers repeat exactly only with as many threads.")
     ] = None,
     device: Device = "auto",
     dry_run: Annotated[
-        bool,
-        typer.Option("--dry-run", help="Take a few steps and print what the training would cost; write nothing."),
+        bool, typer.Option("--dry-run", help="Take a few steps and print what the training would cost; write nothing.")
     ] = False,
     tensorboard: Annotated[
         bool, typer.Option("--tensorboard", help="Also write event files for TensorBoard (extra `tensorboard`).")
