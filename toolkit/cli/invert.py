@@ -28,8 +28,7 @@ def invert_command(
         "inversions"
     ),
     method: Annotated[
-        str | None,
-        typer.Option(help="How to invert (toolkit plugins list); default: dual-encoder, without its weights wplus."),
+        str | None, typer.Option(help="How to invert (plugins list); default: dual-encoder, without its weights wplus.")
     ] = None,
     generator: Annotated[str, typer.Option(help="Generator to invert into.")] = "panohead-mini",
     weights: Annotated[Path | None, typer.Option(help="Weights of the generator; default: its own.")] = None,
@@ -51,15 +50,13 @@ def invert_command(
     time_limit: TimeLimit = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON line per photo on stdout.")] = False,
     options_of: Annotated[
-        str | None,
-        typer.Option("--list-options", metavar="METHOD", help="Print what --set and --preset take; needs no photo."),
+        str | None, typer.Option("--list-options", metavar="METHOD", help="Print what --set and --preset take.")
     ] = None,
 ) -> None:
     """Turn photos of heads into 3D heads.
 
-    Writes one folder per photo: inversion.safetensors and .json, views.png, orbit.mp4, mesh.glb and viewer.html. A bad
-    photo is reported at the end and does not stop the others. Photos that have results are skipped. Ctrl-C keeps
-    everything that is finished.
+    Every photo gets a folder: inversion.safetensors and .json, views.png, orbit.mp4, mesh.glb, viewer.html. A bad photo
+    stops no other. Photos that have results are skipped. Ctrl-C keeps everything that is finished.
     """
     if options_of is not None:
         _print_options(options_of)
