@@ -17,7 +17,7 @@ from toolkit.cli.main import app
 from toolkit.errors import ConfigError, InputError, PluginError, ToolkitError
 from toolkit.registry import default_registry
 
-PAGE = Path(__file__).parents[3] / "docs" / "plugins.md"
+PAGE = Path(__file__).parents[3] / "docs" / "plugins" / "protocol.md"
 
 PLUGIN = """
 from toolkit.hookspecs import hookimpl
