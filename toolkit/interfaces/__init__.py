@@ -38,7 +38,14 @@ from toolkit.interfaces.metric import (
     UsesNetworks,
 )
 from toolkit.interfaces.perceptual import Perceptual
-from toolkit.interfaces.procedural import DressedHeads, Makeable, MakeRequest, ProceduralHeads, RayColours
+from toolkit.interfaces.procedural import (
+    DescribedHeads,
+    DressedHeads,
+    Makeable,
+    MakeRequest,
+    ProceduralHeads,
+    RayColours,
+)
 from toolkit.interfaces.stitcher import Softening, Stitcher
 from toolkit.interfaces.training import Cadence, StepKind, TrainingJob
 
@@ -51,6 +58,7 @@ __all__ = [
     "ComparesFeatures",
     "ComputesBuffers",
     "Dataset",
+    "DescribedHeads",
     "Discriminator",
     "DressedHeads",
     "EmptySpace",

@@ -64,6 +64,15 @@ class ProceduralHeads(Protocol):
 
 
 @runtime_checkable
+class DescribedHeads(ProceduralHeads, Protocol):
+    """Procedural heads that can also say what a latent amounts to: surface, hair, colours."""
+
+    def traits(self, latent: Tensor) -> Tensor:
+        """Traits [T], float32, of the head with this latent; equal distances look about equally different."""
+        ...
+
+
+@runtime_checkable
 class DressedHeads(ProceduralHeads, Protocol):
     """Procedural heads that can also be seen with what no latent says: visible details and light of a subject."""
 

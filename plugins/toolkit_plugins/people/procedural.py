@@ -1,4 +1,4 @@
-"""The people as functions of a latent: the capability `ProceduralHeads`."""
+"""The people as functions of a latent: the capabilities `DressedHeads` and `DescribedHeads`."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from toolkit_plugins.people.latent import EXPRESSION_DIM, LATENT_DIM
 from toolkit_plugins.people.person import person_of
 from toolkit_plugins.people.shaping import UNIT
 from toolkit_plugins.people.tracing import trace
+from toolkit_plugins.people.traits import traits_of
 
 
 class Heads:
@@ -65,6 +66,14 @@ class Heads:
         """What each ray sees, [R] uint8: see `toolkit_plugins.people.labels.Label`."""
         head = _head(_key(latent), None)
         return torch.from_numpy(trace(head, _array(origins), _array(directions)).label)
+
+    def traits(self, latent: Tensor) -> Tensor:
+        """What the latent amounts to, [T] float32: see `toolkit_plugins.people.traits`.
+
+        Raises:
+            InputError: `latent` is not [latent_dim] of finite numbers.
+        """
+        return torch.from_numpy(traits_of(person_of(latent)))
 
     def landmarks(self, latent: Tensor) -> Tensor:
         """Image-left eye, image-right eye, nose tip, image-left and -right mouth corner in world units [5, 3].

@@ -37,13 +37,17 @@ from toolkit_plugins.panohead.generator import PanoHead
 from toolkit_plugins.panohead.loading import build, load, save
 from toolkit_plugins.panohead.training.batches import MiniBatch, MiniBatches, changed
 from toolkit_plugins.panohead.training.evaluation import HeldOut, sheet_of
-from toolkit_plugins.panohead.training.objective import Drawn, PatchLook, draw, patch_losses, ray_losses
+from toolkit_plugins.panohead.training.growing import grow
+from toolkit_plugins.panohead.training.meanings import Meanings
+from toolkit_plugins.panohead.training.objective import Drawn, DrawnHeads, PatchLook, draw, patch_losses, ray_losses
 from toolkit_plugins.panohead.training.rays import HeadRays, prepare_rays
 from toolkit_plugins.panohead.training.settings import MiniSettings
 
 CONFIG = "training/panohead-mini"
 FOG = 8.0
 """Raw density to begin with."""
+MAPPED = 256
+"""Latents that the mapping learns from in a step, where traits say what it should give."""
 BIG_BLOCKS = (SynthesisBlock, PointDecoder)
 """Whose activations `engine.checkpoint_activations` computes twice."""
 
@@ -78,7 +82,7 @@ class MiniJob(TrainingJob):
         torch.manual_seed(settings.seed)
         self.generator = self._started(build(settings.generator_config(self.heads.latent_dim, points)))
         if settings.start is not None:
-            self.generator.load_state_dict(load(Path(settings.start).expanduser()).state_dict())
+            grow(self.generator, load(Path(settings.start).expanduser()))
         self.stepper.prepare(
             *self._called(), blocks=[part for part in self.generator.modules() if isinstance(part, BIG_BLOCKS)]
         )
@@ -86,6 +90,9 @@ class MiniJob(TrainingJob):
         if settings.losses.patch_perceptual:
             self.perceptual = open_perceptual(settings.losses.perceptual, None, self.device)
         self.codes = self._codes()
+        self.meanings = None
+        if settings.heads.traits:
+            self.meanings = Meanings(self.heads, plan, settings.heads.more_latents, settings.network.w_dim, folder)
         self.average = WeightAverage(self.generator)
         self.optimiser = self._optimiser()
         self.held_out = HeldOut(self.heads, settings.evaluation_heads, settings.network.image_size, folder)
@@ -196,12 +203,13 @@ class MiniJob(TrainingJob):
             step: Decides what is looked at.
         """
         heads, weights = changed(drawn.heads, lambda whole: whole[rows]), self.settings.losses
-        ws = self.generator.mapping(heads.latents, self.generator_front)
+        ws, told = self._codes_of(heads, step)
         own = None if self.codes is None else self.codes(heads.numbers)
         if own is not None:
             ws = ws + own[:, None]
         volumes = self.generator.volumes(self.generator.planes(ws, noise="none"))
         losses = ray_losses(self.generator, volumes, ws, heads, drawn.counts, weights)
+        losses |= told
         if own is not None:
             losses["residual"] = (weights.residual or 0.0) * own.square().mean()
         if drawn.patches is not None:
@@ -212,6 +220,16 @@ class MiniJob(TrainingJob):
                 look = self._look(step, first=bool(rows[0] == 0), share=some / count)
                 losses |= patch_losses(self.generator, volumes, ws[:some], patches, weights, look, self.perceptual)
         return losses
+
+    def _codes_of(self, heads: DrawnHeads, step: int) -> tuple[Tensor, dict[str, Tensor]]:
+        """Codes [B, num_ws, w_dim] of heads, and the mapping's own loss where their traits make them."""
+        if self.meanings is None:
+            return self.generator.mapping(heads.latents, self.generator_front), {}
+        latents, codes = (part.to(self.device) for part in self.meanings.some(step, MAPPED))
+        wrong = (self.generator.mapping(latents, self.generator_front)[:, 0] - codes).square().mean()
+        meant = self.meanings.codes[heads.numbers.cpu()].to(self.device)
+        ws = meant[:, None].expand(-1, self.generator.num_ws, -1)
+        return ws, {"mapping": self.settings.losses.mapping * wrong}
 
     def _look(self, step: int, *, first: bool, share: float) -> PatchLook:
         """How the part with the batch's `first` row, or another one, looks at its `share` of the patches."""

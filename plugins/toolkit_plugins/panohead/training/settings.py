@@ -50,6 +50,10 @@ class HeadsSettings(Config):
     patches: Count = 1
     patch: Count = 16
     """Side of a patch in rays."""
+    traits: bool = False
+    """Whether codes are made from the heads' traits, and the mapping learns to give them; else the mapping decides."""
+    more_latents: Annotated[int, Field(ge=0)] = 8000
+    """Latents beyond those of the heads that the mapping learns from, with traits."""
     folder: str | None = None
     """Where the rays are kept; None: beside the run. Several runs may share one."""
     workers: Count = 2
@@ -68,6 +72,8 @@ class LossSettings(Config):
     patch_perceptual: Weight = 0.0
     perceptual: str = "lite0"
     """The perceptual distance of `patch_perceptual`, by its registered name."""
+    mapping: Weight = 1.0
+    """Of the mean square between the mapping's codes and those of the traits."""
     residual: Weight | None = None
     """Of the mean square of what a head's code has beyond what the mapping makes of its latent; None: nothing."""
 
@@ -100,7 +106,7 @@ class MiniSettings(Config):
     steps: Count = 13000
     batch: Count = 4
     start: str | None = None
-    """Weights to begin at, of the same networks."""
+    """Weights to begin at: of the same networks, or with smaller planes, which are enlarged."""
     rays: Count = 512
     """Single rays per head and step."""
     face_share: Annotated[float, Field(ge=0, le=1)] = 0.0

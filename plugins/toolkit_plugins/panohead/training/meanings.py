@@ -1,0 +1,71 @@
+"""Codes that mean something: made from the traits of heads, so that no network has to find out what a latent says.
+
+The synthesis network learns from these codes; the mapping learns beside it to give them, from many more latents than
+there are heads with rays.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from toolkit.errors import ConfigError
+from toolkit.interfaces import DescribedHeads, ProceduralHeads
+from toolkit.tensors import read_metadata, read_tensors, write_tensors
+from toolkit_plugins.panohead.training.rays import RayPlan, look_alike, looks_of
+
+_VERSION = 1
+_STRONGEST = 1.5
+"""Standard deviation of the first number of a code."""
+
+
+class Meanings:
+    """Codes of a plan's heads, and of latents beyond them."""
+
+    def __init__(self, heads: ProceduralHeads, plan: RayPlan, more: int, w_dim: int, folder: Path) -> None:
+        """Read the codes from `folder`, or make them.
+
+        Args:
+            heads: Whose traits.
+            plan: Says which heads have rays; the codes' directions are found from these.
+            more: Latents beyond them.
+            w_dim: Length of a code.
+            folder: Where codes are kept.
+
+        Raises:
+            ConfigError: These heads cannot describe themselves.
+        """
+        if not isinstance(heads, DescribedHeads):
+            raise ConfigError(f"heads.traits needs heads that say their traits; those of {plan.dataset!r} do not")
+        file = folder / f"codes-{plan.heads}-{more}-{w_dim}.safetensors"
+        about = {"version": _VERSION, "dataset": plan.dataset, "split": plan.split, "seed": plan.seed}
+        looks = looks_of(heads)
+        kept = read_metadata(file) if file.is_file() else {}
+        if kept.get("about") != about or not look_alike(kept.get("looks"), looks):
+            write_tensors(file, _made(heads, plan, more, w_dim), {"about": about, "looks": looks})
+        tensors, _ = read_tensors(file)
+        self.latents: Tensor = tensors["latents"]
+        """[N, z], those with rays first."""
+        self.codes: Tensor = tensors["codes"]
+        """[N, w_dim]."""
+
+    def some(self, step: int, count: int) -> tuple[Tensor, Tensor]:
+        """Latents [C, z] and codes [C, w_dim] that the mapping learns from in a step."""
+        rows = torch.randint(len(self.codes), (count,), generator=torch.Generator().manual_seed(step))
+        return self.latents[rows], self.codes[rows]
+
+
+def _made(heads: DescribedHeads, plan: RayPlan, more: int, w_dim: int) -> dict[str, Tensor]:
+    """Traits along their principal directions: large differences are damped, small ones kept."""
+    latents = torch.stack([heads.latent(plan.split, plan.seed, index) for index in range(plan.heads + more)])
+    first = torch.stack([heads.traits(latent) for latent in latents[: plan.heads]])
+    mean = first.mean(0)
+    _, spread, directions = torch.linalg.svd(first - mean, full_matrices=False)
+    spread, directions = spread[:w_dim] / len(first) ** 0.5, directions[:w_dim]
+    scale = _STRONGEST / (spread[0] * spread.clamp_min(1e-6)).sqrt()
+    codes = [(first - mean) @ directions.T * scale]
+    codes += [((heads.traits(latent) - mean) @ directions.T * scale)[None] for latent in latents[plan.heads :]]
+    found = torch.nn.functional.pad(torch.cat(codes), (0, w_dim - len(spread)))
+    return {"latents": latents, "codes": found}
