@@ -38,27 +38,30 @@ class HeldOut:
         """[H, V, 1, S, S] in [0, 1]."""
 
     @torch.no_grad()
-    def rendered(self, generator: PanoHead) -> Tensor:
-        """The generator's views [H, V, 3, S, S] from the same latents and cameras."""
+    def rendered(self, generator: PanoHead, codes: Tensor | None = None) -> Tensor:
+        """The generator's views [H, V, 3, S, S] from the same latents (or from codes [H, w_dim]) and cameras."""
         device = next(generator.parameters()).device
         views = []
-        for latent in self.latents:
-            ws = generator.mapping(latent[None].to(device), Camera.orbit())
+        for row, latent in enumerate(self.latents):
+            if codes is None:
+                ws = generator.mapping(latent[None].to(device), Camera.orbit())
+            else:
+                ws = codes[row].to(device).expand(1, generator.num_ws, -1)
             planes = generator.planes(ws)
             views.append(torch.cat([generator.render(planes, ws, camera).image for camera in cameras()]))
         return torch.stack(views).cpu()
 
-    def score(self, generator: PanoHead) -> dict[str, float]:
+    def score(self, generator: PanoHead, codes: Tensor | None = None) -> dict[str, float]:
         """PSNR in dB over images in [-1, 1]: mean over images of the whole image, and of the head's mask alone."""
-        error = (self.rendered(generator).clamp(-1, 1) - self.images).square()
+        error = (self.rendered(generator, codes).clamp(-1, 1) - self.images).square()
         whole = error.mean((2, 3, 4))
         head = (error * self.masks).sum((2, 3, 4)) / (3 * self.masks.sum((2, 3, 4)))
         return {"psnr": _psnr(whole), "psnr_head": _psnr(head)}
 
 
-def sheet_of(truth: HeldOut, generator: PanoHead, heads: int = 6) -> np.ndarray:
+def sheet_of(truth: HeldOut, generator: PanoHead, codes: Tensor | None = None, heads: int = 6) -> np.ndarray:
     """A picture [H, W, 3] uint8: for every head a row of truth above a row of the generator."""
-    made = truth.rendered(generator)[:heads].clamp(-1, 1)
+    made = truth.rendered(generator, codes)[:heads].clamp(-1, 1)
     rows = []
     for real, fake in zip(truth.images[:heads], made, strict=True):
         rows.append(torch.cat([torch.cat(list(views), dim=2) for views in (real, fake)], dim=1))

@@ -243,12 +243,19 @@ class MiniJob(TrainingJob):
         return Camera.orbit().to(self.device)
 
     def evaluate(self, step: int) -> Mapping[str, float]:
-        """PSNR on held-out heads, whole image and inside the head's mask, from their own latents."""
-        return self.held_out.score(self.average.module)
+        """PSNR on held-out heads, whole image and inside the head's mask, from their own latents (and traits)."""
+        scores = self.held_out.score(self.average.module)
+        if (codes := self._held_out_codes()) is not None:
+            by_traits = self.held_out.score(self.average.module, codes)
+            scores |= {f"{name}_by_traits": value for name, value in by_traits.items()}
+        return scores
+
+    def _held_out_codes(self) -> Tensor | None:
+        return None if self.meanings is None else self.meanings.codes_of(self.held_out.latents)
 
     def sheet(self, step: int) -> np.ndarray:
         """Truth above, generator below."""
-        return sheet_of(self.held_out, self.average.module)
+        return sheet_of(self.held_out, self.average.module, self._held_out_codes())
 
     @torch.no_grad()
     def export(self, path: Path) -> None:

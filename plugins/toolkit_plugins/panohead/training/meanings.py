@@ -16,9 +16,12 @@ from toolkit.interfaces import DescribedHeads, ProceduralHeads
 from toolkit.tensors import read_metadata, read_tensors, write_tensors
 from toolkit_plugins.panohead.training.rays import RayPlan, look_alike, looks_of
 
-_VERSION = 1
+_VERSION = 2
 _STRONGEST = 1.5
 """Standard deviation of the first number of a code."""
+
+_NOTHING = 1e-4
+"""Of the strongest direction's spread: below, a direction is rounding."""
 
 
 class Meanings:
@@ -50,6 +53,12 @@ class Meanings:
         """[N, z], those with rays first."""
         self.codes: Tensor = tensors["codes"]
         """[N, w_dim]."""
+        self._heads, self._mean, self._directions = heads, tensors["mean"], tensors["directions"]
+
+    def codes_of(self, latents: Tensor) -> Tensor:
+        """Codes [B, w_dim] of latents [B, z], from their traits."""
+        traits = torch.stack([self._heads.traits(latent) for latent in latents.cpu()])
+        return (traits - self._mean) @ self._directions
 
     def some(self, step: int, count: int) -> tuple[Tensor, Tensor]:
         """Latents [C, z] and codes [C, w_dim] that the mapping learns from in a step."""
@@ -64,8 +73,9 @@ def _made(heads: DescribedHeads, plan: RayPlan, more: int, w_dim: int) -> dict[s
     mean = first.mean(0)
     _, spread, directions = torch.linalg.svd(first - mean, full_matrices=False)
     spread, directions = spread[:w_dim] / len(first) ** 0.5, directions[:w_dim]
-    scale = _STRONGEST / (spread[0] * spread.clamp_min(1e-6)).sqrt()
-    codes = [(first - mean) @ directions.T * scale]
-    codes += [((heads.traits(latent) - mean) @ directions.T * scale)[None] for latent in latents[plan.heads :]]
-    found = torch.nn.functional.pad(torch.cat(codes), (0, w_dim - len(spread)))
-    return {"latents": latents, "codes": found}
+    real = spread > _NOTHING * spread[0]
+    scale = torch.where(real, _STRONGEST / (spread[0] * spread).clamp_min(1e-9).sqrt(), 0)
+    turned = torch.nn.functional.pad(directions.T * scale, (0, w_dim - len(spread)))
+    codes = [(first - mean) @ turned]
+    codes += [((heads.traits(latent) - mean) @ turned)[None] for latent in latents[plan.heads :]]
+    return {"latents": latents, "codes": torch.cat(codes), "mean": mean, "directions": turned}
