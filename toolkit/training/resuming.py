@@ -83,8 +83,7 @@ def settings_to_resume(folder: Path, config: Path | None, overrides: Sequence[st
     if saved is None:
         return None
     given = {} if config is None else _with_base(read_mapping(config))
-    refuse_changes(saved, flat(given), str(folder))
-    refuse_changes(saved, flat(parse_settings(overrides)), str(folder))
+    refuse_changes(saved, flat(_over(given, parse_settings(overrides))), str(folder))
     return _over(saved, given)
 
 

@@ -44,6 +44,14 @@ def test_what_changes_the_result_may_not(given: str, key: str, folder: Path) -> 
         settings_to_resume(folder, folder / "other.yaml", [])
 
 
+def test_the_command_that_began_a_run_resumes_it(folder: Path) -> None:
+    (folder / "began.yaml").write_text(json.dumps({"rate": 0.5, "photos": {"mirror": False}}))
+    again = ["rate=0.0001", "photos.mirror=true"]  # what the command changed of its configuration
+    settings_to_resume(folder, folder / "began.yaml", again)
+    with pytest.raises(TrainingError, match=r"'photos\.mirror' was"):
+        settings_to_resume(folder, folder / "began.yaml", again[:1])
+
+
 def test_a_folder_that_does_not_tell_or_is_damaged(tmp_path: Path) -> None:
     assert settings_to_resume(tmp_path, None, ["rate=3"]) is None
     for text in ("[", "{}", '{"config": 3}', "[" * 100_000):
