@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import gc
 from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -159,8 +160,18 @@ def fake_cuda() -> Iterator[FakeCuda]:
     with contextlib.ExitStack() as patches:
         for patch in _patches():
             patches.enter_context(patch)
-        with FakeCuda() as mode:
-            yield mode
+        try:
+            with FakeCuda() as mode:
+                yield mode
+        finally:
+            forget_networks()
+
+
+def forget_networks() -> None:
+    """Empty what our functions remember: networks that are read once per process would stay on the GPU that is gone."""
+    for each in gc.get_objects():
+        if type(each) is functools._lru_cache_wrapper and str(each.__module__).startswith("toolkit"):
+            each.cache_clear()
 
 
 def _replaced(module: Module, change: Callable[[Tensor], Tensor], recurse: bool = True) -> Module:

@@ -98,7 +98,12 @@ def _scaled(image: np.ndarray, side: int) -> tuple[np.ndarray, float]:
 def _run(image: np.ndarray, factor: float, thresholds: tuple[float, float, float]) -> list[Face]:
     if min(image.shape[:2]) < 24:  # the first network's window would not fit
         return []
-    boxes, probabilities, landmarks = _detector(thresholds).detect(image, landmarks=True)
+    try:
+        boxes, probabilities, landmarks = _detector(thresholds).detect(image, landmarks=True)
+    except (RuntimeError, ValueError) as error:
+        if "non-empty list" in str(error):  # facenet-pytorch joins candidates although none lies in the picture
+            return []
+        raise
     if boxes is None:
         return []
     faces = []

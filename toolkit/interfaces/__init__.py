@@ -41,6 +41,7 @@ from toolkit.interfaces.perceptual import Perceptual
 from toolkit.interfaces.procedural import (
     DescribedHeads,
     DressedHeads,
+    KnownLatents,
     Makeable,
     MakeRequest,
     ProceduralHeads,
@@ -72,6 +73,7 @@ __all__ = [
     "ImageLoss",
     "IndexedDataset",
     "Item",
+    "KnownLatents",
     "KnowsItsPictures",
     "Latents",
     "MakeRequest",

@@ -81,3 +81,12 @@ class DressedHeads(ProceduralHeads, Protocol):
     ) -> RayColours:
         """Like `trace`, dressed and lit as the subject `outfit` (split, seed, index) of the wild domain."""
         ...
+
+
+@runtime_checkable
+class KnownLatents(Protocol):
+    """Capability of an opened data set: it tells the latent of the head on each of its pictures."""
+
+    def latents(self) -> Tensor:
+        """Latents [N, latent_dim], RMS 1, in the order of the pictures."""
+        ...

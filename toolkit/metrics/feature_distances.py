@@ -23,7 +23,7 @@ def frechet_distance(first: Tensor, second: Tensor) -> float:
     distance and makes the root of the covariances' product cheap.
 
     Raises:
-        InputError: Fewer than two samples, unequal dimensions, or values that are not finite.
+        InputError: Fewer than two samples, unequal dimensions, or values that are not finite or far too large.
     """
     first, second = checked_sides(first, second)
     if len(first) + len(second) < first.shape[1]:
@@ -36,7 +36,10 @@ def frechet_distance(first: Tensor, second: Tensor) -> float:
     with warnings.catch_warnings(), contextlib.redirect_stdout(sys.stderr):  # stdout is for results
         warnings.filterwarnings("ignore", "The `disp` argument", DeprecationWarning)  # clean-fid's call of scipy
         warnings.filterwarnings("ignore", category=RuntimeWarning)  # samples that are all the same
-        return _not_negative(float(distance(*moments[0], *moments[1])))
+        try:
+            return _not_negative(float(distance(*moments[0], *moments[1])))
+        except ValueError as error:
+            raise InputError(f"the features cannot be compared: clean-fid says {str(error)[:100]!r}") from error
 
 
 def _spanned(first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:

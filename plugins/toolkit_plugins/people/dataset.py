@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from torch import Tensor
+
 from toolkit.data import ImageFolder
 from toolkit.interfaces import MakeRequest, ProceduralHeads
-from toolkit_plugins.people.folder import make_folder
+from toolkit_plugins.people.folder import known_latents, make_folder
 from toolkit_plugins.people.procedural import Heads
 
 
@@ -27,3 +29,11 @@ class People(ImageFolder):
     def procedural() -> ProceduralHeads:
         """The heads as functions of a latent, to be looked at along any ray."""
         return Heads()
+
+    def latents(self) -> Tensor:
+        """The latent [LATENT_DIM] of the person on each picture: [N, LATENT_DIM].
+
+        Raises:
+            InputError: The folder does not tell the latents.
+        """
+        return known_latents(self._store, self.subjects)

@@ -15,10 +15,11 @@ from __future__ import annotations
 
 import functools
 import json
+import math
 import multiprocessing
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -30,10 +31,12 @@ from PIL import Image
 from torch import Tensor
 
 from toolkit.data import layout
+from toolkit.data.labels import parse_json
 from toolkit.errors import InputError
 from toolkit.files import atomic_write
-from toolkit.interfaces import MakeRequest
+from toolkit.interfaces import MakeRequest, Store
 from toolkit_plugins.people.identity import check_identity, latent_of
+from toolkit_plugins.people.latent import LATENT_DIM
 from toolkit_plugins.people.rendering import SIZE_LIMIT, Picture, render
 from toolkit_plugins.people.views import check_views, view_camera
 from toolkit_plugins.people.wild import DOMAINS, make_head, photographed
@@ -65,6 +68,30 @@ def make_folder(request: MakeRequest) -> Path:
     _write_json(request.out / layout.SUBJECTS_FILE, seen)
     _write_json(request.out / layout.LABELS_FILE, {"labels": labels})
     return request.out
+
+
+def known_latents(store: Store, subjects: Sequence[str | None]) -> Tensor:
+    """The latents [N, LATENT_DIM] of subjects of a folder that was made here.
+
+    Raises:
+        InputError: The folder has no record, or the record lacks one of them.
+    """
+    where = f"{store.path}: {RECORD_FILE}"
+    document = parse_json(store.read(RECORD_FILE), where)
+    known = document.get("latents") if isinstance(document, dict) else None
+    found = [known.get(subject) if isinstance(known, dict) else None for subject in subjects]
+    for subject, latent in zip(subjects, found, strict=True):
+        if not _is_latent(latent):
+            raise InputError(f"{where} tells no latent of {LATENT_DIM} numbers for subject {subject!r}")
+    return torch.tensor(found, dtype=torch.float32)
+
+
+def _is_latent(value: Any) -> bool:
+    return (
+        isinstance(value, list)
+        and len(value) == LATENT_DIM
+        and all(isinstance(number, int | float) and math.isfinite(number) for number in value)
+    )
 
 
 def check_request(request: MakeRequest) -> None:

@@ -160,3 +160,14 @@ def test_resamples_that_are_none_are_refused(distances):
             distances(a, a, counts)
     with pytest.raises(InputError, match="dimensions"):
         distances(a, a[:, :3], torch.ones(1, 10))
+
+
+def test_features_far_too_large_for_the_distance_are_one_sentence(monkeypatch: pytest.MonkeyPatch):
+    from cleanfid import fid
+
+    def refuse(*moments: np.ndarray) -> float:
+        raise ValueError("Imaginary component 5e+17")
+
+    monkeypatch.setattr(fid, "frechet_distance", refuse)  # which numbers do it depends on the machine's LAPACK
+    with pytest.raises(InputError, match="cannot be compared"):
+        frechet_distance(torch.randn(4, 3), torch.randn(4, 3))

@@ -22,7 +22,7 @@ from toolkit.encoders.training.batches import BatchMaker, EncodingBatch, on_devi
 from toolkit.encoders.training.frozen_generator import FrozenGenerator
 from toolkit.encoders.training.held_out import HeldOut
 from toolkit.encoders.training.image_losses import ImageLosses
-from toolkit.encoders.training.pairs import Pairs, kept_pairs
+from toolkit.encoders.training.pairs import Pairs, joined, kept_pairs, pairs_of_heads
 from toolkit.encoders.training.photo_ledger import PhotoLedger
 from toolkit.encoders.training.photos import describe, numbers_of, open_photos
 from toolkit.encoders.training.recipe import LossContext, Recipe, Stage
@@ -224,6 +224,8 @@ class EncoderTraining(TrainingJob):
         kept: Pairs | None = None
         if wanted and settings.pairs.count:
             kept = kept_pairs(self.generator, settings.pairs, settings.seed)
+            if settings.pairs.heads is not None:
+                kept = joined(kept, pairs_of_heads(self.generator, settings.pairs.heads))
         self.batches = BatchMaker(
             self.seed,
             stages,

@@ -11,8 +11,11 @@ import torch
 from torch import Tensor
 
 from toolkit.cache import cache_folder
+from toolkit.data.sources import open_source
+from toolkit.encoders.training.photos import PhotoSet
 from toolkit.encoders.training.settings import PairSettings
-from toolkit.interfaces import Generator
+from toolkit.errors import InputError
+from toolkit.interfaces import Generator, KnownLatents
 from toolkit.latents import latent_statistics, map_styles
 from toolkit.rendering.views import around
 from toolkit.tensors import read_tensors, write_tensors
@@ -69,7 +72,7 @@ def kept_pairs(generator: Generator, settings: PairSettings, seed: int) -> Pairs
         "version": VERSIONS[settings.space],
         "seed": seed,
         "generator": generator.spec.fingerprint,
-        **settings.model_dump(mode="json", exclude={"augment"}),
+        **settings.model_dump(mode="json", exclude={"augment", "heads"}),
     }
     key = hashlib.sha256(json.dumps(plan, sort_keys=True).encode()).hexdigest()[:16]
     file = cache_folder("pairs") / f"{generator.spec.name}-{settings.count}-{key}.safetensors"
@@ -80,6 +83,34 @@ def kept_pairs(generator: Generator, settings: PairSettings, seed: int) -> Pairs
             write_tensors(file, {"image": pixels, "label": made.label, "ws": made.ws}, {"plan": plan})
     tensors, _ = read_tensors(file)
     return Pairs(tensors["image"], tensors["label"], tensors["ws"])
+
+
+@torch.no_grad()
+def pairs_of_heads(generator: Generator, source: str) -> Pairs:
+    """Pictures of procedural heads, as bytes, with the codes of their latents; on white where they have masks.
+
+    Raises:
+        InputError: There is no such data set, or it does not tell its heads' latents.
+    """
+    heads = open_source(source)
+    if not isinstance(heads, KnownLatents):
+        raise InputError(
+            f"pairs.heads: {source} does not tell its heads' latents; name a reader that does, people:PATH"
+        )
+    latents, wanted = heads.latents(), generator.spec.latents.z_dim
+    if latents.shape[1] != wanted:
+        raise InputError(
+            f"pairs.heads: latents of {source} have {latents.shape[1]} numbers, the generator takes {wanted}"
+        )
+    codes = map_styles(generator, latents[:, None].to(generator.device), 1.0).cpu()
+    photos = PhotoSet([heads], generator.spec.image_size)
+    pixels = [((photos.rows([index]).image + 1) * 127.5).round().byte() for index in range(len(photos))]
+    return Pairs(torch.cat(pixels), photos.labels, codes)
+
+
+def joined(first: Pairs, second: Pairs) -> Pairs:
+    """Both."""
+    return Pairs(*(torch.cat(parts) for parts in zip(first, second, strict=True)))
 
 
 def rows(pairs: Pairs, indices: Tensor) -> Pairs:

@@ -64,6 +64,9 @@ class PairSettings(Config):
     yaw: Annotated[float, Field(ge=0, le=180)] = 75.0
     """Cameras stand anywhere within so many degrees of the front."""
     pitch: Annotated[float, Field(ge=0, lt=90)] = 15.0
+    heads: str | None = None
+    """READER:PATH of procedural heads in a folder: their pictures count as pairs, too, with the codes that the
+    generator's mapping gives their latents. Only for a generator that learnt from the latents of such heads."""
     augment: Share = 1.0
     """Strength of what is done to their looks (light, colour, blur, noise, things in front) to resemble photos."""
 

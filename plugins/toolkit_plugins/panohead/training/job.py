@@ -137,6 +137,7 @@ class MiniJob(TrainingJob):
         for name, parameter in self.generator.named_parameters():
             if parameter.requires_grad and "noise_strength" not in name:
                 factor = next((value for start, value in factors.items() if name.startswith(start)), 1.0)
+                factor = settings.affine_factor if ".affine." in name else factor
                 groups.append({"params": [parameter], "lr": settings.rate * factor, "factor": factor})
         if self.codes is not None:
             factor = settings.residual_factor

@@ -85,6 +85,8 @@ class OptimiserSettings(Config):
     decoder_factor: Rate = 3.0
     offset_factor: Rate = 3.0
     """For the learnt mean tri-grid."""
+    affine_factor: Rate = 1.0
+    """For the layers that turn codes into styles."""
     mapping_factor: Rate = 30.0
     """Makes up for the mapping's learning-rate multiplier of 0.01: without it, z means nothing for hours."""
     residual_factor: Rate = 1.0
