@@ -64,6 +64,18 @@ def check_folder_place(path: str | os.PathLike[str]) -> None:
         raise OutputError(f"cannot write into {target}: {nearest} is read-only")
 
 
+def is_empty(path: str | os.PathLike[str], besides: str = "") -> bool:
+    """Whether nothing is there, or a folder that holds nothing but what a kill left behind.
+
+    Args:
+        path: The place.
+        besides: A name that does not count, either.
+    """
+    if not os.path.lexists(path):
+        return True
+    return os.path.isdir(path) and all(name.startswith(_WORKSHOP) or name == besides for name in os.listdir(path))
+
+
 @contextlib.contextmanager
 def atomic_write(path: str | os.PathLike[str]) -> Iterator[Path]:
     """Yield a temporary path of the same name beside `path`; it replaces `path` when the block ends well.

@@ -12,7 +12,15 @@ import pytest
 
 from toolkit import files
 from toolkit.errors import OutputError
-from toolkit.files import atomic_export, atomic_folder, atomic_write, disk_errors_named, file_sha256, sort_metadata
+from toolkit.files import (
+    atomic_export,
+    atomic_folder,
+    atomic_write,
+    disk_errors_named,
+    file_sha256,
+    is_empty,
+    sort_metadata,
+)
 
 
 def names(folder: Path) -> list[str]:
@@ -286,6 +294,18 @@ def test_work_of_another_process_is_left_alone_until_it_is_killed(
     with atomic_write(tmp_path / "b.txt"):
         pass
     assert names(tmp_path) == ["a.txt", "b.txt"]
+
+
+def test_a_folder_with_leftovers_of_a_kill_is_empty_and_one_with_anything_else_is_not(tmp_path: Path):
+    assert is_empty(tmp_path / "nothing") and is_empty(tmp_path)
+    (tmp_path / ".toolkit-abcd1234").mkdir()
+    (tmp_path / ".toolkit-abcd1234" / "half.json").write_text("{")
+    assert is_empty(tmp_path)
+    (tmp_path / "mine.txt").write_text("mine")
+    assert not is_empty(tmp_path) and is_empty(tmp_path, besides="mine.txt")
+    assert not is_empty(tmp_path / "mine.txt")
+    (tmp_path / "link").symlink_to("nowhere")
+    assert not is_empty(tmp_path / "link")
 
 
 def test_a_headers_metadata_has_one_order(tmp_path: Path):

@@ -119,10 +119,10 @@ def split_command(
     It is enough to name a part: SOURCE@train and SOURCE@val can be given wherever a data set is wanted. All pictures of
     a subject are in one part, and so are a picture and its mirror image.
     """
-    from toolkit.data.copying import copy_items
+    from toolkit.data.copying import copy_parts
     from toolkit.data.sources import open_source
     from toolkit.data.split import PARTS, RULE, identities, part_of
-    from toolkit.files import check_folder_place
+    from toolkit.files import check_folder_place, is_empty
 
     data = open_source(source)
     whose = identities(data)
@@ -130,12 +130,12 @@ def split_command(
     parts = {part: data.only(indices) for part, indices in chosen.items()}
     if out is not None:
         check_folder_place(out)
-        if out.is_dir() and any(out.iterdir()):
+        if not is_empty(out):
             raise InputError(f"{out} is not empty; give another folder")
         for part, some in parts.items():
             if not len(some):
                 raise InputError(f"{source} is too small: none of its {len(data)} pictures is in {part!r}")
-            copy_items(some, out / part, _show_copies if _on_terminal() else None)
+        copy_parts(parts, out, _show_copies if _on_terminal() else None)
     if as_json:
         typer.echo(json.dumps({part: some.names for part, some in parts.items()}, indent=2))
         return

@@ -11,6 +11,7 @@ import typer
 
 from toolkit.cli.options import Device, use_threads
 from toolkit.errors import InputError, WeightsError
+from toolkit.files import is_empty
 
 WITHOUT_FILES = "training/without-files"
 """The configuration that, on top of an encoder's, needs no file of the user's."""
@@ -58,7 +59,7 @@ def train_command(
     entry = default_registry().get("trainable", name)
     factory = entry.load()
     folder = Path("trainings") / name if out is None else out
-    if not dry_run and not resume and folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+    if not dry_run and not resume and not is_empty(folder):
         raise InputError(f"{folder} is not empty; give another --out, or --resume to go on with what is there")
     config_file = None if config is None else _find_config(config)
 

@@ -3,12 +3,31 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from pathlib import Path
 
 from toolkit.data import layout
 from toolkit.data.folder import ImageFolder
-from toolkit.files import atomic_write, disk_errors_named
+from toolkit.files import atomic_folder, atomic_write, disk_errors_named
+
+
+def copy_parts(parts: Mapping[str, ImageFolder], out: Path, progress: Callable[[int, int], None] | None = None) -> None:
+    """Copy parts of a data set into folders of their names in `out`: all of them appear at the end, or none.
+
+    Args:
+        parts: What to copy, by name.
+        out: Where the folders lie.
+        progress: Told for each part how many of how many pictures are done.
+
+    Raises:
+        InputError: A picture is missing or unsafe.
+        OutputError: The folder cannot be written.
+    """
+    with ExitStack() as stack:
+        folders = {part: stack.enter_context(atomic_folder(out / part)) for part in parts}
+        for part, items in parts.items():
+            copy_items(items, folders[part], progress)
 
 
 def copy_items(items: ImageFolder, out: Path, progress: Callable[[int, int], None] | None = None) -> None:

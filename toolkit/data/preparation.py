@@ -28,7 +28,7 @@ from PIL import Image
 
 from toolkit.data import layout
 from toolkit.errors import InputError, OutputError, ToolkitError
-from toolkit.files import atomic_write
+from toolkit.files import atomic_write, is_empty
 from toolkit.interfaces.dataset import Gathered, Photograph
 from toolkit.pictures import FORMATS_IN_WORDS, SUFFIXES, is_picture, read_head
 
@@ -226,7 +226,7 @@ def _claim(out: Path, request: Mapping[str, Any]) -> None:
     if out.exists() and not out.is_dir():
         raise InputError(f"{out} is a file, a folder is to be written there")
     if not (out / REQUEST_FILE).is_file():
-        if out.exists() and any(one.name != SCRATCH_FOLDER for one in out.iterdir()):
+        if not is_empty(out, besides=SCRATCH_FOLDER):
             raise InputError(f"{out} is not empty and holds no {REQUEST_FILE}; choose another folder")
         _write_json(out / REQUEST_FILE, request)
         return

@@ -20,7 +20,7 @@ import torch
 from PIL import Image
 
 from toolkit.errors import ConfigError, InputError, Interrupted, TrainingError
-from toolkit.files import atomic_export, atomic_write, disk_errors_named
+from toolkit.files import atomic_export, atomic_write, disk_errors_named, is_empty
 from toolkit.interfaces.training import Cadence, TrainingJob
 from toolkit.progress import Progress, Silence, losses_as_text
 from toolkit.training.best import BestSoFar
@@ -106,7 +106,7 @@ def train(
         check_board()
     if main:
         with disk_errors_named(folder):
-            if not resume and folder.exists() and any(folder.iterdir()):
+            if not resume and not is_empty(folder):
                 raise InputError(f"{folder} is not empty; give another --out, or --resume to go on with what is there")
             folder.mkdir(parents=True, exist_ok=True)
     reporter: Progress = Silence() if progress is None or not main else progress

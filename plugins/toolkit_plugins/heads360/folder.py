@@ -30,7 +30,7 @@ from torch import Tensor
 
 from toolkit.data import layout
 from toolkit.errors import InputError
-from toolkit.files import atomic_write
+from toolkit.files import atomic_write, is_empty
 from toolkit.interfaces import MakeRequest
 from toolkit_plugins.heads360.identity import check_identity, latent_of
 from toolkit_plugins.heads360.rendering import SIZE_LIMIT, Picture, render
@@ -111,7 +111,7 @@ def _claim(out: Path, record: dict[str, Any]) -> None:
     """Start a folder, or recognise one that was started for the same request."""
     if out.exists() and not out.is_dir():
         raise InputError(f"{out} is a file, a folder is to be written there")
-    if not out.exists() or not any(out.iterdir()):
+    if is_empty(out):
         _write_json(out / RECORD_FILE, record)
         return
     try:

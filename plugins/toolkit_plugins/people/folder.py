@@ -33,7 +33,7 @@ from torch import Tensor
 from toolkit.data import layout
 from toolkit.data.labels import parse_json
 from toolkit.errors import InputError
-from toolkit.files import atomic_write
+from toolkit.files import atomic_write, is_empty
 from toolkit.interfaces import MakeRequest, Store
 from toolkit_plugins.people.identity import check_identity, latent_of
 from toolkit_plugins.people.latent import LATENT_DIM
@@ -139,7 +139,7 @@ def _claim(out: Path, record: dict[str, Any]) -> None:
     """Start a folder, or recognise one that was started for the same request."""
     if out.exists() and not out.is_dir():
         raise InputError(f"{out} is a file, a folder is to be written there")
-    if not out.exists() or not any(out.iterdir()):
+    if is_empty(out):
         _write_json(out / RECORD_FILE, record)
         return
     try:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import zipfile
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from toolkit.cli.data import data_app
 from toolkit.data import ImageFolder, open_source
 from toolkit.data.sources import absolute_source, find_source, open_dataset, open_source_store
 from toolkit.data.split import MODULUS, PARTS, identities, indices_of, part_of
-from toolkit.errors import InputError
+from toolkit.errors import InputError, OutputError
 
 
 def labels_of(yaws: list[float]) -> list[list[float]]:
@@ -147,6 +148,30 @@ def test_the_command_counts_and_writes_the_parts(singles: Path, folder: Path, tm
     assert all(torch.equal(mine.image, theirs.image) for mine, theirs in zip(copied, val, strict=True))
     again = run.invoke(data_app, ["split", str(singles), str(out)])
     assert isinstance(again.exception, InputError) and "not empty" in str(again.exception)
+
+
+@pytest.mark.parametrize("fails_on", [1, 60, 110])
+def test_a_copy_that_fails_leaves_no_part_and_a_killed_one_is_no_hindrance(
+    singles: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fails_on: int
+):
+    out = tmp_path / "parts"
+    real, calls = Path.write_bytes, iter(range(1, 1000))
+
+    def write(self: Path, data: bytes) -> int:
+        if next(calls) == fails_on:
+            raise OSError(28, "No space left on device", str(self))
+        return real(self, data)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "write_bytes", write)
+        failed = CliRunner().invoke(data_app, ["split", str(singles), str(out)])
+    assert isinstance(failed.exception, OutputError)
+    assert re.fullmatch(rf"cannot write {out}/(train|val)/.*png: No space left on device", str(failed.exception))
+    assert list(out.iterdir()) == []
+    (out / ".toolkit-abcd1234" / "train").mkdir(parents=True)
+    monkeypatch.setattr("toolkit.files._cleared", set())  # as in the next process
+    assert CliRunner().invoke(data_app, ["split", str(singles), str(out)]).exit_code == 0
+    assert sorted(path.name for path in out.iterdir()) == ["train", "val"]
 
 
 def test_copies_keep_masks_depth_and_subjects(folder: Path, tmp_path: Path):

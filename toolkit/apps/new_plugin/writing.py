@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from toolkit.errors import InputError
-from toolkit.files import atomic_folder
+from toolkit.files import atomic_folder, is_empty
 from toolkit.registry import unknown_name
 
 _NAME = re.compile(r"[a-z][a-z0-9]*([_-][a-z0-9]+)*")
@@ -69,7 +69,7 @@ def write_plugin(name: str, kind: str, parent: Path) -> Path:
     if package in sys.stdlib_module_names or package in ("toolkit", "toolkit_plugins", "torch", "numpy", "tests"):
         raise InputError(f"the name {name!r} is taken by a package that the toolkit uses; choose another")
     folder = parent / name
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+    if not is_empty(folder):
         raise InputError(f"{folder} exists already; choose another name or folder")
     words = {
         "name": name,
