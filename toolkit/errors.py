@@ -7,7 +7,7 @@ from __future__ import annotations
 
 _HEAD, _TAIL = 700, 400
 """Characters kept of the beginning and of the end of a message that is longer than both together."""
-_CONTROLS = {code: repr(chr(code))[1:-1] for code in (*range(32), 127)}
+_CONTROLS = {code: repr(chr(code))[1:-1] for code in (*range(32), *range(127, 160), 0x2028, 0x2029)}
 
 
 def one_line(text: str) -> str:

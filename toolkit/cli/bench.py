@@ -14,7 +14,7 @@ import typer
 
 from toolkit.cli.config_file import ConfigFile
 from toolkit.cli.options import Device, TimeLimit
-from toolkit.cli.text import say
+from toolkit.cli.text import say, say_lines
 from toolkit.errors import InputError
 from toolkit.importing import stdout_to_stderr
 
@@ -122,7 +122,7 @@ def bench_command(
         return
     with stdout_to_stderr(), _opened(described, engine, workers) as parts:  # stdout is for results
         results = run_suite(*parts)
-    typer.echo(json.dumps(results.as_json(), indent=1, ensure_ascii=False) if as_json else as_tables(results.rows))
+    say_lines(json.dumps(results.as_json(), indent=1) if as_json else as_tables(results.rows))
     mine = _report_losses(results, {request.settings.title for request in requests}, requests[0].data_name)
     say(f"report in {out / 'report.html'}", err=True)
     if mine:

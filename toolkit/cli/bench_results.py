@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from toolkit.cli.options import Threads, use_threads
-from toolkit.cli.text import say
+from toolkit.cli.text import say, say_lines
 from toolkit.errors import InputError
 
 
@@ -24,7 +24,7 @@ def compare_command(
 
     folders = first if first.is_dir() else first.parent, second if second.is_dir() else second.parent
     found = compare_runs(read_results(first), read_results(second), folders)
-    typer.echo(json.dumps(found.as_json(), indent=1, ensure_ascii=False) if as_json else as_text(found))
+    say_lines(json.dumps(found.as_json(), indent=1) if as_json else as_text(found))
 
 
 def report_command(

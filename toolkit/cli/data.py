@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from toolkit.cli.options import Threads, use_threads
-from toolkit.cli.text import say
+from toolkit.cli.text import printable, say
 from toolkit.errors import InputError
 
 if TYPE_CHECKING:
@@ -208,4 +208,4 @@ def _as_text(report: FolderReport) -> str:
         *(f"fault     {fault.name}: {fault.problem}" for fault in report.faults),
         f"{len(report.faults)} faults" if report.faults else "no faults",
     ]
-    return "\n".join(lines)
+    return "\n".join(map(printable, lines))

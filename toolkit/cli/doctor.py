@@ -9,6 +9,8 @@ import sys
 
 import typer
 
+from toolkit.cli.text import say
+
 PACKAGES = ("torch", "torchvision", "numpy", "scipy", "scikit-image", "facenet-pytorch", "opencv-python-headless",
             "imageio-ffmpeg", "trimesh", "lpips", "efficientnet-lite-pytorch", "dlib-bin",
             "face-recognition-models")  # fmt: skip
@@ -19,23 +21,23 @@ def doctor_command() -> None:
     from toolkit.registry import default_registry
     from toolkit.version import VERSION
 
-    typer.echo(f"toolkit {VERSION}, Python {platform.python_version()} on {platform.system()} {platform.machine()}")
-    typer.echo("packages")
+    say(f"toolkit {VERSION}, Python {platform.python_version()} on {platform.system()} {platform.machine()}")
+    say("packages")
     for package in PACKAGES:
-        typer.echo(f"  {package:<27}{_version(package)}")
-    typer.echo("devices")
+        say(f"  {package:<27}{_version(package)}")
+    say("devices")
     for line in _devices():
-        typer.echo(f"  {line}")
+        say(f"  {line}")
     registry = default_registry()
-    typer.echo(f"plugins: {', '.join(registry.plugins) or 'none'}")
+    say(f"plugins: {', '.join(registry.plugins) or 'none'}")
     for plugin in registry.broken:
-        typer.echo(f"  broken: {plugin.plugin}: {plugin.reason}")
-    typer.echo("weights")
+        say(f"  broken: {plugin.plugin}: {plugin.reason}")
+    say("weights")
     for line in _weights():
-        typer.echo(f"  {line}")
-    typer.echo("metrics with networks")
+        say(f"  {line}")
+    say("metrics with networks")
     for line in _metrics():
-        typer.echo(f"  {line}")
+        say(f"  {line}")
     if registry.broken:
         raise typer.Exit(1)
 

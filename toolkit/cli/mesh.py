@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from toolkit.cli.options import Device, Threads, use_threads
+from toolkit.files import check_folder_place
 
 
 def mesh_command(
@@ -23,6 +24,8 @@ def mesh_command(
     from toolkit.export.products import open_inversion, write_mesh
 
     use_threads(threads)
-    opened, generator = open_inversion(inversion, weights, device)
     target = inversion / "mesh.glb" if out is None else out
+    if inversion.is_dir():
+        check_folder_place(target.parent)
+    opened, generator = open_inversion(inversion, weights, device)
     typer.echo(write_mesh(target, opened, generator, resolution, scale))

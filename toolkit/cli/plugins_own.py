@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from toolkit.cli.options import Device, Threads, use_threads
+from toolkit.cli.text import say, say_lines
 
 if TYPE_CHECKING:
     from toolkit.apps.plugin_cards import Description
@@ -33,7 +34,7 @@ def show_command(
     if as_json:
         typer.echo(json.dumps([_as_document(each) for each in found], indent=2))
         return
-    typer.echo("\n\n".join(_as_text(each) for each in found))
+    say_lines("\n\n".join(_as_text(each) for each in found))
 
 
 def check_command(
@@ -74,15 +75,15 @@ def check_command(
     for title, lines in check_all(find_entries(registry, name, kind), registry, given):
         verdicts[title] = lines
         if not as_json:
-            typer.echo(title)
+            say(title)
             for line in lines:
                 reason = f": {line.reason}" if line.reason else ""
-                typer.echo(f"  {_MARKS[line.verdict]}  {line.check.replace('_', ' ')}{reason}")
+                say(f"  {_MARKS[line.verdict]}  {line.check.replace('_', ' ')}{reason}")
     count = Counter(line.verdict for lines in verdicts.values() for line in lines)
     if as_json:
         typer.echo(json.dumps({part: [line._asdict() for line in lines] for part, lines in verdicts.items()}, indent=2))
     else:
-        typer.echo(f"{count['passed']} passed, {count['failed']} failed, {count['not checked']} not checked")
+        say(f"{count['passed']} passed, {count['failed']} failed, {count['not checked']} not checked")
     if count["failed"]:
         raise typer.Exit(1)
 
@@ -99,7 +100,7 @@ def new_command(
 
     folder = write_plugin(name, kind, out)
     typer.echo(str(folder))
-    typer.echo(f"next: pip install -e {folder} && toolkit plugins check {name}", err=True)
+    say(f"next: pip install -e {folder} && toolkit plugins check {name}", err=True)
 
 
 def _as_document(found: Description) -> dict[str, object]:

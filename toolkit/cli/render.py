@@ -9,6 +9,7 @@ import typer
 
 from toolkit.cli.options import Device, Threads, use_threads
 from toolkit.errors import InputError
+from toolkit.files import check_folder_place
 
 
 def render_command(
@@ -49,8 +50,10 @@ def render_command(
     from toolkit.export.turntable import write_viewer
 
     use_threads(threads)
-    opened, generator = open_inversion(inversion, weights, device)
     folder = inversion / "renders" if out is None else out
+    if inversion.is_dir():
+        check_folder_place(folder)
+    opened, generator = open_inversion(inversion, weights, device)
     if angles:
         for path in write_views(folder, opened, generator, angles, resolution):
             typer.echo(path)

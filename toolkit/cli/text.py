@@ -19,7 +19,7 @@ def printable(text: object) -> str:
 
 def _escaped(match: re.Match[str]) -> str:
     code = ord(match.group())
-    if 0xDC80 <= code <= 0xDCFF:  # how Python holds a byte of a name that is no UTF-8
+    if 0xDC80 <= code <= 0xDCFF:  # how Python holds a byte of a name that is not UTF-8
         return f"\\x{code - 0xDC00:02x}"
     return match.group().encode("unicode_escape").decode() if code < 0xD800 else f"\\u{code:04x}"
 
@@ -27,6 +27,12 @@ def _escaped(match: re.Match[str]) -> str:
 def say(text: object, err: bool = False) -> None:
     """Print text as one line, on stdout or stderr."""
     typer.echo(printable(text), err=err)
+
+
+def say_lines(text: object, err: bool = False) -> None:
+    """Print a text of several lines; its line breaks are kept, everything else is escaped as `say` does."""
+    for line in str(text).split("\n"):
+        say(line, err)
 
 
 def accept_all_text() -> None:

@@ -10,8 +10,9 @@ from typing import Annotated
 import typer
 
 from toolkit.cli.options import Device, use_threads
+from toolkit.cli.text import say_lines
 from toolkit.errors import InputError, WeightsError
-from toolkit.files import is_empty
+from toolkit.files import check_folder_place, is_empty
 
 WITHOUT_FILES = "training/without-files"
 """The configuration that, on top of an encoder's, needs no file of the user's."""
@@ -57,10 +58,12 @@ def train_command(
 
     parse_settings(settings or [])  # what can be refused at once is refused before torch is imported
     entry = default_registry().get("trainable", name)
-    factory = entry.load()
     folder = Path("trainings") / name if out is None else out
     if not dry_run and not resume and not is_empty(folder):
         raise InputError(f"{folder} is not empty; give another --out, or --resume to go on with what is there")
+    if not dry_run:
+        check_folder_place(folder)
+    factory = entry.load()
     config_file = None if config is None else _find_config(config)
 
     from toolkit.cli.progress import TerminalProgress
@@ -77,7 +80,7 @@ def train_command(
         if dry_run:
             lines = rehearse(job).lines()
             if main_process():
-                typer.echo("\n".join(lines))
+                say_lines("\n".join(lines))
             return
         with TerminalProgress() as progress:
             run = train(

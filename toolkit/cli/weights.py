@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from toolkit.cli.text import say
 from toolkit.errors import InputError
 
 weights_app = typer.Typer(
@@ -29,9 +29,9 @@ def list_weights() -> None:
     from toolkit.weights.inventory import official_state
 
     for entry in embedded_weights():
-        typer.echo(f"{entry.name:<32}{entry.size / 2**20:6.2f} MiB  {entry.licence}  {entry.path}")
+        say(f"{entry.name:<32}{entry.size / 2**20:6.2f} MiB  {entry.licence}  {entry.path}")
     for state in official_state():
-        typer.echo(state.line())
+        say(state.line())
 
 
 @weights_app.command("import")
@@ -59,11 +59,9 @@ def import_weights(
     if out is None and not force:
         check_free(target, found)
     found.write(target)
-    print(
-        f"recognised: {found.kind}, {len(found.tensors)} tensors; licence: {found.header['licence']}", file=sys.stderr
-    )
+    say(f"recognised: {found.kind}, {len(found.tensors)} tensors; licence: {found.header['licence']}", err=True)
     for note in found.notes:
-        print(note, file=sys.stderr)
+        say(note, err=True)
     typer.echo(target)
 
 
@@ -110,9 +108,9 @@ def verify_weights() -> None:
     for name, path, check in checks:
         try:
             check(path)
-            typer.echo(f"ok       {name}")
+            say(f"ok       {name}")
         except ToolkitError as error:
             damaged += 1
-            typer.echo(f"damaged  {name}: {error}")
+            say(f"damaged  {name}: {error}")
     if damaged:
         raise typer.Exit(1)

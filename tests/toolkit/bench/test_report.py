@@ -180,7 +180,7 @@ def test_text_tables_mark_best_and_second_and_count(tmp_path: Path):
     markdown = as_markdown(results)
     assert "**0.0100** [0.0090, 0.0110]" in markdown
     assert "_0.0200_ [0.0180, 0.0220]" in markdown
-    assert "What <it> does." in markdown
+    assert r"What \<it\> does." in markdown
 
 
 def test_latex_is_booktabs_and_escaped(tmp_path: Path):

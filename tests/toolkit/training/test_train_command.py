@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 import toolkit.registry
 from toolkit.cli.train import train_command
-from toolkit.errors import ConfigError, InputError, PluginError, TrainingError
+from toolkit.errors import ConfigError, InputError, PluginError, ToolkitError, TrainingError
 
 
 @pytest.fixture(autouse=True)
@@ -95,3 +95,19 @@ def test_resume_refuses_other_settings_before_anything_is_made(tmp_path: Path, m
     for arguments in (["--set", "width=9"], ["--config", str(tmp_path / "other.yaml")]):
         with pytest.raises(TrainingError, match=r"'width' was .* there and is 9 now"):
             run(*out, "--resume", *arguments)
+
+
+@pytest.mark.parametrize("place", ["file", "below a file", "read-only"])
+def test_a_place_that_cannot_be_written_is_refused_before_data_is_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    (tmp_path / "file").write_text("mine")
+    target = {"file": tmp_path / "file", "below a file": tmp_path / "file" / "run", "read-only": tmp_path / "run"}[
+        place
+    ]
+    if place == "read-only":
+        monkeypatch.setattr("os.access", lambda *_: False)
+    monkeypatch.setattr("toolkit.registry.Registration.load", lambda _: pytest.fail("the training was opened"))
+    with pytest.raises(ToolkitError, match=r"is not (empty|a folder)|is read-only"):
+        run("toy", "--out", str(target))
+    assert (tmp_path / "file").read_text() == "mine"

@@ -9,9 +9,11 @@ from collections.abc import Iterable, Sequence
 
 from toolkit.bench.records.schema import Results, Row
 from toolkit.bench.records.shown import ARROWS
-from toolkit.bench.report.tables import Column, Table, glance_of, number, tables_of
+from toolkit.bench.report.tables import Column, Table, glance_of, number, one_line, tables_of
 
 _LATEX_ARROWS = {"lower": r"$\downarrow$", "higher": r"$\uparrow$"}
+_MARKUP = re.compile(r"[\\`*\[\]<>|~#!&]|(?<!\w)_|_(?!\w)")
+"""What Markdown obeys, wherever it stands; _ obeys nobody inside a word."""
 _CSV_FIELDS = ("protocol", "data", "world", "backend", "method", "metric", "value", "low", "high", "n", "failed",
                "direction", "unit")  # fmt: skip
 
@@ -21,25 +23,28 @@ def as_tables(rows: Sequence[Row]) -> str:
     texts = []
     for table in tables_of(rows):
         whole = table.narrowed([column for column in table.columns if not column.is_part] or table.columns)
-        lines = [["method", "n", *(_heading(column) for column in whole.columns)]]
+        lines = [["method", "n", *(one_line(_heading(column)) for column in whole.columns)]]
         for method in whole.methods:
             cells = [_marked(whole, method, column, "*", "+") for column in whole.columns]
-            lines.append([method, _counts(whole, method), *cells])
+            lines.append([one_line(method), _counts(whole, method), *cells])
         note = "* best, + second; n = used + failed"
         parts = len(table.columns) - len(whole.columns)
         note += "; no mark: too few to tell" if not all(map(whole.can_tell, whole.columns)) else ""
         note += f"; {parts} more columns (regions, stages) in table.md" if parts else ""
-        texts.append(f"{table.title}\n\n{_grid(lines)}\n\n{note}")
+        texts.append(f"{one_line(table.title)}\n\n{_grid(lines)}\n\n{note}")
     return "\n\n\n".join(texts)
 
 
 def as_markdown(results: Results) -> str:
     """All tables with intervals, and how they came about."""
-    texts = [f"# Benchmark: {results.generator.name}\n"]
+    texts = [f"# Benchmark: {_markdown(results.generator.name)}\n"]
     for table in tables_of(results.rows):
         run = results.runs.get(f"{table.protocol} on {table.data}")
         about, interval = (run.settings.about, run.interval) if run is not None else ("", "")
-        texts.append(f"## {table.title}\n\n{about}\n\n{_full_grid(table)}\n\nBrackets: {interval}.\n")
+        texts.append(
+            f"## {_markdown(table.title)}\n\n{_markdown(about)}\n\n{_full_grid(table)}\n\n"
+            f"Brackets: {_markdown(interval)}.\n"
+        )
     texts.append(
         "**Best**, _second_; ↓ lower, ↑ higher is better; n = comparisons used + failed; no mark where n cannot tell.\n"
     )
@@ -58,13 +63,13 @@ def as_leaderboard(results: Results) -> str:
     for data in dict.fromkeys(table.data for table in tables):
         glance = glance_of([table for table in tables if table.data == data])
         if glance is not None:
-            texts.append(f"## {data} (world: {glance.world})\n\n{_full_grid(glance)}\n")
+            texts.append(f"## {_markdown(data)} (world: {_markdown(glance.world)})\n\n{_full_grid(glance)}\n")
     for run in list(results.runs.values())[:1]:
-        generator, machine, made = results.generator, run.machine, run.environment
+        generator, machine, made, command = results.generator, run.machine, run.environment, one_line(run.command)
         texts.append(
-            f"Generator {generator.name} ({generator.fingerprint[:12]}); {run.pictures.cells} heads; "
-            f"{machine.cores} cores ({machine.processor}), device {machine.device}; torch {made.torch}, "
-            f"{made.threads} threads, seed {made.seed}. The command:\n\n    {run.command}\n"
+            f"Generator {_markdown(generator.name)} ({generator.fingerprint[:12]}); {run.pictures.cells} heads; "
+            f"{machine.cores} cores ({_markdown(str(machine.processor))}), device {machine.device}; "
+            f"torch {made.torch}, {made.threads} threads, seed {made.seed}. The command:\n\n    {command}\n"
         )
     failed = len({(entry.method, entry.item, entry.error) for entry in results.failures})
     texts.append(f"Failures: {failed}." + (" They are listed in results.json and report.html.\n" if failed else "\n"))
@@ -106,11 +111,16 @@ def as_csv(results: Results) -> str:
 def _full_grid(table: Table) -> str:
     """Every column with its interval."""
     counted = [] if table.is_glance else ["n"]
-    lines = [["method", *counted, *(_heading(column) for column in table.columns)]]
+    lines = [["method", *counted, *(_markdown(_heading(column)) for column in table.columns)]]
     for method in table.methods:
         cells = [_marked(table, method, column, "**", "_", True) for column in table.columns]
-        lines.append([method, *(_counts(table, method) for _ in counted), *cells])
+        lines.append([_markdown(method), *(_counts(table, method) for _ in counted), *cells])
     return _grid(lines)
+
+
+def _markdown(text: str) -> str:
+    """A name as Markdown shows it, letter by letter: names are nobody's markup."""
+    return _MARKUP.sub(r"\\\g<0>", one_line(text))
 
 
 def _heading(column: Column) -> str:

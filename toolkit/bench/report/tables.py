@@ -222,5 +222,6 @@ def number(value: float | None, places: int | None = None) -> str:
 
 
 def one_line(text: str) -> str:
-    """A text without line breaks: names in a results file are anybody's."""
-    return " ".join(text.split())
+    """A text without line breaks, other control characters escaped: names in a results file are anybody's."""
+    letters = (letter if letter.isprintable() or letter.isspace() else ascii(letter)[1:-1] for letter in text)
+    return " ".join("".join(letters).split())
