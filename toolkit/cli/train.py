@@ -59,10 +59,8 @@ def train_command(
     parse_settings(settings or [])  # what can be refused at once is refused before torch is imported
     entry = default_registry().get("trainable", name)
     folder = Path("trainings") / name if out is None else out
-    if not dry_run and not resume and not is_empty(folder):
-        raise InputError(f"{folder} is not empty; give another --out, or --resume to go on with what is there")
     if not dry_run:
-        check_folder_place(folder)
+        _check_place(folder, resume)
     factory = entry.load()
     config_file = None if config is None else _find_config(config)
 
@@ -96,6 +94,13 @@ def train_command(
             if not run.finished:
                 typer.echo(f"stopped at the limit after step {run.step}; --resume goes on", err=True)
             typer.echo(run.weights)
+
+
+def _check_place(folder: Path, resume: bool) -> None:
+    """Refuse a folder that cannot be written, or is in use, before data is made for minutes."""
+    if not resume and not is_empty(folder):
+        raise InputError(f"{folder} is not empty; give another --out, or --resume to go on with what is there")
+    check_folder_place(folder)
 
 
 @contextlib.contextmanager
