@@ -50,6 +50,7 @@ def camera_fault(numbers: Sequence[float]) -> str | None:
     return camera_faults([numbers]).get(0)
 
 
+@np.errstate(over="ignore", invalid="ignore", divide="ignore")  # numbers are anybody's, 1e308 included
 def camera_faults(labels: Sequence[Sequence[float]]) -> dict[int, str]:
     """The same for the labels of one data set, by index; labels without a fault are left out.
 

@@ -108,3 +108,12 @@ def test_the_cameras_of_cars_and_of_the_eg3d_pivot_are_no_fault() -> None:
 def test_labels_that_are_right_stay_unblamed_beside_wrong_ones() -> None:
     labels = [list(numbers(0.5)), changed(MISTAKES["pixels 512"][0], 0.2), list(numbers(-0.5))]
     assert list(camera_faults(labels)) == [1]
+
+
+@pytest.mark.parametrize("huge", [1e308, -1e308, 1e200, 1e-320])
+def test_numbers_of_any_size_are_described_without_a_warning(huge: float) -> None:
+    for place in (0, 3, 7, 10, 16, 18):
+        label = list(numbers(0.4))
+        label[place] = huge
+        assert abs(huge) < 1 or camera_fault(label)
+    assert camera_fault([huge] * 25)
