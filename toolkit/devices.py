@@ -5,8 +5,8 @@ from __future__ import annotations
 import contextlib
 import itertools
 import time
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
+from typing import Any, Literal, get_args
 
 import torch
 from torch import Tensor
@@ -14,8 +14,14 @@ from torch.nn import Module
 
 from toolkit.errors import InputError
 
+Arithmetic = Literal["tf32", "cudnn-benchmark", "half-superresolution"]
+ARITHMETIC: tuple[Arithmetic, ...] = get_args(Arithmetic)
+"""Faster and less exact ways to compute, all off unless they are chosen. TF32 rounds the factors of products and
+convolutions to 10 bits on NVIDIA GPUs. cuDNN's benchmark takes the algorithm that was fastest at first, so that last
+digits of two runs may differ. Super-resolution is in 16 bit where no gradients are recorded."""
 AUTO = "auto"
 """The device that `checked_device` chooses itself."""
+_chosen: tuple[Arithmetic, ...] = ()
 
 
 def checked_device(name: str) -> str:
@@ -39,6 +45,50 @@ def best_device() -> str:
     if torch.cuda.is_available():
         return "cuda"
     return "mps" if torch.backends.mps.is_available() else "cpu"
+
+
+def choose_arithmetic(names: Iterable[str]) -> tuple[Arithmetic, ...]:
+    """Switch on some of `ARITHMETIC` in this process, and all others off.
+
+    Returns:
+        What was chosen, in the order of `ARITHMETIC`.
+
+    Raises:
+        InputError: One is unknown.
+    """
+    global _chosen
+    wanted = {name.strip() for name in names if name.strip()}
+    for name in sorted(wanted - set(ARITHMETIC)):
+        raise InputError(f"unknown arithmetic {name!r}; available: {', '.join(ARITHMETIC)}")
+    _chosen = tuple(name for name in ARITHMETIC if name in wanted)
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = "tf32" in _chosen
+    torch.backends.cudnn.benchmark = "cudnn-benchmark" in _chosen
+    return _chosen
+
+
+def chosen_arithmetic() -> tuple[Arithmetic, ...]:
+    """What `choose_arithmetic` was last told in this process."""
+    return _chosen
+
+
+def arithmetic_in_use() -> list[str]:
+    """What is switched on in this process, by torch's own switches: whoever set them, results tell it."""
+    matmul, convolutions = torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32
+    found = {
+        "tf32": matmul and convolutions,
+        "tf32 in products only": matmul and not convolutions,
+        "tf32 in convolutions only": convolutions and not matmul,
+        "cudnn-benchmark": torch.backends.cudnn.benchmark,
+        "half-superresolution": "half-superresolution" in _chosen,
+    }
+    return [name for name, used in found.items() if used]
+
+
+def superresolution_precision(like: Tensor) -> contextlib.AbstractContextManager[object]:
+    """The context of super-resolution: 16 bit where that was chosen and no gradients are recorded."""
+    if "half-superresolution" not in _chosen or torch.is_grad_enabled() or like.is_meta:
+        return contextlib.nullcontext()
+    return torch.autocast(like.device.type, dtype=torch.float16)
 
 
 def wait_for(device: torch.device | str) -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from toolkit.cli.config_file import ConfigFile
-from toolkit.cli.options import Device, TimeLimit
+from toolkit.cli.options import Arithmetic, Device, TimeLimit
 from toolkit.cli.text import say, say_lines
 from toolkit.errors import InputError
 from toolkit.importing import stdout_to_stderr
@@ -92,6 +92,7 @@ def bench_command(
     threads: Annotated[int | None, typer.Option(min=1, help="CPU threads (of each process).")] = None,
     device: Device = "auto",
     keep: KeepOption = "exact",
+    arithmetic: Arithmetic = "",
     time_limit: TimeLimit = None,
     dry_run: DryRunOption = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print results.json instead of tables.")] = False,
@@ -115,7 +116,7 @@ def bench_command(
     files = {method: Path(text) for method, text in _pairs("--method-weights", method_weights or []).items()}
     described = RunDescription(
         generator, weights, device, threads, tuple(names), tuple(requests), _by_method(options or []), files, preset,
-        tuple(outside or []), time_limit,
+        tuple(outside or []), time_limit, tuple(arithmetic.split(",")),
     )  # fmt: skip
     if dry_run:
         _rehearse(described, engine, workers, as_json)

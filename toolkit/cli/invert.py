@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from toolkit.cli.config_file import ConfigFile
-from toolkit.cli.options import Device, Threads, TimeLimit, use_threads
+from toolkit.cli.options import Arithmetic, Device, Threads, TimeLimit, use_threads
 from toolkit.cli.text import say
 from toolkit.errors import InputError
 from toolkit.importing import stdout_to_stderr
@@ -47,6 +47,7 @@ def invert_command(
     force: Annotated[bool, typer.Option(help="Invert photos again that already have results.")] = False,
     threads: Threads = None,
     device: Device = "auto",
+    arithmetic: Arithmetic = "",
     time_limit: TimeLimit = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON line per photo on stdout.")] = False,
     options_of: Annotated[
@@ -75,7 +76,7 @@ def invert_command(
 
     from toolkit.apps.invert import PhotoOptions, Products, invert_photos
 
-    use_threads(threads)
+    use_threads(threads, arithmetic)
     if preset is not None:
         options["preset"] = preset
     with TerminalProgress(transient=True) as progress, stdout_to_stderr():  # stdout is for results

@@ -6,6 +6,12 @@ from typing import Annotated
 
 import typer
 
+Arithmetic = Annotated[
+    str,
+    typer.Option(
+        help="Faster and less exact: tf32, cudnn-benchmark, half-superresolution, with commas; results record it."
+    ),
+]
 TimeLimit = Annotated[
     float | None,
     typer.Option(
@@ -17,8 +23,12 @@ Threads = Annotated[int | None, typer.Option("--threads", min=1, help="CPU threa
 Device = Annotated[str, typer.Option("--device", help="auto (cuda, else mps, else cpu), cpu, cuda, cuda:1, ...")]
 
 
-def use_threads(threads: int | None) -> None:
-    """Compute with so many CPU threads; None: as many as torch chooses."""
+def use_threads(threads: int | None, arithmetic: str | None = None) -> None:
+    """Compute with so many CPU threads (None: as many as torch chooses), in this arithmetic (None: as it is)."""
+    if arithmetic is not None:
+        from toolkit.devices import choose_arithmetic
+
+        choose_arithmetic(arithmetic.split(","))
     if threads is not None:
         import torch
 

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from toolkit.camera import Camera, as_camera
+from toolkit.devices import superresolution_precision
 from toolkit.errors import InputError
 from toolkit.generators.capabilities import VolumeCapabilities
 from toolkit.generators.config import VolumeConfig
@@ -136,7 +137,8 @@ class VolumeGenerator(VolumeCapabilities):
         styles = ws if ws_bcg is None else _repeated(ws_bcg, batch, "ws_bcg")
         features = self._with_background(features, opacity, styles, self.noise(noise, source))
         raw = features[:, :3] if self.torgb is None else self.torgb(features, ws[:, -1].to(features.dtype))
-        image = self.superresolution(raw, features, ws, self.noise(self.config.sr_noise, source))
+        with superresolution_precision(raw):
+            image = self.superresolution(raw, features, ws, self.noise(self.config.sr_noise, source)).float()
         depth = marched.depth.reshape(batch, 1, side, side)
         return Render(image, raw, depth, opacity * MASK_SCALE - MASK_SHIFT)
 

@@ -24,6 +24,7 @@ from torch import Tensor
 
 from toolkit.camera import Camera
 from toolkit.data.prints import prints_from_text
+from toolkit.devices import chosen_arithmetic
 from toolkit.errors import KilledError, OverTimeError, PluginError
 from toolkit.interfaces import Generator, OnStep
 from toolkit.inversion import Inversion
@@ -130,6 +131,7 @@ class IsolatedMethod:
             "method_weights": opening.method_weights,
             "options": dict(opening.options),
             "threads": torch.get_num_threads(),
+            "arithmetic": chosen_arithmetic(),
         }
         child.send(asked)
         self._awaited("begun", None, None)

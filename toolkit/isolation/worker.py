@@ -55,8 +55,10 @@ class _Served:
         self._line = line
         import torch
 
+        from toolkit.devices import choose_arithmetic
         from toolkit.isolation.opening import as_document, entry_from
 
+        choose_arithmetic(asked["arithmetic"])
         if asked["threads"] is not None:
             torch.set_num_threads(asked["threads"])
         try:

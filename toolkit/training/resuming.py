@@ -16,6 +16,7 @@ FREE = (
     "cadence",
     "engine.workers",
     "engine.precision",
+    "engine.arithmetic",
     "engine.compile",
     "engine.checkpoint_activations",
     "photos.sources",

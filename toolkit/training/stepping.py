@@ -31,6 +31,7 @@ from torch.optim import Optimizer
 from torch.utils.checkpoint import checkpoint
 
 from toolkit.configuration import Config
+from toolkit.devices import Arithmetic, choose_arithmetic
 from toolkit.errors import InputError
 from toolkit.training.distribution import average_gradients
 
@@ -52,6 +53,9 @@ class EngineSettings(Config):
     compile: bool = False
     """Compile the networks that learn (torch.compile), but for discriminators and checkpointed blocks; needs a C++
     compiler on a CPU."""
+    arithmetic: tuple[Arithmetic, ...] = ()
+    """Faster and less exact ways to compute (see `toolkit.devices.ARITHMETIC`): tf32, cudnn-benchmark,
+    half-superresolution (in pictures and evaluations)."""
     sync_batch_norm: bool = False
     """Batch statistics over all processes' pictures, as if one GPU had them all; GPUs only."""
     workers: Annotated[int, Field(ge=0)] | None = None
@@ -76,6 +80,7 @@ class Stepper:
     def __init__(self, settings: EngineSettings, device: torch.device | str = "cpu") -> None:
         """Choose the precision for a device."""
         self.settings = settings
+        choose_arithmetic(settings.arithmetic)
         self._overflows = 0
         self._device = torch.device(device).type
         fp16 = settings.precision == "fp16"

@@ -1,5 +1,12 @@
 """MEAD: actors filmed from seven sides at once. Its videos become one picture a subject and view.
 
+Three forms are taken:
+
+- prepared frames with `subjects.json` (of `toolkit data prepare mead`);
+- one's own crops with cameras (`dataset.json`) whose names tell subject and view: M003/front.png, M003_left_30.jpg,
+  M003/neutral/right_60/012.png;
+- the videos, for `toolkit data prepare mead`; or one's own frames, named as the crops:
+
     <id>/video/<view>/<emotion>/<level>/<nnn>.mp4      as a folder, or in <id>/video.tar, <id>/video_1.tar,
                                                        <id>/video/1.tar ...; <id> also as <id>-1, <id>-2
 
@@ -10,6 +17,7 @@ whoever uses them has signed MEAD's terms.
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -21,15 +29,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from toolkit.data import ImageFolder, layout
-from toolkit.data.store import safe_name
+from toolkit.data.store import MEMBER_LIMIT, Store, open_store, safe_name
 from toolkit.errors import InputError
 from toolkit.files import atomic_write
 from toolkit.interfaces.dataset import Gathered, Photograph
+from toolkit.pictures import SUFFIXES
 
 VIEWS = ("front", "left_30", "left_60", "right_30", "right_60")
 """Those that the protocol needs; top and down are left aside."""
 EMOTION, LEVEL = "neutral", "level_1"
 _CLIP = re.compile(rf"(?:^|/)(?P<view>[a-z_0-9]+)/{EMOTION}/{LEVEL}/(?P<clip>\d+)\.mp4$")
+_PICTURE = re.compile(rf"(?:^|/)(?P<id>[MW]\d{{3}})(?:[/_-].*)?[/_-](?P<view>{'|'.join(VIEWS)})(?:[/_.-]|$)")
 _SUBJECT = re.compile(r"(?P<id>[MW]\d{3})(-\d+)?")
 _MEMBER_LIMIT = 512 * 2**20
 
@@ -46,15 +56,17 @@ class Mead:
     """The registered data set: calling it opens a prepared folder, `photographs` knows the raw videos."""
 
     def __new__(cls, path: str | os.PathLike[str], size: int | None = None) -> ImageFolder:  # type: ignore[misc]  # a factory by contract
-        """Open what `toolkit data prepare mead` made.
+        """Open what `toolkit data prepare mead` made, or one's own crops with cameras.
 
         Raises:
-            InputError: There is no such folder, or it is MEAD itself.
+            InputError: There is no such folder, it is MEAD itself, or no name tells a subject and a view.
         """
         place = Path(path)
-        if place.is_dir() and not (place / layout.SUBJECTS_FILE).is_file():
+        store = open_store(place)
+        names = set(store.names())
+        if layout.LABELS_FILE not in names:
             raise InputError(f"{place} holds no prepared frames; make them: toolkit data prepare mead {place} OUT")
-        return ImageFolder(place, size)
+        return ImageFolder(store if layout.SUBJECTS_FILE in names else NamedFrames(store), size)
 
     @staticmethod
     def photographs(source: Path, scratch: Path) -> Gathered:
@@ -68,6 +80,9 @@ class Mead:
             InputError: There are no subjects.
         """
         clips, rejects = _find_clips(source)
+        frames = [] if clips else _find_frames(source)
+        if frames:
+            return Gathered(frames, rejects)
         if not clips:
             raise InputError(f"{source} holds no subjects of MEAD (M003/video/front/{EMOTION}/{LEVEL}/001.mp4)")
         found: list[Photograph] = []
@@ -83,6 +98,49 @@ class Mead:
             for subject, frames in zip(sorted(clips), pool.map(cut, sorted(clips)), strict=True):
                 found += [Photograph(file, f"{subject}/{view}", subject, view) for view, file in frames.items()]
         return Gathered(found, rejects)
+
+
+class NamedFrames:
+    """Crops with cameras whose subjects and views stand in their names, shown with a `subjects.json`; picklable."""
+
+    def __init__(self, store: Store) -> None:
+        """Read the names.
+
+        Raises:
+            InputError: None tells a subject and a view.
+        """
+        self.path, self._store = store.path, store
+        found = {name: seen for name in store.names() if layout.is_image(name) and (seen := _seen_in(name)) is not None}
+        if not found:
+            raise InputError(
+                f"{store.path}: no picture's name tells a subject and a view (M003/front.png, M003_left_30.png); "
+                f"write them into {layout.SUBJECTS_FILE}"
+            )
+        self._subjects = json.dumps({name: {"subject": who, "view": view} for name, (who, view) in found.items()})
+
+    def names(self) -> list[str]:
+        """All file names, sorted."""
+        return sorted({*self._store.names(), layout.SUBJECTS_FILE})
+
+    def read(self, name: str, limit: int = MEMBER_LIMIT) -> bytes:
+        """The bytes of one file (see `Store.read`)."""
+        return self._subjects.encode() if name == layout.SUBJECTS_FILE else self._store.read(name, limit)
+
+
+def _seen_in(name: str) -> tuple[str, str] | None:
+    """Subject and view that a picture's name tells."""
+    found = _PICTURE.search(name)
+    return None if found is None else (found["id"], found["view"])
+
+
+def _find_frames(source: Path) -> list[Photograph]:
+    """The first picture of every subject and view, by name."""
+    found: dict[tuple[str, str], Path] = {}
+    for file in sorted(source.rglob("*")):
+        seen = _seen_in(file.relative_to(source).as_posix()) if file.suffix.lower() in SUFFIXES else None
+        if seen is not None:
+            found.setdefault(seen, file)
+    return [Photograph(file, f"{who}/{view}", who, view) for (who, view), file in sorted(found.items())]
 
 
 def _find_clips(source: Path) -> tuple[dict[str, dict[str, dict[str, Clip]]], dict[str, str]]:

@@ -95,3 +95,31 @@ def test_raw_videos_and_empty_folders_are_no_data_set(tmp_path: Path) -> None:
         Mead(tmp_path)
     with pytest.raises(InputError, match="holds no subjects of MEAD"):
         Mead.photographs(tmp_path, tmp_path / "scratch")
+
+
+@pytest.mark.parametrize("pattern", ["{who}/{view}.png", "{who}_{view}.png", "crops/{who}/neutral/{view}/012.png"])
+@pytest.mark.parametrize("packed", [False, True])
+def test_own_crops_with_cameras_are_read_by_their_names(tmp_path: Path, pattern: str, packed: bool) -> None:
+    from face_layouts import as_json, numbers, picture, write
+
+    names = [pattern.format(who=who, view=view) for who in ("M003", "W009") for view in VIEWS]
+    labels = [[name, numbers(0.1 * index)] for index, name in enumerate(names)]
+    files = {"dataset.json": as_json({"labels": labels}), **{name: picture(index) for index, name in enumerate(names)}}
+    data = Mead(write(tmp_path / ("mead.zip" if packed else "mead"), files))
+    assert data.subjects == ["M003"] * len(VIEWS) + ["W009"] * len(VIEWS)
+    assert [item.view for item in data] == [*VIEWS, *VIEWS]
+    assert data[0].camera.label[0].tolist() == pytest.approx(numbers(0))
+
+
+def test_names_that_tell_nothing_are_refused_and_named_frames_can_be_prepared(tmp_path: Path) -> None:
+    from face_layouts import as_json, numbers, picture, write
+
+    files = {"dataset.json": as_json({"labels": [["a.png", numbers(0)]]}), "a.png": picture(0)}
+    with pytest.raises(InputError, match="no picture's name tells a subject"):
+        Mead(write(tmp_path / "named", files))
+    frames = {f"M011_{view}.jpg": picture(0, "jpg") for view in VIEWS}
+    place = write(tmp_path / "frames", frames | {"notes.jpg": picture(0, "jpg")})
+    found = Mead.photographs(place, tmp_path / "scratch")
+    assert {(one.subject, one.view, one.name) for one in found.photographs} == {
+        ("M011", view, f"M011/{view}") for view in VIEWS
+    }

@@ -73,6 +73,7 @@ def run(
     workers: int | None = None,
     keep: Keep = "exact",
     time_limit: float | None = None,
+    arithmetic: Sequence[str] = (),
     progress: Progress | None = None,
 ) -> Results:
     """Compare methods, or go on with a comparison: what `toolkit bench` does, with the same numbers.
@@ -98,6 +99,7 @@ def run(
         workers: Processes of the engine.
         keep: How much of each inversion stays on the disk.
         time_limit: Seconds that an inversion may take; a method that takes longer is ended, and named.
+        arithmetic: Of `toolkit.devices.ARITHMETIC`: faster and less exact; results record it.
         progress: Hears of every unit of work.
 
     Returns:
@@ -114,7 +116,7 @@ def run(
     files = {method: Path(file) for method, file in (method_weights or {}).items()}
     described = RunDescription(
         generator, None if weights is None else Path(weights), device, threads, tuple(names), tuple(requests),
-        options or {}, files, preset, tuple(map(Path, outside)), time_limit,
+        options or {}, files, preset, tuple(map(Path, outside)), time_limit, tuple(arithmetic),
     )  # fmt: skip
     suite = open_suite(described, engine, workers)
     return run_suite(suite.requests, suite.generator, suite.methods, progress, suite.engine)

@@ -245,6 +245,8 @@ class Environment(Record):
 
     threads: int | None = None
     """CPU threads of each process."""
+    arithmetic: list[str] = Field(default_factory=list)
+    """Faster and less exact ways to compute that were switched on: tf32, cudnn-benchmark, half-superresolution."""
     torch: str = ""
     """Its version."""
     seed: Count = 0

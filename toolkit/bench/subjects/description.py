@@ -16,7 +16,7 @@ from toolkit.bench.subjects.commanded import with_renders
 from toolkit.bench.subjects.methods import ComparedMethod, Inverts
 from toolkit.bench.subjects.outside import open_outside
 from toolkit.data.sources import absolute_source
-from toolkit.devices import checked_device
+from toolkit.devices import checked_device, choose_arithmetic
 from toolkit.errors import ConfigError, InputError, PluginError, ToolkitError, one_line
 from toolkit.external.declaration import is_declaration
 from toolkit.external.method import ExternalMethod
@@ -52,6 +52,8 @@ class RunDescription:
     outside: tuple[Path, ...] = ()
     time_limit: float | None = None
     """Seconds that an inversion may take."""
+    arithmetic: tuple[str, ...] = ()
+    """Of `toolkit.devices.ARITHMETIC`, in every process."""
     session: str = field(default_factory=lambda: uuid.uuid4().hex)
     """Stands for the fingerprint of methods that tell none: their inversions are of this run alone."""
 
@@ -94,6 +96,7 @@ def open_run(described: RunDescription) -> tuple[Generator, list[ComparedMethod]
     Raises:
         ToolkitError: A part that everything depends on cannot be opened.
     """
+    choose_arithmetic(described.arithmetic)
     if described.threads is not None:
         torch.set_num_threads(described.threads)
     generator = load_generator(described.generator, described.weights, checked_device(described.device))

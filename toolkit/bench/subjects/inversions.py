@@ -16,6 +16,7 @@ from toolkit.bench.records.views import ViewFiles
 from toolkit.bench.subjects.heads import Head, Views
 from toolkit.bench.subjects.keeping import Keep, in_full_precision, save_kept
 from toolkit.bench.subjects.methods import MACHINE, TIME_LIMIT, ComparedMethod, HeadSource, UnitError
+from toolkit.devices import chosen_arithmetic
 from toolkit.errors import InputError, KilledError, OutputError, OverTimeError, PluginError
 from toolkit.files import atomic_folder
 from toolkit.inversion import Inversion
@@ -100,8 +101,8 @@ class Inversions:
 
     @property
     def precision(self) -> tuple[str, ...]:
-        """What sets apart results on inversions that are kept in 16 bit."""
-        return ("half",) if self.keep == "half" else ()
+        """What sets apart results on inversions that are kept in 16 bit, and those of less exact arithmetic."""
+        return (*(("half",) if self.keep == "half" else ()), *chosen_arithmetic())
 
     def _make(self, method: ComparedMethod, item: Item, key: str) -> Inversion:
         inverter = method.inverter
