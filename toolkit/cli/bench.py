@@ -29,6 +29,7 @@ _DOUBTS = 12
 DryRunOption = Annotated[
     bool, typer.Option("--dry-run", help="Do every method's first picture and print what the run would cost.")
 ]
+DataOption = Annotated[str, typer.Option(help="Data folder or zip, READER:PATH, several with commas, or heads360.")]
 KeepOption = Annotated[
     str,
     typer.Option(
@@ -51,9 +52,7 @@ def bench_command(
     context: typer.Context,
     config: ConfigFile = None,
     methods: Annotated[str, typer.Option(help="Comma-separated methods; all = every headline method.")] = "",
-    data: Annotated[
-        str, typer.Option(help="Data folder or zip, READER:PATH, several with commas, or heads360.")
-    ] = "heads360",
+    data: DataOption = "heads360",
     protocol: Annotated[
         str, typer.Option(help="Comma-separated protocols or YAML files; all = every one that the data permits.")
     ] = "all",
