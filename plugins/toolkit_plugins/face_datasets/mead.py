@@ -80,9 +80,9 @@ class Mead:
             InputError: There are no subjects.
         """
         clips, rejects = _find_clips(source)
-        frames = [] if clips else _find_frames(source)
-        if frames:
-            return Gathered(frames, rejects)
+        own = [] if clips else _find_frames(source)
+        if own:
+            return Gathered(own, rejects)
         if not clips:
             raise InputError(f"{source} holds no subjects of MEAD (M003/video/front/{EMOTION}/{LEVEL}/001.mp4)")
         found: list[Photograph] = []
