@@ -39,7 +39,7 @@ def pictures(spherical: SphericalGenerator, tmp_path: Path, monkeypatch: pytest.
 
 def run(*arguments: object) -> Result:
     result = CliRunner().invoke(app, ["bench", *(str(argument) for argument in arguments)])
-    if isinstance(result.exception, ToolkitError):
+    if result.exception is not None and not isinstance(result.exception, SystemExit):
         raise result.exception
     return result
 

@@ -26,7 +26,7 @@ def head(inversion: Inversion, tmp_path: Path, testing_registry: Registry, monke
 def run(*arguments: object) -> list[Path]:
     """Run the program; the files that it names."""
     result = CliRunner().invoke(app, [str(argument) for argument in arguments])
-    if isinstance(result.exception, ToolkitError):
+    if result.exception is not None and not isinstance(result.exception, SystemExit):
         raise result.exception
     assert result.exit_code == 0, result.output
     return [Path(line) for line in result.stdout.splitlines()]
