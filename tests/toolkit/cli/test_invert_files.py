@@ -133,7 +133,7 @@ def test_names_are_text_wherever_they_are_shown(invert, photo: Path, good: bool)
 
 
 def test_help_prints_what_is_written(program) -> None:
-    assert "five [x, y] points in pixels" in " ".join(program("invert", "--help").out.split())
+    assert "five landmarks [x, y] in pixels" in " ".join(program("invert", "--help").out.split())
 
 
 def test_equal_inversions_are_equal_bytes(invert, photo: Path) -> None:
