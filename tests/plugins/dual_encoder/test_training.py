@@ -11,6 +11,7 @@ from torch import nn
 
 from toolkit.camera import Camera
 from toolkit.encoders import read_encoder
+from toolkit.encoders.training.batches import on_device
 from toolkit.errors import ConfigError
 from toolkit.interfaces import Code
 from toolkit.testing.spherical import SphericalGenerator
@@ -134,7 +135,7 @@ def test_the_second_stage_learns_from_the_adversary_and_the_first_only_if_asked(
         )  # fmt: skip
         job = encoder2_training(settings, "cpu", spherical)
         encoder = job.network
-        losses = job.stages[0].losses(job.context, job.batch(0), 0)
+        losses = job.stages[0].losses(job.context, on_device(job.batch(0), job.device), 0)
         assert list(losses) == ["adversarial"]
         losses["adversarial"].backward()
         assert any(each.grad is not None and bool(each.grad.any()) for each in encoder.triplanenet_encoder.parameters())

@@ -12,6 +12,7 @@ from encoder_training import overrides
 
 from toolkit.configuration import load_config
 from toolkit.encoders.training import EncoderTraining
+from toolkit.encoders.training.batches import on_device
 from toolkit.errors import CapabilityError
 from toolkit.testing import conformance
 from toolkit.training import train
@@ -61,7 +62,7 @@ def test_encoder_and_discriminator_look_at_the_same_levels(photo_folder, spheric
         adversary, "learn", lambda codes, blocks, local: seen.append((local, job.network.encoder.stage)) or {}
     )
     for local in range(1, 4):
-        job.stages[0].before(job.batch(0), local)
+        job.stages[0].before(on_device(job.batch(0), job.device), local)
     assert seen == [(1, 1), (2, 2), (3, 3)]
     assert job.network.encoder.stage == 3
 
