@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import torch
 
 from toolkit.errors import ConfigError, InputError, WeightsError
+from toolkit.generators.config import About
 from toolkit.generators.generator import VolumeGenerator
 from toolkit.tensors import write_tensors
 from toolkit.weights.headers import SENSELESS, check_described
@@ -77,4 +78,27 @@ def load_generator(
         text = f"{type(error).__name__}: {error}"
         raise WeightsError(f"{path}: its header does not describe a generator ({text})") from error
     load_strictly(generator, tensors, str(path))
+    return generator.eval().requires_grad_(False).to(device)
+
+
+def untrained_generator(
+    name: str, trained: str, build: Callable[[About], _Member], weights: Path | None, device: str
+) -> _Member:
+    """A generator with random weights, the same at every call: for dry runs and timings.
+
+    Args:
+        name: Its own name.
+        trained: The generator of the same sizes that takes weights.
+        build: Makes it, with what it says of itself.
+        weights: Must be None.
+        device: Where to put it.
+
+    Raises:
+        WeightsError: A file is given.
+    """
+    if weights is not None:
+        raise WeightsError(f"generator {name!r} has random weights and takes no file: {trained!r} does")
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        generator = build(About(name=name, world="untrained", licence="none: random weights"))
     return generator.eval().requires_grad_(False).to(device)

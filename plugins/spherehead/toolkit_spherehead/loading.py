@@ -9,8 +9,7 @@ from typing import Any
 import torch
 
 from toolkit.errors import WeightsError
-from toolkit.generators.config import About
-from toolkit.generators.files import load_generator, save_generator
+from toolkit.generators.files import load_generator, save_generator, untrained_generator
 from toolkit_spherehead.config import SphereHeadConfig
 from toolkit_spherehead.generator import SphereHead
 
@@ -57,10 +56,6 @@ def load_untrained(weights: Path | None = None, device: str = "cpu") -> SphereHe
     Raises:
         WeightsError: A file is given.
     """
-    if weights is not None:
-        raise WeightsError(f"generator {UNTRAINED!r} has random weights and takes no file: 'spherehead' does")
-    about = About(name=UNTRAINED, world="untrained", licence="none: random weights")
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        generator = SphereHead(SphereHeadConfig(about=about))
-    return generator.eval().requires_grad_(False).to(device)
+    return untrained_generator(
+        UNTRAINED, ARCHITECTURE, lambda about: SphereHead(SphereHeadConfig(about=about)), weights, device
+    )

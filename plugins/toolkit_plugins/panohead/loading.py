@@ -11,9 +11,9 @@ from typing import Any
 import torch
 
 from toolkit.errors import WeightsError
-from toolkit.generators.files import load_generator, save_generator
+from toolkit.generators.files import load_generator, save_generator, untrained_generator
 from toolkit.weights.store import needed_weights
-from toolkit_plugins.panohead.config import About, PanoHeadConfig
+from toolkit_plugins.panohead.config import PanoHeadConfig
 from toolkit_plugins.panohead.generator import PanoHead
 
 ARCHITECTURE = "panohead"
@@ -61,13 +61,9 @@ def load_untrained(weights: Path | None = None, device: str = "cpu") -> PanoHead
     Raises:
         WeightsError: A file is given.
     """
-    if weights is not None:
-        raise WeightsError(f"generator {UNTRAINED!r} has random weights and takes no file: 'panohead' does")
-    about = About(name=UNTRAINED, world="untrained", licence="none: random weights")
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        generator = build(replace(PanoHeadConfig.released(), about=about))
-    return generator.eval().requires_grad_(False).to(device)
+    return untrained_generator(
+        UNTRAINED, ARCHITECTURE, lambda about: build(replace(PanoHeadConfig.released(), about=about)), weights, device
+    )
 
 
 def load_mini(weights: Path | None = None, device: str = "cpu") -> PanoHead:

@@ -104,8 +104,8 @@ def pairs_of_heads(generator: Generator, source: str) -> Pairs:
         )
     codes = map_styles(generator, latents[:, None].to(generator.device), 1.0).cpu()
     photos = PhotoSet([heads], generator.spec.image_size)
-    pixels = [((photos.rows([index]).image + 1) * 127.5).round().byte() for index in range(len(photos))]
-    return Pairs(torch.cat(pixels), photos.labels, codes)
+    seen, sightings = photos.draw(range(len(photos)))
+    return Pairs(seen.image, seen.label, codes[sightings.places])
 
 
 def joined(first: Pairs, second: Pairs) -> Pairs:

@@ -11,9 +11,8 @@ from torch import Tensor
 
 from toolkit.camera import Camera
 from toolkit.interfaces import ProceduralHeads
-from toolkit.tensors import read_metadata, read_tensors, write_tensors
 from toolkit_plugins.panohead.generator import PanoHead
-from toolkit_plugins.panohead.training.rays import look_alike, looks_of
+from toolkit_plugins.panohead.training.kept import kept_tensors
 
 YAWS = (0, 40, 90, 180, 270)
 _VERSION = 2
@@ -25,11 +24,7 @@ class HeldOut:
     def __init__(self, heads: ProceduralHeads, count: int, size: int, folder: Path) -> None:
         """Read the truth from `folder`, or make it."""
         file, about = folder / f"held-out-{count}-{size}.safetensors", {"version": _VERSION, "yaws": list(YAWS)}
-        looks = looks_of(heads)
-        kept = read_metadata(file) if file.is_file() else {}
-        if kept.get("about") != about or not look_alike(kept.get("looks"), looks):
-            write_tensors(file, _truth(heads, count, size), {"about": about, "looks": looks})
-        tensors, _ = read_tensors(file)
+        tensors = kept_tensors(file, heads, about, lambda: _truth(heads, count, size))
         self.latents: Tensor = tensors["latents"]
         """[H, z], unit RMS."""
         self.images: Tensor = tensors["images"]

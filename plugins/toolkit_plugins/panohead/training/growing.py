@@ -28,7 +28,7 @@ def grow(generator: PanoHead, smaller: PanoHead) -> None:
     new = [f"backbone.synthesis.b{side}." for side in generator.backbone.synthesis.sizes[len(_sizes(smaller)) :]]
     for name, value in state.items():
         if name == "plane_offset":
-            value.copy_(_enlarged(known[name], value.shape[-1]))
+            value.copy_(F.interpolate(known[name], size=value.shape[-2:], mode="bilinear"))
         elif any(name.startswith(start) for start in new):
             if name.split(".", 3)[3] in ("torgb.weight", "torgb.bias"):
                 value.zero_()
@@ -40,9 +40,3 @@ def grow(generator: PanoHead, smaller: PanoHead) -> None:
 
 def _sizes(generator: PanoHead) -> list[int]:
     return generator.backbone.synthesis.sizes
-
-
-def _enlarged(planes: torch.Tensor, side: int) -> torch.Tensor:
-    """Planes [..., H, W] with `side` cells a side."""
-    flat = planes.flatten(0, -4) if planes.ndim > 3 else planes[None]
-    return F.interpolate(flat, size=(side, side), mode="bilinear").reshape(*planes.shape[:-2], side, side)

@@ -96,6 +96,7 @@ class MiniJob(TrainingJob):
         self.average = WeightAverage(self.generator)
         self.optimiser = self._optimiser()
         self.held_out = HeldOut(self.heads, settings.evaluation_heads, settings.network.image_size, folder)
+        self.held_out_codes = None if self.meanings is None else self.meanings.codes_of(self.held_out.latents)
 
     def _called(self) -> list[Module]:
         """The parts of the generator that steps call; super-resolution works on patches block by block."""
@@ -246,17 +247,14 @@ class MiniJob(TrainingJob):
     def evaluate(self, step: int) -> Mapping[str, float]:
         """PSNR on held-out heads, whole image and inside the head's mask, from their own latents (and traits)."""
         scores = self.held_out.score(self.average.module)
-        if (codes := self._held_out_codes()) is not None:
-            by_traits = self.held_out.score(self.average.module, codes)
+        if self.held_out_codes is not None:
+            by_traits = self.held_out.score(self.average.module, self.held_out_codes)
             scores |= {f"{name}_by_traits": value for name, value in by_traits.items()}
         return scores
 
-    def _held_out_codes(self) -> Tensor | None:
-        return None if self.meanings is None else self.meanings.codes_of(self.held_out.latents)
-
     def sheet(self, step: int) -> np.ndarray:
         """Truth above, generator below."""
-        return sheet_of(self.held_out, self.average.module, self._held_out_codes())
+        return sheet_of(self.held_out, self.average.module, self.held_out_codes)
 
     @torch.no_grad()
     def export(self, path: Path) -> None:

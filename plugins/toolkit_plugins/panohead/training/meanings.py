@@ -13,13 +13,12 @@ from torch import Tensor
 
 from toolkit.errors import ConfigError
 from toolkit.interfaces import DescribedHeads, ProceduralHeads
-from toolkit.tensors import read_metadata, read_tensors, write_tensors
-from toolkit_plugins.panohead.training.rays import RayPlan, look_alike, looks_of
+from toolkit_plugins.panohead.training.kept import kept_tensors
+from toolkit_plugins.panohead.training.rays import RayPlan
 
 _VERSION = 2
 _STRONGEST = 1.5
 """Standard deviation of the first number of a code."""
-
 _NOTHING = 1e-4
 """Of the strongest direction's spread: below, a direction is rounding."""
 
@@ -44,11 +43,7 @@ class Meanings:
             raise ConfigError(f"heads.traits needs heads that say their traits; those of {plan.dataset!r} do not")
         file = folder / f"codes-{plan.heads}-{more}-{w_dim}.safetensors"
         about = {"version": _VERSION, "dataset": plan.dataset, "split": plan.split, "seed": plan.seed}
-        looks = looks_of(heads)
-        kept = read_metadata(file) if file.is_file() else {}
-        if kept.get("about") != about or not look_alike(kept.get("looks"), looks):
-            write_tensors(file, _made(heads, plan, more, w_dim), {"about": about, "looks": looks})
-        tensors, _ = read_tensors(file)
+        tensors = kept_tensors(file, heads, about, lambda: _made(heads, plan, more, w_dim))
         self.latents: Tensor = tensors["latents"]
         """[N, z], those with rays first."""
         self.codes: Tensor = tensors["codes"]
