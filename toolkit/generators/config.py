@@ -64,6 +64,8 @@ class VolumeConfig:
     w_dim: int = 512
     c_dim: int = 25
     mapping_layers: int = 2
+    mapping_hidden: int | None = None
+    """Width between the mapping's layers; None: `w_dim`."""
     image_size: int = 512
     raw_size: int = 64
     """Side of the ray grid by default."""
@@ -211,6 +213,7 @@ class VolumeConfig:
             "w_dim": kwargs["w_dim"],
             "c_dim": kwargs["c_dim"],
             "mapping_layers": kwargs.get("mapping_kwargs", {}).get("num_layers", 8),
+            "mapping_hidden": kwargs.get("mapping_kwargs", {}).get("layer_features"),
             "image_size": kwargs["img_resolution"],
             # an attribute of the pickled object, which importing adds to the constructor's keywords
             "raw_size": kwargs.get("neural_rendering_resolution", 64),

@@ -31,7 +31,12 @@ class Backbone(nn.Module):
             clamp=config.clamp,
         )
         self.mapping = MappingNetwork(
-            config.z_dim, config.c_dim, config.w_dim, self.synthesis.num_ws, num_layers=config.mapping_layers
+            config.z_dim,
+            config.c_dim,
+            config.w_dim,
+            self.synthesis.num_ws,
+            num_layers=config.mapping_layers,
+            hidden=config.mapping_hidden,
         )
 
 

@@ -14,10 +14,10 @@ from toolkit_plugins.panohead.training.growing import grow
 from toolkit_plugins.panohead.training.settings import MiniSettings
 
 
-def generator(side: int, features: int = 4) -> PanoHead:
+def generator(side: int, features: int = 4, mapping_hidden: int | None = None) -> PanoHead:
     network = {
-        "w_dim": 12, "mapping_layers": 2, "channel_base": 128, "channel_max": 16, "plane_size": side,
-        "features": features, "decoder_hidden": 8, "sr_widths": [4, 4], "image_size": 64,
+        "w_dim": 12, "mapping_layers": 2, "mapping_hidden": mapping_hidden, "channel_base": 128, "channel_max": 16,
+        "plane_size": side, "features": features, "decoder_hidden": 8, "sr_widths": [4, 4], "image_size": 64,
     }  # fmt: skip
     settings = MiniSettings.model_validate({"network": network})
     torch.manual_seed(side)
@@ -63,3 +63,12 @@ def test_the_mean_planes_are_enlarged_in_place():
 def test_other_networks_are_refused(old: tuple[int, int], new: tuple[int, int]):
     with pytest.raises(ConfigError, match="start"):
         grow(generator(*new), generator(*old))
+
+
+def test_a_wider_mapping_begins_anew():
+    old, new = generator(32), generator(32, mapping_hidden=20)
+    fresh = {name: value.clone() for name, value in new.state_dict().items()}
+    grow(new, old)
+    for name, value in new.state_dict().items():
+        known = fresh if name.startswith("backbone.mapping.") else old.state_dict()
+        assert torch.equal(value, known[name]), name

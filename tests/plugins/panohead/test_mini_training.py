@@ -15,6 +15,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from PIL import Image
+from pydantic import ValidationError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
@@ -199,6 +200,40 @@ def test_every_head_gets_a_code_of_its_own(rays_folder: Path) -> None:
     moved = job.codes.weight.abs().sum(1) > 0
     assert moved.nonzero()[:, 0].tolist() == sorted(batch.heads.tolist())
     assert set(job.modules()) == {"generator", "codes"}
+
+
+class MadeUpMeanings:
+    """Stands in for codes of traits, which these heads do not have."""
+
+    def __init__(self, *_: object) -> None:
+        self.source = torch.Generator().manual_seed(1)
+
+    def codes_of(self, latents: Tensor) -> Tensor:
+        return torch.zeros(len(latents), NETWORK["w_dim"])
+
+    def some(self, step: int, count: int) -> tuple[Tensor, Tensor]:
+        return torch.randn(count, 40, generator=self.source), torch.zeros(count, NETWORK["w_dim"])
+
+
+def test_the_mapping_learns_alone(
+    rays_folder: Path, straight: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("toolkit_plugins.panohead.training.job.Meanings", MadeUpMeanings)
+    heads = settings(rays_folder).heads.model_dump() | {"traits": True}
+    wider = NETWORK | {"mapping_hidden": 20}
+    start = str(straight / "weights.safetensors")
+    train(MiniJob(settings(rays_folder, mapping_alone=True, start=start, heads=heads, network=wider)), tmp_path / "run")
+    losses = lines(tmp_path / "run", "losses")
+    assert all(step.keys() == {"mapping"} for step in losses)
+    assert losses[-1]["mapping"] < losses[0]["mapping"]  # type: ignore[index]
+    begun, learnt = load_file(start), load_file(tmp_path / "run" / "weights.safetensors")
+    moved = {name for name in learnt if name not in begun or not torch.equal(begun[name], learnt[name])}
+    assert moved and all(name.startswith("backbone.mapping.") for name in moved)
+
+
+def test_the_mapping_alone_needs_traits_and_weights(rays_folder: Path) -> None:
+    with pytest.raises(ValidationError, match="mapping_alone needs"):
+        settings(rays_folder, mapping_alone=True)
 
 
 def test_a_patch_by_known_depth_shows_what_marching_shows(rays_folder: Path) -> None:

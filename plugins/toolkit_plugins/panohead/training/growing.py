@@ -8,6 +8,8 @@ import torch.nn.functional as F
 from toolkit.errors import ConfigError
 from toolkit_plugins.panohead.generator import PanoHead
 
+_MAPPING = "backbone.mapping."
+
 
 @torch.no_grad()
 def grow(generator: PanoHead, smaller: PanoHead) -> None:
@@ -15,7 +17,7 @@ def grow(generator: PanoHead, smaller: PanoHead) -> None:
 
     Args:
         generator: Changed in place.
-        smaller: Alike, but perhaps with fewer synthesis blocks.
+        smaller: Alike, but perhaps with fewer synthesis blocks. A mapping of other layers begins anew.
 
     Raises:
         ConfigError: The networks differ in more than the size of their planes.
@@ -25,6 +27,9 @@ def grow(generator: PanoHead, smaller: PanoHead) -> None:
         _sizes(generator)
     ):
         raise ConfigError("start: the weights must have as many plane channels, and planes that are not finer")
+    mapping = {name for name in state if name.startswith(_MAPPING)}
+    if any(name not in known or known[name].shape != state[name].shape for name in mapping):
+        state = {name: value for name, value in state.items() if name not in mapping}
     new = [f"backbone.synthesis.b{side}." for side in generator.backbone.synthesis.sizes[len(_sizes(smaller)) :]]
     for name, value in state.items():
         if name == "plane_offset":

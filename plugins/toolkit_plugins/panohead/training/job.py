@@ -136,7 +136,8 @@ class MiniJob(TrainingJob):
             "plane_offset": settings.offset_factor,
         }
         for name, parameter in self.generator.named_parameters():
-            if parameter.requires_grad and "noise_strength" not in name:
+            learns = name.startswith("backbone.mapping.") or not self.settings.mapping_alone
+            if learns and parameter.requires_grad and "noise_strength" not in name:
                 factor = next((value for start, value in factors.items() if name.startswith(start)), 1.0)
                 factor = settings.affine_factor if ".affine." in name else factor
                 groups.append({"params": [parameter], "lr": settings.rate * factor, "factor": factor})
@@ -180,21 +181,28 @@ class MiniJob(TrainingJob):
 
     def training_step(self, batch: MiniBatch, step: int) -> Mapping[str, float]:
         """One step of Adam on all losses of the batch."""
-        batch = changed(batch, lambda part: part.to(self.device))
-        rank, world = rank_and_world()
-        source = torch.Generator(device=self.device).manual_seed(self.seed * 1_000_003 + step * world + rank)
         rate = self.learning_rate(step)
         for group in self.optimiser.param_groups:
             group["lr"] = rate * group["factor"]
+        if self.settings.mapping_alone:
+            losses = self.stepper.backward(self._mapping_losses, self._meant(step))
+        else:
+            losses = self._look_and_learn(batch, step)
+        self.stepper.update(self.optimiser)
+        self.average.update(self.generator, min(self.settings.optimiser.average, (step + 1) / (step + 10)))
+        return losses
+
+    def _look_and_learn(self, batch: MiniBatch, step: int) -> dict[str, float]:
+        """Gradients of what rays and patches show."""
+        batch = changed(batch, lambda part: part.to(self.device))
+        rank, world = rank_and_world()
+        source = torch.Generator(device=self.device).manual_seed(self.seed * 1_000_003 + step * world + rank)
         parts = self.settings.engine.accumulate
         guided = step % self.settings.march_every != 0
         drawn = draw(self.generator, batch, self.settings.patch_samples, source, parts, guided_patches=guided)
         # every n-th row to each of n parts: patches belong to the first rows, so all parts get their share of them
         rows = torch.tensor([row for part in range(parts) for row in range(part, len(batch.latents), parts)])
-        losses = self.stepper.backward(lambda some: self.losses(drawn, some, step), rows)
-        self.stepper.update(self.optimiser)
-        self.average.update(self.generator, min(self.settings.optimiser.average, (step + 1) / (step + 10)))
-        return losses
+        return self.stepper.backward(lambda some: self.losses(drawn, some, step), rows)
 
     def losses(self, drawn: Drawn, rows: Tensor, step: int) -> dict[str, Tensor]:
         """Weighted losses of a part of a batch; their mean over all parts is that of the whole.
@@ -227,11 +235,20 @@ class MiniJob(TrainingJob):
         """Codes [B, num_ws, w_dim] of heads, and the mapping's own loss where their traits make them."""
         if self.meanings is None:
             return self.generator.mapping(heads.latents, self.generator_front), {}
-        latents, codes = (part.to(self.device) for part in self.meanings.some(step, MAPPED))
-        wrong = (self.generator.mapping(latents, self.generator_front)[:, 0] - codes).square().mean()
         meant = self.meanings.codes[heads.numbers.cpu()].to(self.device)
         ws = meant[:, None].expand(-1, self.generator.num_ws, -1)
-        return ws, {"mapping": self.settings.losses.mapping * wrong}
+        return ws, self._mapping_losses(self._meant(step))
+
+    def _meant(self, step: int) -> tuple[Tensor, Tensor]:
+        """Latents [C, z] and the codes [C, w_dim] that they mean, for the mapping."""
+        assert self.meanings is not None  # for the type checker: the settings have been checked
+        latents, codes = self.meanings.some(step, MAPPED)
+        return latents.to(self.device), codes.to(self.device)
+
+    def _mapping_losses(self, meant: tuple[Tensor, Tensor]) -> dict[str, Tensor]:
+        latents, codes = meant
+        wrong = (self.generator.mapping(latents, self.generator_front)[:, 0] - codes).square().mean()
+        return {"mapping": self.settings.losses.mapping * wrong}
 
     def _look(self, step: int, *, first: bool, share: float) -> PatchLook:
         """How the part with the batch's `first` row, or another one, looks at its `share` of the patches."""

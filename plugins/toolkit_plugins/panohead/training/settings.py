@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from toolkit.configuration import Config
 from toolkit.interfaces.training import Cadence
@@ -22,6 +22,8 @@ class NetworkSettings(Config):
 
     w_dim: Count = 128
     mapping_layers: Count = 3
+    mapping_hidden: Count | None = None
+    """Width between the mapping's layers; None: `w_dim`."""
     channel_base: Count = 2048
     channel_max: Count = 96
     plane_size: Literal[32, 64, 128, 256] = 64
@@ -109,6 +111,8 @@ class MiniSettings(Config):
     batch: Count = 4
     start: str | None = None
     """Weights to begin at: of the same networks, or with smaller planes, which are enlarged."""
+    mapping_alone: bool = False
+    """Whether nothing but the mapping learns, from traits; all else stays as it is at `start`."""
     rays: Count = 512
     """Single rays per head and step."""
     face_share: Annotated[float, Field(ge=0, le=1)] = 0.0
@@ -139,6 +143,12 @@ class MiniSettings(Config):
     engine: EngineSettings = EngineSettings()
     cadence: Cadence = Cadence()
 
+    @model_validator(mode="after")
+    def _traits_for_the_mapping(self) -> Self:
+        if self.mapping_alone and not (self.heads.traits and self.start):
+            raise ValueError("mapping_alone needs heads.traits and the weights to start from")
+        return self
+
     def ray_plan(self) -> RayPlan:
         """The rays that this training looks along."""
         heads = self.heads
@@ -160,6 +170,7 @@ class MiniSettings(Config):
             z_dim=z_dim,
             w_dim=network.w_dim,
             mapping_layers=network.mapping_layers,
+            mapping_hidden=network.mapping_hidden,
             image_size=network.image_size,
             raw_size=self.raw_size,
             channel_base=network.channel_base,
