@@ -3,7 +3,7 @@
 ```yaml
 name: goha                                  # as it stands in tables
 command: [env/bin/python, run.py]           # run in this file's folder; two folders are added: request and result
-returns: ws                                 # ws, or renders
+returns: ws                                 # ws, renders or mesh
 time_limit: 600                             # seconds per call
 depends_on: [run.py, checkpoint.pth]        # files that results depend on besides the command
 environment: {CUDA_VISIBLE_DEVICES: "0"}    # added to the few variables that it gets
@@ -33,8 +33,8 @@ class Settings(Config):
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.+-]*$")]
     command: Annotated[tuple[str, ...], Field(min_length=1)]
-    returns: Literal["ws", "renders"] = "ws"
-    """What the command writes: a code for the generator, or pictures from wanted cameras."""
+    returns: Literal["ws", "renders", "mesh"] = "ws"
+    """What the command writes: a code for the generator, pictures from wanted cameras, or a coloured mesh."""
     time_limit: Annotated[float, Field(gt=0, le=86_400)] = 600.0
     """Seconds per call; a call that takes longer is ended with all its processes, and has failed."""
     depends_on: tuple[str, ...] = ()

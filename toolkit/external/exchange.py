@@ -1,11 +1,13 @@
 """The files through which a method in another environment is asked and answers: PNG, JSON and safetensors only.
 
 ```
-request/request.json     {"version": 1, "picture": "picture.png", "camera": [25 numbers], "seed": 0,
+request/request.json     {"version": 1, "returns": "ws", "picture": "picture.png", "camera": [25 numbers], "seed": 0,
                           "generator": {"name", "fingerprint", "image_size", "num_ws", "w_dim"},
                           "average_ws": "average.safetensors", "wanted": [[25 numbers], ...]}
 result/result.json       {"ws": "ws.safetensors"}              tensor `ws` [num_ws, w_dim] or [1, num_ws, w_dim]
                     or   {"renders": ["0.png", "1.png", ...]}  one square picture per wanted camera, in order
+                    or   {"mesh": "mesh.safetensors"}          tensors `vertices` [V, 3] in the cameras' world, `faces`
+                                                               [F, 3] (whole numbers), `colours` [V, 3] in [0, 1]
 ```
 """
 
@@ -26,16 +28,21 @@ from toolkit.errors import InputError
 from toolkit.faces.images import tensor_to_image
 from toolkit.interfaces import Generator
 from toolkit.latents import latent_statistics
+from toolkit.rendering.triangles import ColouredTriangles
 from toolkit.tensors import read_tensors, write_tensors
 
 VERSION = 1
 REQUEST_FILE, RESULT_FILE = "request.json", "result.json"
 RESULT_LIMIT = 1 << 20
-"""Bytes of result.json; tensors and pictures are bounded by their own readers."""
+"""Bytes of result.json; pictures are bounded by their own reader."""
+MESH_LIMIT = 1 << 29
+"""Bytes of a mesh's file: about ten million vertices."""
+WORLD_LIMIT = 1000.0
+"""World units from the origin that a vertex may lie at."""
 
 
 def write_request(
-    folder: Path, image: Tensor, camera: Camera, generator: Generator, wanted: Camera | None, seed: int
+    folder: Path, image: Tensor, camera: Camera, generator: Generator, wanted: Camera | None, seed: int, returns: str
 ) -> None:
     """Write what is asked for.
 
@@ -44,8 +51,9 @@ def write_request(
         image: [1, 3, S, S] in [-1, 1].
         camera: Saw the image (batch of 1).
         generator: What is inverted into.
-        wanted: Cameras that renders are wanted from; None: a code is wanted.
+        wanted: Cameras that renders are wanted from; None: a code or a mesh is wanted.
         seed: For the command's random numbers.
+        returns: What is wanted: 'ws', 'renders' or 'mesh'.
     """
     spec = generator.spec
     Image.fromarray(tensor_to_image(image)).save(folder / "picture.png")
@@ -53,6 +61,7 @@ def write_request(
     write_tensors(folder / "average.safetensors", {"ws": average}, {})
     document = {
         "version": VERSION,
+        "returns": returns,
         "picture": "picture.png",
         "camera": camera.label[0].tolist(),
         "seed": seed,
@@ -107,6 +116,43 @@ def read_renders(folder: Path, count: int) -> Tensor:
     return torch.stack(images)
 
 
+def read_mesh(folder: Path) -> ColouredTriangles:
+    """The mesh of a result.
+
+    Raises:
+        InputError: There is none, a tensor is missing or has another shape, or a number is impossible.
+        WeightsError: The file of tensors is damaged.
+    """
+    name = _result(folder).get("mesh")
+    if not isinstance(name, str):
+        raise InputError(f"{RESULT_FILE} of the method names no mesh")
+    return read_triangles(_inside(folder, name, MESH_LIMIT))
+
+
+def read_triangles(path: Path) -> ColouredTriangles:
+    """The mesh in a file of tensors (see the top of this module); raises as `read_mesh` does."""
+    tensors, _ = read_tensors(path)
+    found = {}
+    for part in ("vertices", "faces", "colours"):
+        tensor = tensors.get(part)
+        if tensor is None or tensor.ndim != 2 or tensor.shape[1] != 3 or not len(tensor):
+            shape = "none" if tensor is None else list(tensor.shape)
+            raise InputError(f"a mesh needs a tensor {part!r} of shape [N, 3] with N > 0, got {shape}")
+        found[part] = tensor
+    vertices, faces, colours = found["vertices"].float(), found["faces"], found["colours"].float()
+    if faces.is_floating_point() or faces.dtype == torch.bool or faces.is_complex():
+        raise InputError(f"a mesh's faces must be whole numbers, got {faces.dtype}")
+    if len(colours) != len(vertices):
+        raise InputError(f"a mesh needs a colour per vertex, got {len(colours)} colours and {len(vertices)} vertices")
+    if not (vertices.abs() <= WORLD_LIMIT).all():
+        raise InputError(f"a mesh's vertices must be finite and within {WORLD_LIMIT:g} units of the origin")
+    if not ((colours >= 0) & (colours <= 1)).all():
+        raise InputError("a mesh's colours must be 0 to 1")
+    if not (int(faces.min()) >= 0 and int(faces.max()) < len(vertices)):
+        raise InputError(f"a mesh's faces must name vertices 0 to {len(vertices) - 1}")
+    return ColouredTriangles(vertices.numpy(), faces.int().numpy(), colours.numpy())
+
+
 def _result(folder: Path) -> dict[str, Any]:
     data = FolderStore(folder).read(RESULT_FILE, RESULT_LIMIT)
     try:
@@ -118,6 +164,7 @@ def _result(folder: Path) -> dict[str, Any]:
     return document
 
 
-def _inside(folder: Path, name: str) -> Path:
-    FolderStore(folder).read(name)  # refuses names and links that lead out
+def _inside(folder: Path, name: str, limit: int | None = None) -> Path:
+    store = FolderStore(folder)  # refuses names and links that lead out
+    store.read(name) if limit is None else store.read(name, limit)
     return folder / name

@@ -6,17 +6,21 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 import torch
 from torch import Tensor
 
 from toolkit.camera import Camera
-from toolkit.errors import CapabilityError, InputError, PluginError
+from toolkit.errors import CapabilityError, InputError, PluginError, WeightsError
 from toolkit.external.declaration import Declaration, read_declaration
-from toolkit.external.exchange import read_renders, read_ws, write_request
+from toolkit.external.exchange import read_mesh, read_renders, read_ws, write_request
 from toolkit.external.process import run_command
 from toolkit.interfaces import Generator, OnStep
 from toolkit.inversion import Inversion, identity_of
+from toolkit.rendering.triangles import ColouredTriangles
+
+Answer = TypeVar("Answer")
 
 
 class ExternalMethod:
@@ -45,11 +49,12 @@ class ExternalMethod:
         """Invert one image [1, 3, S, S] in [-1, 1].
 
         Raises:
-            CapabilityError: The method returns renders and no code.
+            CapabilityError: The method returns renders or a mesh, and no code.
             PluginError: The command failed, or what it wrote will not do.
         """
-        if self.declaration.settings.returns != "ws":
-            raise CapabilityError(f"method {self.name!r} returns renders, which can be compared but not inverted")
+        if self.returns != "ws":
+            shown = "renders" if self.returns == "renders" else "a mesh"
+            raise CapabilityError(f"method {self.name!r} returns {shown}: bench can compare it, invert cannot keep it")
         started = time.perf_counter()
         with tempfile.TemporaryDirectory(prefix="toolkit-external-") as place:
             result = self._run(Path(place), image, camera, generator, None)
@@ -72,21 +77,41 @@ class ExternalMethod:
         """Pictures [N, 3, S, S] in [-1, 1] of the head from N wanted cameras.
 
         Raises:
-            CapabilityError: The method returns a code.
+            CapabilityError: The method returns something else.
             PluginError: The command failed, or what it wrote will not do.
         """
-        if self.declaration.settings.returns != "renders":
-            raise CapabilityError(f"method {self.name!r} returns a code, not renders")
+        self._require("renders")
         with tempfile.TemporaryDirectory(prefix="toolkit-external-") as place:
             result = self._run(Path(place), image, camera, generator, wanted)
             return self._checked(lambda: read_renders(result, len(wanted)))
+
+    def mesh(self, image: Tensor, camera: Camera, generator: Generator) -> ColouredTriangles:
+        """The head as a coloured mesh in the cameras' world.
+
+        Raises:
+            CapabilityError: The method returns something else.
+            PluginError: The command failed, or what it wrote will not do.
+        """
+        self._require("mesh")
+        with tempfile.TemporaryDirectory(prefix="toolkit-external-") as place:
+            result = self._run(Path(place), image, camera, generator, None)
+            return self._checked(lambda: read_mesh(result))
+
+    @property
+    def returns(self) -> str:
+        """What the command writes: 'ws', 'renders' or 'mesh'."""
+        return self.declaration.settings.returns
+
+    def _require(self, wanted: str) -> None:
+        if self.returns != wanted:
+            raise CapabilityError(f"method {self.name!r} returns {self.returns}, not {wanted}")
 
     def _run(self, place: Path, image: Tensor, camera: Camera, generator: Generator, wanted: Camera | None) -> Path:
         request, result = place / "request", place / "result"
         request.mkdir()
         result.mkdir()
         settings = self.declaration.settings
-        write_request(request, image, camera, generator, wanted, settings.seed)
+        write_request(request, image, camera, generator, wanted, settings.seed, settings.returns)
         command = [*self.declaration.command, str(request), str(result)]
         run_command(command, self.declaration.folder, self.time_limit, settings.environment, self._progress)
         return result
@@ -95,10 +120,10 @@ class ExternalMethod:
         if self.on_step is not None:
             self.on_step(step, total, {})
 
-    def _checked(self, read: Callable[[], Tensor]) -> Tensor:
+    def _checked(self, read: Callable[[], Answer]) -> Answer:
         try:
             return read()
-        except InputError as error:
+        except (InputError, WeightsError) as error:
             raise PluginError(f"method {self.name!r}: {error}") from error
 
 

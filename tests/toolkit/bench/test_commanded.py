@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from toolkit.bench import BenchRequest, ComparedMethod, ProtocolSettings, Results, run_suite
-from toolkit.bench.subjects.commanded import CommandedHeads, with_renders
+from toolkit.bench.subjects.commanded import CommandedHeads, with_answers
 from toolkit.bench.subjects.description import RunDescription, open_run
 from toolkit.bench.subjects.outside_check import check_outside
 from toolkit.camera import Camera
@@ -57,7 +57,7 @@ def compare(
             for kind in ("reconstruction", "gt360")
         ]
         external = open_external(declaration)
-        theirs = with_renders(ComparedMethod(external.name, external), spherical, tmp_path / "out")
+        theirs = with_answers(ComparedMethod(external.name, external), spherical, tmp_path / "out")
         assert isinstance(theirs.inverter, CommandedHeads)
         return run_suite(requests, spherical, [method("drawn", 0), theirs])
 
@@ -111,5 +111,5 @@ def test_a_run_opens_a_declaration_of_renders_as_such(tmp_path: Path, heads_fold
 
 
 def test_a_command_of_renders_is_no_inversion(tmp_path: Path, spherical: SphericalGenerator) -> None:
-    with pytest.raises(CapabilityError, match="can be compared but not inverted"):
+    with pytest.raises(CapabilityError, match="bench can compare it"):
         open_external(declared(tmp_path)).invert(torch.zeros(1, 3, 48, 48), Camera.orbit(), spherical)

@@ -1,12 +1,12 @@
 """A method in another environment that answers with renders: asked once per picture, for all views that are wanted.
 
 Its answers are kept in a folder per input picture, in the form of renders that were made elsewhere (see `outside`).
+One that answers with a mesh is asked once, too (see `meshes`).
 """
 
 from __future__ import annotations
 
 import json
-import re
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -15,13 +15,14 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from toolkit.bench.records.store import key_of
 from toolkit.bench.records.units import InversionRecord
+from toolkit.bench.subjects.answers import failure_of, folder_name
 from toolkit.bench.subjects.heads import Views
-from toolkit.bench.subjects.methods import TIME_LIMIT, ComparedMethod, UnitError
+from toolkit.bench.subjects.meshes import CommandedMeshes
+from toolkit.bench.subjects.methods import ComparedMethod, UnitError
 from toolkit.bench.subjects.outside import OutsideHeads, is_near, open_outside
 from toolkit.camera import Camera
-from toolkit.errors import InputError, OverTimeError, PluginError
+from toolkit.errors import InputError, PluginError
 from toolkit.export.wanted import RENDERS_FILE, read_wanted
 from toolkit.external.method import ExternalMethod
 from toolkit.files import atomic_folder
@@ -31,8 +32,8 @@ if TYPE_CHECKING:
     from toolkit.interfaces import Generator, Item
 
 
-def with_renders(compared: ComparedMethod, generator: Generator, out: Path) -> ComparedMethod:
-    """A method as it is, or, where it is a command that answers with renders, in a form that asks for these.
+def with_answers(compared: ComparedMethod, generator: Generator, out: Path) -> ComparedMethod:
+    """A method as it is, or, where it is a command that answers with renders or meshes, in a form that asks for these.
 
     Args:
         compared: Any method of a comparison.
@@ -40,16 +41,17 @@ def with_renders(compared: ComparedMethod, generator: Generator, out: Path) -> C
         out: The run's folder: answers are kept in it, and the cameras that are wanted stand there.
     """
     method = compared.inverter
-    if not isinstance(method, ExternalMethod) or method.declaration.settings.returns != "renders":
+    if not isinstance(method, ExternalMethod) or method.returns == "ws":
         return compared
-    return replace(compared, inverter=CommandedHeads(method, generator, out), recorded=method.fingerprint)
+    asks = CommandedHeads if method.returns == "renders" else CommandedMeshes
+    return replace(compared, inverter=asks(method, generator, out), recorded=method.fingerprint)
 
 
 class CommandedHeads:
     """Stands in the place of a method (a `HeadSource`)."""
 
     def __init__(self, method: ExternalMethod, generator: Generator, out: Path) -> None:
-        """See `with_renders`."""
+        """See `with_answers`."""
         self.method, self.generator, self._out = method, generator, out
         self._failed: dict[str, UnitError] = {}
         self._opened: tuple[str, OutsideHeads] | None = None
@@ -98,8 +100,7 @@ class CommandedHeads:
                 item.image[None], item.camera, self.generator, Camera(torch.stack([label.float() for label in wanted]))
             )
         except PluginError as error:
-            stage = TIME_LIMIT if isinstance(error, OverTimeError) else "invert"
-            self._failed[name] = UnitError(stage, str(error))
+            self._failed[name] = failure_of(error)
             raise self._failed[name] from error
         self._keep(item, known, wanted, pictures, time.perf_counter() - started)
         self._opened = None
@@ -133,13 +134,7 @@ class CommandedHeads:
             return []
 
     def _name(self, item: Item) -> str:
-        """The folder of an input picture's renders: another picture, camera, command or generator has another."""
-        spec = self.generator.spec
-        key = key_of(
-            self.method.fingerprint, spec.fingerprint, item.camera.label.flatten().tolist(),
-            to_pixels(item.image[None]).tobytes().hex(),
-        )  # fmt: skip
-        return f"{re.sub(r'[^A-Za-z0-9_.+-]+', '_', item.id).strip('.') or '_'}-{key[:8]}"
+        return folder_name(self.method, self.generator, item)
 
     @property
     def _folder(self) -> Path:

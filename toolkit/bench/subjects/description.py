@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from toolkit import load_generator, load_method
-from toolkit.bench.subjects.commanded import with_renders
+from toolkit.bench.subjects.commanded import with_answers
 from toolkit.bench.subjects.methods import ComparedMethod, Inverts
 from toolkit.bench.subjects.outside import open_outside
 from toolkit.data.sources import absolute_source
@@ -104,7 +104,7 @@ def open_run(described: RunDescription) -> tuple[Generator, list[ComparedMethod]
         described.methods, generator, described.options, described.method_weights, described.preset, described.session,
         GeneratorSource(described.generator, described.weights, str(generator.device)), described.time_limit,
     )  # fmt: skip
-    methods = [with_renders(each, generator, described.requests[0].out) for each in methods]
+    methods = [with_answers(each, generator, described.requests[0].out) for each in methods]
     size = generator.spec.image_size
     methods += [open_outside(folder, size, described.methods) for folder in described.outside]
     return generator, methods, broken
