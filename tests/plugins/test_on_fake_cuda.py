@@ -100,7 +100,10 @@ def test_masks(per_slot: bool, head: Inversion, mini: Generator) -> None:
     assert on_gpu(occlusion_mask(mini, head.planes, head.camera, resolution=16, per_slot=per_slot))
 
 
-@pytest.mark.parametrize("protocol", ["reconstruction", "multiview", "fid360", "gt360", "speed"])
+SLOW_PROTOCOLS = [pytest.param(name, marks=pytest.mark.slow) for name in ("multiview", "fid360", "gt360", "speed")]
+
+
+@pytest.mark.parametrize("protocol", ["reconstruction", *SLOW_PROTOCOLS])
 def test_protocols(protocol: str, mini: Generator, heads_data: Path, tmp_path: Path) -> None:
     method = ComparedMethod("mean", load_method("mean", mini))
     requests = [BenchRequest(each, str(heads_data), tmp_path, limit=2) for each in open_protocols(protocol)]
@@ -112,7 +115,11 @@ def test_protocols(protocol: str, mini: Generator, heads_data: Path, tmp_path: P
 
 
 IMAGES = ("adversary.discriminator=occlusion-images",)
-TRAININGS = [*((kind, FOR_MINI.get(kind, ())) for kind in STAGES), ("dual-encoder", IMAGES)]
+SOON = ("psp", "dual-encoder")
+TRAININGS = [
+    pytest.param(kind, FOR_MINI.get(kind, ()), marks=() if kind in SOON else pytest.mark.slow) for kind in STAGES
+]
+TRAININGS.append(pytest.param("dual-encoder", IMAGES, marks=pytest.mark.slow))
 
 
 @pytest.mark.parametrize(("kind", "settings"), TRAININGS)
