@@ -87,7 +87,7 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[Path]:
     with disk_errors_named(target), _workshop(target.parent) as shop:
         temporary = shop / target.name
         temporary.touch()
-        with _full_disk_told(shop):
+        with _full_disk_told(temporary, target):
             yield temporary
         with open(temporary, "rb") as written:
             os.fsync(written.fileno())
@@ -112,11 +112,8 @@ def atomic_folder(path: str | os.PathLike[str], keep: Callable[[str], bool] = la
     with disk_errors_named(target), _workshop(target.parent) as shop:
         temporary = shop / target.name
         temporary.mkdir()
-        with _full_disk_told(shop):
-            try:
-                yield temporary
-            except OutputError as error:  # of a file in the folder: name the place that the user knows
-                raise OutputError(str(error).replace(str(temporary), str(target))) from error
+        with _full_disk_told(temporary, target):
+            yield temporary
             _take_over(target, temporary, keep)
         temporary.chmod(0o777 & ~_umask())
         _exchange(temporary, target, shop / _SHELF)
@@ -133,7 +130,7 @@ def atomic_export(path: str | os.PathLike[str]) -> Iterator[Path]:
     with disk_errors_named(target), _workshop(target.parent) as shop:
         temporary = shop / target.name
         temporary.touch()
-        with _full_disk_told(shop):
+        with _full_disk_told(temporary, target):
             yield temporary
         written = [file for file in sorted(shop.rglob("*")) if file.is_file() and file != temporary]
         for file in [*written, temporary]:
@@ -235,18 +232,20 @@ def _exchange(new: Path, target: Path, shelf: Path) -> None:
 
 
 @contextlib.contextmanager
-def _full_disk_told(place: Path) -> Iterator[None]:
+def _full_disk_told(temporary: Path, target: Path) -> Iterator[None]:
     """Turn whatever a library says on a full disk into the system's own error, before what fills it is removed."""
     try:
         yield
-    except (OutputError, MemoryError):
+    except OutputError as error:  # of a file that was written by another function: name the place that the user knows
+        raise OutputError(str(error).replace(str(temporary), str(target))) from error
+    except MemoryError:
         raise
     except Exception as error:
         named = isinstance(error, OSError) and error.errno in _DISK_ERRORS
         code = _SYSTEM_CODE.search(str(error))
         if code is not None and int(code[1]) in _DISK_ERRORS:
             raise OSError(int(code[1]), os.strerror(int(code[1]))) from error
-        if not named and shutil.disk_usage(place).free < _FULL:
+        if not named and shutil.disk_usage(temporary.parent).free < _FULL:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)) from error
         raise
 

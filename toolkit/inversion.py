@@ -36,6 +36,7 @@ __all__ = [
     "Inversion",
     "holds_inversion",
     "identity_of",
+    "provenance_of",
     "run_provenance",
 ]
 
@@ -301,6 +302,17 @@ def holds_inversion(folder: Path) -> bool:
     except InputError:
         return (folder / TENSORS_FILE).is_file()
     return True
+
+
+def provenance_of(folder: Path) -> dict[str, Any] | None:
+    """What the record of an inversion says about its input; None where there is no readable record."""
+    if not holds_inversion(folder):
+        return None
+    try:
+        found = _read_record(folder).get("provenance")
+    except InputError:
+        return None
+    return found if isinstance(found, dict) else {}
 
 
 def identity_of(spec: GeneratorSpec) -> dict[str, Any]:

@@ -208,6 +208,13 @@ def test_a_file_inside_a_folder_is_named_by_its_place_to_be(tmp_path: Path):
         raise OSError(errno.ENOSPC, "full")
 
 
+@pytest.mark.parametrize("outer", [atomic_write, atomic_export])
+def test_a_file_that_another_function_writes_is_named_by_its_place_to_be(tmp_path: Path, outer):
+    told = pytest.raises(OutputError, match=f"^cannot write {tmp_path / 'best.bin'}: {os.strerror(errno.ENOSPC)}$")
+    with told, outer(tmp_path / "best.bin") as temporary, atomic_write(temporary):
+        raise OSError(errno.ENOSPC, "full")
+
+
 @pytest.mark.parametrize("name", ["x" * 255, "\u00e9" * 127, "caf\udce9", "-rf", "two\nlines", "a [b].txt"])
 def test_every_name_that_the_disk_takes_can_be_written(tmp_path: Path, name: str):
     with atomic_write(tmp_path / name) as path:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from toolkit import load_generator, load_method
-from toolkit.apps.result_folders import distinct, result_folders
+from toolkit.apps.result_folders import distinct, result_folders, sources
 from toolkit.devices import checked_device
 from toolkit.errors import (
     CapabilityError,
@@ -253,6 +253,7 @@ class _Work:
             {
                 "input": image.name,
                 "input_sha256": prepared.sha256,
+                "source": sources(image, folder.parent),
                 "request": self._request(),
                 "notes": list(prepared.notes),
                 "generator_weights": None if self.weights is None else str(self.weights.resolve()),

@@ -1,4 +1,4 @@
-"""The folder of each photo's inversion: named after the photo, the same in whatever order the photos are given."""
+"""The folder of each photo's inversion: named after the photo, the same in whatever order photos are given."""
 
 from __future__ import annotations
 
@@ -10,9 +10,11 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
+from toolkit.inversion import provenance_of
+
 LONGEST = 255
 """Bytes that a file system allows a name."""
-_DIGEST = 10
+_LETTERS = 10
 
 
 def result_folders(photos: Sequence[Path], out: Path) -> list[Path]:
@@ -20,28 +22,41 @@ def result_folders(photos: Sequence[Path], out: Path) -> list[Path]:
 
     Photos of one name get longer names, all of them: with the ending, else with the folder above, else with a digest of
     the whole path. Names that differ in case or in how accents are encoded count as one, because some disks say so.
+    A photo that already has a folder in `out` keeps it, and a name that another photo's inversion has there is not
+    taken from it.
 
     Args:
         photos: Photo files, none given twice.
         out: Where the folders lie.
 
     Returns:
-        A folder per photo, no two alike; they depend neither on the order nor on what is on the disk.
+        A folder per photo, no two alike. They do not depend on the order, and on what is in `out` only where a photo
+        has its inversion there, or another photo has the name.
     """
-    candidates = [_candidates(photo) for photo in photos]
+    given = {_digest(os.path.abspath(photo)) for photo in photos}
+    choices = [_free_names(photo, out, given) for photo in photos]
     chosen = [0] * len(photos)
     while True:
-        names = [choices[level] for choices, level in zip(candidates, chosen, strict=True)]
+        names = [each[level] for each, level in zip(choices, chosen, strict=True)]
         taken = Counter(map(_on_any_disk, names))
         longer = [
             index
             for index, name in enumerate(names)
-            if taken[_on_any_disk(name)] > 1 and chosen[index] + 1 < len(candidates[index])
+            if taken[_on_any_disk(name)] > 1 and chosen[index] + 1 < len(choices[index])
         ]
         if not longer:
             return [out / name for name in names]
         for index in longer:
             chosen[index] += 1
+
+
+def sources(photo: Path, out: Path) -> list[str]:
+    """Digests by which an inversion knows its photo again: of the path, and of the way from `out`.
+
+    Either is enough, so that results are found again after the photos, or both together, were moved.
+    """
+    place = os.path.abspath(photo)
+    return [_digest(place), _digest(os.path.relpath(place, os.path.abspath(out)))]
 
 
 def distinct(photos: Sequence[Path]) -> list[Path]:
@@ -53,10 +68,41 @@ def distinct(photos: Sequence[Path]) -> list[Path]:
 
 
 def _candidates(photo: Path) -> list[str]:
-    stem, parent = _usable(photo.stem), _usable(Path(os.path.abspath(photo)).parent.name)
-    digest = hashlib.sha256(os.fsencode(os.path.abspath(photo))).hexdigest()[:_DIGEST]
-    with_ending = [_shortened(stem, f"-{photo.suffix[1:]}")] if photo.suffix[1:] else []
-    return [_shortened(stem), *with_ending, _shortened(f"{parent}-{stem}"), _shortened(stem, f"-{digest}")]
+    place = os.path.abspath(photo)
+    stem, parent = _usable(photo.stem), _usable(Path(place).parent.name)
+    return [*_short_names(photo), _shortened(f"{parent}-{stem}"), _shortened(stem, f"-{_digest(place)}")]
+
+
+def _short_names(photo: Path) -> list[str]:
+    stem = _usable(photo.stem)
+    return [_shortened(stem), *([_shortened(stem, f"-{photo.suffix[1:]}")] if photo.suffix[1:] else [])]
+
+
+def _free_names(photo: Path, out: Path, given: set[str]) -> list[str]:
+    """The name of the photo's own folder where it has one; else the names that no other photo's inversion has.
+
+    Args:
+        photo: A photo.
+        out: Where the folders lie.
+        given: Digests of the paths of all photos of this run.
+    """
+    names, taken = _candidates(photo), set[str]()
+    place, way = sources(photo, out)
+    for name in names:
+        about = provenance_of(out / name) or {}
+        match about.get("source"):
+            case [str(of_place), str(of_way)]:
+                if of_place == place or (of_way == way and of_place not in given):
+                    return [name]
+                # an ending that both photos have does not tell them apart
+                taken.update(map(_on_any_disk, (name, *_short_names(Path(str(about.get("input")))))))
+            case _:  # nothing there, or nothing that says whose it is: `invert` looks closer before it writes
+                pass
+    return [name for name in names[:-1] if _on_any_disk(name) not in taken] + names[-1:]
+
+
+def _digest(path: str) -> str:
+    return hashlib.sha256(os.fsencode(path)).hexdigest()[:_LETTERS]
 
 
 def _usable(stem: str) -> str:

@@ -7,11 +7,26 @@ say nothing about a later one. So the best of a training is the best of its last
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from toolkit.errors import ConfigError
 from toolkit.interfaces.training import Cadence
+from toolkit.registry import unknown_name
+
+
+def check_best(cadence: Cadence, scores: Iterable[str]) -> None:
+    """Refuse a `cadence.best` that no evaluation will have; a job calls it before it makes data.
+
+    Args:
+        cadence: Of the training.
+        scores: What its evaluations will have.
+
+    Raises:
+        ConfigError: There is no such score.
+    """
+    if cadence.best is not None and cadence.best not in (known := sorted(scores)):
+        raise ConfigError(f"cadence.best: {unknown_name('score', cadence.best, known)}")
 
 
 class BestSoFar:

@@ -15,7 +15,7 @@ from typing import Any
 from safetensors import SafetensorError
 from safetensors.torch import save_file
 
-from toolkit.errors import OutputError, TrainingError
+from toolkit.errors import TrainingError
 from toolkit.files import atomic_write, file_sha256
 from toolkit.tensors import read_tensors
 from toolkit.training.packing import first_not_finite, pack, unpack
@@ -69,10 +69,7 @@ def save_checkpoint(
     seal = folder / f"step-{step:08d}.json"
     seal.unlink(missing_ok=True)
     with atomic_write(seal.with_suffix(".safetensors")) as temporary:
-        try:
-            save_file(tensors, temporary, metadata={"format": FORMAT})
-        except SafetensorError as error:
-            raise OutputError(f"cannot write {seal.with_suffix('.safetensors')}: {error}") from error
+        save_file(tensors, temporary, metadata={"format": FORMAT})
         facts = {"size": temporary.stat().st_size, "sha256": file_sha256(temporary)}
     content = {"format": FORMAT, "version": VERSION, "step": step, "identity": identity, "tensors": facts}
     with atomic_write(seal) as temporary:

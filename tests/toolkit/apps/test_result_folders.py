@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import os
 import random
 import unicodedata
@@ -9,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from toolkit.apps.result_folders import distinct, result_folders
+from toolkit.apps.result_folders import distinct, result_folders, sources
 
 
 def named(*photos: str) -> list[str]:
@@ -78,3 +79,61 @@ def test_a_photo_given_twice_is_one_photo(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.chdir(tmp_path)
     photos = [Path("a.png"), Path("b.png"), tmp_path / "a.png", Path("./b.png"), Path("c/../a.png")]
     assert distinct(photos) == [Path("a.png"), Path("b.png")]
+
+
+def made(out: Path, *photos: Path) -> dict[str, str]:
+    """Photos and their folders' names, as if all had been inverted."""
+    folders = result_folders(photos, out)
+    for photo, folder in zip(photos, folders, strict=True):
+        folder.mkdir(parents=True, exist_ok=True)
+        record = {"format": "toolkit-inversion", "schema_version": 1}
+        about = {"input": photo.name, "source": sources(photo, out)}
+        (folder / "inversion.json").write_text(json.dumps(record | {"provenance": about}))
+    return {"/".join(photo.parts[-2:]): folder.name for photo, folder in zip(photos, folders, strict=True)}
+
+
+@pytest.mark.parametrize(
+    ("runs", "names"),
+    [
+        ([["a/x.png"], ["b/x.png"], ["c/x.png"]], {"a/x.png": "x", "b/x.png": "b-x", "c/x.png": "c-x"}),
+        ([["a/x.png"], ["a/x.png", "b/x.png", "a/x-2.png"]], {"a/x.png": "x", "b/x.png": "b-x", "a/x-2.png": "x-2"}),
+        ([["a/x.png", "b/x.png"], ["a/x.png"], ["b/x.png"]], {"a/x.png": "a-x", "b/x.png": "b-x"}),
+        ([["a/x-2.png"], ["b/x.png", "a/x.png"]], {"a/x-2.png": "x-2", "b/x.png": "b-x", "a/x.png": "a-x"}),
+        ([["a/x.png"], ["a/x.jpg"], ["b/x.jpg"]], {"a/x.png": "x", "a/x.jpg": "x-jpg", "b/x.jpg": "b-x"}),
+        ([["a/b-x.png"], ["a/x.png"], ["b/x.png"]], {"a/b-x.png": "b-x", "a/x.png": "x"}),
+        ([["a/x"], ["b/x"], ["b/x.png"]], {"a/x": "x", "b/x": "b-x", "b/x.png": "x-png"}),
+        ([["a/..png"], ["b/..png"]], {"a/..png": "photo", "b/..png": "b-photo"}),
+    ],
+)  # fmt: skip
+def test_a_photo_has_one_folder_whatever_was_there_before(
+    tmp_path: Path, runs: list[list[str]], names: dict[str, str]
+) -> None:
+    found: dict[str, str] = {}
+    for photos in runs:
+        for photo, folder in made(tmp_path / "out", *(tmp_path / photo for photo in photos)).items():
+            assert found.setdefault(photo, folder) == folder  # an earlier run's folder is kept
+    assert {photo: found[photo] for photo in names} == names
+    assert len(list((tmp_path / "out").iterdir())) == len(found) == len(set(found.values()))
+    for photos in runs:  # again, the other way round
+        again = made(tmp_path / "out", *(tmp_path / photo for photo in photos[::-1]))
+        assert all(found[photo] == folder for photo, folder in again.items())
+
+
+def test_folders_are_found_again_after_photos_and_results_were_moved(tmp_path: Path) -> None:
+    before = made(tmp_path / "old" / "out", tmp_path / "old/a/x.png", tmp_path / "old/b/x.png")
+    (tmp_path / "old").rename(tmp_path / "new")
+    assert made(tmp_path / "new" / "out", tmp_path / "new/a/x.png", tmp_path / "new/b/x.png") == before
+    (tmp_path / "new" / "out").rename(tmp_path / "results")
+    assert made(tmp_path / "results", tmp_path / "new/b/x.png") == {"b/x.png": "b-x"}
+    # a folder that two photos could call theirs goes to one of them
+    several = [tmp_path / "old/a/x.png", tmp_path / "new/a/x.png"]
+    assert len(set(result_folders(several, tmp_path / "results"))) == 2
+
+
+@pytest.mark.parametrize("source", [None, "x", [], [1, 2], {"a": 1}, ["a"], ["\ud800", "b"]])
+def test_records_that_do_not_say_whose_they_are_change_no_name(tmp_path: Path, source: object) -> None:
+    made(tmp_path, tmp_path / "x.png")
+    record = json.loads((tmp_path / "x" / "inversion.json").read_text())
+    record["provenance"] |= {"source": source, "input": None}
+    (tmp_path / "x" / "inversion.json").write_text(json.dumps(record))
+    assert result_folders([tmp_path / "x.png"], tmp_path)[0].name in ("x", "x-png")

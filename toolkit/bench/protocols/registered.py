@@ -24,9 +24,15 @@ def open_protocol(name: str, overrides: Sequence[str] = ()) -> ProtocolSettings:
     A protocol that ships no YAML file among the toolkit's has its settings in its class (`BenchProtocol.shipped`).
 
     Raises:
-        ConfigError: Unknown name, unreadable file, unknown key or impossible value.
+        ConfigError: Unknown name, unreadable file, unknown key, metric or impossible value.
         PluginError: What is registered under the name cannot be loaded, or is no class of `BenchProtocol`.
     """
+    settings = _read(name, overrides)
+    _check_metrics(settings)
+    return settings
+
+
+def _read(name: str, overrides: Sequence[str]) -> ProtocolSettings:
     path = Path(name)
     if path.suffix in (".yaml", ".yml"):
         return load_config(ProtocolSettings, path, overrides)
@@ -37,6 +43,25 @@ def open_protocol(name: str, overrides: Sequence[str] = ()) -> ProtocolSettings:
     shipped = protocol_class(name).shipped
     values = [f"{key}={json.dumps(value)}" for key, value in {"kind": name, **shipped}.items()]
     return load_config(ProtocolSettings, None, [*values, *overrides])
+
+
+def _check_metrics(settings: ProtocolSettings) -> None:
+    """Refuse metrics that no plugin offers, unless they ship with a protocol: then a plugin of ours is not installed.
+
+    Raises:
+        ConfigError: Names the metric.
+    """
+    known = {entry.name for entry in default_registry().of_kind("metric")}
+    strange = [name for name in settings.metrics if name not in known]
+    if not strange:
+        return
+    shipped = {*protocol_class(settings.kind).shipped.get("metrics", ())}
+    for name in config_names():
+        if name.startswith(_FOLDER):
+            shipped |= {*load_config(ProtocolSettings, config_path(name)).metrics}
+    for name in strange:
+        if name not in shipped:
+            raise ConfigError(f"protocol {settings.title!r}: {unknown_name('metric', name, known)}")
 
 
 def open_protocols(names: str, overrides: Sequence[str] = ()) -> list[ProtocolSettings]:

@@ -24,6 +24,11 @@ BINS = 24
 """Of 15 degrees of yaw: pictures are taken from all of them in turn."""
 
 
+def score_names(perceptual: Perceptual) -> tuple[str, str, str]:
+    """What `HeldOut.score` tells."""
+    return "psnr", "l2", perceptual.name.replace("-", "_")
+
+
 class HeldOut:
     """Some photos that are never trained on."""
 
@@ -52,12 +57,10 @@ class HeldOut:
             distance = self.perceptual.distance(self.perceptual.embed(seen), self.perceptual.embed(target))
             distances.append(float(distance) * len(image))
         error = torch.cat(errors)
-        name = self.perceptual.name.replace("-", "_")
-        return {
-            "psnr": float((10 * torch.log10(4 / error)).mean()),
-            "l2": float(error.mean()),
-            name: sum(distances) / len(error),
-        }
+        psnr = float((10 * torch.log10(4 / error)).mean())
+        return dict(
+            zip(score_names(self.perceptual), (psnr, float(error.mean()), sum(distances) / len(error)), strict=True)
+        )
 
     @torch.no_grad()
     def sheet(self, encoder: Encoder) -> np.ndarray:

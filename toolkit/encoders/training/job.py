@@ -20,9 +20,9 @@ from toolkit.configuration import settings_for_others
 from toolkit.encoders.files import read_encoder, write_encoder
 from toolkit.encoders.training.batches import BatchMaker, EncodingBatch, on_device, photo_rows
 from toolkit.encoders.training.frozen_generator import FrozenGenerator
-from toolkit.encoders.training.held_out import HeldOut
+from toolkit.encoders.training.held_out import HeldOut, score_names
 from toolkit.encoders.training.image_losses import ImageLosses
-from toolkit.encoders.training.pairs import Pairs, joined, kept_pairs, pairs_of_heads
+from toolkit.encoders.training.pairs import Pairs, joined, kept_pairs, open_known_heads, pairs_of_heads
 from toolkit.encoders.training.photo_ledger import PhotoLedger
 from toolkit.encoders.training.photos import describe, numbers_of, open_photos
 from toolkit.encoders.training.recipe import LossContext, Recipe, Stage
@@ -32,6 +32,7 @@ from toolkit.encoders.training.start import find_recogniser, find_start, start_t
 from toolkit.errors import ConfigError, WeightsError
 from toolkit.interfaces import Encoder, StepKind, TrainingJob
 from toolkit.training.averaging import WeightAverage
+from toolkit.training.best import check_best
 from toolkit.training.stepping import Stepper
 
 LICENCE = "Apache-2.0"
@@ -75,6 +76,7 @@ class EncoderTraining(TrainingJob):
         names = [name for stage in self.stages for name, weight in stage.settings.images.by_name.items() if weight]
         images = ImageLosses(settings.losses, spec, self.device, identity=weighs, names=names)
         self.context = LossContext(self.generator, frozen.deviation, images)
+        check_best(settings.cadence, score_names(images.perceptual))
         self._optimisers = {stage.name: make_optimiser(stage.trained, stage.settings) for stage in self.stages}
         self._introduction: Sequence[str] = ()
         self._open_data()
@@ -219,13 +221,16 @@ class EncoderTraining(TrainingJob):
     def _open_data(self) -> None:
         settings, spec = self.settings, self.generator.spec
         stages = [stage.settings for stage in self.stages]
-        photos, held_out = open_photos(settings.photos, spec.image_size)
         wanted = any(photo_rows(stage) < stage.batch for stage in stages)
+        heads = settings.pairs.heads if wanted and settings.pairs.count else None
+        if heads is not None:
+            open_known_heads(self.generator, heads)  # refused before data is made for minutes
+        photos, held_out = open_photos(settings.photos, spec.image_size)
         kept: Pairs | None = None
         if wanted and settings.pairs.count:
             kept = kept_pairs(self.generator, settings.pairs, settings.seed)
-            if settings.pairs.heads is not None:
-                kept = joined(kept, pairs_of_heads(self.generator, settings.pairs.heads))
+            if heads is not None:
+                kept = joined(kept, pairs_of_heads(self.generator, heads))
         self.batches = BatchMaker(
             self.seed,
             stages,

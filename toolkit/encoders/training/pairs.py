@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from toolkit.cache import cache_folder
+from toolkit.data.folder import ImageFolder
 from toolkit.data.sources import open_source
 from toolkit.encoders.training.photos import PhotoSet
 from toolkit.encoders.training.settings import PairSettings
@@ -85,9 +86,8 @@ def kept_pairs(generator: Generator, settings: PairSettings, seed: int) -> Pairs
     return Pairs(tensors["image"], tensors["label"], tensors["ws"])
 
 
-@torch.no_grad()
-def pairs_of_heads(generator: Generator, source: str) -> Pairs:
-    """Pictures of procedural heads, as bytes, with the codes of their latents; on white where they have masks.
+def open_known_heads(generator: Generator, source: str) -> tuple[ImageFolder, Tensor]:
+    """Open pictures of procedural heads; they, and their latents [N, z_dim].
 
     Raises:
         InputError: There is no such data set, or it does not tell its heads' latents.
@@ -102,6 +102,17 @@ def pairs_of_heads(generator: Generator, source: str) -> Pairs:
         raise InputError(
             f"pairs.heads: latents of {source} have {latents.shape[1]} numbers, the generator takes {wanted}"
         )
+    return heads, latents
+
+
+@torch.no_grad()
+def pairs_of_heads(generator: Generator, source: str) -> Pairs:
+    """Pictures of procedural heads, as bytes, with the codes of their latents; on white where they have masks.
+
+    Raises:
+        InputError: See `open_known_heads`.
+    """
+    heads, latents = open_known_heads(generator, source)
     codes = map_styles(generator, latents[:, None].to(generator.device), 1.0).cpu()
     photos = PhotoSet([heads], generator.spec.image_size)
     seen, sightings = photos.draw(range(len(photos)))

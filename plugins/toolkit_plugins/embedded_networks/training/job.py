@@ -24,6 +24,7 @@ from toolkit.configuration import config_path, load_config, settings_for_others
 from toolkit.errors import InputError
 from toolkit.interfaces.training import TrainingJob
 from toolkit.tensors import half, write_tensors
+from toolkit.training.best import check_best
 from toolkit.training.stepping import Stepper
 from toolkit_plugins.embedded_networks.files import LICENCE, ROLES, write_network
 from toolkit_plugins.embedded_networks.training.batches import StagedBatches
@@ -58,6 +59,7 @@ class NetworksJob(TrainingJob):
                 f"engine.accumulate must be 1 for {self.name!r}, got {settings.engine.accumulate}: a recogniser's "
                 "loss tells each face from all others of its batch, so parts of a batch do not add up to the whole"
             )
+        check_best(settings.cadence, ())  # each network has scores of its own: none counts from the start to the end
         self.settings, self.device = settings, torch.device(device)
         self.seed, self.cadence = settings.identity_loss.seed, settings.cadence
         self.workers = settings.engine.workers_for(False)

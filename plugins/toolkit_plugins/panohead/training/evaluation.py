@@ -54,6 +54,12 @@ class HeldOut:
         return {"psnr": _psnr(whole), "psnr_head": _psnr(head)}
 
 
+def score_names(by_traits: bool) -> list[str]:
+    """What the training's evaluations tell: `HeldOut.score` of heads' own latents, and of their traits."""
+    own = ["psnr", "psnr_head"]
+    return own + [f"{name}_by_traits" for name in own if by_traits]
+
+
 def sheet_of(truth: HeldOut, generator: PanoHead, codes: Tensor | None = None, heads: int = 6) -> np.ndarray:
     """A picture [H, W, 3] uint8: for every head a row of truth above a row of the generator."""
     made = truth.rendered(generator, codes)[:heads].clamp(-1, 1)

@@ -31,12 +31,13 @@ from toolkit.nn.dense import Dense
 from toolkit.nn.synthesis import SynthesisBlock
 from toolkit.registry import default_registry
 from toolkit.training.averaging import WeightAverage
+from toolkit.training.best import check_best
 from toolkit.training.distribution import rank_and_world
 from toolkit.training.stepping import Stepper
 from toolkit_plugins.panohead.generator import PanoHead
 from toolkit_plugins.panohead.loading import build, load, save
 from toolkit_plugins.panohead.training.batches import MiniBatch, MiniBatches, changed
-from toolkit_plugins.panohead.training.evaluation import HeldOut, sheet_of
+from toolkit_plugins.panohead.training.evaluation import HeldOut, score_names, sheet_of
 from toolkit_plugins.panohead.training.growing import grow
 from toolkit_plugins.panohead.training.meanings import Meanings
 from toolkit_plugins.panohead.training.objective import Drawn, DrawnHeads, PatchLook, draw, patch_losses, ray_losses
@@ -71,6 +72,11 @@ class MiniJob(TrainingJob):
         self.config: Mapping[str, Any] = settings.model_dump(mode="json", exclude={"heads": {"folder", "workers"}})
         self.heads = default_registry().load("dataset", settings.heads.dataset).procedural()
         plan = settings.ray_plan()
+        self.perceptual = None
+        if settings.losses.patch_perceptual:
+            self.perceptual = open_perceptual(settings.losses.perceptual, None, self.device)
+        check_best(settings.cadence, score_names(by_traits=settings.heads.traits))
+        start = None if settings.start is None else load(Path(settings.start).expanduser())
         kept = settings.heads.folder
         folder = cache_folder("rays") / settings.heads.dataset if kept is None else Path(kept)
         self.rays: HeadRays = prepare_rays(plan, folder, settings.heads.workers)
@@ -81,14 +87,11 @@ class MiniJob(TrainingJob):
         points = tuple((float(x), float(y), float(z)) for x, y, z in mean_face)
         torch.manual_seed(settings.seed)
         self.generator = self._started(build(settings.generator_config(self.heads.latent_dim, points)))
-        if settings.start is not None:
-            grow(self.generator, load(Path(settings.start).expanduser()))
+        if start is not None:
+            grow(self.generator, start)
         self.stepper.prepare(
             *self._called(), blocks=[part for part in self.generator.modules() if isinstance(part, BIG_BLOCKS)]
         )
-        self.perceptual = None
-        if settings.losses.patch_perceptual:
-            self.perceptual = open_perceptual(settings.losses.perceptual, None, self.device)
         self.codes = self._codes()
         self.meanings = None
         if settings.heads.traits:

@@ -7,6 +7,11 @@ import torch
 from scipy.stats import pearsonr, spearmanr
 from torch import Tensor
 
+SCORES = (
+    "error", "correlation", "rank_correlation", "correlation_strangers", "verification", "verification_teacher",
+)  # fmt: skip
+"""What `score_student` tells."""
+
 
 def score_student(student: Tensor, teacher: Tensor, people: Tensor) -> dict[str, float]:
     """Compare descriptors [N, 128] of the same faces, of people [N].

@@ -24,9 +24,10 @@ from toolkit.cache import cache_folder
 from toolkit.configuration import config_path, load_config, settings_for_others
 from toolkit.errors import InputError
 from toolkit.interfaces.training import TrainingJob
+from toolkit.training.best import check_best
 from toolkit.training.stepping import Stepper
 from toolkit_plugins.photo_networks.identity_network import NAME, DescriptorHead, write_head
-from toolkit_plugins.photo_networks.training.evaluation import score_student
+from toolkit_plugins.photo_networks.training.evaluation import SCORES, score_student
 from toolkit_plugins.photo_networks.training.faces import prepare_faces
 from toolkit_plugins.photo_networks.training.features import Copies, prepare_copies
 from toolkit_plugins.photo_networks.training.settings import DistillationSettings
@@ -62,6 +63,7 @@ class DistillationJob(TrainingJob):
         self.settings, self.device = settings, torch.device(device)
         self.seed, self.steps, self.cadence = settings.seed, settings.steps, settings.cadence
         self.config: Mapping[str, Any] = settings.model_dump(mode="json", exclude={"people": {"folder"}})
+        check_best(settings.cadence, SCORES)
         own = settings.people.folder
         self._folder = cache_folder(self.name) if own is None else Path(own).expanduser()
         self.copies, self.held_out = self._prepared("train", settings.copies), self._prepared("val", 1)
