@@ -7,6 +7,8 @@ import json
 import random
 import struct
 from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 ODD_VALUES: tuple[Any, ...] = (
@@ -128,3 +130,34 @@ def ended(
             counts["read"] += 1
         del state
     return counts
+
+
+@dataclass
+class Reader:
+    """What is bent, and how it is read."""
+
+    make: Callable[[random.Random], Any]
+    read: Callable[[Any], Any]
+    share: float = 1.0
+    """Of the slow test's inputs; readers that take long get fewer."""
+
+
+def file_reader(
+    path: Path, original: bytes | Any, read: Callable[[Path], Any], share: float = 1.0, bend: Any = None
+) -> Reader:
+    """Bend a file's bytes (or its JSON document) in place."""
+    whole = original if isinstance(original, bytes) else json.dumps(original).encode()
+    bend = bend or (bent_bytes if isinstance(original, bytes) else bent_document)
+
+    def make(source: random.Random) -> Path:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(bend(original, source))
+        return path
+
+    def read_and_mend(place: Path) -> None:
+        try:
+            read(place)
+        finally:
+            path.write_bytes(whole)
+
+    return Reader(make, read_and_mend, share)

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import io
 import json
-import random
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +15,8 @@ import torch
 from PIL import Image
 
 sys.path.insert(0, str(Path(__file__).parent))
-from bent_inputs import bent_bytes, bent_document, bent_setting, ended, with_header
+from bent_inputs import Reader, bent_document, bent_setting, ended, file_reader, with_header
+from bent_recipes import recipe_readers, results_readers, zip_readers
 
 from toolkit import load_generator, load_method
 from toolkit.camera import Camera
@@ -38,37 +37,6 @@ from toolkit.weights.opening import open_state_dict
 from toolkit_plugins.triplanenet.training import TriPlaneNetSettings
 
 PLUGINS = Path(__file__).parent.parent / "plugins" / "toolkit_plugins"
-
-
-@dataclass
-class Reader:
-    """What is bent, and how it is read."""
-
-    make: Callable[[random.Random], Any]
-    read: Callable[[Any], Any]
-    share: float = 1.0
-    """Of the slow test's inputs; readers that take long get fewer."""
-
-
-def file_reader(
-    path: Path, original: bytes | Any, read: Callable[[Path], Any], share: float = 1.0, bend: Any = None
-) -> Reader:
-    """Bend a file's bytes (or its JSON document) in place."""
-    whole = original if isinstance(original, bytes) else json.dumps(original).encode()
-    bend = bend or (bent_bytes if isinstance(original, bytes) else bent_document)
-
-    def make(source: random.Random) -> Path:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(bend(original, source))
-        return path
-
-    def read_and_mend(place: Path) -> None:
-        try:
-            read(place)
-        finally:
-            path.write_bytes(whole)
-
-    return Reader(make, read_and_mend, share)
 
 
 def settings_readers(folder: Path) -> dict[str, Reader]:
@@ -168,9 +136,6 @@ def data_readers(folder: Path, photos: Path) -> dict[str, Reader]:
 
 
 def result_readers(folder: Path, generator: SphericalGenerator) -> dict[str, Reader]:
-    from toolkit.bench.records.results import read_results
-    from toolkit.bench.report.compare import compare_runs
-
     ws = torch.zeros(1, generator.spec.latents.num_ws, generator.spec.latents.w_dim)
     inversion = Inversion(
         ws, torch.zeros(1, *generator.spec.planes_shape), Camera.orbit(0.0), "g", "f", "m", "embedded"
@@ -181,22 +146,12 @@ def result_readers(folder: Path, generator: SphericalGenerator) -> dict[str, Rea
     save_checkpoint(folder / "run", 3, {"name": "a", "config": {"b": 1}}, {"modules": {"m": {"w": torch.ones(2)}},
                     "plain": [1, "x", {"y": None}]}, keep=1)  # fmt: skip
     seal = folder / "run" / "step-00000003.json"
-    results = {
-        "schema_version": 1, "run": {"toolkit": "1"}, "rows": [
-            {"method": "a", "protocol": "reconstruction", "metric": "psnr", "value": 1.0, "low": None, "high": None,
-             "n": 1, "failed": 0, "direction": "higher", "backend": "none", "world": "embedded"}],
-    }  # fmt: skip
-    (folder / "bench").mkdir()
 
     def fresh(_: Path) -> None:
         for place in (folder / "run").glob("*.damaged"):
             whole = place.read_bytes()
             place.rename(place.with_name(place.name.removesuffix(".damaged"))).write_bytes(whole)
         latest_checkpoint(folder / "run", lambda text: None)
-
-    def compared(path: Path) -> None:
-        found = read_results(path.parent)
-        compare_runs(found, found)
 
     return {
         "inversion.json": file_reader(
@@ -206,7 +161,6 @@ def result_readers(folder: Path, generator: SphericalGenerator) -> dict[str, Rea
             folder / "inversion" / "inversion.safetensors", tensors, lambda path: _resealed(path), 0.5
         ),
         "a checkpoint's seal": file_reader(seal, json.loads(seal.read_text()), fresh, 0.5),
-        "results.json": file_reader(folder / "bench" / "results.json", results, compared),
     }
 
 
@@ -224,13 +178,16 @@ def readers(
     tmp_path_factory: pytest.TempPathFactory, photo_folder: Path, spherical: SphericalGenerator
 ) -> dict[str, Reader]:
     folder = tmp_path_factory.mktemp("readers")
-    for name in ("settings", "weights", "data", "results"):
+    for name in ("settings", "weights", "data", "results", "zips", "recipes", "bench"):
         (folder / name).mkdir()
     return {
         **settings_readers(folder / "settings"),
         **weights_readers(folder / "weights"),
         **data_readers(folder / "data", photo_folder),
         **result_readers(folder / "results", spherical),
+        **zip_readers(folder / "zips", photo_folder),
+        **recipe_readers(folder / "recipes"),
+        **results_readers(folder / "bench"),
     }
 
 
@@ -239,8 +196,13 @@ NAMES = (
     "a .pt file", "the header of a generator", "the header of psp", "the header of e4e", "the header of triplanenet",
     "the header of goae", "the header of dual-encoder", "dataset.json", "subjects.json", "data check",
     "the label of a photo", "a picture", "a mask", "depth", "--camera", "--landmarks", "inversion.json",
-    "inversion.safetensors", "a checkpoint's seal", "results.json",
+    "inversion.safetensors", "a checkpoint's seal", "a zip", "dataset.json in a zip", "a picture in a zip",
+    "data check of a zip", "--config of bench", "--config of invert", "a recipe as bytes", "a protocol",
+    "a command's declaration", "results.json", "results.json as bytes", "a report of results.json",
 )  # fmt: skip
+
+REPORTING = ("data check", "the label of a photo", "data check of a zip")
+"""They refuse nothing, but say what is wrong."""
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -248,7 +210,7 @@ def test_a_few_bent_inputs_of_every_reader(name: str, readers: dict[str, Reader]
     assert set(readers) == set(NAMES)
     reader = readers[name]
     counts = ended(max(4, int(40 * reader.share)), 0, reader.make, reader.read, ToolkitError)
-    assert counts["refused"] or name in ("data check", "the label of a photo"), counts  # these two report
+    assert counts["refused"] or name in REPORTING, counts
 
 
 @pytest.mark.slow

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import json
 import random
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[2]))
+from bent_recipes import document
 
 from toolkit.bench import read_results, write_report
 from toolkit.bench.records import schema, units
@@ -41,35 +45,6 @@ def test_every_key_has_a_description(kind: type[Record]):
     silent = [name for name, field in kind.model_fields.items() if not field.description]
     assert silent == []
     assert all(f"`{name}`" in schema_markdown() for name in kind.model_fields if kind is not schema.RunDifference)
-
-
-def document() -> dict[str, Any]:
-    """Small results with something under every key."""
-    origin = {"protocol": "reconstruction", "data": "heads"}
-    row = {**origin, "method": "m", "metric": "psnr", "value": 20.5, "low": 20.0, "high": 21.0, "n": 2, "failed": 0,
-           "direction": "higher", "unit": "dB", "backend": "none", "world": "embedded"}  # fmt: skip
-    seconds = {**row, "metric": "seconds", "unit": "s", "direction": "lower", "value": 0.5, "low": 0.4, "high": 0.6}
-    twin = {**row, "method": "other", "value": 19.5}
-    run = {**origin, "settings": {"digest": "1", "seed": 0, "name": "reconstruction"}, "pictures": {"cells": 2},
-           "image_size": 64, "interval": "i", "comparison": "c", "methods": {"m": {"options": {"preset": "fast"}}},
-           "environment": {"threads": 1}, "machine": {"device": "cpu"}, "engine": {"name": "local", "workers": 1},
-           "command": "toolkit bench"}  # fmt: skip
-    values = [{**origin, "method": name, "metric": "psnr", "values": {"a": 20.0, "b": 21.0}} for name in ("m", "other")]
-    pair = {**origin, "metric": "psnr", "first": "m", "second": "other", "difference": 1.0, "low": 0.5, "high": 1.5}
-    return {
-        "format": "toolkit-bench", "schema_version": 4,
-        "generator": {"name": "mini", "fingerprint": "0" * 64, "world": "embedded", "licence": "free"},
-        "runs": {"reconstruction on heads": run},
-        "rows": [row, twin, seconds, {**seconds, "method": "other"}],
-        "curves": [{**row, "input_yaw": 0.0, "yaw": yaw} for yaw in (-90.0, 0.0, 180.0)],
-        "values": values,
-        "comparisons": [{**pair, "n": 2}],
-        "cells": [{**origin, "item": item, "subject": item, "pictures": item} for item in "ab"],
-        "failures": [{**origin, "method": "m", "item": "b", "stage": "invert", "error": "RuntimeError"}],
-        "unavailable": [{**origin, "metric": "ms_ssim", "reason": "too small"}],
-        "left_out": [{"protocol": "gt360", "data": "heads", "reason": "no subjects"}],
-        "heads": [{"data": "heads", "item": item, "method": None, "frames": item, "yaw": 0.0} for item in "ab"],
-    }  # fmt: skip
 
 
 def test_what_is_written_is_read_again(tmp_path: Path):
