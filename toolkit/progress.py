@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Protocol
 
+PART = ": "
+"""Stands in the name of work that is a part of one piece of other work: `wplus: this picture`."""
+
 
 class Progress(Protocol):
     """Hears how work goes on: inverting photos, comparing methods, training, preparing data."""
@@ -17,7 +20,7 @@ class Progress(Protocol):
         """A piece of the work called `name` is done (or was before).
 
         Args:
-            name: What is counted: a method, a training, 'photos'.
+            name: What is counted: a method, a training, 'photos'; a part of one piece of it has `PART` in its name.
             done: Pieces done so far.
             total: Pieces in all.
             item: What was worked on, or a few numbers about it.

@@ -269,6 +269,7 @@ class _Work:
                 prepared.image,
                 self.products,
                 lambda text: progress.note(f"  note: {text}"),
+                progress,
             )
         return "done"
 

@@ -60,12 +60,19 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "weights verify": ("toolkit weights verify", "TOOLKIT_WEIGHTS=/data/weights toolkit weights verify"),
 }
 """By command, as one types it."""
+GROUP_EXAMPLES: dict[str, tuple[str, ...]] = {
+    "": ("toolkit demo", "toolkit invert me.jpg"),
+    "data": (EXAMPLES["data make"][0], EXAMPLES["data check"][0]),
+    "plugins": (EXAMPLES["plugins list"][0], EXAMPLES["plugins new"][0]),
+    "weights": (EXAMPLES["weights list"][0], EXAMPLES["weights import"][0]),
+}
+"""By group of commands that does nothing by itself; the empty name is the program."""
 
 
 def add_examples(app: typer.Typer) -> None:
-    """Put the examples at the end of every command's help."""
-    for name, info in _commands(app, ""):
-        lines = EXAMPLES.get(name)
+    """Put the examples at the end of every command's help, and of the program's own."""
+    for name, info in [("", app.info), *_commands(app, "")]:
+        lines = EXAMPLES.get(name) or GROUP_EXAMPLES.get(name)
         if lines is not None:
             # a paragraph that begins with this character keeps its lines
             info.epilog = "\n".join(["\b", "Examples:", *(f"  {line}" for line in lines)])

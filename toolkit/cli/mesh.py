@@ -21,6 +21,7 @@ def mesh_command(
     device: Device = "auto",
 ) -> None:
     """Export the head as mesh.glb: y up, in metres, colours from rendered views."""
+    from toolkit.cli.progress import TerminalProgress
     from toolkit.export.products import open_inversion, write_mesh
 
     use_threads(threads)
@@ -28,4 +29,6 @@ def mesh_command(
     if inversion.is_dir():
         check_folder_place(target.parent)
     opened, generator = open_inversion(inversion, weights, device)
-    typer.echo(write_mesh(target, opened, generator, resolution, scale))
+    with TerminalProgress(transient=True) as progress:
+        written = write_mesh(target, opened, generator, resolution, scale, progress)
+    typer.echo(written)

@@ -25,11 +25,12 @@ from rich.progress import (
 from typing_extensions import Self
 
 from toolkit.cli.text import printable
+from toolkit.progress import PART
 
 EVERY = 15.0
 """Seconds between two lines of one name in a log."""
 FIRST = 5.0
-"""Seconds until the first of them."""
+"""Seconds until the first of them; a part of a piece of work that is done earlier gets no line."""
 
 
 class TerminalProgress:
@@ -92,7 +93,8 @@ class TerminalProgress:
         if error is not None:
             self.note(f"{name} failed on {item}: {error}")
         due = self._next.setdefault(name, started + FIRST)
-        if not self._in_terminal and (now >= due or done == total):
+        finished = done == total and (PART not in name or now - started >= FIRST)
+        if not self._in_terminal and (now >= due or finished):
             self._next[name] = now + EVERY
             rate = (done - before) / (now - started) if now > started else 0.0
             left = f", about {timedelta(seconds=round((total - done) / rate))} left" if rate and done < total else ""

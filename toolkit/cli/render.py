@@ -46,26 +46,33 @@ def render_command(
     if not (angles or orbit or viewer or cameras):
         angles = evenly_around(8)
 
-    from toolkit.export.products import open_inversion, write_orbit, write_views
+    from toolkit.cli.progress import TerminalProgress
+    from toolkit.export.products import open_inversion, steps_of, write_orbit, write_views
     from toolkit.export.turntable import write_viewer
+    from toolkit.export.wanted import read_wanted, write_wanted
 
     use_threads(threads)
     folder = inversion / "renders" if out is None else out
     if inversion.is_dir():
         check_folder_place(folder)
     opened, generator = open_inversion(inversion, weights, device)
-    if angles:
-        for path in write_views(folder, opened, generator, angles, resolution):
+    written: list[Path] = []
+    try:
+        with TerminalProgress(transient=True) as progress:
+            if angles:
+                written += write_views(folder, opened, generator, angles, resolution, progress)
+            if cameras is not None:
+                wanted = read_wanted(cameras, source)
+                written += write_wanted(folder, opened, generator, wanted, steps_of(progress, "views"))
+            if orbit:
+                video = folder / "orbit.mp4"
+                written.append(write_orbit(video, opened, generator, resolution=resolution, progress=progress))
+            if viewer:
+                page, tell = folder / "viewer.html", steps_of(progress, "viewer.html")
+                written.append(write_viewer(page, opened, generator, resolution=resolution, on_view=tell))
+    finally:  # what is finished is named, whatever comes after
+        for path in written:
             typer.echo(path)
-    if cameras is not None:
-        from toolkit.export.wanted import read_wanted, write_wanted
-
-        for path in write_wanted(folder, opened, generator, read_wanted(cameras, source)):
-            typer.echo(path)
-    if orbit:
-        typer.echo(write_orbit(folder / "orbit.mp4", opened, generator, resolution=resolution))
-    if viewer:
-        typer.echo(write_viewer(folder / "viewer.html", opened, generator, resolution=resolution))
 
 
 def chosen_angles(yaws: list[float], pitches: list[float], views: int | None) -> list[tuple[float, float | None]]:

@@ -14,7 +14,7 @@ from toolkit.camera import Camera
 from toolkit.errors import InputError
 from toolkit.export.surface import extract_surface, vertex_normals
 from toolkit.interfaces import Render
-from toolkit.rendering.views import around, iterate_views
+from toolkit.rendering.views import OnView, around, iterate_views
 
 if TYPE_CHECKING:
     from toolkit.interfaces import Generator, GeneratorSpec
@@ -56,6 +56,8 @@ def extract_mesh(
     resolution: int = 128,
     level: float | None = None,
     scale: float = METRES_PER_UNIT,
+    on_view: OnView | None = None,
+    on_chunk: OnView | None = None,
 ) -> Mesh:
     """Turn planes into a mesh with a colour per vertex.
 
@@ -66,6 +68,8 @@ def extract_mesh(
         resolution: Grid cells along the box's side.
         level: Raw density of the surface; None takes `spec.surface_level`.
         scale: Metres per world unit.
+        on_view: Told how many of the views that paint it are rendered.
+        on_chunk: Told how much of the density is read (see `extract_surface`).
 
     Raises:
         InputError: Resolution or scale out of range, several heads, or a density that never crosses the level.
@@ -73,21 +77,26 @@ def extract_mesh(
     """
     if not (math.isfinite(scale) and scale > 0):
         raise InputError(f"a mesh's scale must be a positive number of metres per unit, got {scale:g}")
-    surface = extract_surface(generator, planes, resolution, level)
+    surface = extract_surface(generator, planes, resolution, level, on_chunk)
     normals = vertex_normals(surface)
     if ws is None:
         colours = np.full(surface.vertices.shape, _GREY, dtype=np.float32)
     else:
-        colours = vertex_colours(generator, planes, ws, surface.vertices, normals)
+        colours = vertex_colours(generator, planes, ws, surface.vertices, normals, on_view)
     return Mesh(surface.vertices * np.float32(scale), surface.faces, normals, colours)
 
 
 def inversion_mesh(
-    inversion: Inversion, generator: Generator, resolution: int = 128, scale: float = METRES_PER_UNIT
+    inversion: Inversion,
+    generator: Generator,
+    resolution: int = 128,
+    scale: float = METRES_PER_UNIT,
+    on_view: OnView | None = None,
+    on_chunk: OnView | None = None,
 ) -> Mesh:
     """`extract_mesh` of an inversion, with its tuned generator where there is one."""
     shown = inversion.tuned_generator(generator)
-    return extract_mesh(shown, inversion.planes, inversion.ws, resolution, scale=scale)
+    return extract_mesh(shown, inversion.planes, inversion.ws, resolution, None, scale, on_view, on_chunk)
 
 
 def painting_cameras(spec: GeneratorSpec) -> Camera:
@@ -99,7 +108,12 @@ def painting_cameras(spec: GeneratorSpec) -> Camera:
 
 
 def vertex_colours(
-    generator: Generator, planes: Tensor, ws: Tensor, vertices: np.ndarray, normals: np.ndarray
+    generator: Generator,
+    planes: Tensor,
+    ws: Tensor,
+    vertices: np.ndarray,
+    normals: np.ndarray,
+    on_view: OnView | None = None,
 ) -> np.ndarray:
     """Paint vertices with what rendered views show there.
 
@@ -112,6 +126,7 @@ def vertex_colours(
         ws: [1, num_ws, w_dim].
         vertices: [V, 3], world units.
         normals: [V, 3], unit.
+        on_view: Told how many views are rendered.
 
     Returns:
         [V, 3] float32 in [0, 1].
@@ -120,7 +135,7 @@ def vertex_colours(
     points, outward = torch.from_numpy(vertices), torch.from_numpy(normals)
     colour, weight = torch.zeros(len(points), 3), torch.zeros(len(points), 1)
     index = 0
-    for part in iterate_views(generator, planes, ws, cameras):
+    for part in iterate_views(generator, planes, ws, cameras, on_view=on_view):
         for view in range(len(part.image)):
             seen = Render(*(tensor[view : view + 1].float() for tensor in part))
             shade, counts = _look(seen, cameras[index], points, outward, _TOLERANCE * generator.spec.box)

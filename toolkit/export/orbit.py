@@ -18,7 +18,7 @@ from toolkit.camera import Camera
 from toolkit.errors import InputError, MissingDependencyError, OutputError
 from toolkit.files import atomic_write
 from toolkit.rendering.pixels import GENERATED_BY, resized, to_pixels
-from toolkit.rendering.views import around, iterate_views
+from toolkit.rendering.views import OnView, around, iterate_views
 
 if TYPE_CHECKING:
     from toolkit.interfaces import Generator, GeneratorSpec
@@ -56,16 +56,20 @@ def orbit_cameras(spec: GeneratorSpec, frames: int = FRAMES, swing: float = SWIN
 
 
 def orbit_frames(
-    inversion: Inversion, generator: Generator, frames: int = FRAMES, resolution: int | None = None
+    inversion: Inversion,
+    generator: Generator,
+    frames: int = FRAMES,
+    resolution: int | None = None,
+    on_view: OnView | None = None,
 ) -> Iterator[np.ndarray]:
-    """Render the orbit of one head, a frame uint8 [S, S, 3] at a time.
+    """Render the orbit of one head, a frame uint8 [S, S, 3] at a time (`on_view`: see `iterate_views`).
 
     Raises:
         InputError: Not the generator of this inversion, several heads, or fewer than one frame.
     """
     shown = inversion.tuned_generator(generator)
     cameras = orbit_cameras(shown.spec, frames)
-    for part in iterate_views(shown, inversion.planes, inversion.ws, cameras, resolution=resolution):
+    for part in iterate_views(shown, inversion.planes, inversion.ws, cameras, resolution=resolution, on_view=on_view):
         yield from to_pixels(part.image)
 
 

@@ -21,8 +21,9 @@ from toolkit.export.orbit import FRAMES, orbit_frames, write_video
 from toolkit.export.sheets import views_sheet
 from toolkit.export.turntable import write_viewer
 from toolkit.inversion import RECORD_FILE, TENSORS_FILE, Inversion
+from toolkit.progress import PART, Progress
 from toolkit.rendering.pixels import to_pixels, write_png
-from toolkit.rendering.views import around, iterate_views
+from toolkit.rendering.views import OnView, around, iterate_views
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -55,6 +56,7 @@ def write_products(
     input_image: Tensor | None,
     products: Products | None = None,
     note: Callable[[str], None] | None = None,
+    progress: Progress | None = None,
 ) -> list[Path]:
     """Write `views.png` and what `products` asks for (`orbit.mp4`, `mesh.glb`, `viewer.html`) into a folder.
 
@@ -65,6 +67,7 @@ def write_products(
         input_image: [1, 3, S, S] in [-1, 1], shown beside the reconstruction.
         products: Which files; None means all.
         note: Told when the head has no surface to make a mesh of; None raises the error.
+        progress: Hears of every file's views.
 
     Returns:
         The files.
@@ -75,20 +78,26 @@ def write_products(
         MissingDependencyError: A package that a file needs is not installed.
     """
     folder, wanted = Path(folder), products or Products()
-    sheet = views_sheet(inversion, generator, input_image)
+    sheet = views_sheet(inversion, generator, input_image, steps_of(progress, "views.png"))
     files = [write_png(folder / "views.png", sheet, describe(inversion))]
     if wanted.video:
-        files.append(write_orbit(folder / "orbit.mp4", inversion, generator))
+        files.append(write_orbit(folder / "orbit.mp4", inversion, generator, progress=progress))
     if wanted.mesh:
         try:
-            files.append(write_mesh(folder / "mesh.glb", inversion, generator))
+            files.append(write_mesh(folder / "mesh.glb", inversion, generator, progress=progress))
         except InputError as error:
             if note is None:
                 raise
             note(f"no mesh.glb: {error}")
     if wanted.viewer:
-        files.append(write_viewer(folder / "viewer.html", inversion, generator))
+        viewer = folder / "viewer.html"
+        files.append(write_viewer(viewer, inversion, generator, on_view=steps_of(progress, viewer.name)))
     return files
+
+
+def steps_of(progress: Progress | None, name: str) -> OnView | None:
+    """What tells a listener how far one file is; None where nobody listens."""
+    return None if progress is None else lambda done, total: progress.step(f"head{PART}{name}", done, total)
 
 
 def write_views(
@@ -97,6 +106,7 @@ def write_views(
     generator: Generator,
     angles: Sequence[tuple[float, float | None]],
     resolution: int | None = None,
+    progress: Progress | None = None,
 ) -> list[Path]:
     """Write one PNG per (yaw, pitch) in degrees, named after them; a pitch of None is the generator's own."""
     shown = inversion.tuned_generator(generator)
@@ -108,7 +118,8 @@ def write_views(
     radians = torch.deg2rad(torch.tensor(pairs, dtype=torch.float64)).float()
     cameras: Camera = around(shown.spec, radians[:, 0], radians[:, 1])
     files: list[Path] = []
-    for part in iterate_views(shown, inversion.planes, inversion.ws, cameras, resolution=resolution):
+    tell = steps_of(progress, "views")
+    for part in iterate_views(shown, inversion.planes, inversion.ws, cameras, resolution=resolution, on_view=tell):
         for pixels in to_pixels(part.image):
             yaw, pitch = pairs[len(files)]
             name = f"yaw{yaw:+06.1f}_pitch{pitch:+05.1f}.png"
@@ -122,9 +133,11 @@ def write_orbit(
     generator: Generator,
     frames: int = FRAMES,
     resolution: int | None = None,
+    progress: Progress | None = None,
 ) -> Path:
     """Write a video of a full turn (see `toolkit.export.orbit`)."""
-    return write_video(path, orbit_frames(inversion, generator, frames, resolution))
+    tell = steps_of(progress, Path(path).name)
+    return write_video(path, orbit_frames(inversion, generator, frames, resolution, tell))
 
 
 def write_mesh(
@@ -133,9 +146,11 @@ def write_mesh(
     generator: Generator,
     resolution: int = 128,
     scale: float = METRES_PER_UNIT,
+    progress: Progress | None = None,
 ) -> Path:
     """Write the head as binary glTF (see `toolkit.export.mesh`)."""
-    mesh = inversion_mesh(inversion, generator, resolution, scale)
+    tell, surface = steps_of(progress, Path(path).name), steps_of(progress, "surface")
+    mesh = inversion_mesh(inversion, generator, resolution, scale, tell, surface)
     details = {"method": inversion.method, "generator": inversion.generator, "metres_per_unit": scale}
     return write_glb(path, mesh, details)
 

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from toolkit.camera import Camera
 from toolkit.rendering.pixels import resized, to_pixels
-from toolkit.rendering.views import around, render_views
+from toolkit.rendering.views import OnView, around, render_views
 
 if TYPE_CHECKING:
     from toolkit.interfaces import Generator
@@ -24,13 +24,16 @@ _ROWS, _COLUMNS = 2, 4
 _INK, _FAINT_INK, _PAPER, _EDGE = (32, 32, 36), (120, 120, 128), (255, 255, 255), (222, 222, 226)
 
 
-def views_sheet(inversion: Inversion, generator: Generator, input_image: Tensor | None) -> np.ndarray:
+def views_sheet(
+    inversion: Inversion, generator: Generator, input_image: Tensor | None, on_view: OnView | None = None
+) -> np.ndarray:
     """Lay out input, reconstruction and eight views around, back included, on white paper.
 
     Args:
         inversion: One head.
         generator: The generator that it was made with.
         input_image: [1, 3, S, S] or [3, S, S] in [-1, 1]; None leaves its place out.
+        on_view: Told how many views are rendered.
 
     Returns:
         uint8 [H, W, 3].
@@ -42,7 +45,7 @@ def views_sheet(inversion: Inversion, generator: Generator, input_image: Tensor 
     yaws = torch.arange(_ROWS * _COLUMNS) * (2 * math.pi / (_ROWS * _COLUMNS))
     turned = around(shown.spec, yaws)
     cameras = Camera(torch.cat([inversion.camera.label.to(turned.label), turned.label]))
-    images = to_pixels(render_views(shown, inversion.planes, inversion.ws, cameras).image)
+    images = to_pixels(render_views(shown, inversion.planes, inversion.ws, cameras, on_view=on_view).image)
     first = [("Reconstruction", images[0])]
     if input_image is not None:
         first.insert(0, ("Input", to_pixels(input_image.reshape(1, *input_image.shape[-3:]))[0]))

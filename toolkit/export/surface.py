@@ -16,6 +16,7 @@ from torch import Tensor
 
 from toolkit.errors import InputError, MissingDependencyError
 from toolkit.interfaces import EmptySpace
+from toolkit.rendering.views import OnView
 
 if TYPE_CHECKING:
     from toolkit.interfaces import Generator, GeneratorSpec
@@ -56,7 +57,13 @@ class Lattice(NamedTuple):
         return (self.low + indices * self.spacing).astype(np.float32)
 
 
-def extract_surface(generator: Generator, planes: Tensor, resolution: int = 128, level: float | None = None) -> Surface:
+def extract_surface(
+    generator: Generator,
+    planes: Tensor,
+    resolution: int = 128,
+    level: float | None = None,
+    on_chunk: OnView | None = None,
+) -> Surface:
     """Find the largest connected level set of the density within the visible part of the box.
 
     Args:
@@ -64,6 +71,7 @@ def extract_surface(generator: Generator, planes: Tensor, resolution: int = 128,
         planes: [1, *spec.planes_shape].
         resolution: Grid cells along the box's side, 8 to 1024.
         level: Raw density of the surface; None takes `spec.surface_level`.
+        on_chunk: Told how many chunks of points of how many are asked for; fine points are counted after coarse ones.
 
     Raises:
         InputError: Resolution out of range, several heads, or a density that never crosses the level.
@@ -77,13 +85,13 @@ def extract_surface(generator: Generator, planes: Tensor, resolution: int = 128,
         raise InputError(f"a mesh shows one head, got {planes.shape[0]}")
     step = _STEP if resolution >= _FINE_ONLY else 1
     lattice = visible_lattice(spec, resolution, step)
-    values = sample_near_level(density_of(generator, planes), lattice, level, step)
+    values = sample_near_level(density_of(generator, planes, on_chunk), lattice, level, step)
     if not (values.min() < level < values.max()):
         raise InputError(f"the density ({values.min():.3g} to {values.max():.3g}) never crosses the level {level:g}")
     return largest_component(_triangulate(values, lattice, level))
 
 
-def density_of(generator: Generator, planes: Tensor) -> Sample:
+def density_of(generator: Generator, planes: Tensor, on_chunk: OnView | None = None) -> Sample:
     """A function from points to raw density, chunked, without gradients."""
     device = generator.device
     planes = planes.to(device)
@@ -94,10 +102,14 @@ def density_of(generator: Generator, planes: Tensor) -> Sample:
         return generator.query(planes, points).density[0, :, 0]
 
     def sample(points: np.ndarray) -> np.ndarray:
-        parts = []
+        parts: list[Tensor] = []
         with torch.no_grad():
-            for chunk in torch.from_numpy(points).split(CHUNK):
+            for chunk in (chunks := torch.from_numpy(points).split(CHUNK)):
+                if on_chunk is not None:
+                    on_chunk(len(parts), len(chunks))
                 parts.append(ask(chunk[None].to(device)).float().cpu())
+        if on_chunk is not None:
+            on_chunk(len(parts), len(parts))
         return torch.cat(parts).numpy()
 
     return sample

@@ -20,7 +20,7 @@ from PIL import Image
 from toolkit.errors import InputError
 from toolkit.files import atomic_write
 from toolkit.rendering.pixels import GENERATED_BY, resized, to_pixels
-from toolkit.rendering.views import around, iterate_views
+from toolkit.rendering.views import OnView, around, iterate_views
 
 if TYPE_CHECKING:
     from toolkit.interfaces import Generator
@@ -46,6 +46,7 @@ def write_viewer(
     pitches: Sequence[float] = PITCHES,
     resolution: int | None = None,
     budget: int = BUDGET,
+    on_view: OnView | None = None,
 ) -> Path:
     """Render the head from all around and write the page.
 
@@ -57,6 +58,7 @@ def write_viewer(
         pitches: Degrees above the orbit's own pitch, rising, one ring each.
         resolution: Side of the ray grid; None takes the generator's own.
         budget: Bytes that the page should not exceed; quality, then size, gives way.
+        on_view: Told how many views are rendered.
 
     Raises:
         InputError: Not the generator of this inversion, several heads, or no frames asked for.
@@ -68,7 +70,7 @@ def write_viewer(
     ring = torch.arange(yaws) * (2 * math.pi / yaws)
     tilts = torch.deg2rad(torch.tensor(pitches)) + shown.spec.orbit.pitch
     cameras = around(shown.spec, ring.repeat(len(pitches)), tilts.repeat_interleave(yaws))
-    views = iterate_views(shown, inversion.planes, inversion.ws, cameras, resolution=resolution)
+    views = iterate_views(shown, inversion.planes, inversion.ws, cameras, resolution=resolution, on_view=on_view)
     frames = [frame for part in views for frame in to_pixels(part.image)]
     caption = f"{inversion.method} · {inversion.generator} · generated image"
     page = build_page([frames[start : start + yaws] for start in range(0, len(frames), yaws)], pitches, caption, budget)

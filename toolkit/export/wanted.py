@@ -15,7 +15,7 @@ from toolkit.export.products import describe, to_pixels, write_png
 from toolkit.files import atomic_write
 from toolkit.interfaces import Generator
 from toolkit.inversion import Inversion
-from toolkit.rendering.views import iterate_views
+from toolkit.rendering.views import OnView, iterate_views
 
 RENDERS_FILE = "renders.json"
 FILE_LIMIT = 64 * 2**20
@@ -49,7 +49,11 @@ def read_wanted(path: Path, source: str | None = None) -> list[tuple[str, list[f
 
 
 def write_wanted(
-    folder: Path, inversion: Inversion, generator: Generator, wanted: list[tuple[str, list[float]]]
+    folder: Path,
+    inversion: Inversion,
+    generator: Generator,
+    wanted: list[tuple[str, list[float]]],
+    on_view: OnView | None = None,
 ) -> list[Path]:
     """Write one PNG per wanted camera and `renders.json`, which is added to where it is there already.
 
@@ -58,6 +62,7 @@ def write_wanted(
         inversion: Whose head is shown.
         generator: Its generator.
         wanted: Input picture and camera label of each.
+        on_view: Told how many are rendered.
 
     Raises:
         InputError: A camera is none, or the folder's `renders.json` is of another method.
@@ -68,7 +73,7 @@ def write_wanted(
     kept = _kept(folder / RENDERS_FILE, inversion.method)
     files: list[Path] = []
     entries: list[list[Any]] = []
-    for part in iterate_views(shown, inversion.planes, inversion.ws, cameras):
+    for part in iterate_views(shown, inversion.planes, inversion.ws, cameras, on_view=on_view):
         for pixels in to_pixels(part.image):
             source, label = wanted[len(files)]
             stem = re.sub(r"[^A-Za-z0-9_+-]+", "_", str(Path(source).with_suffix(""))) if source else "view"

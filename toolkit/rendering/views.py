@@ -19,6 +19,8 @@ from toolkit.interfaces import EmptySpace, Render
 if TYPE_CHECKING:
     from toolkit.interfaces import Generator, GeneratorSpec
 
+OnView = Callable[[int, int], None]
+"""Told how many views of how many are there."""
 BATCH = 4
 MANY = 3
 """Views from which on it pays to find out first which part of space is empty."""
@@ -31,6 +33,7 @@ def iterate_views(
     cameras: Camera | Tensor,
     batch: int = BATCH,
     resolution: int | None = None,
+    on_view: OnView | None = None,
 ) -> Iterator[Render]:
     """Render one head from many cameras, a batch at a time, without gradients.
 
@@ -41,6 +44,7 @@ def iterate_views(
         cameras: Any number of cameras.
         batch: Views rendered together, on a CPU by one of its threads.
         resolution: Side of the ray grid; None takes the generator's own.
+        on_view: Told at the start and after every batch.
 
     Yields:
         Renders of up to `batch` views, on the CPU, in the cameras' order.
@@ -67,7 +71,12 @@ def iterate_views(
         return Render(*(tensor.detach().cpu() for tensor in seen))
 
     parts = [cameras[start : start + batch] for start in range(0, len(cameras), batch)]
-    yield from _spread(look, parts, threads)
+    tell, done = on_view or (lambda done, total: None), 0
+    tell(done, len(cameras))
+    for seen in _spread(look, parts, threads):
+        done += len(seen.image)
+        tell(done, len(cameras))
+        yield seen
 
 
 def _spread(look: Callable[[Camera], Render], parts: list[Camera], threads: int) -> Iterator[Render]:
@@ -97,9 +106,10 @@ def render_views(
     cameras: Camera | Tensor,
     batch: int = BATCH,
     resolution: int | None = None,
+    on_view: OnView | None = None,
 ) -> Render:
     """All views of `iterate_views` in one `Render` (batch = number of cameras)."""
-    parts = list(iterate_views(generator, planes, ws, cameras, batch, resolution))
+    parts = list(iterate_views(generator, planes, ws, cameras, batch, resolution, on_view))
     if not parts:
         raise InputError("no camera to render from")
     return Render(*(torch.cat(tensors) for tensors in zip(*parts, strict=True)))

@@ -131,7 +131,7 @@ def test_interruption_keeps_finished_results_whole(bench: Path, monkeypatch: pyt
 
 
 def test_a_head_without_a_surface_is_kept_without_a_mesh(bench: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def without_surface(*_: object) -> None:
+    def without_surface(*_: object, **__: object) -> None:
         raise InputError("the density never crosses the level")
 
     monkeypatch.setattr(presentation, "write_mesh", without_surface)

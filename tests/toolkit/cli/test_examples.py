@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import typer.main
 
-from toolkit.cli.examples import EXAMPLES
+from toolkit.cli.examples import EXAMPLES, GROUP_EXAMPLES
 from toolkit.cli.main import app
 
 
@@ -23,11 +23,23 @@ def commands(group: Any, words: tuple[str, ...] = ()) -> Iterator[tuple[str, Any
             yield from commands(command, path)
 
 
-COMMANDS = dict(commands(typer.main.get_command(app)))
+PROGRAM: Any = typer.main.get_command(app)
+COMMANDS = dict(commands(PROGRAM))
+GROUPS = {"": PROGRAM, **{name: each for name, each in PROGRAM.commands.items() if hasattr(each, "commands")}}
 
 
 def test_there_are_examples_of_every_command_and_of_no_other() -> None:
     assert set(EXAMPLES) == set(COMMANDS)
+    assert set(GROUP_EXAMPLES) == set(GROUPS) - set(COMMANDS)
+
+
+@pytest.mark.parametrize("name", GROUP_EXAMPLES)
+def test_the_help_of_a_group_shows_two_examples_of_its_commands(name: str) -> None:
+    known = {example for command, lines in EXAMPLES.items() if command.startswith(name) for example in lines}
+    assert len(GROUP_EXAMPLES[name]) >= 2 and set(GROUP_EXAMPLES[name]) <= known
+    with GROUPS[name].make_context("toolkit", ["--help"], resilient_parsing=True) as context:
+        shown = [line.strip() for line in GROUPS[name].get_help(context).splitlines()]
+    assert set(GROUP_EXAMPLES[name]) <= set(shown)
 
 
 @pytest.mark.parametrize("name", COMMANDS)

@@ -30,6 +30,21 @@ def test_lines_come_at_intervals_and_at_the_end(monkeypatch: pytest.MonkeyPatch)
     ] + ["toy: 110 of 110, total 0.5"]
 
 
+def test_a_part_of_a_piece_of_work_is_told_in_a_log_only_where_it_takes_a_while(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now = 0.0
+    monkeypatch.setattr("toolkit.cli.progress.time.monotonic", lambda: now)
+    stream = io.StringIO()
+    with TerminalProgress(stream=stream) as progress:
+        for seconds in (0.1, 4.0):
+            for done in range(3):
+                progress.step("head: orbit.mp4", done, 2)
+                now += seconds
+        progress.step("photos", 1, 1)
+    assert stream.getvalue().splitlines() == ["head: orbit.mp4: 2 of 2", "photos: 1 of 1"]
+
+
 def test_a_terminal_gets_a_bar_for_each_piece_of_work() -> None:
     stream = Terminal()
     with TerminalProgress(["first"], stream=stream) as progress:

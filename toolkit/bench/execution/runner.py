@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from toolkit.bench.execution.carrying import carried_methods
 from toolkit.bench.execution.entries import doubts_of, failures_of, generator_entry, method_entry, run_entry, with_seen
 from toolkit.bench.execution.gallery import Gallery
+from toolkit.bench.execution.listening import heard_steps
 from toolkit.bench.execution.runs import BenchRequest, ProtocolRun, open_runs
 from toolkit.bench.execution.schedule import Engine, LocalEngine, ProtocolRecords, Schedule
 from toolkit.bench.protocols.comparisons import compare_all, value_tables
@@ -78,7 +79,8 @@ def run_suite(
     engine = engine or LocalEngine()
     names = {method.name for method in methods}
     carried = {run.title: carried_methods(before, run, names, engine) for run in runs}
-    found = Schedule(runs, methods, progress, say).run(engine)
+    with heard_steps(methods, progress):
+        found = Schedule(runs, methods, progress, say).run(engine)
     parts = []
     for run in runs:
         say(f"numbers of {run.title}")
@@ -119,7 +121,8 @@ def rehearse_suite(
     runs, left_out = open_runs(requests, generator, say)
     for run in runs:
         carried_methods(before, run, {method.name for method in methods}, engine)  # refuses what the run would refuse
-    return Schedule(runs, methods, progress, say).rehearse(engine), left_out
+    with heard_steps(methods, progress):
+        return Schedule(runs, methods, progress, say).rehearse(engine), left_out
 
 
 def outcome_of(run: ProtocolRun, methods: Mapping[str, MethodEntry], found: ProtocolRecords, engine: Engine) -> Results:
