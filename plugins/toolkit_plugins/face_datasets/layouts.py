@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -20,7 +20,9 @@ from toolkit.data import ImageFolder, layout
 from toolkit.data.labels import read_json
 from toolkit.data.store import MEMBER_LIMIT, Store, open_store
 from toolkit.errors import InputError
+from toolkit.interfaces import Item
 from toolkit.pictures import SUFFIXES
+from toolkit.rendering.pixels import to_pixels, write_png
 
 LABEL_FILES = (layout.LABELS_FILE, "label.json", "camera_parameters.json")
 MASKS_ENDING, PICTURES_ENDING = "_seg", "_img"
@@ -55,11 +57,33 @@ class Faces:
         """The files of a folder or zip (see `FaceStore`)."""
         return FaceStore(open_store(path))
 
+    @classmethod
+    def write_sample(cls, folder: Path, items: Sequence[Item]) -> Path:
+        """Write pictures and a list of their labels: `toolkit plugins check` reads them again."""
+        labels = write_pictures(folder, items)
+        (folder / cls.label_file).write_text(json.dumps({"labels": [*labels.items()]}), encoding="utf-8")
+        return folder
+
 
 class Lpff(Faces):
     """The same, known by LPFF's labels."""
 
     label_file = "camera_parameters.json"
+
+    @classmethod
+    def write_sample(cls, folder: Path, items: Sequence[Item]) -> Path:
+        """Write pictures, and their cameras by names without endings."""
+        labels = {_stem(name): label for name, label in write_pictures(folder, items).items()}
+        (folder / cls.label_file).write_text(json.dumps(labels), encoding="utf-8")
+        return folder
+
+
+def write_pictures(folder: Path, items: Sequence[Item]) -> dict[str, list[float]]:
+    """Write the pictures of items under their ids into a folder; their labels by name."""
+    for item in items:
+        (folder / item.id).parent.mkdir(parents=True, exist_ok=True)
+        write_png(folder / item.id, to_pixels(item.image[None])[0])
+    return {item.id: item.camera.label[0].tolist() for item in items}
 
 
 class FaceStore:

@@ -23,17 +23,18 @@ import re
 import shutil
 import subprocess
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from toolkit.data import ImageFolder, layout
 from toolkit.data.store import MEMBER_LIMIT, Store, open_store, safe_name
 from toolkit.errors import InputError
 from toolkit.files import atomic_write
-from toolkit.interfaces.dataset import Gathered, Photograph
+from toolkit.interfaces.dataset import Gathered, Item, Photograph
 from toolkit.pictures import SUFFIXES
+from toolkit_plugins.face_datasets.layouts import write_pictures
 
 VIEWS = ("front", "left_30", "left_60", "right_30", "right_60")
 """Those that the protocol needs; top and down are left aside."""
@@ -67,6 +68,14 @@ class Mead:
         if layout.LABELS_FILE not in names:
             raise InputError(f"{place} holds no prepared frames; make them: toolkit data prepare mead {place} OUT")
         return ImageFolder(store if layout.SUBJECTS_FILE in names else NamedFrames(store), size)
+
+    @staticmethod
+    def write_sample(folder: Path, items: Sequence[Item]) -> Path:
+        """Write crops whose names tell subject and view, and their cameras."""
+        named = [replace(item, id=f"M{index:03d}/{VIEWS[0]}.png") for index, item in enumerate(items)]
+        labels = write_pictures(folder, named)
+        (folder / layout.LABELS_FILE).write_text(json.dumps({"labels": [*labels.items()]}), encoding="utf-8")
+        return folder
 
     @staticmethod
     def photographs(source: Path, scratch: Path) -> Gathered:

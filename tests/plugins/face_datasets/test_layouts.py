@@ -12,6 +12,8 @@ import torch
 from face_layouts import as_json, lpff, numbers, picture, write
 
 from toolkit.errors import InputError
+from toolkit.registry import default_registry
+from toolkit.testing.part_checks import check_sample
 from toolkit_plugins.face_datasets.layouts import open_faces
 
 
@@ -80,3 +82,9 @@ def test_faults_are_named(tmp_path: Path, labels: Any, problem: str) -> None:
     files = {"a.png": picture(1)} | ({} if labels is None else {"dataset.json": as_json(labels)})
     with pytest.raises(InputError, match=problem):
         _ = open_faces(write(tmp_path / "set", files))[0]
+
+
+@pytest.mark.parametrize("name", ["ffhq", "celeba-hq", "lpff", "mead"])
+def test_what_a_reader_writes_as_a_sample_it_reads_again(name: str, tmp_path: Path) -> None:
+    reader = default_registry().load("dataset", name)
+    check_sample(reader, reader, tmp_path)

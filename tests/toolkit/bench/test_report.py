@@ -170,6 +170,12 @@ def test_numbers_are_short(value: float | None, places: int | None, text: str):
     assert number(value, places) == text
 
 
+def test_text_tables_show_parts_where_the_whole_has_no_value():
+    rows = [row("fine", "l2@yaw_30", 0.1), row("broken", "l2", None, n=0, failed=8)]
+    printed = as_tables(rows)
+    assert "l2@yaw_30" in printed and "0.100" in printed
+
+
 def test_text_tables_mark_best_and_second_and_count(tmp_path: Path):
     results = document(tmp_path)
     printed = as_tables(results.rows)

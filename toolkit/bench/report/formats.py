@@ -22,7 +22,7 @@ def as_tables(rows: Sequence[Row]) -> str:
     """Lay out rows for a terminal: metrics of the whole picture, the best marked with *, the second with +."""
     texts = []
     for table in tables_of(rows):
-        whole = table.narrowed([column for column in table.columns if not column.is_part] or table.columns)
+        whole = table.narrowed(_plain_columns(table))
         lines = [["method", "n", *(one_line(_heading(column)) for column in whole.columns)]]
         for method in whole.methods:
             cells = [_marked(whole, method, column, "*", "+") for column in whole.columns]
@@ -33,6 +33,14 @@ def as_tables(rows: Sequence[Row]) -> str:
         note += f"; {parts} more columns (regions, stages) in table.md" if parts else ""
         texts.append(f"{one_line(table.title)}\n\n{_grid(lines)}\n\n{note}")
     return "\n\n\n".join(texts)
+
+
+def _plain_columns(table: Table) -> Sequence[Column]:
+    """Metrics of the whole picture; where none of them has a value (a method failed), those of the parts."""
+    plain = {column.key: column for column in table.columns if not column.is_part}
+    if any(row.value is not None for (_, key), row in table.cells.items() if key in plain):
+        return list(plain.values())
+    return [column for column in table.columns if column.is_part] or table.columns
 
 
 def as_markdown(results: Results) -> str:
