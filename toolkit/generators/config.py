@@ -66,6 +66,8 @@ class VolumeConfig:
     mapping_layers: int = 2
     mapping_hidden: int | None = None
     """Width between the mapping's layers; None: `w_dim`."""
+    mapping_last: str | None = None
+    """Activation of its last layer; None: that of all."""
     image_size: int = 512
     raw_size: int = 64
     """Side of the ray grid by default."""

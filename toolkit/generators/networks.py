@@ -37,6 +37,7 @@ class Backbone(nn.Module):
             self.synthesis.num_ws,
             num_layers=config.mapping_layers,
             hidden=config.mapping_hidden,
+            last_activation=config.mapping_last,
         )
 
 

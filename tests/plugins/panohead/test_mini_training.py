@@ -220,7 +220,7 @@ def test_the_mapping_learns_alone(
 ) -> None:
     monkeypatch.setattr("toolkit_plugins.panohead.training.job.Meanings", MadeUpMeanings)
     heads = settings(rays_folder).heads.model_dump() | {"traits": True}
-    wider = NETWORK | {"mapping_hidden": 20}
+    wider = NETWORK | {"mapping_hidden": 20, "mapping_last": "linear"}
     start = str(straight / "weights.safetensors")
     train(MiniJob(settings(rays_folder, mapping_alone=True, start=start, heads=heads, network=wider)), tmp_path / "run")
     losses = lines(tmp_path / "run", "losses")

@@ -8,8 +8,6 @@ import torch.nn.functional as F
 from toolkit.errors import ConfigError
 from toolkit_plugins.panohead.generator import PanoHead
 
-_MAPPING = "backbone.mapping."
-
 
 @torch.no_grad()
 def grow(generator: PanoHead, smaller: PanoHead) -> None:
@@ -27,9 +25,8 @@ def grow(generator: PanoHead, smaller: PanoHead) -> None:
         _sizes(generator)
     ):
         raise ConfigError("start: the weights must have as many plane channels, and planes that are not finer")
-    mapping = {name for name in state if name.startswith(_MAPPING)}
-    if any(name not in known or known[name].shape != state[name].shape for name in mapping):
-        state = {name: value for name, value in state.items() if name not in mapping}
+    if _mapping_of(generator) != _mapping_of(smaller):
+        state = {name: value for name, value in state.items() if not name.startswith("backbone.mapping.")}
     new = [f"backbone.synthesis.b{side}." for side in generator.backbone.synthesis.sizes[len(_sizes(smaller)) :]]
     for name, value in state.items():
         if name == "plane_offset":
@@ -45,3 +42,7 @@ def grow(generator: PanoHead, smaller: PanoHead) -> None:
 
 def _sizes(generator: PanoHead) -> list[int]:
     return generator.backbone.synthesis.sizes
+
+
+def _mapping_of(generator: PanoHead) -> tuple[int | None, str | None]:
+    return generator.config.mapping_hidden, generator.config.mapping_last

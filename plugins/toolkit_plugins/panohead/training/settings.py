@@ -24,6 +24,8 @@ class NetworkSettings(Config):
     mapping_layers: Count = 3
     mapping_hidden: Count | None = None
     """Width between the mapping's layers; None: `w_dim`."""
+    mapping_last: Literal["lrelu", "linear"] | None = None
+    """Activation of its last layer; codes of traits are as often negative as positive: linear."""
     channel_base: Count = 2048
     channel_max: Count = 96
     plane_size: Literal[32, 64, 128, 256] = 64
@@ -171,6 +173,7 @@ class MiniSettings(Config):
             w_dim=network.w_dim,
             mapping_layers=network.mapping_layers,
             mapping_hidden=network.mapping_hidden,
+            mapping_last=network.mapping_last,
             image_size=network.image_size,
             raw_size=self.raw_size,
             channel_base=network.channel_base,
