@@ -53,6 +53,10 @@ class About:
         return cls(**plain)
 
 
+_LATER = ("mapping_hidden", "mapping_last")
+"""Settings that the first weights files do not know."""
+
+
 @dataclass(frozen=True)
 class VolumeConfig:
     """Everything that decides which tensors a generator has and what it computes."""
@@ -292,8 +296,9 @@ class VolumeConfig:
         return made_of(cls, values, cls.title)
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values, fit for JSON."""
-        return dataclasses.asdict(self)
+        """Plain values, fit for JSON; what came later is left out where it is unset, so that fingerprints stay."""
+        values = dataclasses.asdict(self)
+        return {key: value for key, value in values.items() if key not in _LATER or value is not None}
 
     def with_sr_widths(self, widths: tuple[int, int]) -> Self:
         """The same with other super-resolution widths (what a state dict's shapes say)."""

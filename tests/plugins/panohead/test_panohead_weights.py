@@ -136,6 +136,13 @@ def test_configuration_survives_json() -> None:
     assert PanoHeadConfig.from_any(json.dumps(config.to_dict())) == config
 
 
+def test_settings_that_came_later_change_no_fingerprint() -> None:
+    plain = PanoHeadConfig()
+    assert "mapping_hidden" not in plain.to_dict()
+    wide = dataclasses.replace(plain, mapping_hidden=8, mapping_last="linear")
+    assert PanoHeadConfig.from_dict(json.loads(json.dumps(wide.to_dict()))) == wide
+
+
 def test_recognises_its_own_and_not_spherehead(small: PanoHead) -> None:
     shapes = {key: tuple(value.shape) for key, value in small.state_dict().items()}
     architecture = PanoHeadArchitecture()
