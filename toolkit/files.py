@@ -39,12 +39,13 @@ def disk_errors_named(target: Path) -> Iterator[None]:
     """Turn the operating system's refusals to write into one sentence that names the target.
 
     Raises:
-        OutputError: The disk is full, the folder is read-only, or a file stands where a folder should.
+        OutputError: The disk is full, the folder is read-only or cannot be made, or a file stands where a folder
+            should.
     """
     try:
         yield
     except OSError as error:
-        if error.errno in _DISK_ERRORS and _concerns(error, target):
+        if _cannot_be_made(error, target) or (error.errno in _DISK_ERRORS and _concerns(error, target)):
             raise OutputError(f"cannot write {target}: {os.strerror(error.errno)}") from error
         raise
 
@@ -248,6 +249,14 @@ def _full_disk_told(temporary: Path, target: Path) -> Iterator[None]:
         if not named and shutil.disk_usage(temporary.parent).free < _FULL:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)) from error
         raise
+
+
+def _cannot_be_made(error: OSError, target: Path) -> bool:
+    """Whether the system knows no such place as the target or a folder above it, although it was to be made."""
+    if error.errno != errno.ENOENT or not isinstance(error.filename, (str, os.PathLike)):
+        return False
+    place = Path(error.filename).absolute()
+    return place == target.absolute() or place in target.absolute().parents
 
 
 def _concerns(error: OSError, target: Path) -> bool:

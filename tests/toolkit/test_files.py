@@ -208,6 +208,21 @@ def test_a_file_inside_a_folder_is_named_by_its_place_to_be(tmp_path: Path):
         raise OSError(errno.ENOSPC, "full")
 
 
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="Linux alone has such a place")
+@pytest.mark.parametrize("place", ["/proc/nothing", "/proc/nothing/deep", "/sys/nothing", "/dev/null/x"])
+def test_a_place_that_cannot_be_made_is_one_sentence(place: str):
+    for kind in (atomic_write, atomic_folder, atomic_export):
+        with pytest.raises(OutputError, match=f"^cannot write {place}/sub/y: "), kind(f"{place}/sub/y"):
+            pytest.fail("the block must not run")
+    with pytest.raises(OutputError, match="cannot write"), disk_errors_named(Path(place)):
+        Path(place).mkdir(parents=True)
+
+
+def test_another_file_that_is_missing_is_not_the_targets_fault(tmp_path: Path):
+    with pytest.raises(FileNotFoundError), atomic_write(tmp_path / "a") as _:
+        (tmp_path / "other").read_bytes()
+
+
 @pytest.mark.parametrize("outer", [atomic_write, atomic_export])
 def test_a_file_that_another_function_writes_is_named_by_its_place_to_be(tmp_path: Path, outer):
     told = pytest.raises(OutputError, match=f"^cannot write {tmp_path / 'best.bin'}: {os.strerror(errno.ENOSPC)}$")

@@ -193,3 +193,19 @@ def test_a_delta_that_does_not_fit_is_refused(
     inversion.tuned = delta
     with pytest.raises(InputError, match="does not fit"):
         inversion.tuned_generator(spherical)
+
+
+@pytest.mark.parametrize("kind", ["plain", "tuned", "extra", "both"])
+def test_equal_inversions_are_equal_bytes_in_whatever_order_their_tensors_came(
+    inversion: Inversion, tmp_path: Path, kind: str
+) -> None:
+    names = ["b.weight", "a", "layer.10.bias", "layer.9.bias", "\u00e9"]
+    written = set()
+    for run in range(4):
+        order = names[run:] + names[:run]
+        named = {name: torch.full((2, 3), float(len(name))) for name in order}
+        one = replace(inversion, tuned=named if kind in ("tuned", "both") else None)
+        one.extra = dict(named) if kind in ("extra", "both") else {}
+        one.provenance = {name: 1 for name in order}
+        written.add((one.save(tmp_path / str(run)) / TENSORS_FILE).read_bytes())
+    assert len(written) == 1

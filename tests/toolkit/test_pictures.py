@@ -108,6 +108,53 @@ def test_an_embedded_colour_profile_is_applied_everywhere(tmp_path: Path):
     np.testing.assert_allclose(same.astype(int), PIXELS.astype(int), atol=1)
 
 
+D65_TO_D50 = np.array([[1.0478, 0.0229, -0.0502], [0.0295, 0.9905, -0.0171], [-0.0093, 0.0151, 0.7519]])
+PRIMARIES = {
+    "Display P3": [(0.680, 0.320), (0.265, 0.690), (0.150, 0.060)],
+    "Adobe RGB": [(0.640, 0.330), (0.210, 0.710), (0.150, 0.060)],
+    "Rec. 2020": [(0.708, 0.292), (0.170, 0.797), (0.131, 0.046)],
+}
+SRGB = [(0.640, 0.330), (0.300, 0.600), (0.150, 0.060)]
+
+
+def _to_xyz(primaries: list[tuple[float, float]]) -> np.ndarray:
+    """From linear RGB to XYZ under D50, from chromaticities and the white point D65, as colour science defines it."""
+    columns = np.array([[x / y, 1, (1 - x - y) / y] for x, y in primaries]).T
+    white = np.array([0.3127 / 0.3290, 1, (1 - 0.3127 - 0.3290) / 0.3290])
+    return D65_TO_D50 @ (columns * np.linalg.solve(columns, white))
+
+
+def _profile_of(primaries: list[tuple[float, float]]) -> bytes:
+    """An sRGB profile with other primaries."""
+    data = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
+    count = struct.unpack(">I", data[128:132])[0]
+    places = {data[132 + 12 * i : 136 + 12 * i].decode(): 132 + 12 * i for i in range(count)}
+    for tag, column in zip(("rXYZ", "gXYZ", "bXYZ"), _to_xyz(primaries).T, strict=True):
+        (start,) = struct.unpack(">I", data[places[tag] + 4 : places[tag] + 8])
+        data[start + 8 : start + 20] = struct.pack(">iii", *(round(value * 65536) for value in column))
+    return bytes(data)
+
+
+@pytest.mark.parametrize("format_", ["PNG", "TIFF", "WEBP", "JPEG"])
+@pytest.mark.parametrize("space", PRIMARIES)
+def test_colours_of_other_spaces_become_the_same_colours_in_srgb(space: str, format_: str, tmp_path: Path):
+    colours = [(120, 130, 140), (200, 150, 120), (110, 120, 95), (90, 110, 100)]  # inside every one of the spaces
+    matrix = np.linalg.solve(_to_xyz(SRGB), _to_xyz(PRIMARIES[space]))
+    most = 0.0
+    for colour in colours:
+        share = np.array(colour) / 255
+        linear = matrix @ np.where(share <= 0.04045, share / 12.92, ((share + 0.055) / 1.055) ** 2.4)
+        wanted = 255 * np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * np.abs(linear) ** (1 / 2.4) - 0.055)
+        options = {"icc_profile": _profile_of(PRIMARIES[space]), **LOSSLESS.get(format_, {"quality": 100})}
+        data = encoded(format_, Image.new("RGB", (16, 16), colour), **options)
+        (tmp_path / "x").write_bytes(data)
+        near = 4 if format_ == "JPEG" else 2
+        np.testing.assert_allclose(read_image(tmp_path / "x")[8, 8], wanted, atol=near)
+        np.testing.assert_allclose((decode_image(data, "x")[:, 8, 8] + 1) * 127.5, wanted, atol=near)
+        most = max(most, np.abs(wanted - colour).max())
+    assert most > 4, "the space is another one"
+
+
 def _profile_with_swapped_primaries() -> bytes:
     """An sRGB profile whose red and green primaries have changed places."""
     data = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
@@ -144,6 +191,28 @@ def test_transparency_is_put_on_white_in_photos_and_data_sets_alike(tmp_path: Pa
     (tmp_path / "x.png").write_bytes(data)
     assert (read_image(tmp_path / "x.png") == 255).all()
     assert (decode_image(data, "x") == 1).all()
+
+
+@pytest.mark.parametrize("kind", ["RGBA in PNG", "RGBA in WEBP", "RGBA in TIFF", "LA in PNG", "P in PNG", "RGB in PNG"])
+def test_half_transparent_pixels_are_mixed_with_white_whatever_the_mode(kind: str, tmp_path: Path):
+    mode, _, format_ = kind.partition(" in ")
+    colour, alpha = (200, 40, 90), 128
+    options: dict[str, object] = dict(LOSSLESS[format_])
+    if mode == "P":
+        picture = Image.new("P", (8, 8), 1)
+        picture.putpalette([0, 0, 0, *colour])
+        options["transparency"] = bytes([255, alpha])
+    elif mode == "RGB":  # one colour is see-through, all of it
+        picture, alpha = Image.new("RGB", (8, 8), colour), 0
+        options["transparency"] = colour
+    else:
+        colour = (40, 40, 40) if mode == "LA" else colour
+        picture = Image.new(mode, (8, 8), (40, alpha) if mode == "LA" else (*colour, alpha))
+    data = encoded(format_, picture, **options)
+    (tmp_path / "x").write_bytes(data)
+    wanted = [value * alpha / 255 + 255 - alpha for value in colour]
+    np.testing.assert_allclose(read_image(tmp_path / "x")[4, 4], wanted, atol=1.01)
+    np.testing.assert_allclose((decode_image(data, "x")[:, 4, 4] + 1) * 127.5, wanted, atol=1.01)
 
 
 def png_that_promises(width: int, height: int) -> bytes:

@@ -121,12 +121,13 @@ def parse_subjects(document: Any, where: str) -> dict[str, Sighting]:
 
 
 def posix_name(name: str, where: str) -> str:
-    r"""A file's name with forward slashes; lists written on Windows have backslashes.
+    r"""A file's name in its plainest form: lists written on Windows have backslashes, others begin names with `./`.
 
     Raises:
         InputError: It holds characters that no text has (half of a surrogate pair).
     """
-    return _text(name, where).replace("\\", "/")
+    text = _text(name, where).replace("\\", "/")
+    return str(PurePosixPath(text)) if text else text
 
 
 def _text(value: str, where: str) -> str:

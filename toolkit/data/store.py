@@ -15,6 +15,7 @@ from typing import Any
 
 from toolkit.errors import InputError
 from toolkit.interfaces.dataset import MEMBER_LIMIT, Store
+from toolkit.pictures import SUFFIXES
 
 _COMPRESSIONS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _ENCRYPTED = 0x1
@@ -51,11 +52,16 @@ def safe_name(name: str, where: Path) -> str:
 
 
 def _only_folder(names: list[str]) -> str | None:
-    """The folder in which all of a data set lies, its labels (some JSON file) included; None where there is none."""
-    tops = {name.partition("/")[0] for name in names if not name.startswith(_ARCHIVER_FOLDER)}
-    if len(tops) != 1:
+    """The folder in which all of a data set lies, its labels (some JSON file) included; None where there is none.
+
+    Files beside it that are neither labels nor pictures, such as a README, do not count.
+    """
+    names = [name for name in names if not name.startswith(_ARCHIVER_FOLDER)]
+    folders = {name.partition("/")[0] for name in names if "/" in name}
+    beside = {PurePosixPath(name).suffix.lower() for name in names if "/" not in name}
+    if len(folders) != 1 or not beside.isdisjoint((".json", *SUFFIXES)):
         return None
-    (top,) = tops
+    (top,) = folders
     return top if any(name.endswith(".json") and name.count("/") == 1 for name in names) else None
 
 

@@ -122,6 +122,20 @@ def test_unknown_engines_and_a_missing_ray_are_one_sentence(monkeypatch: pytest.
         open_engine("ray", described)
 
 
+@pytest.mark.parametrize("address", ["nonsense", "ray://", "auto", "localhost:x", "127.0.0.1:9", "ray://[::1]:9", ":0"])
+def test_an_address_without_a_cluster_is_one_sentence(address: str, monkeypatch: pytest.MonkeyPatch):
+    def init(address: str, **_: object) -> None:
+        raise {"auto": ConnectionError, "ray://": RuntimeError}.get(address, ValueError)(f"bad {address}\nsecond line")
+
+    monkeypatch.setitem(sys.modules, "ray", SimpleNamespace(is_initialized=lambda: False, init=init))
+    monkeypatch.setenv("RAY_ADDRESS", address)
+    with pytest.raises(InputError) as refused:
+        open_engine("ray", RunDescription("spherical", None, "cpu", None, ("mean",), ()))
+    text = str(refused.value)
+    assert text.startswith(f"no Ray cluster answers at {address} (") and text.endswith("RAY_ADDRESS")
+    assert "\n" not in text
+
+
 class Cluster:
     """Stands for Ray: tasks are done when somebody waits for them."""
 

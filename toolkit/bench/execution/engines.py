@@ -141,6 +141,7 @@ class RayEngine:
 
         Raises:
             MissingDependencyError: Ray is not installed.
+            InputError: There is no cluster at the address.
         """
         try:
             import ray
@@ -152,7 +153,12 @@ class RayEngine:
             if address is not None:
                 _check_listens(address)
             local: dict[str, Any] = {"num_cpus": workers, "include_dashboard": False, "_node_ip_address": "127.0.0.1"}
-            ray.init(address=address, log_to_driver=False, **({} if address else local))
+            try:
+                ray.init(address=address, log_to_driver=False, **({} if address else local))
+            except Exception as error:  # Ray has no family of its own for this
+                if address is None:
+                    raise
+                raise _no_cluster(address, error) from error
         self.width = max(1, int(ray.cluster_resources().get("CPU", 1)))
 
     def run(self, units: Sequence[Unit]) -> Iterator[tuple[Unit, CellRecord]]:
@@ -195,9 +201,12 @@ def _check_listens(address: str) -> None:
     try:
         socket.create_connection((host.strip("[]"), int(port)), _LISTENS_SECONDS).close()
     except (OSError, OverflowError, UnicodeError) as error:
-        raise InputError(
-            f"no Ray cluster answers at {address} ({error}), which comes from the option or from RAY_ADDRESS"
-        ) from error
+        raise _no_cluster(address, error) from error
+
+
+def _no_cluster(address: str, error: Exception) -> InputError:
+    why = (str(error).splitlines() or [type(error).__name__])[0]
+    return InputError(f"no Ray cluster answers at {address} ({why}), which comes from the option or from RAY_ADDRESS")
 
 
 _LISTENS_SECONDS, _PORT_DIGITS = 5.0, 5
