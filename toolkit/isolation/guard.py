@@ -38,13 +38,18 @@ class Made:
 
 
 class GeneratorWatch:
-    """Remembers a generator's weights, buffers and settings, to compare and to put back."""
+    """Remembers a generator's weights, buffers and settings, to compare and to put back.
+
+    The copy stays in the main memory, so that a method's peak on a device is its own. For PanoHead (54 million numbers)
+    it takes 206 MiB, and a comparison 0.1 seconds of one CPU core.
+    """
 
     def __init__(self, generator: Generator) -> None:
         """Copy them, to the CPU; a generator that is no torch module has none."""
         _ = generator.spec.fingerprint  # of these weights: some generators compute it when it is first asked for
         self._module = generator if isinstance(generator, Module) else None
         self._tensors = {name: (each, each.detach().cpu().clone()) for name, each in self._current()}
+        self._devices = {name: each.device for name, each in self._current()}
         self._needs_gradient = {name: each.requires_grad for name, each in self._current()}
         self._settings = self._plain_settings()
 
@@ -74,12 +79,13 @@ class GeneratorWatch:
     def _undo_tensors(self) -> list[str]:
         current, changed = dict(self._current()), []
         for name, (tensor, before) in self._tensors.items():
-            same = current.get(name) is tensor and tensor.shape == before.shape and tensor.dtype == before.dtype
-            if not same or not _equal(tensor, before):
+            device = self._devices[name]
+            alike = (tensor.shape, tensor.dtype, tensor.device) == (before.shape, before.dtype, device)
+            if current.get(name) is not tensor or not alike or not _equal(tensor, before):
                 changed.append(name)
                 with torch.no_grad():
-                    if tensor.shape != before.shape or tensor.dtype != before.dtype:
-                        tensor.data = before.to(tensor.device, copy=True)
+                    if not alike:
+                        tensor.data = before.to(device, copy=True)
                     tensor.copy_(before)  # in place: whoever counts changes, as fingerprints do, notices
                 self._put_back(name, tensor)
             tensor.grad = None  # what is left of a backward pass is nobody's change
