@@ -189,6 +189,21 @@ def _unscaled(matrix: np.ndarray) -> np.ndarray:
     return mended
 
 
+def _with_rotation_transposed(matrix: np.ndarray) -> np.ndarray:
+    mended = matrix.copy()
+    mended[:3, :3] = matrix[:3, :3].T
+    return mended
+
+
+def _on_camera_axes(x: float, y: float, z: float) -> _Repair:
+    return _with_matrix(lambda matrix: matrix @ np.diag([x, y, z, 1.0]))
+
+
+def _turned_by_a_quarter(side: float) -> _Repair:
+    turn = np.array([[0.0, -side, 0, 0], [side, 0, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]])
+    return _with_matrix(lambda matrix: matrix @ turn)
+
+
 def _intrinsics_first(label: _Label) -> _Label:
     values = np.concatenate([label.cam2world.ravel(), label.intrinsics.ravel()])
     return _Label(values[9:].reshape(4, 4), values[:9].reshape(3, 3))
@@ -222,6 +237,12 @@ def _out_of_signed_coordinates(label: _Label) -> _Label:
     return _Label(label.cam2world, mended)
 
 
+def _with_places_changed(label: _Label) -> _Label:
+    mended = label.intrinsics.copy()
+    mended[[0, 1], [0, 1]], mended[:2, 2] = label.intrinsics[:2, 2], label.intrinsics[[0, 1], [0, 1]]
+    return _Label(label.cam2world, mended)
+
+
 _OPENGL = np.diag([1.0, -1.0, -1.0, 1.0])
 _MIRROR = np.diag([-1.0, 1.0, 1.0, 1.0])
 _FROM_INVERSE = _with_matrix(np.linalg.inv)
@@ -249,6 +270,15 @@ _MATRIX_REPAIRS: dict[str, _Repair] = {
     "the world's z axis points up": _FROM_Z_UP,
     "the world's z axis points up and the matrix maps world to camera": _both(_FROM_INVERSE, _FROM_Z_UP),
     "the world's z axis points up and the camera's axes are OpenGL's": _both(_FROM_OPENGL, _FROM_Z_UP),
+    "the rotation is transposed": _with_matrix(_with_rotation_transposed),
+    "the camera's y axis alone points up: the axes are left-handed": _on_camera_axes(1, -1, 1),
+    "the camera's z axis alone points backwards: the axes are left-handed": _on_camera_axes(1, 1, -1),
+    "the world's x axis points left: it is left-handed": _in_world([[-1, 0, 0], [0, 1, 0], [0, 0, 1]]),
+    "the world's z axis points backwards: it is left-handed": _in_world([[1, 0, 0], [0, 1, 0], [0, 0, -1]]),
+    "the picture was turned by a quarter after the camera was written down": _turned_by_a_quarter(1),
+    "the picture was turned by a quarter after the camera was written down, to the other side": _turned_by_a_quarter(
+        -1
+    ),
 }
 """Undoes each usual mistake of the matrix; the simplest first."""
 _INTRINSICS_REPAIRS: dict[str, _Repair] = {
@@ -256,4 +286,6 @@ _INTRINSICS_REPAIRS: dict[str, _Repair] = {
     "the intrinsics are in pixels, not divided by the picture's side": _out_of_pixels,
     "the focal length is in pixels, not divided by the picture's side": _focal_out_of_pixels,
     "the intrinsics are for coordinates from -1 to 1, not from 0 to 1": _out_of_signed_coordinates,
+    "the intrinsics are transposed": lambda label: _Label(label.cam2world, label.intrinsics.T),
+    "focal length and principal point have changed places": _with_places_changed,
 }

@@ -46,7 +46,7 @@ def disk_errors_named(target: Path) -> Iterator[None]:
         yield
     except OSError as error:
         if _cannot_be_made(error, target) or (error.errno in _DISK_ERRORS and _concerns(error, target)):
-            raise OutputError(f"cannot write {target}: {os.strerror(error.errno)}") from error
+            raise OutputError(f"cannot write {target}: {os.strerror(error.errno or errno.EIO)}") from error
         raise
 
 

@@ -44,6 +44,19 @@ def signed(matrix: np.ndarray, intrinsics: np.ndarray) -> tuple[np.ndarray, np.n
     return matrix, np.array([[2, 0, -1], [0, 2, -1], [0, 0, 1.0]]) @ intrinsics
 
 
+QUARTER = np.array([[0.0, -1, 0, 0], [1, 0, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]])
+
+
+def rotation_transposed(matrix: np.ndarray, intrinsics: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    other = matrix.copy()
+    other[:3, :3] = matrix[:3, :3].T
+    return other, intrinsics
+
+
+def swapped(intrinsics: np.ndarray) -> np.ndarray:
+    return np.array([[intrinsics[0, 2], 0, intrinsics[0, 0]], [0, intrinsics[1, 2], intrinsics[1, 1]], [0, 0, 1]])
+
+
 MISTAKES: dict[str, tuple[Change, str]] = {
     "world to camera": (lambda m, k: (np.linalg.inv(m), k), "the inverse of cam2world"),
     "opengl": (lambda m, k: (m @ OPENGL, k), "OpenGL's (y up, z backwards)"),
@@ -58,6 +71,14 @@ MISTAKES: dict[str, tuple[Change, str]] = {
     "a hundredth": (moved(0.01), "100 times larger"),
     "scaled rotation": (lambda m, k: (m @ np.diag([1.5, 1.5, 1.5, 1]), k), "the rotation is scaled"),
     "left-handed": (lambda m, k: (m @ np.diag([-1.0, 1, 1, 1]), k), "left-handed"),
+    "left-handed by y": (lambda m, k: (m @ np.diag([1.0, -1, 1, 1]), k), "left-handed"),
+    "left-handed by z": (lambda m, k: (m @ np.diag([1.0, 1, -1, 1]), k), "left-handed"),
+    "mirrored world": (lambda m, k: (np.diag([-1.0, 1, 1, 1]) @ m, k), "left-handed"),
+    "rotation transposed": (rotation_transposed, "rotation is transposed"),
+    "turned": (lambda m, k: (m @ QUARTER, k), "turned by a quarter"),
+    "turned the other way": (lambda m, k: (m @ QUARTER.T, k), "turned by a quarter"),
+    "intrinsics transposed": (lambda m, k: (m, k.T), "intrinsics are transposed"),
+    "intrinsics in another order": (lambda m, k: (m, swapped(k)), "changed places"),
     "y down": (lambda m, k: (np.diag([1.0, -1, -1, 1]) @ m, k), "y axis points down"),
     "z up": (lambda m, k: (Z_UP @ m, k), "z axis points up"),
     "pixels and world to camera": (lambda m, k: pixels(256)(np.linalg.inv(m), k), "in pixels"),
