@@ -68,6 +68,22 @@ def open_codes(generator: Generator, weights: Path | None = None) -> Codes:
     return Codes(2)
 
 
+class Critic(nn.Module):
+    domain = "latents"
+
+    def __init__(self, w_dim: int, width: int) -> None:
+        super().__init__()
+        self.net = nn.Sequential(nn.Linear(w_dim, width), nn.SiLU(), nn.Linear(width, 1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        logits: Tensor = self.net(x)
+        return logits
+
+
+def open_critic(generator: Generator, weights: Path | None = None, *, width: int = 2) -> Critic:
+    return Critic(generator.spec.latents.w_dim, width)
+
+
 class Visible:
     """Stitches nothing: the visible planes alone."""
 
@@ -93,6 +109,7 @@ class Plugin:
     def register_discriminators(self, register: Register) -> None:
         register("patches", f"{HERE}:open_patches", summary="", interface=1)
         register("codes", f"{HERE}:open_codes", summary="", interface=1)
+        register("critic", f"{HERE}:open_critic", summary="", interface=1)
 
     @hookimpl
     def register_stitchers(self, register: Register) -> None:
@@ -168,6 +185,22 @@ def test_a_training_takes_discriminator_stitcher_and_loss_by_name(
     job.export(tmp_path / "dual.safetensors")
 
 
+@pytest.mark.parametrize("kind", ["e4e", "goae"])
+def test_a_discriminator_of_latents_learns_beside_an_encoder_of_codes(
+    kind: str, photo_folder: Path, spherical: SphericalGenerator
+):
+    named = ("latents.discriminator=critic", "latents.options.critic.width=5", "latents.weight=1")
+    critic = tiny_job(kind, photo_folder, spherical, *named).recipe.opponents["discriminator"]
+    assert isinstance(critic.discriminator, Critic) and critic.discriminator.net[0].out_features == 5
+    before = critic.discriminator.net[0].weight.clone()
+    latents = spherical.spec.latents
+    ws = torch.randn(2, latents.num_ws, latents.w_dim, requires_grad=True)
+    logged = critic.learn(lambda: ws.detach(), (2,), 1)
+    assert logged and not torch.equal(critic.discriminator.net[0].weight, before)
+    critic.losses(ws)["adversarial"].backward()
+    assert ws.grad is not None and ws.grad.abs().sum() > 0
+
+
 def test_a_perceptual_distance_is_weighed_by_name_like_a_loss(photo_folder: Path, spherical: SphericalGenerator):
     _, once = train_encoder2(photo_folder, spherical, "losses.perceptual=pyramid")
     job, logged = train_encoder2(
@@ -178,6 +211,21 @@ def test_a_perceptual_distance_is_weighed_by_name_like_a_loss(photo_folder: Path
     assert logged[0]["encoder2/joint/perceptual"] == once[0]["encoder2/joint/perceptual"]
     assert logged[0]["encoder2/joint/pyramid"] / 0.5 == pytest.approx(logged[0]["encoder2/joint/perceptual"] / weight)
     assert logged[0]["encoder2/joint/lite0"] > 0 and "encoder2/joint/edges" not in logged[0]
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ("latents.discriminator=critik", "unknown discriminator 'critik'; did you mean 'critic'"),
+        ("latents.discriminator=patches", "discriminator 'patches' judges images; this training has latents"),
+        ("latents.options.critic.widht=3", "did you mean 'width'"),
+    ],
+)
+def test_a_wrong_discriminator_of_latents_is_named(
+    photo_folder: Path, spherical: SphericalGenerator, setting: str, message: str
+):
+    with pytest.raises((ConfigError, PluginError), match=message):
+        tiny_job("e4e", photo_folder, spherical, "latents.discriminator=critic", setting)
 
 
 @pytest.mark.parametrize(

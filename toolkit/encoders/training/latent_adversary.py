@@ -11,12 +11,14 @@ from typing import Annotated, Any
 import torch
 from pydantic import Field
 from torch import Tensor
+from torch.nn import Module
 from torch.optim import Adam
 
 from toolkit.configuration import Config
 from toolkit.devices import sent
 from toolkit.encoders.networks.latent_discriminator import LatentDiscriminator
 from toolkit.encoders.training.latent_realism import POOL_SIZE, LatentPool, latent_realism
+from toolkit.encoders.training.named_parts import open_discriminator
 from toolkit.encoders.training.settings import Count, Rate, Weight
 from toolkit.interfaces import Generator
 from toolkit.losses.adversarial import discriminator_loss, r1_penalty
@@ -38,6 +40,10 @@ class LatentAdversarySettings(Config):
     r1_every: Count = 16
     pool: Annotated[int, Field(ge=0)] = POOL_SIZE
     """Earlier w that the discriminator is shown, too; 0: only the first layer's of each code."""
+    discriminator: str = ""
+    """A registered discriminator of latents; empty: e4e's own."""
+    options: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    """Of registered discriminators, by name."""
 
 
 class LatentAdversary:
@@ -50,10 +56,19 @@ class LatentAdversary:
             settings: Weights and rates.
             generator: Its mapping makes the real w.
             seed: Of real w, and of what is remembered.
+
+        Raises:
+            PluginError: No such discriminator is registered.
+            ConfigError: It has no such option, or judges something else than latents.
         """
         self.settings, self.generator, self.seed = settings, generator, seed
         device = generator.device
-        self.discriminator = LatentDiscriminator(generator.spec.latents.w_dim).to(device)
+        name = settings.discriminator
+        self.discriminator: Module = (
+            open_discriminator(name, generator, settings.options.get(name, {}), ("latents",), f"latents.options.{name}")
+            if name
+            else LatentDiscriminator(generator.spec.latents.w_dim).to(device)
+        )
         self.optimiser = Adam(self.discriminator.parameters(), lr=settings.rate)
         self._pools = (LatentPool(settings.pool), LatentPool(settings.pool)) if settings.pool else None
 
