@@ -30,8 +30,10 @@ from toolkit.tensors import write_tensors
 from toolkit.training import Cadence, train
 from toolkit_plugins.panohead.loading import build, load
 from toolkit_plugins.panohead.training import guided, objective, rays
+from toolkit_plugins.panohead.training.batches import changed
 from toolkit_plugins.panohead.training.evaluation import _VERSION, YAWS
 from toolkit_plugins.panohead.training.job import MiniJob
+from toolkit_plugins.panohead.training.objective import draw
 from toolkit_plugins.panohead.training.settings import MiniSettings
 
 NETWORK = {
@@ -205,14 +207,14 @@ def test_every_head_gets_a_code_of_its_own(rays_folder: Path) -> None:
 class MadeUpMeanings:
     """Stands in for codes of traits, which these heads do not have."""
 
-    def __init__(self, *_: object) -> None:
-        self.source = torch.Generator().manual_seed(1)
+    def __init__(self, heads: object, plan: object, more: int, w_dim: int, folder: Path) -> None:
+        self.source, self.w_dim, self.codes = torch.Generator().manual_seed(1), w_dim, torch.zeros(3, w_dim)
 
     def codes_of(self, latents: Tensor) -> Tensor:
-        return torch.zeros(len(latents), NETWORK["w_dim"])
+        return torch.zeros(len(latents), self.w_dim)
 
     def some(self, step: int, count: int) -> tuple[Tensor, Tensor]:
-        return torch.randn(count, 40, generator=self.source), torch.zeros(count, NETWORK["w_dim"])
+        return torch.randn(count, 40, generator=self.source), torch.zeros(count, self.w_dim)
 
 
 def test_the_mapping_learns_alone(
@@ -229,6 +231,20 @@ def test_the_mapping_learns_alone(
     begun, learnt = load_file(start), load_file(tmp_path / "run" / "weights.safetensors")
     moved = {name for name in learnt if name not in begun or not torch.equal(begun[name], learnt[name])}
     assert moved and all(name.startswith("backbone.mapping.") for name in moved)
+
+
+def test_codes_of_traits_are_blurred_alike_in_every_part_of_a_batch(
+    rays_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("toolkit_plugins.panohead.training.job.Meanings", MadeUpMeanings)
+    heads = settings(rays_folder).heads.model_dump() | {"traits": True, "code_noise": 0.2}
+    job = MiniJob(settings(rays_folder, heads=heads, network=NETWORK | {"w_dim": 300}))
+    whole = draw(job.generator, job.batch(0), (4, 2), torch.Generator().manual_seed(0)).heads
+    codes, _ = job._codes_of(whole, 5)
+    assert float(codes.std()) == pytest.approx(0.2, rel=0.1)
+    part, _ = job._codes_of(changed(whole, lambda tensor: tensor[1:]), 5)
+    assert torch.equal(part, codes[1:])
+    assert not torch.equal(job._codes_of(whole, 6)[0], codes)
 
 
 def test_the_mapping_alone_needs_traits_and_weights(rays_folder: Path) -> None:

@@ -238,7 +238,11 @@ class MiniJob(TrainingJob):
         """Codes [B, num_ws, w_dim] of heads, and the mapping's own loss where their traits make them."""
         if self.meanings is None:
             return self.generator.mapping(heads.latents, self.generator_front), {}
-        meant = self.meanings.codes[heads.numbers.cpu()].to(self.device)
+        numbers = heads.numbers.cpu()
+        meant = self.meanings.codes[numbers]
+        if spread := self.settings.heads.code_noise:
+            meant = meant + spread * _noise_of(numbers, step, meant.shape[1])
+        meant = meant.to(self.device)
         ws = meant[:, None].expand(-1, self.generator.num_ws, -1)
         return ws, self._mapping_losses(self._meant(step))
 
@@ -285,3 +289,10 @@ class MiniJob(TrainingJob):
         scores = {f"held_out_{name}": f"{value:.3f}" for name, value in self.held_out.score(generator).items()}
         about = {"licence": "Apache-2.0", "training": "toolkit train panohead-mini", **scores}
         save(generator, path, about | {"settings": settings_for_others(self.settings)}, dtype=torch.float16)
+
+
+def _noise_of(numbers: Tensor, step: int, length: int) -> Tensor:
+    """Normal numbers [B, length] of heads [B] in a step, the same for whatever part of the batch a head is in."""
+    source = torch.Generator()
+    seeds = [step << 24 | int(number) for number in numbers]
+    return torch.stack([torch.randn(length, generator=source.manual_seed(seed)) for seed in seeds])
