@@ -25,7 +25,8 @@ COARSE, MIDDLE = 3, 7
 SHRINKAGE = (16, 8, 4)
 """Side of the image over the side of the map, by level."""
 LARGEST_SIDE, SMALLEST_SIDE = 256, 32
-_SLOPE = 0.01
+SLOPE = 0.01
+"""Of the leaky ReLU within style blocks."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,7 @@ class StyleBlock(nn.Module):
         layers: list[nn.Module] = []
         for index in range(side.bit_length() - 1):
             inputs = width if index else channels
-            layers += [nn.Conv2d(inputs, width, 3, stride=2, padding=1), nn.LeakyReLU(_SLOPE)]
+            layers += [nn.Conv2d(inputs, width, 3, stride=2, padding=1), nn.LeakyReLU(SLOPE)]
         self.convs = nn.Sequential(*layers)
         self.linear = Dense(width, style_dim)
 

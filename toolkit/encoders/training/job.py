@@ -28,7 +28,7 @@ from toolkit.encoders.training.photos import describe, numbers_of, open_photos
 from toolkit.encoders.training.recipe import LossContext, Recipe, Stage
 from toolkit.encoders.training.schedule import kinds_of_steps, make_optimiser, rate_at
 from toolkit.encoders.training.settings import EncodingSettings
-from toolkit.encoders.training.start import find_recogniser, find_start, start_trunks, take_parts
+from toolkit.encoders.training.start import begin_at_average, find_recogniser, find_start, start_trunks, take_parts
 from toolkit.errors import ConfigError, WeightsError
 from toolkit.interfaces import Encoder, StepKind, TrainingJob
 from toolkit.training.averaging import WeightAverage
@@ -199,6 +199,8 @@ class EncoderTraining(TrainingJob):
     def _take_over(self) -> None:
         settings, take_over = self.settings, self.recipe.take_over
         self._inherited: Tensor | None = None
+        if settings.begin_at_average:
+            begin_at_average(self.network)
         if settings.recogniser is not None:
             start_trunks(self.network, find_recogniser(settings.recogniser))
         if settings.start is None:

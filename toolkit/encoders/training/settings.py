@@ -139,6 +139,9 @@ class EncodingSettings(Config):
     recogniser: str | None = None
     """A face recogniser's state dict (safetensors, e.g. `ir_se50.safetensors`) that all IR-SE trunks begin at, as
     published; None: at random."""
+    begin_at_average: bool = False
+    """Whether style blocks begin at the average code instead of at random ones (published): small networks without a
+    recogniser's trunk learn much sooner."""
     start: str | None = None
     """A trained encoder to begin from, a file or by name one that ships: those of its networks that this training has,
     too."""

@@ -1,12 +1,14 @@
-"""What the setting `start` stands for."""
+"""Where an encoder's training begins."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import pytest
+import torch
 
-from toolkit.encoders.training.start import find_start
+from toolkit.encoders.networks.style_encoder import GradualStyleEncoder, StyleEncoderConfig
+from toolkit.encoders.training.start import begin_at_average, find_start
 from toolkit.errors import ConfigError, WeightsError
 from toolkit_plugins.e4e.training import make_job
 
@@ -33,3 +35,19 @@ def test_a_path_that_is_not_there_is_no_name(start: str):
 def test_a_start_that_does_not_fit_tells_how_to_begin_without():
     with pytest.raises(WeightsError, match=r"start: .*start=null begins at random weights"):
         make_job(None, ["network.width=8", "samples=16"], "cpu")
+
+
+@torch.no_grad()
+def test_blocks_that_begin_at_the_average_say_nothing_yet_but_see_differences():
+    torch.manual_seed(0)
+    sizes = StyleEncoderConfig(styles=8, style_dim=4, image_size=64, width=8, units=(1, 1, 1, 1), block_width=40)
+    images, network = torch.rand(16, 3, 64, 64) * 2 - 1, GradualStyleEncoder(sizes)
+
+    def spread() -> float:
+        seen = network.styles[0].convs(network.levels(images)[0])
+        return float(seen.std(0).mean() / network.levels(images)[0].std(0).mean())
+
+    published = spread()
+    begin_at_average(network)
+    assert not network(images).any()
+    assert spread() > 5 * published
