@@ -84,6 +84,11 @@ def arithmetic_in_use() -> list[str]:
     return [name for name, used in found.items() if used]
 
 
+def told_arithmetic() -> list[str]:
+    """What records say: what is in use where there is a GPU, whose switches torch has; else what was chosen."""
+    return arithmetic_in_use() if torch.cuda.is_available() else list(chosen_arithmetic())
+
+
 def superresolution_precision(like: Tensor) -> contextlib.AbstractContextManager[object]:
     """The context of super-resolution: 16 bit where that was chosen and no gradients are recorded."""
     if "half-superresolution" not in _chosen or torch.is_grad_enabled() or like.is_meta:

@@ -22,7 +22,7 @@ from torch import Tensor
 from torch.nn import Module
 
 from toolkit.camera import Camera, as_camera
-from toolkit.devices import arithmetic_in_use, chosen_arithmetic
+from toolkit.devices import told_arithmetic
 from toolkit.errors import InputError, ToolkitError, WeightsError
 from toolkit.files import atomic_write, file_sha256, sort_metadata
 from toolkit.tensors import check_header, read_tensors
@@ -327,7 +327,7 @@ def run_provenance(**known: Any) -> dict[str, Any]:
         "torch": torch.__version__,
         "python": platform.python_version(),
         "threads": torch.get_num_threads(),
-        "arithmetic": arithmetic_in_use() if torch.cuda.is_available() else list(chosen_arithmetic()),
+        "arithmetic": told_arithmetic(),
         **known,
     }
 

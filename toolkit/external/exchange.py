@@ -23,7 +23,7 @@ from torch import Tensor
 
 from toolkit.camera import Camera
 from toolkit.data.pictures import decode_image
-from toolkit.data.store import FolderStore
+from toolkit.data.store import MEMBER_LIMIT, FolderStore
 from toolkit.errors import InputError
 from toolkit.faces.images import tensor_to_image
 from toolkit.interfaces import Generator
@@ -164,7 +164,6 @@ def _result(folder: Path) -> dict[str, Any]:
     return document
 
 
-def _inside(folder: Path, name: str, limit: int | None = None) -> Path:
-    store = FolderStore(folder)  # refuses names and links that lead out
-    store.read(name) if limit is None else store.read(name, limit)
+def _inside(folder: Path, name: str, limit: int = MEMBER_LIMIT) -> Path:
+    FolderStore(folder).read(name, limit)  # refuses names and links that lead out
     return folder / name

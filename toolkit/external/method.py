@@ -80,10 +80,9 @@ class ExternalMethod:
             CapabilityError: The method returns something else.
             PluginError: The command failed, or what it wrote will not do.
         """
-        self._require("renders")
-        with tempfile.TemporaryDirectory(prefix="toolkit-external-") as place:
-            result = self._run(Path(place), image, camera, generator, wanted)
-            return self._checked(lambda: read_renders(result, len(wanted)))
+        return self._answer(
+            "renders", image, camera, generator, wanted, lambda result: read_renders(result, len(wanted))
+        )
 
     def mesh(self, image: Tensor, camera: Camera, generator: Generator) -> ColouredTriangles:
         """The head as a coloured mesh in the cameras' world.
@@ -92,19 +91,28 @@ class ExternalMethod:
             CapabilityError: The method returns something else.
             PluginError: The command failed, or what it wrote will not do.
         """
-        self._require("mesh")
-        with tempfile.TemporaryDirectory(prefix="toolkit-external-") as place:
-            result = self._run(Path(place), image, camera, generator, None)
-            return self._checked(lambda: read_mesh(result))
+        return self._answer("mesh", image, camera, generator, None, read_mesh)
 
     @property
     def returns(self) -> str:
         """What the command writes: 'ws', 'renders' or 'mesh'."""
         return self.declaration.settings.returns
 
-    def _require(self, wanted: str) -> None:
-        if self.returns != wanted:
-            raise CapabilityError(f"method {self.name!r} returns {self.returns}, not {wanted}")
+    def _answer(
+        self,
+        kind: str,
+        image: Tensor,
+        camera: Camera,
+        generator: Generator,
+        wanted: Camera | None,
+        read: Callable[[Path], Answer],
+    ) -> Answer:
+        """What the command returns, of a kind that the caller needs."""
+        if self.returns != kind:
+            raise CapabilityError(f"method {self.name!r} returns {self.returns}, not {kind}")
+        with tempfile.TemporaryDirectory(prefix="toolkit-external-") as place:
+            result = self._run(Path(place), image, camera, generator, wanted)
+            return self._checked(lambda: read(result))
 
     def _run(self, place: Path, image: Tensor, camera: Camera, generator: Generator, wanted: Camera | None) -> Path:
         request, result = place / "request", place / "result"

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from toolkit import __version__
-from toolkit.devices import arithmetic_in_use, chosen_arithmetic
+from toolkit.devices import told_arithmetic
 from toolkit.files import atomic_write
 from toolkit.training.distribution import rank_and_world
 
@@ -51,7 +51,7 @@ def note_session(
             "threads": threads,
             "processes": rank_and_world()[1],
             **({"data": dict(data)} if data else {}),
-            "arithmetic": arithmetic_in_use() if torch.cuda.is_available() else list(chosen_arithmetic()),
+            "arithmetic": told_arithmetic(),
             "cuda": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
             "versions": {
                 "toolkit": __version__,

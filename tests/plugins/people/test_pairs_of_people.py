@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from toolkit.camera import Camera
-from toolkit.encoders.training.pairs import joined, pairs_of_heads, rows
+from toolkit.encoders.training.pairs import joined, open_known_heads, pairs_of_heads, rows
 from toolkit.errors import InputError
 from toolkit.interfaces import KnownLatents, MakeRequest
 from toolkit_plugins.panohead.loading import build
@@ -42,7 +42,7 @@ def test_a_folder_tells_its_latents_in_the_order_of_its_pictures(folder: Path):
 
 
 def test_pictures_of_people_are_pairs(folder: Path, generator):
-    pairs = pairs_of_heads(generator, f"people:{folder}")
+    pairs = pairs_of_heads(generator, *open_known_heads(generator, f"people:{folder}"))
     assert pairs.image.dtype == torch.uint8 and pairs.image.shape == (2, 3, 64, 64)
     assert torch.equal(pairs.label, People(folder).labels)
     codes = generator.mapping(People(folder).latents(), Camera.orbit())
@@ -60,9 +60,9 @@ def test_a_record_without_the_latents_is_refused(latents: object, folder: Path, 
     record = json.loads((copy / "people.json").read_text())
     (copy / "people.json").write_text(json.dumps(record | {"latents": latents}))
     with pytest.raises(InputError, match="tells no latent"):
-        pairs_of_heads(generator, f"people:{copy}")
+        open_known_heads(generator, f"people:{copy}")
 
 
 def test_a_data_set_that_tells_none_is_refused(folder: Path, generator):
     with pytest.raises(InputError, match="does not tell"):
-        pairs_of_heads(generator, str(folder))
+        open_known_heads(generator, str(folder))

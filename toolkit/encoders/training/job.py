@@ -224,15 +224,15 @@ class EncoderTraining(TrainingJob):
         settings, spec = self.settings, self.generator.spec
         stages = [stage.settings for stage in self.stages]
         wanted = any(photo_rows(stage) < stage.batch for stage in stages)
-        heads = settings.pairs.heads if wanted and settings.pairs.count else None
-        if heads is not None:
-            open_known_heads(self.generator, heads)  # refused before data is made for minutes
+        source = settings.pairs.heads if wanted and settings.pairs.count else None
+        # refused before data is made for minutes
+        heads = None if source is None else open_known_heads(self.generator, source)
         photos, held_out = open_photos(settings.photos, spec.image_size)
         kept: Pairs | None = None
         if wanted and settings.pairs.count:
             kept = kept_pairs(self.generator, settings.pairs, settings.seed)
             if heads is not None:
-                kept = joined(kept, pairs_of_heads(self.generator, heads))
+                kept = joined(kept, pairs_of_heads(self.generator, *heads))
         self.batches = BatchMaker(
             self.seed,
             stages,

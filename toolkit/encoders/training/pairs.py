@@ -106,13 +106,14 @@ def open_known_heads(generator: Generator, source: str) -> tuple[ImageFolder, Te
 
 
 @torch.no_grad()
-def pairs_of_heads(generator: Generator, source: str) -> Pairs:
+def pairs_of_heads(generator: Generator, heads: ImageFolder, latents: Tensor) -> Pairs:
     """Pictures of procedural heads, as bytes, with the codes of their latents; on white where they have masks.
 
-    Raises:
-        InputError: See `open_known_heads`.
+    Args:
+        generator: Makes the codes.
+        heads: N pictures.
+        latents: [N, z_dim], of `open_known_heads`.
     """
-    heads, latents = open_known_heads(generator, source)
     codes = map_styles(generator, latents[:, None].to(generator.device), 1.0).cpu()
     photos = PhotoSet([heads], generator.spec.image_size)
     seen, sightings = photos.draw(range(len(photos)))
