@@ -12,8 +12,10 @@ import pytest
 import torch
 from torch import Tensor
 
+from toolkit.apps.plugin_cards import describe
 from toolkit.camera import Camera
 from toolkit.errors import ConfigError
+from toolkit.registry import default_registry
 from toolkit.rendering.occlusion import occlusion_mask
 from toolkit.testing import conformance
 from toolkit_spherehead.architecture import SphereHeadArchitecture
@@ -163,3 +165,11 @@ def test_it_conforms_and_has_an_occlusion_mask() -> None:
     mask = occlusion_mask(model, planes, load("tiny_sigmoid_parsing")["in/c"], 24)
     assert mask.shape == (2, 2, 3, 16, 16)
     assert 0 < float(mask.mean()) <= 1
+
+
+def test_plugins_show_tells_paper_authors_and_status() -> None:
+    registry = default_registry()
+    card = describe(registry.get("generator", "spherehead"), registry).card
+    assert card is not None
+    assert "ECCV 2024" in card.paper and card.authors and card.evidence
+    assert card.status == "works"
