@@ -13,6 +13,7 @@ from toolkit.version import VERSION
 
 if TYPE_CHECKING:
     from toolkit.interfaces import Generator, Method
+    from toolkit.registry import Registration
 
 __version__ = VERSION
 __all__ = ["__version__", "hookimpl", "load_generator", "load_method"]
@@ -29,12 +30,26 @@ def load_generator(name: str = DEFAULT_GENERATOR, weights: str | Path | None = N
         device: Where to put it, as torch names devices.
 
     Raises:
-        PluginError: Unknown name.
+        PluginError: Unknown name, or a stranger's plugin that fails.
         WeightsError: The file is missing, damaged or of another architecture.
     """
     from toolkit.registry import default_registry
 
-    return default_registry().load("generator", name)(None if weights is None else Path(weights), device)
+    entry = default_registry().get("generator", name)
+    made = entry.build(None if weights is None else Path(weights), device)
+    if entry.is_strangers:
+        _check_generator(made, entry)
+    return made
+
+
+def _check_generator(made: object, entry: Registration) -> None:
+    from toolkit.errors import PluginError
+    from toolkit.interfaces.generator import Generator, GeneratorSpec
+
+    with entry.running():
+        sound = isinstance(made, Generator) and isinstance(made.spec, GeneratorSpec)
+    if not sound:
+        raise PluginError(f"{entry.whose} makes a {type(made).__name__}, which is no Generator")
 
 
 def load_method(name: str, generator: Generator, weights: str | Path | None = None, **options: Any) -> Method:

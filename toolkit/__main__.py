@@ -1,6 +1,6 @@
 """`python -m toolkit` is the same program as `toolkit`."""
 
-from toolkit.cli.main import main
+from toolkit.cli.leaving import program
 
 if __name__ == "__main__":
-    main()
+    program()

@@ -21,8 +21,16 @@ _KEPT = 64 * 1024
 """Bytes of what is printed that are kept."""
 
 
+is_ending = False
+"""Set when the program has done everything and ends: strangers' ends of the process are passed over then."""
+
+
 class LeavingError(SystemExit):
     """In the place of an end of the process: whoever imports or builds a stranger's code goes on."""
+
+
+class EndWanted(BaseException):
+    """Somebody wants the program to end (Ctrl-C, SIGTERM): it passes everything, strangers' code included."""
 
 
 class Printed:
@@ -53,14 +61,24 @@ def stdout_caught() -> Iterator[Printed]:
 
 @contextlib.contextmanager
 def contained(what: str, timed: bool = False) -> Iterator[None]:
-    """Run a stranger's import or factory: an end of the process becomes `LeavingError`.
+    """Run a stranger's code: an end of the process, and what is no `Exception`, becomes `LeavingError`.
+
+    A KeyboardInterrupt passes unless it is known to be the stranger's own (see `EndWanted`).
 
     Args:
         what: For the message: "it", or whose code it is.
         timed: Whether the block may not take for ever (see `SECONDS_VARIABLE`).
     """
     with _exits_raise(what), _time_limited(what, _seconds() if timed else 0.0):
-        yield
+        try:
+            yield
+        except (Exception, SystemExit, EndWanted):
+            raise
+        except BaseException as error:
+            users = signal.getsignal(signal.SIGINT) is signal.default_int_handler
+            if isinstance(error, KeyboardInterrupt) and users:
+                raise
+            raise LeavingError(f"{what} raised {type(error).__name__}: {error}") from error
 
 
 def _seconds() -> float:
@@ -105,11 +123,15 @@ def _exits_raise(what: str) -> Iterator[None]:
     def leave(code: int = 0) -> NoReturn:
         if os.getpid() != process:  # a forked child may end itself
             real_exit(code)
+        if is_ending:
+            return  # type: ignore[misc]  # the exit code is not a plugin's to choose
         raise LeavingError(f"{what} tried to end the program (os._exit({code!r}))")
 
     def abort() -> NoReturn:
         if os.getpid() != process:
             real_abort()
+        if is_ending:
+            return  # type: ignore[misc]  # as above
         raise LeavingError(f"{what} tried to end the program (os.abort())")
 
     changed: Any = os

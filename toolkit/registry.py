@@ -8,6 +8,7 @@ The environment variable TOOLKIT_PLUGINS restricts discovery to the named entry 
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import functools
 import importlib
@@ -26,6 +27,7 @@ import pluggy
 from toolkit import hookspecs
 from toolkit.errors import PluginError
 from toolkit.importing import contained, stdout_caught, stdout_to_stderr
+from toolkit.strangers import strangers_code, watched
 
 ENTRY_POINT_GROUP = "toolkit"
 PLUGINS_VARIABLE = "TOOLKIT_PLUGINS"
@@ -111,7 +113,7 @@ class Registration:
         """
         module, _, attribute = self.target.partition(":")
         try:
-            with stdout_to_stderr(), contained("it"):
+            with self._at_arms_length(), stdout_to_stderr(), contained("it"):
                 factory = getattr(importlib.import_module(module), attribute)
         except (Exception, SystemExit) as error:  # whatever a stranger's module raises while it is imported
             raise PluginError(
@@ -119,6 +121,28 @@ class Registration:
                 f"{type(error).__name__}: {error}"
             ) from error
         return functools.partial(factory, *self.arguments) if self.arguments else factory
+
+    def build(self, *arguments: Any) -> Any:
+        """What the factory makes of the arguments.
+
+        Raises:
+            PluginError: The factory cannot be loaded, or is a stranger's and fails.
+        """
+        factory = self.load()
+        with self.running():
+            return factory(*arguments)
+
+    @property
+    def whose(self) -> str:
+        """The part and its owner, for messages."""
+        return f"{self.kind.replace('_', ' ')} {self.name!r} of plugin {self.plugin!r}"
+
+    def running(self) -> contextlib.AbstractContextManager[None]:
+        """Run a block of this part's code; at arm's length where it is a stranger's (see `strangers_code`)."""
+        return strangers_code(self.whose, self.plugin) if self.is_strangers else contextlib.nullcontext()
+
+    def _at_arms_length(self) -> contextlib.AbstractContextManager[None]:
+        return watched(self.plugin) if self.is_strangers else contextlib.nullcontext()
 
 
 @dataclass(frozen=True)
@@ -146,7 +170,7 @@ class Registry:
     def load_plugin(self, plugin_name: str, load: Callable[[], object]) -> None:
         """Import a plugin and take it in (see `add_plugin`); what it prints is kept from stdout, and its time taken."""
         started = time.perf_counter()
-        with stdout_caught() as printed:
+        with stdout_caught() as printed, watched(plugin_name):
             try:
                 with contained("it", timed=True):
                     module = load()
@@ -238,6 +262,10 @@ class Registry:
     def load(self, kind: str, name: str) -> Any:
         """Import the factory registered under a name (see `get` and `Registration.load` for errors)."""
         return self.get(kind, name).load()
+
+    def build(self, kind: str, name: str, *arguments: Any) -> Any:
+        """What the factory of a name makes (see `get` and `Registration.build` for errors)."""
+        return self.get(kind, name).build(*arguments)
 
 
 def _package_folder(module: object) -> Path | None:

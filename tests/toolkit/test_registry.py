@@ -207,7 +207,12 @@ def test_discovery_and_the_test_generators_import_no_torch():
 
 def test_load_generator_and_load_method_pass_on_what_the_user_said(monkeypatch: pytest.MonkeyPatch):
     seen: list[tuple] = []
-    fake = SimpleNamespace(load=lambda kind, name: lambda *args: seen.append((kind, name, *args)))
+
+    def entry(kind: str, name: str) -> SimpleNamespace:
+        said = lambda *args: seen.append((kind, name, *args))  # noqa: E731
+        return SimpleNamespace(build=said, load=lambda: said, is_strangers=False)
+
+    fake = SimpleNamespace(get=entry, load=lambda kind, name: entry(kind, name).load())
     monkeypatch.setattr(registry_module, "default_registry", lambda: fake)
     toolkit.load_generator("g", "w.safetensors", "cpu")
     toolkit.load_method("m", "generator", steps=3)

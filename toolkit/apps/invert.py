@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
@@ -38,7 +39,7 @@ from toolkit.isolation.opened import (
 from toolkit.isolation.opening import told
 from toolkit.machine_failures import Kind, machine_failure, reason
 from toolkit.progress import Progress, losses_as_text
-from toolkit.registry import default_registry, method_and_plugin
+from toolkit.registry import Registration, default_registry, method_and_plugin
 
 if TYPE_CHECKING:
     from toolkit.interfaces import Generator, Method
@@ -138,7 +139,7 @@ def invert_photos(
     if isinstance(inverter, ReportsProgress):
         inverter.on_step = lambda step, total, losses: progress.step("invert", step, total, losses_as_text(losses))
     work = _Work(model, inverter, name, weights, dict(options or {}), photo or PhotoOptions(), products or Products(),
-                 watch)  # fmt: skip
+                 watch, default_registry().get("generator", generator))  # fmt: skip
     photos, outcomes = distinct(images), []
     for index, (image, folder) in enumerate(zip(photos, result_folders(photos, out), strict=True)):
         progress.note(f"photo {index + 1} of {len(photos)}: {image}")
@@ -151,7 +152,8 @@ def invert_photos(
 def _one_outcome(work: _Work, image: Path, folder: Path, force: bool, progress: Progress) -> Outcome:
     started = time.perf_counter()
     try:
-        status = work.invert(image, folder, force, progress)
+        with work.at_arms_length():
+            status = work.invert(image, folder, force, progress)
     except OutputError:
         raise
     except ToolkitError as error:
@@ -232,6 +234,12 @@ class _Work:
     photo: PhotoOptions
     products: Products
     watch: GeneratorWatch
+    made_by: Registration
+    """Of the generator."""
+
+    def at_arms_length(self) -> AbstractContextManager[None]:
+        """What a stranger's generator raises costs a photo, and what it changes of the process is put back."""
+        return self.made_by.running()
 
     def invert(self, image: Path, folder: Path, force: bool, progress: Progress) -> Literal["done", "skipped"]:
         if self._is_done(image, folder, force):

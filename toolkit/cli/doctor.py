@@ -73,7 +73,7 @@ def _weights() -> list[str]:
         if entry.world == "untrained":
             continue
         try:
-            spec = entry.load()(None, "cpu").spec
+            spec = entry.build(None, "cpu").spec
             lines.append(f"found    {entry.name}: {spec.image_size} px, {spec.licence}, {spec.fingerprint[:12]}")
         except ToolkitError as error:
             lines.append(f"missing  {entry.name}: {error}")
@@ -89,7 +89,7 @@ def _metrics() -> list[str]:
         if entry.world not in ("full", "embedded"):
             continue
         try:
-            entry.load()()
+            entry.build()
             lines.append(f"found    {entry.name}: {entry.summary}")
         except ToolkitError as error:
             lines.append(f"missing  {entry.name}: {error}")

@@ -25,6 +25,8 @@ from toolkit.cli.text import accept_all_text, say
 from toolkit.cli.train import train_command
 from toolkit.cli.weights import weights_app
 from toolkit.errors import ToolkitError
+from toolkit.importing import EndWanted
+from toolkit.strangers import changes
 from toolkit.version import VERSION
 
 app = typer.Typer(
@@ -57,8 +59,12 @@ _debug = False
 _KEPT = "interrupted; everything finished so far is kept"
 
 
-class _Terminated(BaseException):
+class _Terminated(EndWanted):
     """SIGTERM came; passes every `except Exception`, as Ctrl-C does, and lets what is half-written be undone."""
+
+
+class _CtrlC(KeyboardInterrupt, EndWanted):
+    """SIGINT came: no stranger's code raised it."""
 
 
 def _print_version(wanted: bool) -> None:
@@ -83,6 +89,8 @@ def main() -> None:
     # torch's threads would burn whole cores waiting for each other on a machine that also does something else
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     signal.signal(signal.SIGTERM, _terminate)
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, _interrupt)
     accept_all_text()
     try:
         app(prog_name="toolkit")
@@ -98,10 +106,17 @@ def main() -> None:
             raise
         say(f"error: {error}", err=True)
         sys.exit(error.exit_code)
+    finally:
+        for plugin, what in changes().items():
+            say(f"note: the plugin {plugin!r} changed {'; '.join(what)}: that was undone", err=True)
 
 
 def _terminate(_number: int, _frame: FrameType | None) -> None:
     raise _Terminated
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    raise _CtrlC
 
 
 if __name__ == "__main__":

@@ -25,12 +25,14 @@ def list_plugins(
 ) -> None:
     """List the plugins that could not be loaded, and all that the others offer; exit code 1 for the former."""
     from toolkit.registry import KINDS, default_registry
+    from toolkit.strangers import changes
 
     registry = default_registry()
     if as_json:
         names = [dataclasses.asdict(entry) for kind in KINDS for entry in registry.of_kind(kind)]
         broken = [dataclasses.asdict(plugin) for plugin in registry.broken]
-        told = {"registrations": names, "broken": broken, "slow": registry.slow(), "printed": registry.printed}
+        told = {"registrations": names, "broken": broken, "slow": registry.slow(), "printed": registry.printed,
+                "changed": changes()}  # fmt: skip
         typer.echo(json.dumps(told, indent=2))
     else:
         for plugin in registry.broken:
@@ -39,6 +41,8 @@ def list_plugins(
             say(f"slow: {name} takes {seconds:.1f} s to load, whatever the command")
         for name, text in registry.printed.items():
             say(f"noisy: {name} prints while it is loaded: {text[:_SHOWN]}")
+        for name, what in changes().items():
+            say(f"meddling: {name} changes {'; '.join(what)} while it is loaded (undone)")
         for kind in KINDS:
             _list_kind(kind, registry)
     if registry.broken:

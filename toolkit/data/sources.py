@@ -185,7 +185,7 @@ def _opened(source: Source, size: int | None) -> object:
         return ImageFolder(_plain_store(source.path), size)
     from toolkit.registry import default_registry
 
-    return default_registry().load("dataset", source.reader)(source.path, size)
+    return default_registry().build("dataset", source.reader, source.path, size)
 
 
 def _indexed(source: Source, size: int | None) -> IndexedDataset:

@@ -188,7 +188,7 @@ def open_registered(
     """
     name = f"{ENCODER_PREFIX}{entry.name}"
     chosen = read_options(NoOptions, options, name)
-    encoder = entry.load()(generator, weights)
+    encoder = entry.build(generator, weights)
     if not isinstance(encoder, Module) or not isinstance(encoder, Encoder):
         raise PluginError(f"encoder {entry.name!r} makes a {type(encoder).__name__}, not a torch module with encode")
     encoder.eval().requires_grad_(False).to(generator.device)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from toolkit.errors import InputError
+from toolkit.errors import InputError, PluginError
 from toolkit.faces.alignment import AlignedFace
 from toolkit.faces.background import composite, replace_uniform, uniform_background
 from toolkit.faces.grabcut import WORKING_SIDE
@@ -61,11 +61,11 @@ def cut_as_it_is(
     opacity = None if mask is None else resize(centre_square(mask), size, size)
     old = uniform_background(pixels) if opacity is None and options.matting == "auto" else None
     if old is not None:
-        opacity = _matting(options.matting, True).matte(pixels, None)
+        opacity = _matte(options.matting, True, pixels, None)
     if options.background != "remove":
         return pixels, opacity
     if opacity is None:
-        opacity = _matting(options.matting, False).matte(pixels, None)
+        opacity = _matte(options.matting, False, pixels, None)
     return _on_colour(pixels, opacity, old, options, notes), opacity
 
 
@@ -96,7 +96,7 @@ def cut_aligned(
     else:
         window, points, matrix = _context(image, landmarks, aligned)
         old = uniform_background(window) if options.matting == "auto" else None
-        found = _matting(options.matting, old is not None).matte(window, points)
+        found = _matte(options.matting, old is not None, window, points)
         opacity = warp(found.astype(np.float32), matrix, size)
         opacity[outside_photo(window.shape[:2], matrix, size)] = 0
     opacity[aligned.outside] = 0
@@ -122,15 +122,22 @@ def user_mask(mask: np.ndarray | str | os.PathLike[str], shape: tuple[int, ...])
     return mask.astype(np.float32).clip(0, 1)
 
 
-def _matting(name: str, uniform: bool) -> Matting:
-    """The matting registered under a name; 'auto' takes the one for uniform backgrounds where there is one.
+def _matte(name: str, uniform: bool, image: np.ndarray, landmarks: np.ndarray | None) -> np.ndarray:
+    """The mask of the matting registered under a name; 'auto' takes the one for uniform backgrounds there.
 
     Raises:
-        PluginError: No such matting.
+        PluginError: No such matting, its plugin fails, or what it makes is no mask of the picture.
     """
     chosen = (AUTO_UNIFORM if uniform else AUTO) if name == "auto" else name
-    matting: Matting = default_registry().load("matting", chosen)()
-    return matting
+    entry = default_registry().get("matting", chosen)
+    matting: Matting = entry.build()
+    if not entry.is_strangers:
+        return matting.matte(image, landmarks)
+    with entry.running():
+        found = np.array(matting.matte(image.copy(), None if landmarks is None else landmarks.copy()), dtype=np.float32)
+    if found.shape != image.shape[:2] or not np.isfinite(found).all() or found.min() < 0 or found.max() > 1:
+        raise PluginError(f"{entry.whose} made no mask [{image.shape[0]}, {image.shape[1]}] of values from 0 to 1")
+    return found
 
 
 def _on_colour(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from toolkit.camera_faults import camera_fault
-from toolkit.errors import InputError
+from toolkit.errors import InputError, PluginError
 from toolkit.faces.agreement import face_disagreement
 from toolkit.faces.alignment import AlignedFace, Crop, align
 from toolkit.faces.background import WHITE
@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
 BACKGROUNDS = ("auto", "keep", "remove")
 AUTO_POSE = "five_point"
+ORTHONORMALITY = 0.05
+"""How far R^T R of a pose may be from 1."""
 """The registered pose estimator that 'auto' takes."""
 MOST_ENLARGED = 2.0
 """A face whose square is enlarged more than that is called small (256 px for a 512 px generator)."""
@@ -119,7 +121,7 @@ def prepare_photo(
         raise InputError(f"no dataset.json near {path} names it: pose 'label' needs one (or give --camera)")
     else:
         points = read_landmarks(landmarks) if landmarks is not None else _find_landmarks(image, face, notes)
-        rotation = _pose_estimator(pose).estimate(points, spec).rotation
+        rotation = _rotation(pose, points, spec)
         aligned = align(image, points, rotation, spec, crop=crop)
         _remark(aligned, spec, rotation, notes)
         known = aligned.camera
@@ -160,8 +162,19 @@ def _find_landmarks(image: np.ndarray, face: int | None, notes: list[str]) -> np
     return level_landmarks(image, chosen.landmarks)
 
 
-def _pose_estimator(name: str) -> PoseEstimator:
-    return default_registry().load("pose_estimator", AUTO_POSE if name == "auto" else name)()
+def _rotation(name: str, points: np.ndarray, spec: GeneratorSpec) -> np.ndarray:
+    """What a registered pose estimator says of five points, which it gets a copy of.
+
+    Raises:
+        PluginError: Its plugin fails, or tells no rotation.
+    """
+    entry = default_registry().get("pose_estimator", AUTO_POSE if name == "auto" else name)
+    estimator: PoseEstimator = entry.build()
+    with entry.running():
+        rotation = np.array(estimator.estimate(points.copy(), spec).rotation, dtype=np.float64)
+    if rotation.shape != (3, 3) or not np.abs(rotation.T @ rotation - np.eye(3)).max() < ORTHONORMALITY:
+        raise PluginError(f"{entry.whose} told no rotation of three rows and columns")
+    return rotation
 
 
 def _remark(aligned: AlignedFace, spec: GeneratorSpec, rotation: np.ndarray, notes: list[str]) -> None:

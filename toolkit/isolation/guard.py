@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 import random
-import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,6 +18,7 @@ from toolkit.camera import Camera
 from toolkit.inversion import Inversion
 from toolkit.isolation.returned import checked_inversion
 from toolkit.metrics.effort import Effort, measured
+from toolkit.process_state import ProcessWatch
 from toolkit.registry import method_and_plugin
 
 if TYPE_CHECKING:
@@ -185,59 +184,6 @@ def _equal(tensor: Tensor, before: Tensor) -> bool:
 def _listed(names: list[str]) -> str:
     shown = ", ".join(names[:SHOWN])
     return shown if len(names) <= SHOWN else f"{shown} and {len(names) - SHOWN} more"
-
-
-def _set_environment(values: dict[str, str]) -> None:
-    os.environ.clear()
-    os.environ.update(values)
-
-
-_STATE: dict[str, tuple[Callable[[], Any], Callable[[Any], Any]]] = {
-    "torch's default dtype": (torch.get_default_dtype, torch.set_default_dtype),
-    "whether torch records gradients": (torch.is_grad_enabled, torch.set_grad_enabled),
-    "torch's number of threads": (torch.get_num_threads, torch.set_num_threads),
-    "whether torch is deterministic": (
-        torch.are_deterministic_algorithms_enabled, torch.use_deterministic_algorithms
-    ),
-    "torch's precision of matrix products": (
-        torch.get_float32_matmul_precision, torch.set_float32_matmul_precision
-    ),
-    "torch's default device": (torch.get_default_device, torch.set_default_device),
-    "whether torch looks for NaN": (torch.is_anomaly_enabled, torch.autograd.set_detect_anomaly),
-    "how numpy treats errors": (np.geterr, lambda value: np.seterr(**value)),
-    "the working directory": (os.getcwd, os.chdir),
-    "environment variables": (lambda: dict(os.environ), _set_environment),
-    "sys.stdout": (lambda: sys.stdout, lambda value: setattr(sys, "stdout", value)),
-    "sys.stderr": (lambda: sys.stderr, lambda value: setattr(sys, "stderr", value)),
-}  # fmt: skip
-"""What of the process everybody's numbers and output depend on: how to read it, how to set it."""
-
-
-class ProcessWatch:
-    """Remembers the process's own settings, to compare and to put back."""
-
-    def __init__(self) -> None:
-        self._before = {name: read() for name, (read, _) in _STATE.items()}
-        self._random = random.getstate(), np.random.get_state()
-
-    def undo(self) -> list[str]:
-        """Put back what differs; what that was. Drawing random numbers is nobody's change, and is undone silently."""
-        random.setstate(self._random[0])
-        np.random.set_state(self._random[1])
-        changed = []
-        for name, (read, write) in _STATE.items():
-            if not self._is_as_before(name, read):
-                changed.append(name)
-                write(self._before[name])
-        return changed
-
-    def _is_as_before(self, name: str, read: Callable[[], Any]) -> bool:
-        try:
-            found = read()
-        except OSError:  # the working directory is gone
-            return False
-        before = self._before[name]
-        return found is before or (not name.startswith("sys.") and bool(found == before))
 
 
 @contextmanager

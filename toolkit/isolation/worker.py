@@ -72,7 +72,7 @@ class _Served:
         from toolkit.interfaces.method import KnowsItsPictures, ReportsProgress
         from toolkit.isolation.guard import GeneratorWatch, guarded_build
 
-        self._generator = generator.load()(asked["weights"], asked["device"])
+        self._generator = generator.build(asked["weights"], asked["device"])
         self._watch, self._name = GeneratorWatch(self._generator), asked["name"]
         undone: list[str] = []
         self._say({"begun": True})

@@ -78,7 +78,7 @@ def architectures() -> dict[str, Architecture]:
     registry, found = default_registry(), {}
     for entry in registry.of_kind("architecture"):
         try:
-            found[entry.name] = entry.load()()
+            found[entry.name] = entry.build()
         except Exception:
             continue
     return found

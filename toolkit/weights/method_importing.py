@@ -27,7 +27,7 @@ def method_files() -> dict[str, MethodFile]:
     registry, found = default_registry(), {}
     for entry in registry.of_kind("method_file"):
         try:
-            found[entry.name] = entry.load()()
+            found[entry.name] = entry.build()
         except ToolkitError:
             continue
     return found

@@ -57,7 +57,7 @@ def find_architecture(kind: str) -> Architecture:
     """
     from toolkit.registry import default_registry
 
-    architecture: Architecture = default_registry().load("architecture", kind)()
+    architecture: Architecture = default_registry().build("architecture", kind)
     if architecture.kind != kind:
         raise PluginError(f"architecture {kind!r} calls itself {architecture.kind!r}")
     return architecture

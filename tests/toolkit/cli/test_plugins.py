@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from toolkit import registry
+from toolkit import registry, strangers
 
 
 @pytest.fixture
@@ -40,7 +40,21 @@ def test_no_plugins_is_an_empty_list(program, monkeypatch: pytest.MonkeyPatch) -
         "broken": [],
         "slow": {},
         "printed": {},
+        "changed": {},
     }
+
+
+def test_what_a_plugin_changes_while_it_loads_is_told_by_the_list_and_by_every_command(
+    program, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(strangers, "_changes", {"odd": {"torch's default dtype": None, "sys.stdout": None}})
+    ended = program("plugins", "list")
+    assert "meddling: odd changes torch's default dtype; sys.stdout while it is loaded (undone)" in ended.out
+    assert "note: the plugin 'odd' changed torch's default dtype; sys.stdout: that was undone\n" == ended.err
+    assert json.loads(program("plugins", "list", "--json").out)["changed"]["odd"] == [
+        "torch's default dtype",
+        "sys.stdout",
+    ]
 
 
 def test_what_is_slow_or_noisy_is_named_and_results_stay_clean(program, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -91,7 +92,7 @@ def failures_of(run: ProtocolRun, found: ProtocolRecords) -> list[Failure]:
             if record.error is not None:
                 stage = record.stage or "score"
                 failures.append(Failure(**where, method=method, item=record.item, stage=stage, error=record.error))
-            lost = {score.target: score.error for score in record.measured if score.error is not None}
+            lost = {score.target: score.error for score in record.measured if score.error and score.target}
             failures += [
                 Failure(**where, method=method, item=record.item, stage="read", target=target, error=why)
                 for target, why in lost.items()
@@ -122,12 +123,25 @@ def doubts_of(run: ProtocolRun, methods: Mapping[str, MethodEntry], found: Proto
         for method, entry in methods.items()
         if entry.seen
     ]
+    doubts += [Doubt(**where, text=text) for text in _broken_metrics(found)]
     return doubts + [
         Doubt(**where, method=method, item=record.item, text=changes_as_text(method, record.undone))
         for method, records in found.methods.items()
         for record in records
         if record.undone
     ]
+
+
+def _broken_metrics(found: ProtocolRecords) -> list[str]:
+    """How strangers' metrics failed, each reason once."""
+    reasons = Counter(
+        score.error
+        for records in found.methods.values()
+        for record in records
+        for score in record.measured
+        if score.error and not score.target
+    )
+    return [f"{reason} ({count} times)" for reason, count in reasons.items()]
 
 
 def _precompute_failure(records: Sequence[CellRecord], protocol: str) -> list[str]:

@@ -10,11 +10,11 @@ from torch import Tensor
 
 from toolkit.bench.records.units import ScoreRecord
 from toolkit.camera import Camera
-from toolkit.errors import InputError, ToolkitError
+from toolkit.errors import InputError, PluginError, ToolkitError
 from toolkit.interfaces import ComparesFeatures, Metric, NeedsSize, UsesNetworks
 from toolkit.interfaces.metric import Takes
 from toolkit.machine_failures import machine_failure
-from toolkit.registry import unknown_name
+from toolkit.registry import Registration, unknown_name
 
 Backend = Literal["auto", "none", "reference", "embedded"]
 BACKENDS: tuple[Backend, ...] = ("auto", "none", "reference", "embedded")
@@ -31,6 +31,8 @@ class OpenMetrics:
     samples: dict[str, Metric]
     """One of each, for its name, direction, unit and backend."""
     unavailable: dict[str, str]
+    strangers: dict[str, Registration] = field(default_factory=dict)
+    """Those that are neither the toolkit's nor a built-in plugin's: they get copies."""
 
     @property
     def networks(self) -> dict[str, dict[str, str]]:
@@ -82,7 +84,7 @@ def open_metrics(names: Iterable[str], backend: str, world: str, image_size: int
             continue
         try:
             factory = registry.load("metric", name)
-            sample = factory()
+            sample = registry.build("metric", name)
         except ToolkitError as error:
             absent = entry is None and name.endswith(EMBEDDED_SUFFIX)
             metrics.unavailable[name] = "no installed plugin offers this embedded network" if absent else str(error)
@@ -98,6 +100,8 @@ def open_metrics(names: Iterable[str], backend: str, world: str, image_size: int
             metrics.unavailable[name] = wanted
             continue
         metrics.samples[name], metrics.factories[name] = sample, factory
+        if entry is not None and entry.is_strangers:
+            metrics.strangers[name] = entry
     return metrics
 
 
@@ -126,13 +130,13 @@ def score(metrics: OpenMetrics, inputs: MetricInputs) -> list[ScoreRecord]:
     for name, metric in metrics.samples.items():
         for region, arguments in _arguments(metric.takes, inputs).items():
             label = f"{name}@{region}" if region else name
-            scores.append(_ask(metrics.factories[name], label, arguments))
+            scores.append(_ask(metrics, name, label, arguments))
     return scores
 
 
-def no_score(label: str, failed: int = 1) -> ScoreRecord:
+def no_score(label: str, failed: int = 1, error: str | None = None) -> ScoreRecord:
     """What is written down where a metric has no value."""
-    return ScoreRecord(metric=label, value=None, used=0, failed=failed)
+    return ScoreRecord(metric=label, value=None, used=0, failed=failed, error=error)
 
 
 def _arguments(takes: Takes, inputs: MetricInputs) -> dict[str, tuple[Any, ...]]:
@@ -152,13 +156,27 @@ def _arguments(takes: Takes, inputs: MetricInputs) -> dict[str, tuple[Any, ...]]
     return {}
 
 
-def _ask(factory: Callable[[], Metric], label: str, arguments: tuple[Any, ...]) -> ScoreRecord:
+def _ask(metrics: OpenMetrics, name: str, label: str, arguments: tuple[Any, ...]) -> ScoreRecord:
+    factory, entry = metrics.factories[name], metrics.strangers.get(name)
     try:
-        metric = factory()
-        metric.update(*arguments)
-        value, used, failed = metric.compute()
+        if entry is None:
+            return _scored(factory, label, arguments)
+        with entry.running():  # its changes of the process are undone, and its inputs are copies
+            return _scored(factory, label, tuple(map(_copied, arguments)))
     except Exception as error:  # a metric's failure costs its own number; it is counted
         if machine_failure(error) is not None:
             raise
-        return no_score(label)
-    return ScoreRecord(metric=label, value=value, used=used, failed=failed)
+        return no_score(label, error=str(error) if isinstance(error, PluginError) else None)
+
+
+def _scored(factory: Callable[[], Metric], label: str, arguments: tuple[Any, ...]) -> ScoreRecord:
+    metric = factory()
+    metric.update(*arguments)
+    value, used, failed = metric.compute()
+    return ScoreRecord(metric=label, value=float(value), used=used, failed=failed)
+
+
+def _copied(argument: Any) -> Any:
+    if isinstance(argument, Tensor):
+        return argument.clone()
+    return Camera.from_label(argument.label.clone()) if isinstance(argument, Camera) else argument

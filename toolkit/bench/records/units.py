@@ -28,7 +28,7 @@ class ScoreRecord(Record):
     target: str | None = None
     """Where the picture to compare with could not be read: its name."""
     error: str | None = None
-    """Why it could not be read."""
+    """Why it could not be read; without a target: how a stranger's metric failed."""
 
 
 class FeaturesRecord(Record):

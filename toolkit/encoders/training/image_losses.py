@@ -117,7 +117,7 @@ def _named(name: str, device: torch.device) -> ImageLoss:
     registry = default_registry()
     losses, distances = [entry.name for entry in registry.of_kind("loss")], perceptual_names()
     if name in losses:
-        loss: ImageLoss = registry.load("loss", name)()
+        loss: ImageLoss = registry.build("loss", name)
     elif name in distances:
         return PerceptualLoss(open_perceptual(name, device=device))
     else:
@@ -129,7 +129,7 @@ def _named(name: str, device: torch.device) -> ImageLoss:
 
 def _identity(settings: NetworkLosses, spec: GeneratorSpec, device: torch.device) -> IdentityLoss:
     weights = None if settings.embedder_weights is None else Path(settings.embedder_weights).expanduser()
-    embedder: Any = default_registry().load("face_embedder", settings.embedder)(weights)
+    embedder: Any = default_registry().build("face_embedder", settings.embedder, weights)
     if isinstance(embedder, Module):
         embedder.to(device)
     return IdentityLoss(embedder, face_points=spec.face_points)

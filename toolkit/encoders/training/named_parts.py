@@ -50,7 +50,7 @@ def open_stitcher(name: str) -> Stitcher:
     Raises:
         PluginError: Unknown name, or what it makes is not a stitcher.
     """
-    stitcher = default_registry().load("stitcher", name)()
+    stitcher = default_registry().build("stitcher", name)
     if not isinstance(stitcher, Stitcher):
         raise PluginError(f"stitcher {name!r} makes a {type(stitcher).__name__}, which has no stitch")
     return stitcher

@@ -1,0 +1,66 @@
+"""The end of the program: nothing that plugins left behind spoils results or exit code, or keeps it from ending."""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import os
+import sys
+import threading
+from typing import Any, NoReturn
+
+from toolkit import importing
+from toolkit.cli.main import main
+from toolkit.cli.text import say
+
+PATIENCE = 5.0
+"""Seconds that threads get to end by themselves."""
+
+
+def program() -> NoReturn:
+    """Run `toolkit`, the script: `main`, and then the end of the process."""
+    code: Any = 0
+    try:
+        main()
+    except SystemExit as leaving:
+        code = leaving.code
+    leave(code)
+
+
+def leave(code: Any) -> NoReturn:
+    """End the process with an exit code; what is printed from now on goes to stderr.
+
+    Raises:
+        SystemExit: Always, unless threads that nobody ends would keep the process for ever: it ends without them then.
+    """
+    process, real_exit = os.getpid(), os._exit
+
+    def refused(status: int) -> None:  # an exit code is not a plugin's to choose
+        if os.getpid() != process:
+            real_exit(status)
+
+    changed: Any = os
+    changed._exit, importing.is_ending = refused, True
+    with contextlib.suppress(OSError, ValueError):
+        sys.stdout.flush()
+    with contextlib.suppress(OSError):
+        os.dup2(2, 1)
+    if _have_ended(PATIENCE):
+        sys.exit(code)
+    names = ", ".join(thread.name for thread in _others())
+    say(f"note: a plugin left threads behind that do not end ({names}); the program ends without them", err=True)
+    atexit._run_exitfuncs()  # what Python would do after the threads
+    with contextlib.suppress(OSError, ValueError):
+        sys.stderr.flush()
+    real_exit(code if isinstance(code, int) else int(code is not None))
+
+
+def _others() -> list[threading.Thread]:
+    return [each for each in threading.enumerate() if not each.daemon and each is not threading.main_thread()]
+
+
+def _have_ended(patience: float) -> bool:
+    """Whether no thread is left that Python would wait for, after as many seconds at most."""
+    for each in _others():
+        each.join(patience)
+    return not _others()
