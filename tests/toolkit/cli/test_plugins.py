@@ -50,7 +50,7 @@ def test_what_a_plugin_changes_while_it_loads_is_told_by_the_list_and_by_every_c
     monkeypatch.setattr(strangers, "_changes", {"odd": {"torch's default dtype": None, "sys.stdout": None}})
     ended = program("plugins", "list")
     assert "meddling: odd changes torch's default dtype; sys.stdout while it is loaded (undone)" in ended.out
-    assert "note: the plugin 'odd' changed torch's default dtype; sys.stdout: that was undone\n" == ended.err
+    assert ended.err == "note: the plugin 'odd' changed torch's default dtype; sys.stdout: that was undone\n"
     assert json.loads(program("plugins", "list", "--json").out)["changed"]["odd"] == [
         "torch's default dtype",
         "sys.stdout",
