@@ -58,8 +58,8 @@ class Preparation:
 def find_photographs(source: Path) -> Gathered:
     """All pictures below a folder (or one picture), by their content; names that collide get a number.
 
-    So do folders that are named like a data set's own: photos of `masks/` become `masks-2/...`. Hidden files and
-    folders are passed over; everything else that is not a picture is left out with its reason.
+    So do folders that are named like a data set's own: photos of `masks/` become `masks-2/...`. Everything else is
+    left out with its reason; of a hidden folder the folder alone is named.
 
     Raises:
         InputError: There is nothing at `source`.
@@ -72,9 +72,9 @@ def find_photographs(source: Path) -> Gathered:
     rejects: dict[str, str] = {}
     for file in sorted(source.rglob("*")):
         place = file.relative_to(source)
-        if any(part.startswith(".") for part in place.parts):
+        if any(part.startswith(".") for part in place.parts[:-1]):
             continue
-        reason = _why_no_photograph(file)
+        reason = "hidden: its name begins with a dot" if place.name.startswith(".") else _why_no_photograph(file)
         if reason:
             rejects[str(file)] = reason
         elif file.is_file():
@@ -92,6 +92,8 @@ def _why_no_photograph(file: Path) -> str:
     if file.is_dir():
         if file.is_symlink():
             return "a link to a folder is not followed: name the folder itself"
+        if not os.access(file, os.R_OK | os.X_OK):
+            return "a folder that may not be read"
         return "" if any(file.iterdir()) else "an empty folder"
     if not file.is_file():
         return "not a regular file"

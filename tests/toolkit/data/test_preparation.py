@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -67,6 +68,7 @@ def test_the_folder_is_a_whole_data_set_and_what_was_left_out_has_its_reason(
     made = prepare_folder(find_photographs(photos), tmp_path / "set", SPEC, progress=lambda *at: done.append(at))
     assert done[-1] == (5, 5) and made.done == 3
     assert made.rejects == {
+        str(photos / ".hidden"): "hidden: its name begins with a dot",
         str(photos / "b" / "empty.png"): "no face was found",
         str(photos / "b" / "odd.png"): "ValueError: a decoder fell over",
         str(photos / "notes.txt"): "not a PNG, JPEG, WebP, BMP, TIFF or AVIF picture",
@@ -178,6 +180,66 @@ def test_real_photos_are_prepared_by_several_processes(tmp_path: Path) -> None:
     assert not check_folder(tmp_path / "set").faults
     first, second = ImageFolder(tmp_path / "set")
     assert torch.equal(first.image, second.image) and first.image.shape[-1] == spec.image_size
+
+
+def linked(place: Path) -> None:
+    (place.parent.parent / "far").mkdir()
+    (place.parent.parent / "far" / "x.png").write_bytes(b"x")
+    place.symlink_to(place.parent.parent / "far")
+
+
+def folder_of(name: str) -> Callable[[Path], None]:
+    def make(place: Path) -> None:
+        place.mkdir()
+        (place / name).write_bytes(b"x")
+
+    return make
+
+
+@pytest.mark.parametrize(
+    ("name", "make", "reason"),
+    [
+        ("a.xyz", lambda place: place.write_bytes(b"x"), "not a PNG, JPEG, WebP, BMP, TIFF or AVIF picture"),
+        ("notes.txt", lambda place: place.write_text("x"), "not a PNG"),
+        ("clip.mp4", lambda place: place.write_bytes(b"\0\0\0\x18ftypisom" + b"\0" * 40), "not a PNG"),
+        ("anim.gif", lambda place: Image.new("P", (4, 4)).save(place), "not a PNG"),
+        ("layers.psd", lambda place: place.write_bytes(b"8BPS\x00\x01" + b"\0" * 60), "not a PNG"),
+        ("drawing.eps", lambda place: place.write_bytes(b"%!PS-Adobe-3.0"), "not a PNG"),
+        ("archive.zip", lambda place: place.write_bytes(b"PK\3\4"), "not a PNG"),
+        ("nothing", lambda place: place.write_bytes(b""), "not a PNG"),
+        ("empty", lambda place: place.mkdir(), "an empty folder"),
+        ("linked", linked, "a link to a folder is not followed"),
+        ("gone.png", lambda place: place.symlink_to("/nowhere.png"), "not a regular file"),
+        ("pipe.png", lambda place: os.mkfifo(place), "not a regular file"),
+        (".hidden.png", lambda place: Image.new("RGB", (4, 4)).save(place), "hidden: its name begins with a dot"),
+        (".DS_Store", lambda place: place.write_bytes(b"x"), "hidden"),
+        (".thumbnails", folder_of("x.png"), "hidden"),
+    ],
+)
+def test_each_kind_of_thing_that_is_left_out_is_named(
+    tmp_path: Path, name: str, make: Callable[[Path], object], reason: str
+) -> None:
+    (tmp_path / "photos").mkdir()
+    Image.new("RGB", (4, 4)).save(tmp_path / "photos" / "sound.png")
+    make(tmp_path / "photos" / name)
+    found = find_photographs(tmp_path / "photos")
+    assert [one.name for one in found.photographs] == ["sound"]
+    assert list(found.rejects) == [str(tmp_path / "photos" / name)]
+    assert found.rejects[str(tmp_path / "photos" / name)].startswith(reason)
+
+
+def test_a_folder_that_may_not_be_read_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder_of("x.png")(tmp_path / "locked")
+    monkeypatch.setattr(os, "access", lambda place, mode: "locked" not in str(place))
+    assert find_photographs(tmp_path).rejects == {str(tmp_path / "locked"): "a folder that may not be read"}
+
+
+@pytest.mark.parametrize("form", ["PNG", "JPEG", "WEBP", "BMP", "TIFF", "AVIF"])
+@pytest.mark.parametrize("name", ["a", "a.dat", "a.gif"])
+def test_pictures_are_found_by_their_content_whatever_their_names(tmp_path: Path, form: str, name: str) -> None:
+    Image.new("RGB", (16, 16)).save(tmp_path / name, format=form)
+    found = find_photographs(tmp_path)
+    assert [one.path.name for one in found.photographs] == [name] and not found.rejects
 
 
 def test_everything_that_is_left_out_is_named_with_its_reason(tmp_path: Path, photos: Path) -> None:
