@@ -163,6 +163,7 @@ ASKED_BY_NAME = {
     "toolkit/files.py": {"file_digest"},
     "toolkit/inversion.py": {"tolist"},
     "toolkit/options.py": {"item"},
+    "toolkit/process_state.py": {"__spec__", "_initializing"},
     "toolkit/training/metrics_log.py": {"detach"},
     "toolkit/training/stepping.py": {"_fields"},
     "toolkit/weights/importing.py": {"config", "settings", "to_dict"},
