@@ -7,9 +7,10 @@ Where it does not, the usual mistakes are undone one by one, and the one after w
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -18,7 +19,7 @@ from toolkit.camera import FOCAL, LABEL_SIZE, RADIUS
 
 DISTANCES = (1.2, 5.0)
 """World units from the origin at which cameras stand; EG3D's family uses 2.7, its cars 1.3 to 1.7."""
-SIZES = (0.5, 5.0)
+SIZES = (0.5, 2.8)
 """Focal length over distance: how large a head appears; 1.58 in face crops."""
 FOCALS = (0.3, 20.0)
 """Of intrinsics divided by the picture's side."""
@@ -26,8 +27,12 @@ MARGIN = 0.25
 """How far outside the picture, in picture sides, the head's centre may lie."""
 ROLL = math.radians(75)
 _ORTHONORMALITY = 0.05
-_UNITS = (10, 100, 1000, 10_000)
-_JUDGED = 200
+SQUARENESS = 0.1
+"""How far the two focal lengths, and the skew from 0, may be apart: pixels of a square crop are square."""
+_UNITS = (10, 100, 1000, 10_000, 2)
+_ENOUGH = 0.9
+"""Share of faulty labels that a mistake explains, from which no combination of more mistakes is tried."""
+_JUDGED = 60
 """Faulty labels of a data set that decide which cause is preferred."""
 
 
@@ -101,6 +106,8 @@ def _intrinsics_symptom(intrinsics: np.ndarray) -> str:
         return "its intrinsics are not a pinhole camera's (focal lengths > 0, last row 0, 0, 1)"
     if not (FOCALS[0] <= focal.min() and focal.max() <= FOCALS[1]):
         return f"its focal length is {focal.max():.4g} picture sides ({FOCAL} is usual)"
+    if abs(focal[0] / focal[1] - 1) > SQUARENESS or abs(intrinsics[0, 1]) > SQUARENESS:
+        return f"its pixels are not square (focal lengths {focal[0]:.4g}, {focal[1]:.4g}, skew {intrinsics[0, 1]:.3g})"
     if (centre < 0.1).any() or (centre > 0.9).any():
         return f"its principal point is ({centre[0]:.3g}, {centre[1]:.3g}), not near the picture's centre (0.5, 0.5)"
     return ""
@@ -142,21 +149,32 @@ def _roll(rotation: np.ndarray) -> float:
 
 
 def _by_success(labels: Sequence[_Label]) -> list[tuple[str, _Repair]]:
-    """Mistakes, and pairs of one of the matrix and one of the intrinsics, that explain most labels first.
+    """Mistakes that explain most labels first: single ones, and with others where no single one explains enough.
 
-    Of two that explain the same number the simpler one comes first.
+    A combination has at most one mistake of the matrix, one of the unit and one of the intrinsics. Of two that explain
+    the same number the simpler one comes first.
     """
-    pairs = itertools.product(_MATRIX_REPAIRS.items(), _INTRINSICS_REPAIRS.items())
-    simplest_first = sorted(pairs, key=lambda pair: bool(pair[0][0]) + bool(pair[1][0]))
-    repairs = [
-        (" and ".join(reason for reason in (first, second) if reason), _both(undo, repair))
-        for (first, undo), (second, repair) in simplest_first
-    ]
-    return sorted(repairs, key=lambda entry: -sum(_is_mended(label, entry[1]) for label in labels))
+    found: list[tuple[int, str, _Repair]] = []
+    for size in (1, 2, 3):
+        found += [(_successes(labels, repair), name, repair) for name, repair in _combinations(size)]
+        if max(count for count, _, _ in found) >= _ENOUGH * len(labels):
+            break
+    return [(name, repair) for _, name, repair in sorted(found, key=lambda entry: -entry[0])]
 
 
-def _both(first: _Repair, second: _Repair) -> _Repair:
-    return lambda label: second(first(label))
+def _combinations(size: int) -> Iterator[tuple[str, _Repair]]:
+    """So many mistakes together, each of another group."""
+    for groups in itertools.combinations((_MATRIX_REPAIRS, _UNIT_REPAIRS, _INTRINSICS_REPAIRS), size):
+        for several in itertools.product(*(group.items() for group in groups)):
+            yield " and ".join(name for name, _ in several), _one_after_another([repair for _, repair in several])
+
+
+def _one_after_another(repairs: Sequence[_Repair]) -> _Repair:
+    return lambda label: functools.reduce(lambda changed, repair: repair(changed), repairs, label)
+
+
+def _successes(labels: Sequence[_Label], repair: _Repair) -> int:
+    return sum(_is_mended(label, repair) for label in labels)
 
 
 def _is_mended(label: _Label, repair: _Repair) -> bool:
@@ -187,6 +205,10 @@ def _unscaled(matrix: np.ndarray) -> np.ndarray:
     mended = matrix.copy()
     mended[:3, :3] /= np.cbrt(abs(np.linalg.det(matrix[:3, :3]))) or 1.0
     return mended
+
+
+def _with_last_row(matrix: np.ndarray) -> np.ndarray:
+    return np.vstack([matrix[:3], [0, 0, 0, 1]]) if not matrix[3].any() else matrix
 
 
 def _with_rotation_transposed(matrix: np.ndarray) -> np.ndarray:
@@ -237,6 +259,45 @@ def _out_of_signed_coordinates(label: _Label) -> _Label:
     return _Label(label.cam2world, mended)
 
 
+def _with_focal(label: _Label, horizontal: float, vertical: float) -> _Label:
+    mended = label.intrinsics.copy()
+    mended[0, 0], mended[1, 1] = horizontal, vertical
+    return _Label(label.cam2world, mended)
+
+
+def _from_field_of_view(radians: float) -> _Repair:
+    """The number is an angle, in a unit of so many radians."""
+
+    def mend(label: _Label) -> _Label:
+        half = label.intrinsics[0, 0] * radians / 2
+        if not math.radians(2) < half < math.radians(60):
+            return label
+        focal = 0.5 / math.tan(half)
+        return _with_focal(label, focal, focal)
+
+    return mend
+
+
+def _with_square_pixels(label: _Label) -> _Label:
+    """One side of a picture cropped to a square counts: the number that is nearer to the usual one was divided by it."""
+    both = label.intrinsics[[0, 1], [0, 1]]
+    if (both <= 0).any():
+        return label
+    focal = both[np.abs(np.log(both / FOCAL)).argmin()]
+    return _with_focal(label, focal, focal)
+
+
+def _with_positive_focal(label: _Label) -> _Label:
+    return _with_focal(label, *np.abs(label.intrinsics[[0, 1], [0, 1]]))
+
+
+def _with_centred_point(label: _Label) -> _Label:
+    mended = label.intrinsics.copy()
+    if mended[:2, 2].min() > 4:
+        mended[:2, 2] = 0.5
+    return _Label(label.cam2world, mended)
+
+
 def _with_places_changed(label: _Label) -> _Label:
     mended = label.intrinsics.copy()
     mended[[0, 1], [0, 1]], mended[:2, 2] = label.intrinsics[:2, 2], label.intrinsics[[0, 1], [0, 1]]
@@ -249,27 +310,22 @@ _FROM_INVERSE = _with_matrix(np.linalg.inv)
 _FROM_OPENGL = _with_matrix(lambda matrix: matrix @ _OPENGL)
 _FROM_Z_UP = _in_world([[1, 0, 0], [0, 0, 1], [0, -1, 0]])
 _MATRIX_REPAIRS: dict[str, _Repair] = {
-    "": lambda label: label,
     "the matrix maps world to camera, the inverse of cam2world": _FROM_INVERSE,
     "the camera's axes are OpenGL's (y up, z backwards), not OpenCV's (y down, z forward)": _FROM_OPENGL,
     "the matrix is an OpenGL view matrix: world to camera, y up, z backwards": _with_matrix(
         lambda matrix: np.linalg.inv(_OPENGL @ matrix)
     ),
     "the matrix is transposed (the translation stands in the last row)": _with_matrix(np.transpose),
+    "the matrix is transposed, and maps world to camera": _with_matrix(lambda matrix: np.linalg.inv(matrix.T)),
+    "the last row of the matrix was left out": _with_matrix(_with_last_row),
     "the intrinsics come first, then the matrix": _intrinsics_first,
-    **{
-        f"the translation is in a unit that is {count} times {'smaller' if small else 'larger'}": _in_units(
-            1 / count if small else count
-        )
-        for count in _UNITS
-        for small in (True, False)
-    },
     "the rotation is scaled": _with_matrix(_unscaled),
     "the axes are left-handed": _with_matrix(lambda matrix: matrix @ _MIRROR),
     "the world's y axis points down": _in_world([[1, 0, 0], [0, -1, 0], [0, 0, -1]]),
     "the world's z axis points up": _FROM_Z_UP,
-    "the world's z axis points up and the matrix maps world to camera": _both(_FROM_INVERSE, _FROM_Z_UP),
-    "the world's z axis points up and the camera's axes are OpenGL's": _both(_FROM_OPENGL, _FROM_Z_UP),
+    "the world's z axis points up and the matrix maps world to camera": _one_after_another([_FROM_INVERSE, _FROM_Z_UP]),
+    "the world's z axis points up and the camera's axes are OpenGL's": _one_after_another([_FROM_OPENGL, _FROM_Z_UP]),
+    "the world's y and z axes have changed places": _in_world([[1, 0, 0], [0, 0, 1], [0, 1, 0]]),
     "the rotation is transposed": _with_matrix(_with_rotation_transposed),
     "the camera's y axis alone points up: the axes are left-handed": _on_camera_axes(1, -1, 1),
     "the camera's z axis alone points backwards: the axes are left-handed": _on_camera_axes(1, 1, -1),
@@ -281,10 +337,24 @@ _MATRIX_REPAIRS: dict[str, _Repair] = {
     ),
 }
 """Undoes each usual mistake of the matrix; the simplest first."""
+_UNIT_REPAIRS: dict[str, _Repair] = {
+    f"the translation is in a unit that is {count} times {'smaller' if small else 'larger'}": _in_units(
+        1 / count if small else count
+    )
+    for count in _UNITS
+    for small in (True, False)
+}
+"""Undoes other units of length."""
 _INTRINSICS_REPAIRS: dict[str, _Repair] = {
-    "": lambda label: label,
     "the intrinsics are in pixels, not divided by the picture's side": _out_of_pixels,
-    "the focal length is in pixels, not divided by the picture's side": _focal_out_of_pixels,
+    "the focal length is in pixels or millimetres, not divided by the picture's or the film's side": (
+        _focal_out_of_pixels
+    ),
+    "the focal length is a field of view in degrees": _from_field_of_view(math.radians(1)),
+    "the focal length is a field of view in radians": _from_field_of_view(1.0),
+    "the focal lengths were divided by the width and the height of a picture that is not square": _with_square_pixels,
+    "the principal point is in pixels": _with_centred_point,
+    "focal lengths are negative, as in OpenGL's projections": _with_positive_focal,
     "the intrinsics are for coordinates from -1 to 1, not from 0 to 1": _out_of_signed_coordinates,
     "the intrinsics are transposed": lambda label: _Label(label.cam2world, label.intrinsics.T),
     "focal length and principal point have changed places": _with_places_changed,
