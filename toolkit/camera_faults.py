@@ -32,8 +32,10 @@ SQUARENESS = 0.1
 _UNITS = (10, 100, 1000, 10_000, 2)
 _ENOUGH = 0.9
 """Share of faulty labels that a mistake explains, from which no combination of more mistakes is tried."""
-_JUDGED = 60
-"""Faulty labels of a data set that decide which cause is preferred."""
+_JUDGED = 12
+"""Faulty labels of a data set, spread over it, that decide which causes are considered."""
+_CAUSES = 5
+"""How many are considered for each label: with anybody's numbers, too, the work is bounded."""
 
 
 class _Label(NamedTuple):
@@ -67,7 +69,8 @@ def camera_faults(labels: Sequence[Sequence[float]]) -> dict[int, str]:
         symptoms = [f"it is not {LABEL_SIZE} finite numbers"] if label is None else _symptoms(label)
         if symptoms:
             odd[index] = label, symptoms
-    repairs = _by_success([label for label, _ in odd.values() if label is not None][:_JUDGED])
+    parsed = [label for label, _ in odd.values() if label is not None]
+    repairs = _by_success(parsed[:: max(1, len(parsed) // _JUDGED)][:_JUDGED])
     faults = {}
     for index, (label, symptoms) in odd.items():
         cause = None if label is None else next((name for name, mend in repairs if _is_mended(label, mend)), None)
@@ -159,7 +162,8 @@ def _by_success(labels: Sequence[_Label]) -> list[tuple[str, _Repair]]:
         found += [(_successes(labels, repair), name, repair) for name, repair in _combinations(size)]
         if max(count for count, _, _ in found) >= _ENOUGH * len(labels):
             break
-    return [(name, repair) for _, name, repair in sorted(found, key=lambda entry: -entry[0])]
+    best = sorted((entry for entry in found if entry[0]), key=lambda entry: -entry[0])
+    return [(name, repair) for _, name, repair in best[:_CAUSES]]
 
 
 def _combinations(size: int) -> Iterator[tuple[str, _Repair]]:
@@ -279,7 +283,7 @@ def _from_field_of_view(radians: float) -> _Repair:
 
 
 def _with_square_pixels(label: _Label) -> _Label:
-    """One side of a picture cropped to a square counts: the number that is nearer to the usual one was divided by it."""
+    """One side counts where pictures are cropped to squares: the number nearer to the usual one was divided by it."""
     both = label.intrinsics[[0, 1], [0, 1]]
     if (both <= 0).any():
         return label

@@ -137,9 +137,13 @@ class Registration:
         """The part and its owner, for messages."""
         return f"{self.kind.replace('_', ' ')} {self.name!r} of plugin {self.plugin!r}"
 
-    def running(self) -> contextlib.AbstractContextManager[None]:
-        """Run a block of this part's code; at arm's length where it is a stranger's (see `strangers_code`)."""
-        return strangers_code(self.whose, self.plugin) if self.is_strangers else contextlib.nullcontext()
+    def running(self, alone: bool = True) -> contextlib.AbstractContextManager[None]:
+        """Run a block of this part's code; at arm's length where it is a stranger's (see `strangers_code`).
+
+        Args:
+            alone: Nobody else's code runs in the block: what changes is this part's doing.
+        """
+        return strangers_code(self.whose, self.plugin, alone) if self.is_strangers else contextlib.nullcontext()
 
     def _at_arms_length(self) -> contextlib.AbstractContextManager[None]:
         return watched(self.plugin) if self.is_strangers else contextlib.nullcontext()

@@ -31,18 +31,19 @@ def watched(plugin: str) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def strangers_code(who: str, plugin: str) -> Iterator[None]:
+def strangers_code(who: str, plugin: str, alone: bool = True) -> Iterator[None]:
     """Run a part of a plugin: it cannot end the program, spoil stdout, or change what others depend on.
 
     Args:
         who: The part, for the message, as in "metric 'x' of plugin 'y'".
         plugin: Whose code it is.
+        alone: Nobody else's code runs in the block: what changes is put back, and the plugin's doing.
 
     Raises:
         PluginError: It raised something that is neither of the toolkit's family nor the machine's failure.
     """
     try:
-        with watched(plugin), stdout_to_stderr(), contained("it"):
+        with watched(plugin) if alone else contextlib.nullcontext(), stdout_to_stderr(), contained("it"):
             yield
     except ToolkitError:
         raise

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable
 
 import numpy as np
@@ -152,6 +153,13 @@ def test_no_camera_of_a_head_is_blamed(yaw: float, pitch: float, radius: float, 
 def test_the_cameras_of_cars_and_of_the_eg3d_pivot_are_no_fault() -> None:
     assert camera_fault(list(numbers(0.4, radius=1.3, focal=1.025))) is None
     assert camera_fault(Camera.orbit(1.2, pivot=(0, 0, 0.2)).label[0].tolist()) is None
+
+
+def test_the_work_is_bounded_whatever_the_numbers() -> None:
+    draws = np.random.default_rng(0).normal(size=(2000, 25))
+    started = time.process_time()
+    assert len(camera_faults(draws.tolist())) == 2000
+    assert time.process_time() - started < 10  # 1 s; every cause for every label would take minutes
 
 
 def test_labels_that_are_right_stay_unblamed_beside_wrong_ones() -> None:

@@ -238,8 +238,8 @@ class _Work:
     """Of the generator."""
 
     def at_arms_length(self) -> AbstractContextManager[None]:
-        """What a stranger's generator raises costs a photo, and what it changes of the process is put back."""
-        return self.made_by.running()
+        """What a stranger's generator raises costs a photo."""
+        return self.made_by.running(alone=False)
 
     def invert(self, image: Path, folder: Path, force: bool, progress: Progress) -> Literal["done", "skipped"]:
         if self._is_done(image, folder, force):
