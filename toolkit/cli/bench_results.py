@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from toolkit.cli.options import Threads, use_threads
-from toolkit.cli.text import say, say_lines
+from toolkit.cli.text import counted_faults, say, say_lines
 from toolkit.errors import InputError
 
 
@@ -61,6 +61,6 @@ def check_results_command(
     say(f"renders  {report.renders} of {report.inputs} inputs ({sizes})")
     for fault in report.faults:
         say(f"fault    {fault}")
-    say(f"{len(report.faults)} faults" if report.faults else "no faults")
+    say(counted_faults(len(report.faults)))
     if report.faults:
         raise typer.Exit(1)

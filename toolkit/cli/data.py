@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from toolkit.cli.options import Threads, use_threads
-from toolkit.cli.text import printable, say
+from toolkit.cli.text import counted_faults, printable, say
 from toolkit.errors import InputError
 
 if TYPE_CHECKING:
@@ -206,6 +206,6 @@ def _as_text(report: FolderReport) -> str:
         f"subjects  {report.subjects}",
         f"faces     {report.faces_compared} pictures held against their labels",
         *(f"fault     {fault.name}: {fault.problem}" for fault in report.faults),
-        f"{len(report.faults)} faults" if report.faults else "no faults",
+        counted_faults(len(report.faults)),
     ]
     return "\n".join(map(printable, lines))

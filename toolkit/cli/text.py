@@ -35,6 +35,11 @@ def say_lines(text: object, err: bool = False) -> None:
         say(line, err)
 
 
+def counted_faults(count: int) -> str:
+    """The last line of a report: no faults, 1 fault, 2 faults."""
+    return f"{count or 'no'} {'fault' if count == 1 else 'faults'}"
+
+
 def accept_all_text() -> None:
     """Let stdout and stderr escape what their encoding has no letters for, instead of failing."""
     for stream in (sys.stdout, sys.stderr):

@@ -15,7 +15,7 @@ from PIL import Image
 from toolkit.bench.records.schema import GeneratorEntry, Results, Row
 from toolkit.bench.report.formats import as_markdown, as_tables
 from toolkit.camera import Camera
-from toolkit.cli.text import printable, say_lines
+from toolkit.cli.text import counted_faults, printable, say_lines
 from toolkit.errors import InputError
 from toolkit.registry import BrokenPlugin, default_registry
 
@@ -116,3 +116,7 @@ def test_what_weights_say_of_themselves_is_text(program, monkeypatch: pytest.Mon
     monkeypatch.setattr(embedded, "embedded_weights", lambda: hostile)
     ended = program("weights", "list")
     assert ended.code == 0 and not obeyed(ended.out) and "\\x1b[2J\\nfree" in ended.out
+
+
+def test_faults_are_counted_in_words_that_fit_their_number() -> None:
+    assert [counted_faults(count) for count in (0, 1, 2)] == ["no faults", "1 fault", "2 faults"]
