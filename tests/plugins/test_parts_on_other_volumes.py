@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import torch
 
+from toolkit.errors import InputError
 from toolkit.export.glb import write_glb
 from toolkit.export.mesh import extract_mesh
 from toolkit.interfaces import Softening
@@ -74,3 +75,16 @@ def test_the_surface_becomes_a_coloured_mesh(generator: Any, tmp_path: Path) -> 
     assert len(mesh.faces) > 100
     assert mesh.colours.shape == mesh.vertices.shape
     assert write_glb(tmp_path / "head.glb", mesh, {}).stat().st_size > 1000
+
+
+def test_a_head_without_a_surface_is_one_sentence(generator: Any) -> None:
+    ws, planes = heads(generator)
+    with pytest.raises(InputError, match="never crosses the level"):
+        extract_mesh(generator, planes[:1], ws[:1], 64, level=1e9)  # far off: no coarse cell is looked at more closely
+
+
+def test_no_points_have_no_density(generator: Any) -> None:
+    _, planes = heads(generator)
+    with torch.no_grad():
+        assert generator.density(planes, torch.zeros(2, 0, 3)).shape == (2, 0)
+        assert generator.query(planes, torch.zeros(2, 0, 3)).density.shape == (2, 0, 1)

@@ -143,7 +143,8 @@ def sample_near_level(sample: Sample, lattice: Lattice, level: float, step: int)
     fine_cells = near.repeat_interleave(step, 2).repeat_interleave(step, 3).repeat_interleave(step, 4)
     wanted = F.max_pool3d(F.pad(fine_cells, (1,) * 6), 2, stride=1)[0, 0].numpy() > 0
     values = F.interpolate(coarse, size=shape, mode="trilinear", align_corners=True)[0, 0].numpy()
-    values[wanted] = sample(lattice.points(np.argwhere(wanted)))
+    if wanted.any():  # else nothing crosses the level
+        values[wanted] = sample(lattice.points(np.argwhere(wanted)))
     return values
 
 

@@ -96,6 +96,6 @@ class PointDecoder(nn.Module):
 
 def softplus(x: Tensor) -> Tensor:
     """log(1 + exp(x)), to rounding; overwrites x on CPUs where no gradient is kept, in half the time."""
-    if torch.is_grad_enabled() or x.device.type != "cpu" or float(x.amax()) > _EXP_LIMIT:
+    if torch.is_grad_enabled() or x.device.type != "cpu" or not x.numel() or float(x.amax()) > _EXP_LIMIT:
         return F.softplus(x)
     return x.exp_().add_(1).log_()
