@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import struct
 import zipfile
 import zlib
 from pathlib import Path, PurePosixPath
@@ -17,6 +18,11 @@ from toolkit.errors import InputError
 from toolkit.interfaces.dataset import MEMBER_LIMIT, Store
 from toolkit.pictures import SUFFIXES
 
+_NO_ZIP = (
+    OSError, EOFError, zipfile.BadZipFile, NotImplementedError, RuntimeError, ValueError, LookupError, OverflowError,
+    struct.error,
+)  # fmt: skip
+"""What opening bytes that are no sound zip raises: versions, encodings and offsets of anybody's invention included."""
 _COMPRESSIONS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _ENCRYPTED = 0x1
 _DRIVE = re.compile(r"[A-Za-z]:")
@@ -156,7 +162,7 @@ class ZipStore:
         if self._opened is None or self._opened[0] != os.getpid():
             try:
                 self._opened = (os.getpid(), zipfile.ZipFile(self.path))
-            except (OSError, zipfile.BadZipFile) as error:
+            except _NO_ZIP as error:
                 raise InputError(f"{self.path} is neither a folder nor a readable zip ({error})") from error
         return self._opened[1]
 

@@ -20,7 +20,7 @@ from toolkit.errors import ConfigError, WeightsError
 from toolkit.interfaces import GeneratorSpec
 from toolkit.options import made_of
 from toolkit.tensors import half, read_metadata, write_tensors
-from toolkit.weights.headers import SENSELESS, check_described
+from toolkit.weights.headers import SENSELESS, check_described, layers_without_size_refused
 from toolkit.weights.method_importing import CENTRE as AVERAGE_LATENT
 from toolkit.weights.official import load_strictly
 from toolkit.weights.opening import open_weights
@@ -139,9 +139,10 @@ def built_from_file(
     @functools.wraps(build)
     def checked(file: EncoderFile, *args: _Rest.args, **kwargs: _Rest.kwargs) -> _Built:
         try:
-            with contextlib.suppress(NotImplementedError, RuntimeError), torch.device("meta"):
-                build(file, *args, **kwargs)
-            return build(file, *args, **kwargs)
+            with layers_without_size_refused():
+                with contextlib.suppress(NotImplementedError, RuntimeError), torch.device("meta"):
+                    build(file, *args, **kwargs)
+                return build(file, *args, **kwargs)
         except ConfigError as error:
             raise WeightsError(f"{file.path}: its header does not describe a network: {error}") from error
         except SENSELESS as error:

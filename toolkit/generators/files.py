@@ -13,7 +13,7 @@ from toolkit.errors import ConfigError, InputError, WeightsError
 from toolkit.generators.config import About
 from toolkit.generators.generator import VolumeGenerator
 from toolkit.tensors import write_tensors
-from toolkit.weights.headers import SENSELESS, check_described
+from toolkit.weights.headers import SENSELESS, check_described, layers_without_size_refused
 from toolkit.weights.official import check_fit, load_strictly
 from toolkit.weights.opening import open_weights
 
@@ -69,9 +69,10 @@ def load_generator(
         raise WeightsError(f"{path} does not hold a generator of kind {architecture!r}: its header names {found!r}")
     check_described(header, str(path))
     try:
-        with contextlib.suppress(NotImplementedError, RuntimeError), torch.device("meta"):
-            check_fit(build(header["config"]), tensors, str(path))  # before memory is taken
-        generator = build(header["config"])
+        with layers_without_size_refused():
+            with contextlib.suppress(NotImplementedError, RuntimeError), torch.device("meta"):
+                check_fit(build(header["config"]), tensors, str(path))  # before memory is taken
+            generator = build(header["config"])
     except ConfigError as error:
         raise WeightsError(f"{path}: its header does not describe a generator: {error}") from error
     except SENSELESS as error:

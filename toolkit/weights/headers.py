@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import contextlib
+import warnings
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from toolkit.errors import WeightsError
@@ -18,8 +20,20 @@ SENSELESS = (
     ValueError,
 )
 """What constructors of networks make of senseless sizes."""
+
 _LARGEST_SIZE, _LARGEST_SUM, _DEEPEST = 1 << 20, 4096, 8
 """Largest number in a configuration, largest sum of a list of counts, deepest nesting."""
+
+
+@contextlib.contextmanager
+def layers_without_size_refused() -> Iterator[None]:
+    """Let torch, which builds layers of size 0 with a warning, raise one of `SENSELESS`: no network has them."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", "Initializing zero-element tensors", UserWarning)
+        try:
+            yield
+        except UserWarning as error:
+            raise ValueError("a layer of size 0") from error
 
 
 def check_described(header: Mapping[str, Any], where: str) -> None:

@@ -226,6 +226,30 @@ def test_damaged_zips_and_missing_places_are_one_sentence(tmp_path: Path, zipped
         ImageFolder(tmp_path / "absent")
 
 
+@pytest.mark.parametrize(
+    ("place", "value"),
+    [
+        (6, b"\xd6\x00"),  # made for version 21.4
+        (6, b"\xff\xff"),
+        (8, b"\xff\xff"),  # every flag, encryption included
+        (10, b"\x63\x00"),  # a compression that nobody has
+        (28, b"\xff\xff"),  # a name that reaches beyond the directory
+        (30, b"\xff\xff"),  # more fields than there are
+        (42, b"\xff\xff\xff\x7f"),  # a member beyond the file's end
+        (0, b"XXXX"),
+    ],
+)
+def test_a_directory_of_a_zip_that_says_anything_is_one_sentence(zipped: Callable[[], Path], place: int, value: bytes):
+    path = zipped()
+    data = bytearray(path.read_bytes())
+    start = data.index(b"PK\x01\x02") + place
+    data[start : start + len(value)] = value
+    path.write_bytes(data)
+    with pytest.raises(InputError) as caught:
+        ImageFolder(path)[0]
+    assert "\n" not in str(caught.value)
+
+
 def test_a_flipped_byte_in_a_member_is_one_sentence(tmp_path: Path, zipped: Callable[[], Path]):
     path = zipped()
     with zipfile.ZipFile(path) as archive:

@@ -68,3 +68,12 @@ def test_settings_of_another_kind_are_refused(config: dict[str, object], message
 
 def test_shapes_are_plain_tuples():
     assert shapes_of({"a": torch.zeros(2, 3)}) == {"a": (2, 3)}
+
+
+@pytest.mark.parametrize("layer", ["Linear(0, 3)", "Linear(3, 0)", "Conv2d(3, 0, 1)", "Conv2d(0, 3, 1)"])
+@pytest.mark.parametrize("device", ["cpu", "meta"])
+def test_layers_without_size_are_refused_where_a_header_asks_for_them(layer: str, device: str) -> None:
+    from toolkit.weights.headers import SENSELESS, layers_without_size_refused
+
+    with pytest.raises(SENSELESS, match="a layer of size 0"), torch.device(device), layers_without_size_refused():
+        eval(layer, vars(torch.nn))
