@@ -19,6 +19,7 @@ from typing import NamedTuple
 
 from toolkit.data import layout
 from toolkit.data.folder import ImageFolder
+from toolkit.data.guarded import guarded_dataset
 from toolkit.data.indexed import Joined, Some, indexed
 from toolkit.data.split import PARTS, indices_of
 from toolkit.data.store import Store, open_store
@@ -185,7 +186,8 @@ def _opened(source: Source, size: int | None) -> object:
         return ImageFolder(_plain_store(source.path), size)
     from toolkit.registry import default_registry
 
-    return default_registry().build("dataset", source.reader, source.path, size)
+    entry = default_registry().get("dataset", source.reader)
+    return guarded_dataset(entry.build(source.path, size), entry)
 
 
 def _indexed(source: Source, size: int | None) -> IndexedDataset:

@@ -152,7 +152,7 @@ class ZipStore:
                 data = member.read(limit + 1)
         except KeyError as error:
             raise InputError(f"{self.path}: no member {name!r}") from error
-        except (OSError, EOFError, zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError) as error:
+        except (*_NO_ZIP, zlib.error) as error:
             raise InputError(f"{self.path}: member {name!r} is damaged ({error})") from error
         if len(data) > limit:
             raise InputError(f"{self.path}: member {name!r} is larger than {_in_words(limit)}")

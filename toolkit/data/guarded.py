@@ -1,0 +1,107 @@
+"""Data sets of strangers: whatever they raise is one sentence, and what they give is an item or refused."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from torch import Tensor
+
+from toolkit.camera import Camera
+from toolkit.data.folder import ImageFolder
+from toolkit.errors import PluginError
+from toolkit.interfaces import Dataset, IndexedDataset, Item
+from toolkit.registry import Registration
+
+
+class GuardedDataset:
+    """A stranger's data set, asked at arm's length (see `toolkit.strangers`)."""
+
+    def __init__(self, dataset: Dataset, made_by: Registration) -> None:
+        """Guard a data set that a registered part made."""
+        self._dataset, self._made_by = dataset, made_by
+
+    def __len__(self) -> int:
+        """How many items there are.
+
+        Raises:
+            PluginError: The plugin fails.
+        """
+        with self._made_by.running():
+            return len(self._dataset)
+
+    def __getitem__(self, index: int) -> Item:
+        """The item at `index`.
+
+        Raises:
+            PluginError: The plugin fails, or gives no item.
+        """
+        with self._made_by.running():
+            found = self._dataset[index]
+        reason = _why_no_item(found)
+        if reason:
+            raise PluginError(f"{self._made_by.whose}: item {index} {reason}")
+        return found
+
+    def __iter__(self) -> Iterator[Item]:
+        """All items, in order."""
+        return (self[index] for index in range(len(self)))
+
+
+class GuardedIndexedDataset(GuardedDataset):
+    """The same for one that knows everything but pictures without reading one."""
+
+    _dataset: IndexedDataset
+
+    @property
+    def path(self) -> Path:
+        """Where it lies, for messages."""
+        with self._made_by.running():
+            return Path(self._dataset.path)
+
+    @property
+    def names(self) -> Sequence[str]:
+        """The ids of all items, in the order of the index."""
+        with self._made_by.running():
+            return [str(name) for name in self._dataset.names]
+
+    @property
+    def cameras(self) -> Camera:
+        """All cameras, in the items' order."""
+        with self._made_by.running():
+            return Camera.from_label(self._dataset.cameras.label.clone())
+
+    @property
+    def subjects(self) -> Sequence[str | None]:
+        """Whom each item shows; None where nobody says."""
+        with self._made_by.running():
+            return [None if subject is None else str(subject) for subject in self._dataset.subjects]
+
+    def digest(self, index: int) -> str:
+        """Identity of an item over everything that it is read from."""
+        with self._made_by.running():
+            return str(self._dataset.digest(index))
+
+
+def guarded_dataset(opened: object, made_by: Registration) -> object:
+    """What a registered data set opened, at arm's length where it is a stranger's; the house's own folder is not."""
+    if not made_by.is_strangers or isinstance(opened, ImageFolder) or not isinstance(opened, Dataset):
+        return opened
+    with made_by.running():
+        knows_all = isinstance(opened, IndexedDataset)
+    return GuardedIndexedDataset(opened, made_by) if knows_all else GuardedDataset(opened, made_by)
+
+
+def _why_no_item(found: object) -> str:
+    if not isinstance(found, Item):
+        return f"is a {type(found).__name__}, not an Item"
+    image, side = found.image, found.image.shape[-1] if isinstance(found.image, Tensor) and found.image.ndim else 0
+    if not isinstance(image, Tensor) or not image.is_floating_point() or image.shape != (3, side, side) or side < 1:
+        return "has no picture [3, S, S] of floating-point numbers"
+    if not isinstance(found.id, str) or not isinstance(found.camera, Camera) or len(found.camera) != 1:
+        return "has no id, or no camera"
+    maps = {"mask": found.mask, "depth": found.depth}
+    for name, each in maps.items():
+        if each is not None and (not isinstance(each, Tensor) or each.shape != (1, side, side)):
+            return f"has a {name} of another shape than [1, {side}, {side}]"
+    return ""
