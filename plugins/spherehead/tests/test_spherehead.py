@@ -14,15 +14,16 @@ from torch import Tensor
 
 from toolkit.apps.plugin_cards import describe
 from toolkit.camera import Camera
-from toolkit.errors import ConfigError
+from toolkit.errors import ConfigError, WeightsError
 from toolkit.registry import default_registry
 from toolkit.rendering.occlusion import occlusion_mask
 from toolkit.testing import conformance
+from toolkit.weights.store import imported_file
 from toolkit_spherehead.architecture import SphereHeadArchitecture
 from toolkit_spherehead.config import SphereHeadConfig
 from toolkit_spherehead.generator import SphereHead
 from toolkit_spherehead.loading import load as load_file
-from toolkit_spherehead.loading import save
+from toolkit_spherehead.loading import load_spherehead, save
 
 TINY = pytest.mark.parametrize("name", ["tiny_released", "tiny_sigmoid_parsing"])
 TOLERANCE = 1e-4
@@ -173,3 +174,14 @@ def test_plugins_show_tells_paper_authors_and_status() -> None:
     assert card is not None
     assert "ECCV 2024" in card.paper and card.authors and card.evidence
     assert card.status == "works"
+
+
+def test_imported_weights_need_no_path_and_missing_ones_say_how_to_get_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TOOLKIT_WEIGHTS", str(tmp_path))
+    with pytest.raises(WeightsError, match="toolkit weights import spherehead"):
+        load_spherehead(None)
+    model = generator("tiny_released")
+    save(model, imported_file("spherehead"))
+    assert load_spherehead(None).spec.fingerprint == model.spec.fingerprint

@@ -8,8 +8,8 @@ from typing import Any
 
 import torch
 
-from toolkit.errors import WeightsError
 from toolkit.generators.files import load_generator, save_generator, untrained_generator
+from toolkit.weights.store import needed_weights
 from toolkit_spherehead.config import SphereHeadConfig
 from toolkit_spherehead.generator import SphereHead
 
@@ -37,17 +37,12 @@ def load(path: str | Path, device: str = "cpu") -> SphereHead:
 
 
 def load_spherehead(weights: Path | None, device: str = "cpu") -> SphereHead:
-    """The full model from the user's weights file.
+    """The full model from a file (ours or the official pickle), by default the one that was imported.
 
     Raises:
-        WeightsError: No file given, or it cannot be used.
+        WeightsError: There is none, or it cannot be used.
     """
-    if weights is None:
-        raise WeightsError(
-            "generator 'spherehead' needs the released weights, which are not shipped: bring them into a safetensors "
-            "file and name it with --weights (generator_weights in the settings of a training)"
-        )
-    return load(weights, device)
+    return load(weights or needed_weights(ARCHITECTURE, "generator 'spherehead'"), device)
 
 
 def load_untrained(weights: Path | None = None, device: str = "cpu") -> SphereHead:
