@@ -15,15 +15,16 @@ from toolkit.interfaces import MakeRequest
 from toolkit.progress import Progress
 from toolkit.registry import default_registry
 
-GENERATOR = "panohead-mini"
 ENCODER, OPTIMISER = "dual-encoder", "pti"
+GENERATORS = {ENCODER: "panohead-mini", OPTIMISER: "panohead-mini-people"}
 _FACE_SEED, _FACE_VIEW = 7, "left_30"
 
 
 def run_demo(out: Path, preset: str, progress: Progress, device: str = "cpu") -> list[Outcome]:
     """Invert the astronaut and one heads360 wild face seen from three quarters, below `out`.
 
-    Both by the dual encoder; the photograph, far from anything that it has seen, by pivotal tuning too.
+    Both by the dual encoder, which was trained for a generator of procedural heads; the photograph, far from anything
+    that these are, also by pivotal tuning of the generator of people.
 
     Args:
         out: Folder of the results.
@@ -37,8 +38,8 @@ def run_demo(out: Path, preset: str, progress: Progress, device: str = "cpu") ->
     check_folder_place(out)
     options: dict[str, dict[str, str]] = {OPTIMISER: {"preset": preset}, ENCODER: {}}
     place = checked_device(device)
-    generator = load_generator(GENERATOR, device=place)
     for method, chosen in options.items():
+        generator = load_generator(GENERATORS[method], device=place)
         load_method(method, generator, **chosen)  # refuses now what it would refuse after the faces are made
     photos = [write_astronaut(out / "photos" / "astronaut.png"), *make_faces(out / "heads360")]
     outcomes = []
@@ -47,7 +48,7 @@ def run_demo(out: Path, preset: str, progress: Progress, device: str = "cpu") ->
             some,
             out / method,
             method=method,
-            generator=GENERATOR,
+            generator=GENERATORS[method],
             progress=progress,
             options=options[method],
             device=place,

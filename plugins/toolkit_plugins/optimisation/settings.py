@@ -70,6 +70,8 @@ class PivotalSettings(ProjectorSettings):
     tuning_perceptual_weight: float = Field(1.0, ge=0)
     tuning_pixel_weight: float = Field(0.1, ge=0)
     tuning_raw_weight: float = Field(0.0, ge=0)
+    tuning_coarse: float = Field(0.0, ge=0, le=1)
+    """Share of the steps, the first ones, rendered with half the rays along each side: quicker."""
     early_stop: float | None = Field(None, gt=0)
     """Stop before an update once the perceptual distance is at most this."""
     locality_weight: float = Field(0.0, ge=0)

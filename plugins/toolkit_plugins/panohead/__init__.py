@@ -34,6 +34,13 @@ def register_generators(register: Register) -> None:
         interface=1,
         world="embedded",
     )
+    register(
+        "panohead-mini-people",
+        "toolkit_plugins.panohead.loading:load_mini_people",
+        summary="miniature PanoHead of people, 256 px, weights included; for photographs, by pti or wplus",
+        interface=1,
+        world="embedded",
+    )
 
 
 @hookimpl
