@@ -65,7 +65,7 @@ types: $(VENV)/.installed
 
 # The shipped weights, made again one after the other; a target that was stopped goes on where it was.
 RUNS := $(OUT)/training
-MADE := $(foreach name,panohead-mini panohead-mini-longer embedded-networks psp e4e triplanenet goae dual-encoder,$(RUNS)/$(name)/weights.safetensors)
+MADE := $(foreach name,panohead-mini panohead-mini-longer people-mapping embedded-networks psp e4e triplanenet goae dual-encoder,$(RUNS)/$(name)/weights.safetensors)
 
 weights: $(MADE)
 	@echo "== made: $(MADE)"
@@ -73,6 +73,15 @@ weights: $(MADE)
 $(RUNS)/panohead-mini-longer/weights.safetensors: $(RUNS)/panohead-mini/weights.safetensors
 	$(BIN)/torchrun --nproc-per-node 2 -m toolkit.cli.main train panohead-mini --config training/panohead-mini-longer \
 		--set start=$< --resume --threads 1 --out $(RUNS)/panohead-mini-longer
+
+# the generator of people: coarse planes, then fine ones with super-resolution, then the mapping alone; one set of rays
+$(RUNS)/people-fine/weights.safetensors: private START = people-coarse
+$(RUNS)/people-fine/weights.safetensors: $(RUNS)/people-coarse/weights.safetensors
+$(RUNS)/people-mapping/weights.safetensors: private START = people-fine
+$(RUNS)/people-mapping/weights.safetensors: $(RUNS)/people-fine/weights.safetensors
+$(RUNS)/people-%/weights.safetensors: | $(VENV)/.installed
+	$(BIN)/toolkit train panohead-mini --config training/panohead-mini-people$(if $(filter-out fine,$*),-$*) \
+		$(if $(START),--set start=$(RUNS)/$(START)/weights.safetensors) --resume --threads 1 --out $(RUNS)/people-$*
 
 # the encoders learn with the generator that ships, not with the one just made
 $(RUNS)/e4e/weights.safetensors $(RUNS)/triplanenet/weights.safetensors: private START = psp

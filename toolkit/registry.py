@@ -69,7 +69,15 @@ class Register(Protocol):
     """The callback that a hook receives."""
 
     def __call__(
-        self, name: str, target: str, *, summary: str, interface: int, headline: bool = False, world: str = ""
+        self,
+        name: str,
+        target: str,
+        *,
+        summary: str,
+        interface: int,
+        headline: bool = False,
+        world: str = "",
+        generator: str = "",
     ) -> None:
         """Offer `target` ("package.module:attribute", a factory, imported when first used) under `name`.
 
@@ -80,6 +88,7 @@ class Register(Protocol):
             interface: Version of the contract that the plugin was written for.
             headline: Methods and protocols: whether `--methods all`, `--protocol all` include it.
             world: 'embedded', 'full', 'untrained', or empty where that depends on the generator.
+            generator: Methods: what `toolkit invert` inverts into unless it is told; empty: the usual generator.
         """
         ...
 
@@ -96,6 +105,7 @@ class Registration:
     plugin: str
     headline: bool = False
     world: str = ""
+    generator: str = ""
     arguments: tuple[object, ...] = ()
     """What the factory gets before everything else."""
 
@@ -227,6 +237,7 @@ class Registry:
         interface: int,
         headline: bool = False,
         world: str = "",
+        generator: str = "",
     ) -> None:
         if interface != INTERFACE_VERSIONS[kind]:
             raise PluginError(
@@ -242,7 +253,7 @@ class Registry:
             raise PluginError(
                 f"{kind} {name!r} ({target}) is already registered by plugin {taken.plugin!r} ({taken.target})"
             )
-        offered[kind, name] = Registration(kind, name, target, summary, interface, plugin, headline, world)
+        offered[kind, name] = Registration(kind, name, target, summary, interface, plugin, headline, world, generator)
 
     def of_kind(self, kind: str) -> list[Registration]:
         """All registrations of a kind, by name."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from toolkit import DEFAULT_GENERATOR
 from toolkit.cli.config_file import ConfigFile
 from toolkit.cli.options import Arithmetic, Device, Threads, TimeLimit, use_threads
 from toolkit.cli.text import say
@@ -30,7 +31,9 @@ def invert_command(
     method: Annotated[
         str | None, typer.Option(help="How to invert (plugins list); default: dual-encoder, without its weights wplus.")
     ] = None,
-    generator: Annotated[str, typer.Option(help="Generator to invert into.")] = "panohead-mini",
+    generator: Annotated[
+        str | None, typer.Option(help="Generator to invert into; default: the method's own choice, else panohead-mini.")
+    ] = None,
     weights: Annotated[Path | None, typer.Option(help="Weights of the generator; default: its own.")] = None,
     method_weights: Annotated[Path | None, typer.Option(help="Checkpoint of the method; default: its own.")] = None,
     preset: Annotated[str | None, typer.Option(help="fast, default, quality, or another preset of the method.")] = None,
@@ -70,8 +73,10 @@ def invert_command(
     from toolkit.registry import default_registry
 
     options = parse_settings(settings or [])
-    if method is not None and not is_declaration(method):
-        default_registry().get("method", method)  # what can be refused at once is refused before torch is imported
+    own_choice = ""
+    if method is not None and not is_declaration(method):  # what can be refused is refused before torch is imported
+        own_choice = default_registry().get("method", method).generator
+    generator = generator or own_choice or DEFAULT_GENERATOR
     default_registry().get("generator", generator)
 
     from toolkit.apps.invert import PhotoOptions, Products, invert_photos

@@ -23,7 +23,6 @@ from toolkit_plugins.optimisation.locality import Locality
 from toolkit_plugins.optimisation.objective import Objective
 from toolkit_plugins.optimisation.projector import check_finite, frozen_copy, project
 from toolkit_plugins.optimisation.result import as_delta, as_inversion
-from toolkit_plugins.optimisation.schedule import raw_side
 from toolkit_plugins.optimisation.settings import PIVOTAL_PRESETS, PivotalSettings
 from toolkit_plugins.optimisation.target import OnStep, as_mask, as_single_camera, as_target
 from toolkit_plugins.optimisation.wplus import refuse_weights
@@ -92,8 +91,7 @@ def tune(
         optimiser = torch.optim.Adam(parameters.values(), lr=settings.tuning_lr)
         steps, losses = 0, {}
         for step in range(settings.tuning_steps):
-            side = raw_side(generator.spec.raw_size, settings.tuning_coarse, step, settings.tuning_steps)
-            terms = objective.terms(tuned.render(tuned.planes(ws), ws, camera, side))
+            terms = objective.terms(tuned.render(tuned.planes(ws), ws, camera))
             losses = {name: float(value.detach()) for name, value in terms.items()}
             if settings.early_stop is not None and losses.get("perceptual", math.inf) <= settings.early_stop:
                 break

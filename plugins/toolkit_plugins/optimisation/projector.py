@@ -22,7 +22,7 @@ from toolkit.losses.perceptual import open_perceptual
 from toolkit_plugins.optimisation.camera_offset import CameraOffset, adapted_camera
 from toolkit_plugins.optimisation.noise_buffers import NoiseBuffers
 from toolkit_plugins.optimisation.objective import Objective
-from toolkit_plugins.optimisation.schedule import learning_rate_factor, noise_factor, raw_side
+from toolkit_plugins.optimisation.schedule import learning_rate_factor, noise_factor
 from toolkit_plugins.optimisation.settings import ProjectorSettings
 from toolkit_plugins.optimisation.target import OnStep
 
@@ -145,8 +145,7 @@ class _Loop:
         noise = self.statistics.spread * self.settings.noise * noise_factor(step, self.settings.steps)
         ws = self._code(noise, step)
         camera = self.camera.moved() if self.settings.camera_lr else self.camera.start
-        side = raw_side(self.raw_size, self.settings.coarse, step, self.settings.steps)
-        render = self.generator.render(self.generator.planes(ws), ws, camera, side)
+        render = self.generator.render(self.generator.planes(ws), ws, camera, self._resolution(step))
         terms = self.objective.terms(render)
         loss = self.objective.total(terms) + self._regularisation(step, terms)
         check_finite(loss, "projection", step, "lr")
@@ -190,3 +189,8 @@ class _Loop:
             terms["noise"] = self.buffers.structure()
             total = total + settings.noise_buffer_weight * terms["noise"]
         return total
+
+    def _resolution(self, step: int) -> int | None:
+        if step < self.settings.coarse * self.settings.steps:
+            return max(8, self.raw_size // 2)
+        return None

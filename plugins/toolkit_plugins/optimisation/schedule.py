@@ -32,8 +32,3 @@ def learning_rate_factor(step: int, steps: int, start: int = 0) -> float:
 def noise_factor(step: int, steps: int) -> float:
     """Multiplier in [0, 1] of the exploration noise at a step (0-based)."""
     return max(0.0, 1 - step / steps / NOISE_SHARE) ** 2
-
-
-def raw_side(full: int, coarse: float, step: int, steps: int) -> int | None:
-    """Rays along each side of a step's render: half of `full` in the first share `coarse` of the steps; None is all."""
-    return max(8, full // 2) if step < coarse * steps else None

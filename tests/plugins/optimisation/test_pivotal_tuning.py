@@ -82,17 +82,6 @@ def test_steps_of_both_stages_are_counted_together(generator, photo, camera):
     assert seen == [(step, 5) for step in range(1, 6)]
 
 
-def test_the_coarse_share_of_the_tuning_renders_half_the_rays_aside(generator, photo, camera, monkeypatch):
-    sides, render = [], SphericalGenerator.render
-    noted = lambda self, planes, ws, view, side=None, **rest: sides.append(side) or render(self, planes, ws, view, side)
-    monkeypatch.setattr(SphericalGenerator, "render", noted)
-    open_pti(generator, None, {**OPTIONS, "steps": 1, "tuning_steps": 4, "tuning_coarse": 0.5}).invert(
-        photo, camera, generator
-    )
-    half = generator.spec.raw_size // 2
-    assert sides[1:5] == [half, half, None, None]  # the first is the projection's
-
-
 def moved(inversion: Inversion, generator: SphericalGenerator, view: Camera, ws: torch.Tensor) -> torch.Tensor:
     """How far tuning changed a view of a code."""
     tuned = inversion.tuned_generator(generator)
