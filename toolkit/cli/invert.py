@@ -73,10 +73,9 @@ def invert_command(
     from toolkit.registry import default_registry
 
     options = parse_settings(settings or [])
-    own_choice = ""
-    if method is not None and not is_declaration(method):  # what can be refused is refused before torch is imported
-        own_choice = default_registry().get("method", method).generator
-    generator = generator or own_choice or DEFAULT_GENERATOR
+    # what can be refused at once is refused before torch is imported
+    known = None if method is None or is_declaration(method) else default_registry().get("method", method)
+    generator = generator or (known.generator if known else "") or DEFAULT_GENERATOR
     default_registry().get("generator", generator)
 
     from toolkit.apps.invert import PhotoOptions, Products, invert_photos

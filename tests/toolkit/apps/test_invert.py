@@ -15,6 +15,7 @@ from toolkit.camera import Camera
 from toolkit.errors import CapabilityError, ConfigError, InputError, OutputError, WeightsError
 from toolkit.interfaces import Generator
 from toolkit.inversion import Inversion
+from toolkit.registry import Registration, default_registry
 from toolkit.testing.spherical import SphericalGenerator
 
 
@@ -49,6 +50,8 @@ class Guess:
 @pytest.fixture
 def bench(monkeypatch: pytest.MonkeyPatch, spherical: SphericalGenerator, tmp_path: Path) -> Path:
     """A folder with a good photo, its camera and a broken one; generator and method are stand-ins."""
+    entry = Registration("generator", "spherical", "toolkit.testing.spherical:build_spherical", "", 1, "testing")
+    monkeypatch.setitem(default_registry().registrations, ("generator", "spherical"), entry)
     monkeypatch.setattr(inverting, "load_generator", lambda *_: spherical)
     monkeypatch.setattr(inverting, "load_method", lambda *_, **__: Guess())
     pixels = np.random.default_rng(0).integers(0, 255, (48, 48, 3), dtype=np.uint8)

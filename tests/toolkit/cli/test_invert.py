@@ -235,3 +235,22 @@ def test_options_of_a_method_are_listed_without_a_photo(program) -> None:
 def test_a_call_without_a_photo_says_what_is_missing(program) -> None:
     run = program("invert")
     assert run.code == 2 and "images are missing" in run.err
+
+
+@pytest.mark.parametrize(
+    ("words", "generator"),
+    [
+        ((), "panohead-mini"),
+        (("--method", "psp"), "panohead-mini"),
+        (("--method", "pti"), "panohead-mini-people"),
+        (("--method", "wplus"), "panohead-mini-people"),
+        (("--method", "pti", "--generator", "panohead-mini"), "panohead-mini"),
+    ],
+)
+def test_a_method_chooses_its_generator_unless_another_is_named(
+    program, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...], generator: str
+) -> None:
+    taken: list[object] = []
+    monkeypatch.setattr(inverting, "invert_photos", lambda *_, **named: taken.append(named["generator"]) or [])
+    assert program("invert", tmp_path / "a.png", *words, "--out", tmp_path / "out").code == 0
+    assert taken == [generator]
