@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import json
 import math
@@ -13,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from toolkit.camera import LABEL_SIZE, Camera
-from toolkit.data.labels import checked_cameras, parse_entry, parse_json, parse_labels
+from toolkit.data.labels import checked_cameras, parse_entry, parse_json, posix_name
 from toolkit.data.layout import LABELS_FILE, mask_name
 from toolkit.errors import InputError
 from toolkit.faces.template import check_landmarks
@@ -104,12 +105,18 @@ def find_dataset_entry(path: str | os.PathLike[str]) -> DatasetEntry | None:
 def _entries(index: Path, changed: int) -> dict[str, Any]:
     del changed  # only part of the key
     try:
-        labels = parse_labels(parse_json(index.read_bytes(), str(index)), str(index))
+        document = parse_json(index.read_bytes(), str(index))
     except InputError:
         return {}  # somebody else's dataset.json beside an ordinary photo
     except OSError as error:
         raise InputError(f"{index} cannot be read: {error.strerror}") from error
-    return {label.name: list(label.numbers) for label in labels or ()}
+    labels = document.get("labels") if isinstance(document, dict) else None
+    found: dict[str, Any] = {}
+    for entry in labels.items() if isinstance(labels, dict) else labels if isinstance(labels, list) else ():
+        if isinstance(entry, (list, tuple)) and len(entry) == 2 and isinstance(entry[0], str):
+            with contextlib.suppress(InputError):  # a faulty entry costs no other picture its camera
+                found[posix_name(entry[0], str(index))] = entry[1]
+    return found
 
 
 def _read_document(file: Path, where: str) -> Any:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -113,3 +114,19 @@ def test_a_data_sets_impossible_label_is_named(tmp_path: Path):
     image = write_data_set(tmp_path, "a.png", [float("nan")] * 25)
     with pytest.raises(InputError, match=r"a\.png"):
         find_dataset_entry(image)
+
+
+@pytest.mark.parametrize(
+    "faulty",
+    [
+        ["\udcff.png", [0.0] * 25], ["\\..\\x.png", [0.0] * 25], ["../out.png", [0.0] * 25], ["b.png", None],
+        ["b.png", [1, 2]], ["b.png"], None, 7, [3, [0.0] * 25], ["b.png", ["x"] * 25], ["\\n.png", [0.0] * 25],
+    ],
+)  # fmt: skip
+def test_a_faulty_entry_costs_no_other_picture_its_camera(tmp_path: Path, faulty: object) -> None:
+    (tmp_path / "a.png").touch()
+    for entries in ([faulty, ["a.png", NUMBERS]], [["a.png", NUMBERS], faulty]):
+        (tmp_path / "dataset.json").write_text(json.dumps({"labels": entries}))
+        os.utime(tmp_path / "dataset.json", ns=(0, entries.index(faulty)))  # another file, whatever the clock
+        entry = find_dataset_entry(tmp_path / "a.png")
+        assert entry is not None and torch.allclose(entry.camera.label, CAMERA.label)
