@@ -168,7 +168,7 @@ def numbers_of(results: Results, name: str) -> dict[str, float | None]:
 @pytest.mark.parametrize(
     ("what", "limit", "stage", "words"),
     [
-        ("loops", 1.0, "time_limit", "took longer than its limit of 1 s and was ended"),
+        ("loops", 3.0, "time_limit", "took longer than its limit of 3 s and was ended"),
         ("leaves", None, "invert", "ended its process (exit code 0)"),
         ("crashes", None, "invert", f"crashed its process ({signal.Signals.SIGSEGV.name})"),
         ("is killed", None, "worker", "was killed from outside (SIGKILL"),

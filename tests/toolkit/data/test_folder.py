@@ -4,6 +4,7 @@ import json
 import math
 import multiprocessing
 import operator
+import os
 import pickle
 import shutil
 import zipfile
@@ -74,7 +75,7 @@ def test_workers_read_a_zip_that_the_parent_has_open(zipped: Callable[[], Path],
     loader = DataLoader(
         data,
         batch_size=1,
-        num_workers=2 if method == "fork" else 1,  # a spawned worker imports everything again
+        num_workers=min(2, os.cpu_count() or 1) if method == "fork" else 1,  # a spawned one imports everything again
         collate_fn=operator.itemgetter(0),  # a spawned worker cannot import this file
         multiprocessing_context=multiprocessing.get_context(method),
     )
