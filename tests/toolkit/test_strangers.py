@@ -29,6 +29,7 @@ from toolkit.strangers import changes, strangers_code, watched
 def _nothing_noted(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(strangers, "_changes", {})
     monkeypatch.setattr(sys, "path", list(sys.path))
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", True)  # as torch begins; commands in this process change it
     before = ProcessWatch()
     yield
     pytests_own = {"sys.stdout", "sys.stderr", "environment variables", "where modules are looked for"}
@@ -47,7 +48,7 @@ CHANGES: dict[str, list[Callable[[], object]]] = {
         lambda: sys.path.pop(0),
     ],
     "what signals do": [
-        lambda: signal.signal(signal.SIGINT, signal.SIG_IGN), lambda: signal.signal(signal.SIGTERM, lambda *_: None),
+        lambda: signal.signal(signal.SIGINT, lambda *_: None), lambda: signal.signal(signal.SIGTERM, lambda *_: None),
         lambda: signal.signal(signal.SIGPIPE, signal.SIG_DFL), lambda: signal.signal(signal.SIGCHLD, signal.SIG_IGN),
     ],
     "the recursion limit": [lambda: sys.setrecursionlimit(200), lambda: sys.setrecursionlimit(100_000)],
