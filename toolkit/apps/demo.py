@@ -7,7 +7,7 @@ from pathlib import Path
 from PIL import Image
 from skimage import data
 
-from toolkit import load_generator, load_method
+from toolkit import DEFAULT_GENERATOR, load_generator, load_method
 from toolkit.apps.invert import Outcome, invert_photos
 from toolkit.devices import checked_device
 from toolkit.files import atomic_write, check_folder_place
@@ -16,7 +16,6 @@ from toolkit.progress import Progress
 from toolkit.registry import default_registry
 
 ENCODER, OPTIMISER = "dual-encoder", "pti"
-GENERATORS = {ENCODER: "panohead-mini", OPTIMISER: "panohead-mini-people"}
 _FACE_SEED, _FACE_VIEW = 7, "left_30"
 
 
@@ -38,8 +37,9 @@ def run_demo(out: Path, preset: str, progress: Progress, device: str = "cpu") ->
     check_folder_place(out)
     options: dict[str, dict[str, str]] = {OPTIMISER: {"preset": preset}, ENCODER: {}}
     place = checked_device(device)
+    generators = {method: default_registry().get("method", method).generator or DEFAULT_GENERATOR for method in options}
     for method, chosen in options.items():
-        generator = load_generator(GENERATORS[method], device=place)
+        generator = load_generator(generators[method], device=place)
         load_method(method, generator, **chosen)  # refuses now what it would refuse after the faces are made
     photos = [write_astronaut(out / "photos" / "astronaut.png"), *make_faces(out / "heads360")]
     outcomes = []
@@ -48,7 +48,7 @@ def run_demo(out: Path, preset: str, progress: Progress, device: str = "cpu") ->
             some,
             out / method,
             method=method,
-            generator=GENERATORS[method],
+            generator=generators[method],
             progress=progress,
             options=options[method],
             device=place,
