@@ -5,8 +5,8 @@ The rules, the same for photos, masks and data sets:
 - The content decides the format, never the name; anything but `FORMATS` is refused before a decoder runs.
 - What the header promises is judged before anything is decoded.
 - The camera's orientation (EXIF) is applied: pixel coordinates are those of the upright picture.
-- An embedded colour profile is applied: pixels are sRGB.
-- Transparent pixels are put on white.
+- An embedded colour profile is applied, whatever the mode: pixels are sRGB.
+- Transparent pixels are put on white, also where a file calls one colour transparent.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import os
 import struct
 import warnings
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -47,21 +48,47 @@ _FIRST_BYTES = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"BM", b"II*\0", b"MM\0*"
 """Of PNG, JPEG, BMP and both orders of TIFF."""
 _AVIF_BRANDS = (b"avif", b"avis")
 _HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
-_TRANSPARENT_MODES = {"RGBA", "LA", "PA", "La", "RGBa"}
 _DEEP_GREY_MODES = {"I", "I;16", "I;16B", "I;16L", "I;16N"}
-_PROFILED_MODES = {"RGB", "RGBA", "L", "LA", "CMYK"}
+_BIT_DEPTH = 24
+"""The byte of a PNG file that says how many bits a channel has."""
 
 
 def open_picture(source: Path | bytes, name: str, at_least: int | None = None) -> Image.Image:
-    """Decode a picture and turn it upright; mode and transparency are as in the file, colours in sRGB.
+    """Decode a picture: upright, in sRGB, 8 bits a channel.
 
     Args:
         source: A file, or its content.
         name: What messages call it.
         at_least: Decode a JPEG picture at a fraction of its size, where no side falls below so many pixels.
 
+    Returns:
+        Mode L, LA, RGB or RGBA, as the file has colours and opacity; 16-bit grey by its high byte.
+
+    Raises:
+        InputError: Not one of the known formats, truncated or damaged, larger than `MAX_PIXELS`, or with 32 bits a
+            pixel, whose range is unknown.
+        PermissionError: The file may not be read.
+    """
+    return _opened(source, name, _plain, at_least)
+
+
+def open_values(source: Path | bytes, name: str) -> Image.Image:
+    """Decode a picture and turn it upright; its numbers and its mode are as in the file.
+
     Raises:
         InputError: Not one of the known formats, truncated or damaged, or larger than `MAX_PIXELS`.
+        PermissionError: The file may not be read.
+    """
+    return _opened(source, name, lambda picture, bits, name: picture)
+
+
+def _opened(
+    source: Path | bytes, name: str, finish: Callable[[Image.Image, int, str], Image.Image], at_least: int | None = None
+) -> Image.Image:
+    """Decode a picture, turn it upright, and let `finish` have it and the bits of a channel.
+
+    Raises:
+        InputError: See `open_picture`.
         PermissionError: The file may not be read.
     """
     if source == b"":
@@ -73,8 +100,9 @@ def open_picture(source: Path | bytes, name: str, at_least: int | None = None) -
                 _check_size(picture.size, name)
                 if at_least is not None:
                     picture.draft(None, (at_least, at_least))  # does something for JPEG only
+                bits = _head(source)[_BIT_DEPTH] if picture.format == "PNG" else 32 if picture.mode == "I" else 8
                 picture.load()
-                return _in_srgb(_upright(picture))
+                return finish(_upright(picture), bits, name)
         except (InputError, PermissionError):
             raise
         except Image.DecompressionBombError as error:
@@ -85,28 +113,18 @@ def open_picture(source: Path | bytes, name: str, at_least: int | None = None) -
             raise InputError(f"{name} is damaged or cut short: {error}") from error
 
 
-def rgb_pixels(picture: Image.Image, name: str) -> np.ndarray:
-    """Pixels uint8 [H, W, 3], transparent ones put on white, 16-bit grey by its high byte.
-
-    Raises:
-        InputError: Floating point pixels, whose range is unknown.
-    """
-    picture = _eight_bit(picture, name)
-    if _is_transparent(picture):
+def rgb_pixels(picture: Image.Image) -> np.ndarray:
+    """Pixels uint8 [H, W, 3] of a picture of `open_picture`, transparent ones put on white."""
+    if "A" in picture.getbands():
         picture = picture.convert("RGBA")
         picture = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture)
     return np.array(picture.convert("RGB"))
 
 
-def grey_pixels(picture: Image.Image, name: str) -> np.ndarray:
-    """A mask's pixels uint8 [H, W]: the opacity of a picture that has some, else its grey.
-
-    Raises:
-        InputError: Floating point pixels, whose range is unknown.
-    """
-    picture = _eight_bit(picture, name)
-    if _is_transparent(picture):
-        opacity = np.array(picture.convert("RGBA").getchannel("A"))
+def grey_pixels(picture: Image.Image) -> np.ndarray:
+    """A mask's pixels uint8 [H, W]: the opacity of a picture of `open_picture` that has some, else its grey."""
+    if "A" in picture.getbands():
+        opacity = np.array(picture.getchannel("A"))
         if opacity.min() < 255:
             return opacity
     return np.array(picture.convert("L"))
@@ -135,7 +153,7 @@ def _readable_formats() -> tuple[str, ...]:
 
 def _unknown_format(source: Path | bytes, name: str) -> str:
     try:
-        head = source[:SNIFFED_BYTES] if isinstance(source, bytes) else _head(source)
+        head = _head(source)
     except OSError:
         head = b""
     if _is_heic(head) and HEIC not in _readable_formats():
@@ -145,8 +163,10 @@ def _unknown_format(source: Path | bytes, name: str) -> str:
     return f"{name} is not a {FORMATS_IN_WORDS} picture, whatever its name says"
 
 
-def _head(file: Path) -> bytes:
-    with open(file, "rb") as stream:
+def _head(source: Path | bytes) -> bytes:
+    if isinstance(source, bytes):
+        return source[:SNIFFED_BYTES]
+    with open(source, "rb") as stream:
         return stream.read(SNIFFED_BYTES)
 
 
@@ -171,40 +191,53 @@ def _upright(picture: Image.Image) -> Image.Image:
         return picture  # the pixels are good, only the camera's notes are not
 
 
-def _in_srgb(picture: Image.Image) -> Image.Image:
+def _plain(picture: Image.Image, bits: int, name: str) -> Image.Image:
+    if picture.mode == "F" or (picture.mode == "I" and bits == 32):
+        raise InputError(f"{name} has 32 bits a pixel, whose range is unknown: save it with 8 or 16 bits")
     profile = picture.info.get("icc_profile")
-    if not isinstance(profile, bytes) or not profile or picture.mode not in _PROFILED_MODES:
-        return picture
-    target = "RGBA" if picture.mode in ("RGBA", "LA") else "RGB"
+    opacity = _opacity(picture, bits)
+    if picture.mode in _DEEP_GREY_MODES:
+        values = np.asarray(picture).astype(np.int64)  # Pillow's own conversion would clip at 255
+        colours = Image.fromarray((values.clip(0, 65535) >> 8).astype(np.uint8))
+    elif picture.mode in ("L", "RGB", "CMYK"):
+        colours = picture
+    else:
+        colours = picture.convert("L" if picture.mode in ("1", "LA", "La") else "RGB")
+    if isinstance(profile, bytes) and profile:
+        colours = _in_srgb(colours, profile)
+    if colours.mode == "CMYK":
+        colours = colours.convert("RGB")
+    if opacity is not None:
+        colours.putalpha(opacity)
+    return colours
+
+
+def _opacity(picture: Image.Image, bits: int) -> Image.Image | None:
+    """The opacity of a picture that has any; also where a PNG file calls one colour transparent."""
+    key = picture.info.get("transparency")
+    if picture.mode in ("RGBA", "LA", "PA"):
+        return picture.getchannel("A")
+    if picture.mode in ("La", "RGBa") or (picture.mode == "P" and key is not None):
+        return picture.convert("RGBA").getchannel("A")
+    if key is None:
+        return None
+    values, wanted = np.atleast_3d(np.asarray(picture.convert("L") if picture.mode == "1" else picture)), np.array(key)
+    if picture.mode == "RGB" and bits == 16:
+        wanted = wanted >> 8  # as Pillow reads the channels
+    elif picture.mode == "L":
+        wanted = wanted * 255 // (2**bits - 1)
+    return Image.fromarray(np.where((values == wanted).all(axis=2), 0, 255).astype(np.uint8))
+
+
+def _in_srgb(colours: Image.Image, profile: bytes) -> Image.Image:
     try:
         embedded = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-        converted = ImageCms.profileToProfile(
-            picture.convert("RGBA") if picture.mode == "LA" and _is_rgb(embedded) else picture,
-            embedded,
-            ImageCms.createProfile("sRGB"),
-            outputMode=target,
-        )
+        if colours.mode == "L" and embedded.profile.xcolor_space.strip() == "RGB":
+            colours = colours.convert("RGB")
+        converted = ImageCms.profileToProfile(colours, embedded, ImageCms.createProfile("sRGB"), outputMode="RGB")
     except (ImageCms.PyCMSError, *DAMAGE):
-        return picture  # the pixels are good, only their profile is not
-    return picture if converted is None else converted
-
-
-def _is_rgb(profile: ImageCms.ImageCmsProfile) -> bool:
-    return profile.profile.xcolor_space.strip() == "RGB"
-
-
-def _is_transparent(picture: Image.Image) -> bool:
-    return picture.mode in _TRANSPARENT_MODES or "transparency" in picture.info
-
-
-def _eight_bit(picture: Image.Image, name: str) -> Image.Image:
-    """Keep the high byte of 16-bit grey; Pillow's own conversion would clip at 255."""
-    if picture.mode == "F":
-        raise InputError(f"{name} has floating point pixels without a known range: save it with 8 or 16 bits")
-    if picture.mode not in _DEEP_GREY_MODES:
-        return picture
-    values = np.asarray(picture).astype(np.int64)
-    return Image.fromarray((values.clip(0, 65535) >> 8).astype(np.uint8))
+        return colours  # the pixels are good, only their profile is not
+    return colours if converted is None else converted
 
 
 def read_head(path: str | os.PathLike[str]) -> bytes:

@@ -7,6 +7,7 @@ import struct
 import subprocess
 import sys
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -92,7 +93,7 @@ def test_pictures_of_phones_are_read_where_the_package_is_there_and_named_where_
 def test_an_mpo_gives_its_first_picture(tmp_path: Path):
     first, second = (Image.new("RGB", (16, 16), colour) for colour in ("red", "blue"))
     data = encoded("MPO", first, save_all=True, append_images=[second])
-    assert rgb_pixels(open_picture(data, "x"), "x")[8, 8].tolist()[0] > 200
+    assert rgb_pixels(open_picture(data, "x"))[8, 8].tolist()[0] > 200
 
 
 def test_an_embedded_colour_profile_is_applied_everywhere(tmp_path: Path):
@@ -104,7 +105,7 @@ def test_an_embedded_colour_profile_is_applied_everywhere(tmp_path: Path):
     assert green > 200 > 60 > red, "the profile says that the first channel is green"
     assert decode_image(data, "x")[1, 0, 0] > 0.5
     srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
-    same = rgb_pixels(open_picture(encoded("PNG", icc_profile=srgb), "x"), "x")
+    same = rgb_pixels(open_picture(encoded("PNG", icc_profile=srgb), "x"))
     np.testing.assert_allclose(same.astype(int), PIXELS.astype(int), atol=1)
 
 
@@ -165,9 +166,111 @@ def _profile_with_swapped_primaries() -> bytes:
     return bytes(data)
 
 
+def _grey_profile(gamma: float) -> bytes:
+    """A profile of a grey scale with a gamma curve."""
+
+    def padded(data: bytes) -> bytes:
+        return data.ljust(-(-len(data) // 4) * 4, b"\0")
+
+    white = struct.pack(">iii", 63190, 65536, 54061)
+    parts = {
+        b"desc": padded(b"desc\0\0\0\0" + struct.pack(">I", 5) + b"grey\0" + bytes(78)),
+        b"cprt": padded(b"text\0\0\0\0none\0"),
+        b"wtpt": b"XYZ \0\0\0\0" + white,
+        b"kTRC": padded(b"curv\0\0\0\0" + struct.pack(">IH", 1, round(gamma * 256))),
+    }
+    start, table, body = 132 + 12 * len(parts), struct.pack(">I", len(parts)), b""
+    for name, part in parts.items():
+        table += name + struct.pack(">II", start + len(body), len(part))
+        body += part
+    size = struct.pack(">I", start + len(body))
+    head = size + b"lcms" + struct.pack(">I", 0x02400000) + b"mntrGRAYXYZ " + bytes(12) + b"acsp" + bytes(28)
+    return (head + white + b"lcms").ljust(128, b"\0") + table + body
+
+
+@pytest.mark.parametrize(
+    "mode", ["L", "LA", "I;16", "L with a transparent value", "RGB", "RGBA", "P", "P with opacity"]
+)
+def test_a_profile_is_applied_whatever_the_mode_and_opacity_stays(mode: str, tmp_path: Path):
+    grey, swapped = _grey_profile(1.0), _profile_with_swapped_primaries()
+    options: dict[str, object] = {"icc_profile": grey if mode[0] in "LI" else swapped}
+    if mode[0] in "LI":  # 55 of 255 in linear light is 128 in sRGB
+        picture = Image.new("L", (8, 8), 55)
+        wanted = (128.0, 128.0, 128.0)
+        if mode == "LA":
+            picture.putalpha(128)
+        elif mode == "I;16":
+            picture = Image.fromarray(np.full((8, 8), 55 * 257, np.uint16))
+        elif mode != "L":
+            picture.putpixel((0, 0), 9)
+            options["transparency"] = 9
+    else:
+        picture = Image.new("RGB", (8, 8), (250, 10, 10))
+        wanted = (10.0, 250.0, 10.0)  # the profile says that the first channel is green
+        if mode == "RGBA":
+            picture.putalpha(128)
+        elif mode[0] == "P":
+            picture = picture.quantize(2)
+            options |= {"transparency": bytes([128] * 256)} if mode != "P" else {}
+    if mode in ("LA", "RGBA", "P with opacity"):
+        wanted = tuple(value * 128 / 255 + 127 for value in wanted)
+    data = encoded("PNG", picture, **options)
+    (tmp_path / "x").write_bytes(data)
+    seen = read_image(tmp_path / "x")
+    np.testing.assert_allclose(seen[4, 4], wanted, atol=3)
+    np.testing.assert_allclose((decode_image(data, "x").permute(1, 2, 0) + 1) * 127.5, seen, atol=1e-3)
+    if mode.startswith("L with"):
+        assert (seen[0, 0] == 255).all(), "what is transparent lies on white"
+
+
+def _png_of(bits: int, colours: int, pixels: list[int], transparent: int) -> bytes:
+    """A PNG file of one row after the other of the same pixels, one of which it calls transparent."""
+    share = {0: 1, 2: 3}[colours]
+    row = "".join(f"{value:0{bits}b}" * share for value in pixels)
+    raw = (b"\0" + int(row, 2).to_bytes(len(row) // 8, "big")) * len(pixels)
+    size = struct.pack(">IIBBBBB", len(pixels), len(pixels), bits, colours, 0, 0, 0)
+    parts = {b"IHDR": size, b"tRNS": struct.pack(">H", transparent) * share, b"IDAT": zlib.compress(raw), b"IEND": b""}
+    chunks = (
+        struct.pack(">I", len(part)) + kind + part + struct.pack(">I", zlib.crc32(kind + part))
+        for kind, part in parts.items()
+    )
+    return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
+
+
+@pytest.mark.parametrize(("bits", "colours"), [(1, 0), (2, 0), (4, 0), (8, 0), (16, 0), (8, 2), (16, 2)])
+def test_the_colour_that_a_file_calls_transparent_is_so_at_every_depth(bits: int, colours: int, tmp_path: Path):
+    data = _png_of(bits, colours, [1, 0, 1, 0, 0, 0, 0, 0] if bits < 16 else [9000, 0, 9000, 0, 0, 0, 0, 0],
+                   1 if bits < 16 else 9000)  # fmt: skip
+    (tmp_path / "x").write_bytes(data)
+    wanted = [255, 0, 255, 0, 0, 0, 0, 0]
+    assert read_image(tmp_path / "x")[3, :, 0].tolist() == wanted
+    assert ((decode_image(data, "x")[0, 3] + 1) * 127.5).round().tolist() == wanted
+    assert (1 - read_mask(tmp_path / "x")[3]).tolist() == [value / 255 for value in wanted]
+
+
+@pytest.mark.parametrize("mode", ["LAB", "YCbCr", "CMYK", "RGBX"])
+def test_colours_in_other_words_are_read_as_photo_mask_and_data_set(mode: str, tmp_path: Path):
+    picture = Image.new("RGB", (8, 8), (200, 120, 90))
+    if mode == "LAB":
+        to_lab = ImageCms.buildTransform(ImageCms.createProfile("sRGB"), ImageCms.createProfile("LAB"), "RGB", "LAB")
+        picture = ImageCms.applyTransform(picture, to_lab)
+    data = encoded("TIFF", picture if mode == "LAB" else picture.convert(mode))
+    (tmp_path / "x").write_bytes(data)
+    np.testing.assert_allclose(read_image(tmp_path / "x")[4, 4], (200, 120, 90), atol=3)
+    np.testing.assert_allclose((decode_image(data, "x")[:, 4, 4] + 1) * 127.5, (200, 120, 90), atol=3)
+    np.testing.assert_allclose(read_mask(tmp_path / "x"), 141 / 255, atol=0.02)
+
+
+@pytest.mark.parametrize("mode", ["I", "F"])
+@pytest.mark.parametrize("read", [decode_image, decode_mask])
+def test_numbers_of_unknown_range_are_refused(mode: str, read: Callable[[bytes, str], object]):
+    with pytest.raises(InputError, match="32 bits"):
+        read(encoded("TIFF", Image.new("L", (8, 8), 100).convert(mode)), "x")
+
+
 @pytest.mark.parametrize("profile", [b"", b"nonsense", b"\0" * 128, b"\xff" * 4000])
 def test_a_damaged_profile_does_not_cost_the_picture(profile: bytes):
-    pixels = rgb_pixels(open_picture(encoded("PNG", icc_profile=profile), "x"), "x")
+    pixels = rgb_pixels(open_picture(encoded("PNG", icc_profile=profile), "x"))
     np.testing.assert_array_equal(pixels, PIXELS)
 
 

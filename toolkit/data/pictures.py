@@ -12,7 +12,7 @@ from torch import Tensor
 
 from toolkit.data.layout import DEPTH_SCALE
 from toolkit.errors import InputError
-from toolkit.pictures import grey_pixels, open_picture, rgb_pixels
+from toolkit.pictures import grey_pixels, open_picture, open_values, rgb_pixels
 
 _DEPTH_MODES = ("I;16", "I;16B", "I;16L", "I")
 
@@ -23,7 +23,7 @@ def decode_image(data: bytes, name: str) -> Tensor:
     Raises:
         InputError: It cannot be decoded, is not square, or is too large.
     """
-    pixels = rgb_pixels(_square(data, name), name).astype(np.float32)
+    pixels = rgb_pixels(_square(data, name)).astype(np.float32)
     return torch.from_numpy(pixels / 127.5 - 1).permute(2, 0, 1).contiguous()
 
 
@@ -39,7 +39,7 @@ def decode_pixels(data: bytes, name: str, at_least: int | None = None) -> np.nda
     Raises:
         InputError: As for `decode_image`.
     """
-    return rgb_pixels(_square(data, name, at_least), name)
+    return rgb_pixels(_square(data, name, at_least))
 
 
 def reduced_sides(side: int) -> list[int]:
@@ -53,7 +53,7 @@ def decode_mask(data: bytes, name: str) -> Tensor:
     Raises:
         InputError: As for `decode_image`.
     """
-    return torch.from_numpy(grey_pixels(_square(data, name), name).astype(np.float32) / 255)[None]
+    return torch.from_numpy(grey_pixels(_square(data, name)).astype(np.float32) / 255)[None]
 
 
 def decode_depth(data: bytes, name: str) -> Tensor:
@@ -95,14 +95,17 @@ def _check_npy_header(data: bytes) -> None:
 
 
 def _read_depth_picture(data: bytes, name: str) -> np.ndarray:
-    picture = _square(data, name)
+    picture = _checked_square(open_values(data, name), name)
     if picture.mode not in _DEPTH_MODES:
         raise InputError(f"{name}: depth must be a grey picture with 16 bits, got pixel mode {picture.mode}")
     return np.asarray(picture, dtype=np.float32) / DEPTH_SCALE
 
 
 def _square(data: bytes, name: str, at_least: int | None = None) -> Image.Image:
-    picture = open_picture(data, name, at_least)
+    return _checked_square(open_picture(data, name, at_least), name)
+
+
+def _checked_square(picture: Image.Image, name: str) -> Image.Image:
     if picture.width != picture.height:
         raise InputError(f"{name}: must be square, got {picture.width} x {picture.height} pixels")
     return picture

@@ -27,7 +27,7 @@ def read_image(path: str | os.PathLike[str]) -> np.ndarray:
             or too large.
     """
     file = _existing_file(path)
-    return rgb_pixels(_opened(file), str(file))
+    return rgb_pixels(_opened(file))
 
 
 def read_mask(path: str | os.PathLike[str], size: tuple[int, int] | None = None) -> np.ndarray:
@@ -41,7 +41,7 @@ def read_mask(path: str | os.PathLike[str], size: tuple[int, int] | None = None)
         InputError: As `read_image`; or another aspect ratio than `size`, or nothing but background.
     """
     file = _existing_file(path)
-    mask = grey_pixels(_opened(file), str(file)).astype(np.float32) / 255
+    mask = grey_pixels(_opened(file)).astype(np.float32) / 255
     if size is not None and mask.shape != size:
         height, width = size
         if abs(mask.shape[1] / mask.shape[0] - width / height) > 0.02:
