@@ -238,6 +238,8 @@ def _full_disk_told(temporary: Path, target: Path) -> Iterator[None]:
     try:
         yield
     except OutputError as error:  # of a file that was written by another function: name the place that the user knows
+        if shutil.disk_usage(temporary.parent).free < _FULL and not _names_the_systems_error(error):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)) from error
         raise OutputError(str(error).replace(str(temporary), str(target))) from error
     except MemoryError:
         raise
@@ -249,6 +251,10 @@ def _full_disk_told(temporary: Path, target: Path) -> Iterator[None]:
         if not named and shutil.disk_usage(temporary.parent).free < _FULL:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)) from error
         raise
+
+
+def _names_the_systems_error(error: OutputError) -> bool:
+    return any(os.strerror(code) in str(error) for code in _DISK_ERRORS)
 
 
 def _cannot_be_made(error: OSError, target: Path) -> bool:

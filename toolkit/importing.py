@@ -69,7 +69,11 @@ def contained(what: str, timed: bool = False) -> Iterator[None]:
         what: For the message: "it", or whose code it is.
         timed: Whether the block may not take for ever (see `SECONDS_VARIABLE`).
     """
-    with _exits_raise(what), _time_limited(what, _seconds() if timed else 0.0):
+    allowed = f"{SECONDS_VARIABLE} says how long it may"
+    with (
+        _exits_raise(what),
+        time_limited(f"{what} took longer than {{:g}} s to load ({allowed})", timed and _seconds()),
+    ):
         try:
             yield
         except (Exception, SystemExit, EndWanted):
@@ -142,19 +146,28 @@ def _exits_raise(what: str) -> Iterator[None]:
         changed._exit, changed.abort = real_exit, real_abort
 
 
+_AGAIN = 1.0
+"""Seconds after which code is ended again that has caught its end."""
+
+
 @contextlib.contextmanager
-def _time_limited(what: str, seconds: float) -> Iterator[None]:
-    """End the block after a while, where signals can do so: on Unix, in the main thread."""
+def time_limited(message: str, seconds: float) -> Iterator[None]:
+    """End the block after a while, where signals can do so: on Unix, in the main thread, not inside C code.
+
+    Args:
+        message: What is raised then as a `LeavingError`; `{:g}` stands for the seconds.
+        seconds: 0: for ever.
+    """
     usable = seconds > 0 and os.name == "posix" and threading.current_thread() is threading.main_thread()
     if not usable or signal.getsignal(signal.SIGALRM) is not signal.SIG_DFL or signal.getitimer(signal.ITIMER_REAL)[0]:
         yield
         return
 
     def end(_number: int, _frame: FrameType | None) -> None:
-        raise LeavingError(f"{what} took longer than {seconds:g} s to load ({SECONDS_VARIABLE} says how long it may)")
+        raise LeavingError(message.format(seconds))
 
     signal.signal(signal.SIGALRM, end)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
+    signal.setitimer(signal.ITIMER_REAL, seconds, _AGAIN)
     try:
         yield
     finally:

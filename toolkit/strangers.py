@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Iterator
 
 from toolkit.errors import PluginError, ToolkitError
-from toolkit.importing import contained, stdout_to_stderr
+from toolkit.importing import contained, stdout_to_stderr, time_limited
 from toolkit.machine_failures import Kind, machine_failure
 from toolkit.process_state import ProcessWatch
 
@@ -30,6 +30,25 @@ def watched(plugin: str) -> Iterator[None]:
             _changes.setdefault(plugin, {}).update(dict.fromkeys(what))
 
 
+_limit = [0.0]
+
+
+def limit_time(seconds: float | None) -> None:
+    """End a part of a stranger's plugin that takes longer at one time in this process (None: never)."""
+    _limit[0] = seconds or 0.0
+
+
+@contextlib.contextmanager
+def time_limit(seconds: float | None) -> Iterator[None]:
+    """Do what `limit_time` does, for a block."""
+    before = _limit[0]
+    limit_time(seconds)
+    try:
+        yield
+    finally:
+        limit_time(before)
+
+
 @contextlib.contextmanager
 def strangers_code(who: str, plugin: str, alone: bool = True) -> Iterator[None]:
     """Run a part of a plugin: it cannot end the program, spoil stdout, or change what others depend on.
@@ -40,10 +59,13 @@ def strangers_code(who: str, plugin: str, alone: bool = True) -> Iterator[None]:
         alone: Nobody else's code runs in the block: what changes is put back, and the plugin's doing.
 
     Raises:
-        PluginError: It raised something that is neither of the toolkit's family nor the machine's failure.
+        PluginError: It raised something that is neither of the toolkit's family nor the machine's failure, or took
+            longer than it may (see `time_limit`) where it is alone.
     """
+    limit = time_limited("it took longer than {:g} s (--time-limit)", _limit[0] if alone else 0.0)
+    watch = watched(plugin) if alone else contextlib.nullcontext()
     try:
-        with watched(plugin) if alone else contextlib.nullcontext(), stdout_to_stderr(), contained("it"):
+        with watch, stdout_to_stderr(), contained("it"), limit:
             yield
     except ToolkitError:
         raise

@@ -177,6 +177,7 @@ class SafetensorError(Exception):
         SafetensorError("Error while serializing: I/O error: No space left on device (os error 28)"),
         RuntimeError("unexpected pos 576 vs 534"),
         ValueError("write failed"),
+        OutputError("cannot write orbit.mp4: ffmpeg says: nothing was written"),
     ],
     ids=lambda error: type(error).__name__,
 )

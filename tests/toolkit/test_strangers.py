@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import signal
 import subprocess
 import sys
 import threading
+import time
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -17,12 +19,12 @@ import numpy as np
 import pytest
 import torch
 
-from toolkit import load_generator, strangers
+from toolkit import importing, load_generator, strangers
 from toolkit.errors import InputError, PluginError
 from toolkit.importing import EndWanted, contained
 from toolkit.process_state import SETTINGS, ProcessWatch
 from toolkit.registry import Registration, Registry, default_registry
-from toolkit.strangers import changes, strangers_code, watched
+from toolkit.strangers import changes, strangers_code, time_limit, watched
 
 
 @pytest.fixture(autouse=True)
@@ -181,6 +183,33 @@ def test_an_interruption_that_code_raised_itself_is_no_ctrl_c() -> None:
             raise KeyboardInterrupt
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+def spins() -> None:
+    while True:
+        pass
+
+
+def clings() -> None:
+    """Goes on after whatever ends other code, for a while."""
+    for _ in range(3):
+        with contextlib.suppress(BaseException):
+            time.sleep(5)
+    time.sleep(5)
+
+
+@pytest.mark.parametrize("does", [spins, lambda: time.sleep(60), clings], ids=["spins", "waits", "clings"])
+def test_a_part_that_takes_for_ever_ends_at_the_limit_that_the_user_gave(
+    does: Callable[[], object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(importing, "_AGAIN", 0.05)
+    words = r"^the part failed: .* longer than 0.1 s \(--time-limit\)$"
+    with time_limit(0.1), pytest.raises(PluginError, match=words), strangers_code("the part", "sx"):
+        does()
+    with time_limit(0.1), strangers_code("the part", "sx"):
+        pass
+    with strangers_code("the part", "sx"):  # nothing is left of the limit
+        time.sleep(0.15)
 
 
 def test_what_code_prints_is_kept_from_results(capfd: pytest.CaptureFixture[str]) -> None:

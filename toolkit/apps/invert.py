@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from toolkit import load_generator, load_method
+from toolkit import load_generator, load_method, strangers
 from toolkit.apps.result_folders import distinct, result_folders, sources
 from toolkit.devices import checked_device
 from toolkit.errors import (
@@ -29,6 +29,7 @@ from toolkit.files import atomic_folder, check_folder_place, file_sha256
 from toolkit.interfaces.method import ReportsProgress
 from toolkit.inversion import Inversion, holds_inversion
 from toolkit.isolation.guard import GeneratorWatch, changes_as_text
+from toolkit.isolation.method import BUILDING
 from toolkit.isolation.opened import (
     GeneratorSource,
     MethodRequest,
@@ -114,7 +115,8 @@ def invert_photos(
         products: What to write beside the inversion itself.
         force: Do again what is already there.
         device: Where to compute.
-        time_limit: Seconds that the inversion of a photo may take; a method that takes longer is ended.
+        time_limit: Seconds that the inversion of a photo may take; a method, or another part of a stranger's plugin,
+            that takes longer is ended.
 
     Returns:
         One outcome per photo, in order; failures are outcomes, not exceptions.
@@ -125,7 +127,8 @@ def invert_photos(
     """
     _check_request(out, photo or PhotoOptions())
     place, limit = checked_device(device), checked_time_limit(time_limit)
-    model = load_generator(generator, weights, place)
+    with strangers.time_limit(limit and max(limit, BUILDING)):
+        model = load_generator(generator, weights, place)
     watch, undone = GeneratorWatch(model), list[str]()
     name, inverter, note = (method, None, "") if method else default_method(model, method_weights, options)
     if note:
@@ -143,16 +146,18 @@ def invert_photos(
     photos, outcomes = distinct(images), []
     for index, (image, folder) in enumerate(zip(photos, result_folders(photos, out), strict=True)):
         progress.note(f"photo {index + 1} of {len(photos)}: {image}")
-        outcomes.append(_one_outcome(work, image, folder, force, progress))
+        outcomes.append(_one_outcome(work, image, folder, force, progress, limit))
         progress.note(f"  {outcomes[-1].status} after {outcomes[-1].seconds:.1f} s")
         progress.step("photos", index + 1, len(photos))
     return outcomes
 
 
-def _one_outcome(work: _Work, image: Path, folder: Path, force: bool, progress: Progress) -> Outcome:
+def _one_outcome(
+    work: _Work, image: Path, folder: Path, force: bool, progress: Progress, limit: float | None
+) -> Outcome:
     started = time.perf_counter()
     try:
-        with work.at_arms_length():
+        with work.at_arms_length(), strangers.time_limit(limit):
             status = work.invert(image, folder, force, progress)
     except OutputError:
         raise

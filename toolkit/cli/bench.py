@@ -134,9 +134,11 @@ def _opened(described: RunDescription, engine: str, workers: int | None) -> Iter
     """What `run_suite` takes, with a bar per method."""
     from toolkit.bench.execution.run import open_suite
     from toolkit.cli.progress import TerminalProgress
+    from toolkit.strangers import time_limit
 
     suite = open_suite(described, engine, workers)
-    with TerminalProgress([method.name for method in suite.methods]) as progress:
+    names = [method.name for method in suite.methods]
+    with TerminalProgress(names) as progress, time_limit(described.time_limit):
         yield suite.requests, suite.generator, suite.methods, progress, suite.engine
 
 

@@ -15,7 +15,8 @@ Arithmetic = Annotated[
 TimeLimit = Annotated[
     float | None,
     typer.Option(
-        "--time-limit", help="Seconds that a method may take for a picture; one that takes longer is ended, and named."
+        "--time-limit",
+        help="Seconds that a method, or a part of a plugin, may take for a picture; longer ones are ended, named.",
     ),
 ]
 

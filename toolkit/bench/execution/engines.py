@@ -15,6 +15,7 @@ from collections import defaultdict, deque
 from collections.abc import Hashable, Iterator, Sequence
 from typing import Any
 
+from toolkit import strangers
 from toolkit.bench.execution.runs import ProtocolRun, open_runs
 from toolkit.bench.execution.schedule import Engine, LocalEngine
 from toolkit.bench.execution.units import Address, Unit, unit_at
@@ -84,6 +85,7 @@ class _Key:
 @functools.lru_cache(maxsize=1)
 def _opened(key: _Key) -> tuple[dict[str, ComparedMethod], dict[str, ProtocolRun]]:
     """Open a run once per worker."""
+    strangers.limit_time(key.description.time_limit)
     generator, methods, _ = open_run(key.description)
     runs, _ = open_runs(key.description.requests, generator, lambda text: None, writes=False)
     return {each.name: each for each in methods}, {run.title: run for run in runs}

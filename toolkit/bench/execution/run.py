@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from toolkit import strangers
 from toolkit.bench.execution.engines import open_engine
 from toolkit.bench.execution.runner import run_suite
 from toolkit.bench.execution.runs import BenchRequest
@@ -98,7 +99,8 @@ def run(
         engine: local, processes or ray; the address of a Ray cluster is read from RAY_ADDRESS.
         workers: Processes of the engine.
         keep: How much of each inversion stays on the disk.
-        time_limit: Seconds that an inversion may take; a method that takes longer is ended, and named.
+        time_limit: Seconds that an inversion may take; a method, or another part of a stranger's plugin, that takes
+            longer is ended, and named.
         arithmetic: Of `toolkit.devices.ARITHMETIC`: faster and less exact; results record it.
         progress: Hears of every unit of work.
 
@@ -119,4 +121,5 @@ def run(
         options or {}, files, preset, tuple(map(Path, outside)), time_limit, tuple(arithmetic),
     )  # fmt: skip
     suite = open_suite(described, engine, workers)
-    return run_suite(suite.requests, suite.generator, suite.methods, progress, suite.engine)
+    with strangers.time_limit(time_limit):
+        return run_suite(suite.requests, suite.generator, suite.methods, progress, suite.engine)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from toolkit import load_generator, load_method
+from toolkit import load_generator, load_method, strangers
 from toolkit.bench.subjects.commanded import with_answers
 from toolkit.bench.subjects.methods import ComparedMethod, Inverts
 from toolkit.bench.subjects.outside import open_outside
@@ -22,6 +22,7 @@ from toolkit.external.declaration import is_declaration
 from toolkit.external.method import ExternalMethod
 from toolkit.files import file_sha256
 from toolkit.isolation.guard import GeneratorWatch
+from toolkit.isolation.method import BUILDING
 from toolkit.isolation.opened import GeneratorSource, MethodRequest, open_method
 from toolkit.isolation.opening import told
 from toolkit.registry import ENCODER_PREFIX, default_registry, method_and_plugin, unknown_name
@@ -99,7 +100,9 @@ def open_run(described: RunDescription) -> tuple[Generator, list[ComparedMethod]
     choose_arithmetic(described.arithmetic)
     if described.threads is not None:
         torch.set_num_threads(described.threads)
-    generator = load_generator(described.generator, described.weights, checked_device(described.device))
+    limit = described.time_limit
+    with strangers.time_limit(limit and max(limit, BUILDING)):
+        generator = load_generator(described.generator, described.weights, checked_device(described.device))
     methods, broken = open_methods(
         described.methods, generator, described.options, described.method_weights, described.preset, described.session,
         GeneratorSource(described.generator, described.weights, str(generator.device)), described.time_limit,
