@@ -17,6 +17,7 @@ from PIL import Image
 sys.path.insert(0, str(Path(__file__).parent))
 from bent_inputs import Reader, bent_document, bent_setting, ended, file_reader, with_header
 from bent_recipes import recipe_readers, results_readers, zip_readers
+from bent_states import handed_in_readers, state_readers
 
 from toolkit import load_generator, load_method
 from toolkit.camera import Camera
@@ -178,7 +179,7 @@ def readers(
     tmp_path_factory: pytest.TempPathFactory, photo_folder: Path, spherical: SphericalGenerator
 ) -> dict[str, Reader]:
     folder = tmp_path_factory.mktemp("readers")
-    for name in ("settings", "weights", "data", "results", "zips", "recipes", "bench"):
+    for name in ("settings", "weights", "data", "results", "zips", "recipes", "bench", "handed", "states"):
         (folder / name).mkdir()
     return {
         **settings_readers(folder / "settings"),
@@ -188,6 +189,8 @@ def readers(
         **zip_readers(folder / "zips", photo_folder),
         **recipe_readers(folder / "recipes"),
         **results_readers(folder / "bench"),
+        **handed_in_readers(folder / "handed", photo_folder, spherical),
+        **state_readers(folder / "states", photo_folder),
     }
 
 
@@ -199,10 +202,17 @@ NAMES = (
     "inversion.safetensors", "a checkpoint's seal", "a zip", "dataset.json in a zip", "a picture in a zip",
     "data check of a zip", "--config of bench", "--config of invert", "a recipe as bytes", "a protocol",
     "a command's declaration", "results.json", "results.json as bytes", "a report of results.json",
+    "renders made elsewhere", "wanted cameras", "renders of an earlier call", "a method's answer", "a method's mesh",
+    "the record of heads360", "the record of people", "the request of data prepare", "the journal of data prepare",
+    "the journal as bytes", "the settings of a run", "the sessions of a run", "metrics.jsonl", "cells.jsonl",
+    "cells.jsonl as bytes",
 )  # fmt: skip
 
-REPORTING = ("data check", "the label of a photo", "data check of a zip")
-"""They refuse nothing, but say what is wrong."""
+REPORTING = (
+    "data check", "the label of a photo", "data check of a zip", "the journal of data prepare", "the journal as bytes",
+    "the sessions of a run", "metrics.jsonl", "cells.jsonl as bytes",
+)  # fmt: skip
+"""They refuse nothing, but say what is wrong, or make again what is damaged."""
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from pathlib import Path
 
 import numpy as np
 from scipy.stats import gaussian_kde
@@ -37,11 +38,22 @@ def pose_density(cameras: Camera) -> np.ndarray:
     if angles.shape[1] < _MANY:
         return gaussian_kde(angles)(angles)
     kept = cache_folder("densities", f"{hashlib.sha256(angles.tobytes()).hexdigest()[:16]}.npy")
-    if not kept.is_file():
-        density = gaussian_kde(angles)(angles)
+    found = _kept_density(kept, angles.shape[1])
+    if found is None:
+        found = gaussian_kde(angles)(angles)
         with atomic_write(kept) as path, open(path, "wb") as file:
-            np.save(file, density)
-    return np.load(kept, allow_pickle=False)
+            np.save(file, found)
+    return found
+
+
+def _kept_density(path: Path, count: int) -> np.ndarray | None:
+    """What an earlier call kept; None where there is nothing, or something else."""
+    try:
+        found = np.load(path, allow_pickle=False)
+    except Exception:  # numpy reads the header as Python source, which fails in many ways
+        return None
+    sound = isinstance(found, np.ndarray) and found.shape == (count,) and found.dtype == np.float64
+    return found if sound and np.isfinite(found).all() else None
 
 
 def rebalancing_weights(density: np.ndarray) -> np.ndarray:

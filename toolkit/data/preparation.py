@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import math
 import multiprocessing
 import os
 import signal
@@ -26,7 +27,9 @@ import numpy as np
 import torch
 from PIL import Image
 
+from toolkit.camera import LABEL_SIZE
 from toolkit.data import layout
+from toolkit.documents import parsed, read_document
 from toolkit.errors import InputError, OutputError, ToolkitError
 from toolkit.files import atomic_write, is_empty
 from toolkit.interfaces.dataset import Gathered, Photograph
@@ -233,8 +236,8 @@ def _claim(out: Path, request: Mapping[str, Any]) -> None:
         _write_json(out / REQUEST_FILE, request)
         return
     try:
-        found = json.loads((out / REQUEST_FILE).read_text(encoding="utf-8"))
-    except ValueError as error:
+        found = read_document(out / REQUEST_FILE)
+    except (OSError, ValueError) as error:
         raise InputError(f"{out / REQUEST_FILE} cannot be read; choose another folder") from error
     for key, value in request.items():
         if not isinstance(found, dict) or found.get(key) != value:
@@ -245,17 +248,29 @@ def _claim(out: Path, request: Mapping[str, Any]) -> None:
 def _read_journal(path: Path) -> Iterator[dict[str, Any]]:
     if not path.exists():
         return
-    text = path.read_text(encoding="utf-8")
-    for line in text.splitlines():
+    data = path.read_bytes()
+    for line in data.splitlines():
         try:
-            entry = json.loads(line)
+            entry = parsed(line)
         except ValueError:  # cut off in the writing
             continue
-        if isinstance(entry, dict) and "name" in entry and ("label" in entry or "reason" in entry):
+        if _is_entry(entry):
             yield entry
-    if text and not text.endswith("\n"):
-        with open(path, "a", encoding="utf-8") as file:
-            file.write("\n")
+    if data and not data.endswith(b"\n"):
+        with open(path, "ab") as file:
+            file.write(b"\n")
+
+
+def _is_entry(entry: Any) -> bool:
+    """Whether a line of the journal is whole; the photo of another one is looked at again."""
+    if not isinstance(entry, dict) or not isinstance(entry.get("name"), str):
+        return False
+    if "reason" in entry:
+        return isinstance(entry["reason"], str)
+    label, notes = entry.get("label"), entry.get("notes")
+    if not isinstance(label, list) or not isinstance(notes, list) or not all(isinstance(note, str) for note in notes):
+        return False
+    return len(label) == LABEL_SIZE and all(isinstance(each, float) and math.isfinite(each) for each in label)
 
 
 def _write_picture(path: Path, pixels: np.ndarray) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from toolkit.camera import LABEL_SIZE, Camera
+from toolkit.documents import read_document
 from toolkit.errors import InputError
 from toolkit.export.products import describe, to_pixels, write_png
 from toolkit.files import atomic_write
@@ -35,10 +36,10 @@ def read_wanted(path: Path, source: str | None = None) -> list[tuple[str, list[f
     try:
         if path.stat().st_size > FILE_LIMIT:
             raise InputError(f"{path} is larger than {FILE_LIMIT // 2**20} MiB")
-        document: Any = json.loads(path.read_text(encoding="utf-8"))
+        document = read_document(path)
         entries = document["renders"] if isinstance(document, dict) else [[source or "", each] for each in document]
         found = [(str(entry[0]), [float(number) for number in entry[-1]]) for entry in entries]
-    except (OSError, ValueError, LookupError, TypeError, RecursionError) as error:
+    except (OSError, ValueError, LookupError, TypeError) as error:
         raise InputError(f"{path} is no list of wanted cameras: {' '.join(str(error).split())}") from error
     found = [(name, label) for name, label in found if source is None or name == source]
     if not found:
@@ -90,7 +91,7 @@ def _kept(path: Path, method: str) -> list[Any]:
     if not path.exists():
         return []
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
+        document = read_document(path)
         kept, theirs = list(document["renders"]), document["method"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(f"{path} is no list of renders; choose another --out") from error

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from toolkit.documents import parsed
 from toolkit.errors import TrainingError
 from toolkit.files import atomic_write, disk_errors_named
 
@@ -76,14 +77,14 @@ class MetricsLog:
         if not self._path.exists():
             return
         kept = []
-        for line in self._path.read_text(encoding="utf-8").splitlines():
+        for line in self._path.read_bytes().splitlines():
             try:
-                if json.loads(line)["step"] <= step:
-                    kept.append(line + "\n")
+                if parsed(line)["step"] <= step:
+                    kept.append(line + b"\n")
             except (ValueError, KeyError, TypeError):
                 continue
         with atomic_write(self._path) as temporary:
-            temporary.write_text("".join(kept), encoding="utf-8")
+            temporary.write_bytes(b"".join(kept))
 
     def state(self) -> dict[str, Any]:
         """What is averaged so far, for a checkpoint."""

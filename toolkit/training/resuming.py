@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from toolkit.configuration import BASE, config_path, read_mapping
+from toolkit.documents import read_document
 from toolkit.errors import TrainingError
 from toolkit.options import parse_settings
 
@@ -58,8 +58,8 @@ def own_settings(folder: Path) -> dict[str, Any] | None:
     if not path.is_file():
         return None
     try:
-        config = json.loads(path.read_text(encoding="utf-8"))["config"]
-    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        config = read_document(path)["config"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise TrainingError(f"{path} is damaged, so --resume cannot tell the run's settings: {error}") from error
     if not isinstance(config, dict):
         raise TrainingError(f"{path} is damaged, so --resume cannot tell the run's settings")

@@ -14,6 +14,7 @@ import torch
 
 from toolkit import __version__
 from toolkit.devices import told_arithmetic
+from toolkit.documents import read_document
 from toolkit.files import atomic_write
 from toolkit.training.distribution import rank_and_world
 
@@ -37,8 +38,8 @@ def note_session(
     sessions = []
     if path.exists():
         try:
-            sessions = list(json.loads(path.read_text(encoding="utf-8"))["sessions"])
-        except (ValueError, KeyError, TypeError):
+            sessions = [dict(session) for session in read_document(path)["sessions"]]
+        except (OSError, ValueError, KeyError, TypeError):
             say(f"{path} could not be read and is written again")
     threads = torch.get_num_threads()
     if done and sessions and sessions[-1].get("threads") != threads:

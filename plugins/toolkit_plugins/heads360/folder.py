@@ -29,6 +29,7 @@ from PIL import Image
 from torch import Tensor
 
 from toolkit.data import layout
+from toolkit.documents import read_document
 from toolkit.errors import InputError
 from toolkit.files import atomic_write, is_empty
 from toolkit.interfaces import MakeRequest
@@ -115,7 +116,7 @@ def _claim(out: Path, record: dict[str, Any]) -> None:
         _write_json(out / RECORD_FILE, record)
         return
     try:
-        found = json.loads((out / RECORD_FILE).read_text(encoding="utf-8"))
+        found = read_document(out / RECORD_FILE)
     except (OSError, ValueError):
         raise InputError(f"{out} is not empty and holds no readable {RECORD_FILE}; choose another folder") from None
     if found != record:

@@ -19,7 +19,7 @@ from toolkit.registry import Registration, Registry
 from toolkit.testing.spherical import SphericalGenerator
 
 MODULE = """
-import os, random, torch
+import os, random, time, torch
 class Odd:
     name, direction, unit, backend = "odd", "lower", "", "none"
     def __init__(self, takes="pair", update=lambda *a: None, value=(1.0, 1, 0)):
@@ -46,6 +46,7 @@ changes = lambda: Odd("pair", spoil)
 leaves = lambda: Odd("pair", lambda *a: os._exit(0))
 fails = lambda: Odd("pair", raises(ZeroDivisionError("boom")))
 strange = lambda: Odd("pair", raises(Strange("x")))
+waits = lambda: Odd("pair", lambda *a: time.sleep(60))
 nothing = lambda: Odd(value=None)
 table = lambda: Odd(value={"v": 1})
 word = lambda: Odd(value=("good", 1, 0))
@@ -120,6 +121,14 @@ def test_however_a_metric_fails_it_costs_its_own_number_and_is_named(
     assert (found["odd"].value, found["odd"].failed) == (None, 1) and found["psnr"].value is not None
     assert (found["odd"].error or "").startswith("metric 'odd' of plugin 'sx' failed: ")
     assert told in (found["odd"].error or "")
+
+
+def test_a_metric_that_takes_for_ever_ends_at_the_limit_and_costs_its_own_number(odd: Callable[[str], None]) -> None:
+    odd("waits")
+    with strangers.time_limit(0.2):
+        found = {each.metric: each for each in score(opened("odd", "psnr"), inputs())}
+    assert (found["odd"].value, found["odd"].failed) == (None, 1) and found["psnr"].value is not None
+    assert "took longer than 0.2 s (--time-limit)" in (found["odd"].error or "")
 
 
 @pytest.mark.parametrize(("attribute", "told"), [("broken", "ZeroDivisionError: bo"), ("ends", "tried to end")])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -12,6 +11,7 @@ from toolkit.bench.records.store import key_of
 from toolkit.cache import cache_folder
 from toolkit.data import ImageFolder, layout
 from toolkit.data.sources import find_maker, find_sources, open_dataset
+from toolkit.documents import read_document
 from toolkit.errors import InputError
 from toolkit.interfaces import IndexedDataset, MakeRequest
 
@@ -96,7 +96,7 @@ def made_folder(source: str, views: Sequence[str], domain: str, subjects: int, s
 def _shows(folder: Path, views: Sequence[str]) -> bool:
     """Whether a folder is complete and has these views."""
     try:
-        seen = json.loads((folder / layout.SUBJECTS_FILE).read_text(encoding="utf-8"))
+        seen = read_document(folder / layout.SUBJECTS_FILE)
         shown = {entry["view"] for entry in seen.values()}
     except (OSError, ValueError, AttributeError, KeyError, TypeError):
         return False

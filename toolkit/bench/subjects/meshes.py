@@ -17,6 +17,7 @@ from toolkit.bench.subjects.answers import failure_of, folder_name
 from toolkit.bench.subjects.heads import Views
 from toolkit.bench.subjects.methods import UnitError
 from toolkit.camera import Camera
+from toolkit.documents import read_document
 from toolkit.errors import InputError, PluginError, WeightsError
 from toolkit.export.glb import write_glb
 from toolkit.export.mesh import METRES_PER_UNIT, Mesh
@@ -66,7 +67,7 @@ class CommandedMeshes:
     def record(self, item: Item) -> InversionRecord | None:
         """What the call for an input picture took; None before it."""
         try:
-            seconds = float(json.loads((self._folder(item) / RECORD_FILE).read_text(encoding="utf-8"))["seconds"])
+            seconds = float(read_document(self._folder(item) / RECORD_FILE)["seconds"])
         except (OSError, ValueError, KeyError, TypeError):
             return None
         return InversionRecord(method=self.method.name, item=item.id, warm=True, seconds=seconds)

@@ -15,7 +15,6 @@ renders are wanted is written into a run's folder as `wanted.json`, in the same 
 
 from __future__ import annotations
 
-import json
 import math
 from collections import defaultdict
 from collections.abc import Collection, Mapping
@@ -31,6 +30,8 @@ from toolkit.bench.subjects.methods import ComparedMethod, UnitError
 from toolkit.camera import Camera, rotation_distance
 from toolkit.data import resize
 from toolkit.data.pictures import decode_image
+from toolkit.data.store import FolderStore
+from toolkit.documents import read_document
 from toolkit.errors import InputError, ToolkitError
 from toolkit.export.wanted import RENDERS_FILE
 from toolkit.files import file_sha256
@@ -104,8 +105,8 @@ class OutsideHead:
                 "invert", f"no render by the camera at yaw {yaw:.1f}: {name} misses its tolerance ({apart})"
             )
         try:
-            image = decode_image((self._folder / name).read_bytes(), name)
-        except (ToolkitError, OSError) as error:
+            image = decode_image(FolderStore(self._folder).read(name), name)
+        except ToolkitError as error:
             raise UnitError("invert", f"the render {name} cannot be read: {error}") from error
         return resize(image[None], self._size)
 
@@ -123,7 +124,7 @@ def open_outside(folder: Path, size: int, taken: Collection[str] = ()) -> Compar
     """
     path = folder / RENDERS_FILE
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
+        document = read_document(path)
         name = str(document["method"])
         renders: dict[str, list[Entry]] = defaultdict(list)
         for source, file, label in document["renders"]:
@@ -148,7 +149,7 @@ def _digest(file: Path) -> str:
     """sha256 of a render; empty where it is missing, which costs its cell later."""
     try:
         return file_sha256(file)
-    except OSError:
+    except (OSError, ValueError):  # a name that no disk has
         return ""
 
 
