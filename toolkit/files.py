@@ -51,11 +51,11 @@ def disk_errors_named(target: Path) -> Iterator[None]:
 
 
 def check_folder_place(path: str | os.PathLike[str]) -> None:
-    """Refuse a folder that could never be written, before any work; nothing is made.
+    """Refuse a folder that could never be written, before any work; nothing is left there.
 
     Raises:
         InputError: A file stands there, or in its way.
-        OutputError: It, or the folder that it would be made in, is read-only.
+        OutputError: It, or the folder that it would be made in, is read-only or takes nothing.
     """
     target = Path(path)
     nearest = next(place for place in (target, *target.absolute().parents) if os.path.lexists(place))
@@ -63,6 +63,12 @@ def check_folder_place(path: str | os.PathLike[str]) -> None:
         raise InputError(f"cannot write into {target}: {nearest} is not a folder")
     if not os.access(nearest, os.W_OK | os.X_OK):
         raise OutputError(f"cannot write into {target}: {nearest} is read-only")
+    try:
+        os.rmdir(
+            tempfile.mkdtemp(prefix=_WORKSHOP, dir=nearest)
+        )  # some places take nothing although they may be written
+    except OSError as error:
+        raise OutputError(f"cannot write into {target}: {os.strerror(error.errno or errno.EIO)}") from error
 
 
 def is_empty(path: str | os.PathLike[str], besides: str = "") -> bool:

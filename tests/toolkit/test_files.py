@@ -11,11 +11,12 @@ from pathlib import Path
 import pytest
 
 from toolkit import files
-from toolkit.errors import OutputError
+from toolkit.errors import InputError, OutputError
 from toolkit.files import (
     atomic_export,
     atomic_folder,
     atomic_write,
+    check_folder_place,
     disk_errors_named,
     file_sha256,
     is_empty,
@@ -217,6 +218,18 @@ def test_a_place_that_cannot_be_made_is_one_sentence(place: str):
             pytest.fail("the block must not run")
     with pytest.raises(OutputError, match="cannot write"), disk_errors_named(Path(place)):
         Path(place).mkdir(parents=True)
+
+
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="Linux alone has such a place")
+@pytest.mark.parametrize("place", ["/proc", "/proc/x/y", "/sys/fs/x", "/dev/null", "/dev/null/x"])
+def test_a_place_that_takes_nothing_is_refused_before_any_work(place: str):
+    with pytest.raises((OutputError, InputError), match=f"^cannot write into {place}: "):
+        check_folder_place(place)
+
+
+def test_looking_at_a_place_leaves_nothing_there(tmp_path: Path):
+    check_folder_place(tmp_path / "deep" / "deeper")
+    assert names(tmp_path) == []
 
 
 def test_another_file_that_is_missing_is_not_the_targets_fault(tmp_path: Path):

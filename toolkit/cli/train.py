@@ -98,9 +98,9 @@ def train_command(
 
 def _check_place(folder: Path, resume: bool) -> None:
     """Refuse a folder that cannot be written, or is in use, before data is made for minutes."""
+    check_folder_place(folder)
     if not resume and not is_empty(folder):
         raise InputError(f"{folder} is not empty; give another --out, or --resume to go on with what is there")
-    check_folder_place(folder)
 
 
 @contextlib.contextmanager
