@@ -86,7 +86,7 @@ def prepare_command(
     check_folder_place(out)
     use_threads(threads)
     if kind == "photos":
-        gathered = find_photographs(source)
+        gathered = find_photographs(source, out)
     else:
         factory = default_registry().load("dataset", kind)
         if not isinstance(factory, Preparable):

@@ -42,7 +42,7 @@ def import_weights(
     generator: Annotated[
         str | None, typer.Option(help="The generator that a method's codes belong to, where the files do not say.")
     ] = None,
-    force: Annotated[bool, typer.Option(help="Replace what is in the store under this name.")] = False,
+    force: Annotated[bool, typer.Option(help="Replace other weights that are there.")] = False,
 ) -> None:
     """Read official weights (.pkl, .pt, .pth, .npy, .safetensors) and write them as safetensors.
 
@@ -56,7 +56,7 @@ def import_weights(
         raise InputError(f"-o writes safetensors, so the name must end in .safetensors, got {out}")
     found = import_files(files, kind, generator)
     target = out or store_target(found.kind)
-    if out is None and not force:
+    if not force:
         check_free(target, found)
     found.write(target)
     say(f"recognised: {found.kind}, {len(found.tensors)} tensors; licence: {found.header['licence']}", err=True)

@@ -43,6 +43,8 @@ REQUEST_FILE = "prepare.json"
 JOURNAL_FILE = "prepared.jsonl"
 REJECTS_FILE = "rejects.json"
 SCRATCH_FOLDER = ".scratch"
+_LONGEST = 240
+"""Bytes of an item's name; files have 255."""
 
 
 @dataclass(frozen=True)
@@ -58,11 +60,15 @@ class Preparation:
     """Item -> what is doubtful about it."""
 
 
-def find_photographs(source: Path) -> Gathered:
+def find_photographs(source: Path, out: Path | None = None) -> Gathered:
     """All pictures below a folder (or one picture), by their content; names that collide get a number.
 
     So do folders that are named like a data set's own: photos of `masks/` become `masks-2/...`. Everything else is
     left out with its reason; of a hidden folder the folder alone is named.
+
+    Args:
+        source: The folder.
+        out: Where the data set is made; nothing in it is a photo.
 
     Raises:
         InputError: There is nothing at `source`.
@@ -75,7 +81,7 @@ def find_photographs(source: Path) -> Gathered:
     rejects: dict[str, str] = {}
     for file in sorted(source.rglob("*")):
         place = file.relative_to(source)
-        if any(part.startswith(".") for part in place.parts[:-1]):
+        if any(part.startswith(".") for part in place.parts[:-1]) or (out and _is_below(file, out)):
             continue
         reason = "hidden: its name begins with a dot" if place.name.startswith(".") else _why_no_photograph(file)
         if reason:
@@ -83,11 +89,16 @@ def find_photographs(source: Path) -> Gathered:
         elif file.is_file():
             ending = place.suffix.lower() in SUFFIXES
             stem = _outside_own_folders((place.with_suffix("") if ending else place).as_posix())
-            name = next(name for name in _numbered(stem) if name not in found)
+            name = next(name for name in _numbered(_shortened(stem)) if name not in found)
             found[name] = Photograph(file, name)
     if not found and not rejects:
         rejects[str(source)] = "an empty folder"
     return Gathered(list(found.values()), rejects)
+
+
+def _is_below(file: Path, out: Path) -> bool:
+    place = Path(os.path.abspath(file))
+    return Path(os.path.abspath(out)) in (place, *place.parents)
 
 
 def _why_no_photograph(file: Path) -> str:
@@ -108,6 +119,15 @@ def _why_no_photograph(file: Path) -> str:
 def _outside_own_folders(name: str) -> str:
     first, slash, rest = name.partition("/")
     return f"{first}-2/{rest}" if slash and first.lower() in layout.OWN_FOLDERS else name
+
+
+def _shortened(stem: str) -> str:
+    """A name to which a number and an ending can be added on every disk."""
+    folder, slash, last = stem.rpartition("/")
+    encoded = os.fsencode(last)
+    if len(encoded) <= _LONGEST:
+        return stem
+    return folder + slash + encoded[:_LONGEST].decode("utf-8", "ignore")  # a letter that is cut is left out
 
 
 def _numbered(stem: str) -> Iterator[str]:

@@ -19,6 +19,8 @@ from toolkit.inversion import Inversion
 from toolkit.rendering.views import OnView, iterate_views
 
 RENDERS_FILE = "renders.json"
+_STEM = 200
+"""Letters of a picture's name that a render's name has."""
 FILE_LIMIT = 64 * 2**20
 """Bytes of a list of wanted cameras."""
 
@@ -78,6 +80,7 @@ def write_wanted(
         for pixels in to_pixels(part.image):
             source, label = wanted[len(files)]
             stem = re.sub(r"[^A-Za-z0-9_+-]+", "_", str(Path(source).with_suffix(""))) if source else "view"
+            stem = stem[:_STEM]
             name = f"{stem}-{len(kept) + len(files):04d}.png"
             files.append(write_png(folder / name, pixels, describe(inversion)))
             entries.append([source, name, label])

@@ -62,21 +62,24 @@ def store_target(kind: str) -> Path:
 
 
 def check_free(target: Path, imported: Imported) -> None:
-    """Refuse to replace other weights of the same kind.
+    """Refuse to replace what is no earlier import of the same files.
 
     Raises:
-        InputError: The store has other ones.
+        InputError: Something else is there.
     """
     if not target.exists():
         return
-    there = read_metadata(target).get("source")
+    try:
+        there = read_metadata(target).get("source")
+    except (WeightsError, OSError):
+        there = None
     if there != imported.header.get("source"):
         was = (
             there[0].get("file") if isinstance(there, list) and there and isinstance(there[0], dict) else "another file"
         )
         raise InputError(
-            f"the store already has weights {imported.kind!r} from {was}: -o FILE.safetensors writes these elsewhere, "
-            "--force replaces those"
+            f"{target} holds weights from {was} already: -o FILE.safetensors writes {imported.kind!r} elsewhere, "
+            "--force replaces that"
         )
 
 

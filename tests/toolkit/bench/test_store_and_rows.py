@@ -8,7 +8,7 @@ import pytest
 from scipy.stats import bootstrap
 
 from toolkit.bench.protocols.rows import RowOrigin, mean_interval, paired_rows
-from toolkit.bench.records.store import Store, key_of
+from toolkit.bench.records.store import Store, file_name, key_of
 from toolkit.bench.records.units import CellRecord
 from toolkit.bench.subjects.inputs import BenchItem
 from toolkit.errors import InputError
@@ -67,6 +67,14 @@ def test_records_of_earlier_versions_are_read(tmp_path: Path):
     assert (old.precompute, old.size, old.took) == ("random heads", 24, 3.5)
     assert [score.metric for score in new.measured] == ["l2"]
     assert [each.group for each in new.features] == ["yaw_30"]
+
+
+@pytest.mark.parametrize("text", ["x" * 300, "é" * 200, "a/b/" * 90 + "front.png", "../../x", "...", "", "[b]\n"])
+def test_a_folder_of_an_inversion_has_a_name_that_every_disk_takes(text: str, tmp_path: Path):
+    for name in (file_name(text), file_name(text, "0123456789")):
+        (tmp_path / name).mkdir()
+        assert (tmp_path / name).resolve().parent == tmp_path.resolve() and name.isascii() and "\n" not in name
+    assert file_name("00000/front.png", "0123456789") == "00000_front.png-01234567"
 
 
 def test_keys_differ_when_any_part_does():

@@ -85,10 +85,23 @@ def test_the_same_file_again_is_fine_and_another_one_is_not_lost(program, store:
     other = tmp_path / "other.pkl"
     other.write_bytes(SAMPLE.read_bytes() + b"\n")
     ended = program("weights", "import", other)
-    assert ended.code == 2 and "already has weights 'panohead' from persistence_sample.pkl" in ended.err
+    assert ended.code == 2 and "holds weights from persistence_sample.pkl already" in ended.err
     mine = tmp_path / "mine.safetensors"
     assert program("weights", "import", other, "-o", mine).code == 0 and mine.is_file()
-    assert program("weights", "import", other, "--force").code == 0
+
+
+@pytest.mark.parametrize("precious", ["trained", "imported", "text", "empty"])
+def test_a_file_of_ones_own_is_replaced_by_an_import_only_by_force(
+    program, store: Path, tmp_path: Path, precious: str
+) -> None:
+    mine = tmp_path / "mine.safetensors"
+    write_tensors(mine, {"a": torch.ones(2)}, {"source": [{"file": "x.pkl"}]} if precious == "imported" else {})
+    if precious in ("text", "empty"):
+        mine.write_text("my notes" if precious == "text" else "")
+    before = mine.read_bytes()
+    refused = program("weights", "import", SAMPLE, "-o", mine)
+    assert refused.code == 2 and "--force" in refused.err and mine.read_bytes() == before
+    assert program("weights", "import", SAMPLE, "-o", mine, "--force").code == 0 and mine.read_bytes() != before
 
 
 def test_bad_imports_are_one_sentence_and_write_nothing(program, store: Path, tmp_path: Path) -> None:

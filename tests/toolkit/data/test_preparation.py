@@ -262,3 +262,22 @@ def test_everything_that_is_left_out_is_named_with_its_reason(tmp_path: Path, ph
     assert found.rejects[str(photos / "gone.png")] == "not a regular file"
     (tmp_path / "nothing").mkdir()
     assert find_photographs(tmp_path / "nothing").rejects == {str(tmp_path / "nothing"): "an empty folder"}
+
+
+def test_a_data_set_that_is_made_among_its_photos_is_no_source_of_photos(studio: Studio, photos: Path) -> None:
+    out = photos / "made"
+    first = prepare_folder(find_photographs(photos, out), out, SPEC)
+    again = prepare_folder(find_photographs(photos, out), out, SPEC)
+    assert (again.done, again.rejects) == (first.done, first.rejects)
+    with pytest.raises(InputError, match="is not empty"):
+        prepare_folder(find_photographs(photos, photos), photos, SPEC)
+
+
+@pytest.mark.parametrize("name", ["x" * 255, "é" * 127, "x" * 251 + ".png", "日" * 83 + ".png"])
+def test_photos_with_the_longest_names_are_prepared(name: str, studio: Studio, tmp_path: Path) -> None:
+    for place in (tmp_path / "photos" / name, tmp_path / "photos" / "deep" / name):
+        place.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (20, 30)).save(place, "PNG")
+    made = prepare_folder(find_photographs(tmp_path / "photos"), tmp_path / "out", SPEC)
+    assert (made.done, made.rejects) == (2, {})
+    assert len(ImageFolder(tmp_path / "out")) == 2

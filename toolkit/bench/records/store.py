@@ -6,6 +6,7 @@ import hashlib
 import json
 import math
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -16,6 +17,8 @@ from toolkit.bench.records.units import CellRecord, InversionRecord
 from toolkit.errors import InputError
 from toolkit.files import disk_errors_named
 
+_LONGEST = 255
+"""Bytes that a file system allows a name."""
 Kept = TypeVar("Kept", CellRecord, InversionRecord)
 
 
@@ -96,6 +99,12 @@ def key_of(*parts: Any) -> str:
     """A short hash of JSON-able parts: the identity of a unit of work."""
     text = json.dumps(_plain(parts), sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:20]
+
+
+def file_name(text: str, key: str = "") -> str:
+    """A name that every disk takes: the plain letters of a text, cut where it is long, and the beginning of a key."""
+    plain, ending = re.sub(r"[^A-Za-z0-9_.+-]+", "_", text).strip(".") or "_", f"-{key[:8]}" if key else ""
+    return plain[: _LONGEST - len(ending)] + ending
 
 
 def _plain(value: Any) -> Any:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
-from toolkit.bench.records.store import key_of
+from toolkit.bench.records.store import file_name, key_of
 from toolkit.bench.subjects.methods import TIME_LIMIT, UnitError
 from toolkit.errors import OverTimeError, PluginError
 from toolkit.external.method import ExternalMethod
@@ -26,4 +25,4 @@ def folder_name(method: ExternalMethod, generator: Generator, item: Item) -> str
         method.fingerprint, generator.spec.fingerprint, item.camera.label.flatten().tolist(),
         to_pixels(item.image[None]).tobytes().hex(),
     )  # fmt: skip
-    return f"{re.sub(r'[^A-Za-z0-9_.+-]+', '_', item.id).strip('.') or '_'}-{key[:8]}"
+    return file_name(item.id, key)

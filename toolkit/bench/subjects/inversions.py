@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
 
-from toolkit.bench.records.store import Store, key_of
+from toolkit.bench.records.store import Store, file_name, key_of
 from toolkit.bench.records.units import InversionRecord
 from toolkit.bench.records.views import ViewFiles
 from toolkit.bench.subjects.heads import Head, Views
@@ -108,7 +107,7 @@ class Inversions:
         inverter = method.inverter
         if inverter is None or isinstance(inverter, HeadSource):
             raise UnitError("invert", f"{method.name} has renders or records only, no inversions")
-        name = f"{_file_name(method.name)}/{_file_name(item.id)}-{key[:8]}"
+        name = f"{file_name(method.name)}/{file_name(item.id, key)}"
         record = InversionRecord(method=method.name, item=item.id, warm=method.name in self._warm, folder=name)
         undone = self.undone[method.name, item.id] = []
         try:
@@ -200,7 +199,3 @@ def refuse_machine_failure(error: BaseException, folder: Path) -> None:
         ) from error
     if kind is not None:
         raise UnitError(MACHINE, f"the machine's {kind}: {reason(error)}") from error
-
-
-def _file_name(text: str) -> str:
-    return re.sub(r"[^A-Za-z0-9_.+-]+", "_", text).strip(".") or "_"
