@@ -152,7 +152,8 @@ def test_fid360_has_a_floor_and_the_generators_own_heads_are_near_it(
     assert values["floor"].value < values["one head"].value
     assert all(row.low <= row.value <= row.high and row.n == 8 for row in values.values())
     assert {row.backend for row in values.values()} == {"embedded"}
-    assert results.unavailable == []  # the reference's FID is another backend's
+    left_out = {entry.metric: entry.reason for entry in results.unavailable}
+    assert left_out == {"fid": "is not of this run's backend (embedded); --backend reference computes it"}
     (run,) = results.runs.values()
     assert "truncation" in run.choices["random_heads"] and run.choices["cameras"]["pitch"] == 0.0
     assert run.engine.as_json() == {"name": "local", "workers": 1}
@@ -169,7 +170,7 @@ def test_fid360_without_a_network_is_one_sentence_before_any_work(
     monkeypatch.setenv("TOOLKIT_WEIGHTS", str(tmp_path))
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     wanted = protocol("fid360", "fid", "kid", "l2")
-    for backend, words in (("reference", "pt_inception"), ("none", "no such metric is installed")):
+    for backend, words in (("reference", "pt_inception"), ("none", "fid, kid: is not of this run.s backend")):
         request = BenchRequest(wanted, str(heads_folder), tmp_path / "out", backend=backend)
         with pytest.raises(InputError, match=words):
             run_bench(request, spherical, [method("m")])

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from toolkit.bench.protocols.base import BenchProtocol, ProtocolContext
-from toolkit.bench.protocols.registered import protocol_class
+from toolkit.bench.protocols.registered import chooses_metrics, protocol_class
 from toolkit.bench.protocols.scoring import OpenMetrics, open_metrics
 from toolkit.bench.protocols.settings import ProtocolSettings
 from toolkit.bench.records.schema import LeftOut
@@ -104,7 +104,10 @@ def open_runs(
 
     for request in requests:
         kind = protocol_class(request.settings.kind)
-        metrics = open_metrics(request.settings.metrics, request.backend, spec.world, spec.image_size)
+        asked = request.settings
+        metrics = open_metrics(
+            asked.metrics, request.backend, spec.world, spec.image_size, chosen=chooses_metrics(asked)
+        )
         try:
             kind.check_metrics(request.settings, metrics)  # before pictures are made
             possible.append((request, kind, metrics))

@@ -55,13 +55,21 @@ def _check_metrics(settings: ProtocolSettings) -> None:
     strange = [name for name in settings.metrics if name not in known]
     if not strange:
         return
-    shipped = {*protocol_class(settings.kind).shipped.get("metrics", ())}
-    for name in config_names():
-        if name.startswith(_FOLDER):
-            shipped |= {*load_config(ProtocolSettings, config_path(name)).metrics}
+    shipped = {name for metrics in _shipped_metrics(settings.kind) for name in metrics}
     for name in strange:
         if name not in shipped:
             raise ConfigError(f"protocol {settings.title!r}: {unknown_name('metric', name, known)}")
+
+
+def chooses_metrics(settings: ProtocolSettings) -> bool:
+    """Whether somebody chose these metrics: a list that ships names those of both backends, for whichever is used."""
+    return settings.metrics not in _shipped_metrics(settings.kind)
+
+
+def _shipped_metrics(kind: str) -> list[tuple[str, ...]]:
+    shipped = [tuple(protocol_class(kind).shipped.get("metrics", ()))]
+    names = (name for name in config_names() if name.startswith(_FOLDER))
+    return shipped + [load_config(ProtocolSettings, config_path(name)).metrics for name in names]
 
 
 def open_protocols(names: str, overrides: Sequence[str] = ()) -> list[ProtocolSettings]:

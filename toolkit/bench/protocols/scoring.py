@@ -21,6 +21,7 @@ BACKENDS: tuple[Backend, ...] = ("auto", "none", "reference", "embedded")
 EMBEDDED_SUFFIX = "-e"
 """Names of metrics with embedded networks end so: their values are not the literature's."""
 _WORLD_OF = {"reference": "full", "embedded": "embedded"}
+_OFFER = {world: f"; --backend {backend} computes it" for backend, world in _WORLD_OF.items()}
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,9 @@ class OpenMetrics:
         }
 
 
-def open_metrics(names: Iterable[str], backend: str, world: str, image_size: int) -> OpenMetrics:
+def open_metrics(
+    names: Iterable[str], backend: str, world: str, image_size: int, chosen: bool = False
+) -> OpenMetrics:
     """Build the metrics of a backend; those that cannot be computed are named with the reason.
 
     Args:
@@ -66,6 +69,7 @@ def open_metrics(names: Iterable[str], backend: str, world: str, image_size: int
         backend: 'auto' takes the generator's world's ('embedded' or 'full').
         world: The generator's world.
         image_size: Side in pixels of the pictures that will be compared.
+        chosen: Somebody asked for these very metrics: those of the other backend are named, too.
 
     Raises:
         InputError: Unknown backend.
@@ -75,12 +79,14 @@ def open_metrics(names: Iterable[str], backend: str, world: str, image_size: int
     if backend not in BACKENDS:
         raise InputError(unknown_name("backend", backend, BACKENDS))
     registry = default_registry()
-    chosen = backend if backend != "auto" else ("reference" if world == "full" else "embedded")
+    used = backend if backend != "auto" else ("reference" if world == "full" else "embedded")
     metrics = OpenMetrics({}, {}, {})
     for name in dict.fromkeys(names):
         entry = registry.registrations.get(("metric", name))
         needs = entry.world if entry else ("embedded" if name.endswith(EMBEDDED_SUFFIX) else "")
-        if needs and needs != _WORLD_OF.get(chosen):
+        if needs and needs != _WORLD_OF.get(used):
+            if chosen:
+                metrics.unavailable[name] = f"is not of this run's backend ({used}){_OFFER.get(needs, '')}"
             continue
         try:
             factory = registry.load("metric", name)
