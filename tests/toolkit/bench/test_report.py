@@ -345,6 +345,17 @@ def test_a_browser_sorts_turns_and_chooses(open_page: Callable[..., Any]):
 
 
 @pytest.mark.browser
+def test_a_true_picture_does_not_stand_for_a_view_that_it_is_not(open_page: Callable[..., Any], tmp_path: Path):
+    results = document(tmp_path)
+    ViewFiles(tmp_path / "frames").write("00000-0", [0.0], torch.zeros(1, 3, 16, 16))
+    write_report(tmp_path, results)
+    page = open_page(1280)
+    heads = page.locator(".turning").first.locator(".head")
+    assert [heads.nth(place).locator("img.far").count() for place in (0, 1)] == [2, 0]  # truth, and a method
+    assert page.complaints == []
+
+
+@pytest.mark.browser
 def test_on_a_telephone_only_tables_scroll_sideways(open_page: Callable[..., Any]):
     page = open_page(390)
     assert page.evaluate("document.documentElement.scrollWidth") <= 390

@@ -138,6 +138,15 @@ def test_true_views_that_are_gone_are_kept_again_although_nothing_is_measured(
     assert again.inverter.calls == 0
 
 
+def test_a_protocol_that_uses_fewer_pictures_does_not_narrow_the_truth_of_another(
+    spherical: SphericalGenerator, requests: Callable[..., list[BenchRequest]], tmp_path: Path, method: Make
+):
+    narrow, wide = requests(tmp_path)[:2]
+    before = truths(run_suite([wide], spherical, [method("m", 0)]), tmp_path)
+    assert all(len(frames.yaws) == 4 for frames in before.values())
+    assert truths(run_suite([narrow], spherical, [method("m", 0)]), tmp_path) == before
+
+
 def test_order_and_company_change_no_number(
     spherical: SphericalGenerator, requests: Callable[..., list[BenchRequest]], tmp_path: Path, method: Make
 ):

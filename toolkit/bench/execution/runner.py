@@ -90,7 +90,7 @@ def run_suite(
         parts.append(outcome_of(run, entries, found[run.title]._replace(methods=records), engine))
     others = {each.method.name: each.method for mine in carried.values() for each in mine}
     heads = Gallery(runs, [*others.values(), *methods], parts, say).complete()
-    results = merged(before, parts, heads, left_out)
+    results = merged(before, parts, heads, left_out, runs[0].inversions.views.count)
     write_results(first.out, results)
     write_report(first.out, results)
     return results

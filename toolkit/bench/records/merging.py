@@ -29,11 +29,30 @@ Kept = TypeVar("Kept")
 Placed = TypeVar("Placed", Row, CurvePoint, ValueTable, Difference, Cell, Failure, Doubt, Unavailable, LeftOut)
 
 
-def merged(before: Results | None, parts: Sequence[Results], heads: list[Head], left_out: list[LeftOut]) -> Results:
-    """Results of several protocols as one document; what `before` holds of other protocols and data stays."""
+def merged(
+    before: Results | None,
+    parts: Sequence[Results],
+    heads: list[Head],
+    left_out: list[LeftOut],
+    views: Callable[[Head], int] = lambda head: 1,
+) -> Results:
+    """Results of several protocols as one document; what `before` holds of other protocols and data stays.
+
+    Args:
+        before: What the folder held.
+        parts: What each protocol found.
+        heads: Those of this run. A truth gives way to the one before it that has more views: another protocol's.
+        left_out: Protocols that could not be run.
+        views: How many pictures there are of a head.
+    """
     done = {_origin(run) for part in parts for run in part.runs.values()} | {_origin(entry) for entry in left_out}
     kept = [] if before is None else [_without(before, done)]
-    fresh = {(head.data, head.item, head.method) for head in heads}
+    fresh = {_place(head) for head in heads}
+    earlier = {_place(head): head for each in kept for head in each.heads}
+
+    def wider(head: Head) -> Head:
+        old = earlier.get(_place(head), head)
+        return old if head.method is None and views(old) > views(head) else head
 
     def every(pick: Callable[[Results], list[Kept]]) -> list[Kept]:
         return [entry for each in (*kept, *parts) for entry in pick(each)]
@@ -52,10 +71,7 @@ def merged(before: Results | None, parts: Sequence[Results], heads: list[Head], 
         doubts=every(lambda each: each.doubts),
         unavailable=every(lambda each: each.unavailable),
         left_out=[*every(lambda each: each.left_out), *left_out],
-        heads=[
-            *(head for each in kept for head in each.heads if (head.data, head.item, head.method) not in fresh),
-            *heads,
-        ],
+        heads=[*(head for place, head in earlier.items() if place not in fresh), *map(wider, heads)],
     )
 
 
@@ -78,6 +94,10 @@ def run_title(protocol: str, data: str) -> str:
 
 def _origin(entry: Run | LeftOut) -> Origin:
     return entry.protocol, entry.data
+
+
+def _place(head: Head) -> tuple[str, str, str | None]:
+    return head.data, head.item, head.method
 
 
 def _without(results: Results, done: set[Origin]) -> Results:

@@ -15,6 +15,7 @@ from pydantic import Field, ValidationError
 from torch import Tensor
 
 from toolkit.bench.records.base import Record
+from toolkit.bench.records.schema import Head
 from toolkit.files import atomic_write
 from toolkit.rendering.pixels import resized, to_pixels
 
@@ -68,6 +69,11 @@ class ViewFiles:
         except (OSError, ValidationError):
             return None
         return found if len(found.yaws) == len(found.pictures) else None
+
+    def count(self, head: Head) -> int:
+        """How many pictures of a head there are."""
+        found = self.read(head.frames)
+        return len(found.yaws) if found else 0
 
     def _path(self, key: str) -> Path:
         return self._folder / f"{key}.json"

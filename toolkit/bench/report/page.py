@@ -18,9 +18,9 @@ from toolkit.rendering.pixels import GENERATED_BY
 
 COLOURS = 12
 _WORLDS = {
-    "embedded": "embedded world: synthetic heads, a miniature generator and small metric networks; these numbers say "
+    "embedded": "Embedded world: synthetic heads, a miniature generator and small metric networks; these numbers say "
     "nothing about photographs or about PanoHead",
-    "full": "full scale",
+    "full": "Full scale",
 }
 
 
@@ -59,7 +59,7 @@ def build_page(results: Results, frames: Path) -> str:
     values = {
         "GENERATED": escape(GENERATED_BY),
         "LEAD": escape(_lead(results, methods)),
-        "WORLD": escape("; ".join(_WORLDS.get(world, world) for world in worlds)),
+        "WORLD": escape(". ".join(_WORLDS.get(world, world) for world in worlds)),
         "NAV": "".join(f'<a href="#{escape(part.name)}">{escape(part.title)}</a>' for part in parts),
         "BODY": "".join(
             f'<section id="{escape(part.name)}"><h2>{escape(part.title)}</h2>{part.html}</section>' for part in parts
@@ -197,7 +197,7 @@ def _again(results: Results) -> str:
     facts = [("generator", f"{generator.name}, fingerprint {generator.fingerprint[:16]}"),
              ("licence of its weights", generator.licence or "not stated")]  # fmt: skip
     for run in list(results.runs.values())[:1]:
-        facts += [(name, str(value)) for name, value in {**run.environment.as_json(), **run.machine.as_json()}.items()]
+        facts += [(name, _said(value)) for name, value in {**run.environment.as_json(), **run.machine.as_json()}.items()]
         facts.append(("images compared at", run.compared_at))
     text += _plain_table(("what", "value"), facts)
     for title, run in results.runs.items():
@@ -205,6 +205,11 @@ def _again(results: Results) -> str:
         body = json.dumps(shown, indent=1, ensure_ascii=False)
         text += f"<details><summary>Settings of {escape(title)}</summary><pre>{escape(body)}</pre></details>"
     return text + "<p>All numbers: results.json, table.csv, table.tex beside this page.</p>"
+
+
+def _said(value: object) -> str:
+    """A fact as text; an empty list is of what makes arithmetic faster and less exact."""
+    return (", ".join(map(str, value)) or "exact") if isinstance(value, list) else str(value)
 
 
 def _commands(results: Results) -> list[str]:
