@@ -197,7 +197,8 @@ def _again(results: Results) -> str:
     facts = [("generator", f"{generator.name}, fingerprint {generator.fingerprint[:16]}"),
              ("licence of its weights", generator.licence or "not stated")]  # fmt: skip
     for run in list(results.runs.values())[:1]:
-        facts += [(name, _said(value)) for name, value in {**run.environment.as_json(), **run.machine.as_json()}.items()]
+        about = {**run.environment.as_json(), **run.machine.as_json()}
+        facts += [(name, _said(value)) for name, value in about.items()]
         facts.append(("images compared at", run.compared_at))
     text += _plain_table(("what", "value"), facts)
     for title, run in results.runs.items():
