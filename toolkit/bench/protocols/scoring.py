@@ -59,9 +59,7 @@ class OpenMetrics:
         }
 
 
-def open_metrics(
-    names: Iterable[str], backend: str, world: str, image_size: int, chosen: bool = False
-) -> OpenMetrics:
+def open_metrics(names: Iterable[str], backend: str, world: str, image_size: int, chosen: bool = False) -> OpenMetrics:
     """Build the metrics of a backend; those that cannot be computed are named with the reason.
 
     Args:
