@@ -1,5 +1,7 @@
 """What users set: one parser of `a.b=c`, and one sentence for whatever is wrong with an option or a key.
 
+A name that has dots itself stands in quotes: `losses."edges.v2"=0.5`.
+
 Values are read as YAML; `1e-4`, which YAML 1.1 takes for a string, is read as the number it looks like. Reading is
 strict: no number from a string, no truth value as a number.
 """
@@ -22,6 +24,8 @@ from pydantic_core import ErrorDetails
 from toolkit.errors import ConfigError
 from toolkit.registry import unknown_name
 
+_KEYS = re.compile(r'\s*(?:"([^"]+)"|([^."]+?))\s*(?:\.|$)')
+"""The next key: as it is, or in quotes where it is a name that has dots itself."""
 _NUMBER = re.compile(r"[-+]?(\d+(\.\d*)?|\.\d+)[eE][-+]?\d+")
 _Model = TypeVar("_Model", bound=BaseModel)
 
@@ -67,10 +71,22 @@ def apply_settings(data: dict[str, Any], pairs: Iterable[str], option: str = "--
 
 def _parse_setting(text: str, option: str) -> tuple[tuple[str, ...], Any]:
     key, equals, value = text.partition("=")
-    keys = tuple(part.strip() for part in key.split("."))
-    if not equals or not all(keys):
+    keys = _keys_of(key)
+    if not equals or not keys:
         raise ConfigError(f"{option} takes KEY=VALUE with dots between nested keys, got {text!r}")
     return keys, parse_yaml(value, f"the value of {option} {text}")
+
+
+def _keys_of(text: str) -> tuple[str, ...]:
+    """The nested keys of `a.b` or `a."b.c"`; none where they cannot be told."""
+    keys, place = [], 0
+    while place < len(text):
+        found = _KEYS.match(text, place)
+        if found is None:
+            return ()
+        keys.append(found[1] or found[2])
+        place = found.end()
+    return () if text.endswith(".") else tuple(keys)
 
 
 def assign(data: dict[str, Any], keys: Sequence[str], value: Any, source: str) -> None:

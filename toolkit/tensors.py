@@ -50,6 +50,20 @@ def read_metadata(path: str | os.PathLike[str]) -> dict[str, Any]:
     return metadata if isinstance(metadata, dict) else {}
 
 
+def tensor_names(path: str | os.PathLike[str]) -> set[str]:
+    """The names of all tensors.
+
+    Raises:
+        WeightsError: The file is missing or not a sound safetensors file.
+    """
+    check_header(path)
+    try:
+        with readable(path) as place, safe_open(place, framework="pt") as file:
+            return set(file.keys())
+    except (SafetensorError, OSError) as error:
+        raise WeightsError(f"{path} is not a sound safetensors file: {error}") from error
+
+
 def read_tensors(path: str | os.PathLike[str], device: str = "cpu") -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Read all tensors, in the types they are stored in, and the description.
 

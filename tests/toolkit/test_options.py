@@ -74,12 +74,21 @@ def test_keys_of_one_group_come_together() -> None:
     }
 
 
+def test_a_name_with_dots_stands_in_quotes() -> None:
+    assert parse_settings(['options."pores.v2".width=4', 'by . "x"=1']) == {
+        "options": {"pores.v2": {"width": 4}},
+        "by": {"x": 1},
+    }
+
+
 @pytest.mark.parametrize(
     ("pairs", "expected"),
     [
         (["steps"], "--set takes KEY=VALUE"),
         (["=3"], "--set takes KEY=VALUE"),
         (["a..b=3"], "--set takes KEY=VALUE"),
+        (["a.b.=3"], "--set takes KEY=VALUE"),
+        (['a."b=3'], "--set takes KEY=VALUE"),
         (["a=1", "a=2"], "--set a was given twice"),
         (["a=1", "a.b=2"], "--set a.b=2: 'a' holds 1, not nested keys"),
         (["a=[1"], "the value of --set a=[1 is not valid YAML"),

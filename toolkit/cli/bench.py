@@ -114,8 +114,8 @@ def bench_command(
     ]
     files = {method: Path(text) for method, text in _pairs("--method-weights", method_weights or []).items()}
     described = RunDescription(
-        generator, weights, device, threads, tuple(names), tuple(requests), _by_method(options or []), files, preset,
-        tuple(outside or []), time_limit, tuple(arithmetic.split(",")),
+        generator, weights, device, threads, tuple(names), tuple(requests), _by_method(options or [], names),
+        files, preset, tuple(outside or []), time_limit, tuple(arithmetic.split(",")),
     )  # fmt: skip
     if dry_run:
         _rehearse(described, engine, workers, as_json)
@@ -205,11 +205,18 @@ def _pairs(option: str, texts: list[str]) -> dict[str, str]:
     return pairs
 
 
-def _by_method(texts: list[str]) -> dict[str, dict[str, Any]]:
+def _by_method(texts: list[str], methods: list[str]) -> dict[str, dict[str, Any]]:
+    """Settings by method; a method's name may have dots."""
     from toolkit.options import parse_settings
 
-    found = parse_settings(texts, "--option")
+    found = parse_settings([_quoted(text, methods) for text in texts], "--option")
     for method, settings in found.items():
         if not isinstance(settings, dict):
             raise InputError(f"--option takes METHOD.KEY=VALUE, got {method}={settings}")
     return found
+
+
+def _quoted(text: str, methods: list[str]) -> str:
+    """A setting whose method stands in quotes where its name has dots."""
+    name = max((each for each in methods if "." in each and text.startswith(f"{each}.")), key=len, default="")
+    return f'"{name}"{text[len(name) :]}' if name else text

@@ -12,6 +12,7 @@ import torch
 from toolkit.errors import ConfigError, InputError, WeightsError
 from toolkit.generators.config import About
 from toolkit.generators.generator import VolumeGenerator
+from toolkit.registry import default_registry
 from toolkit.tensors import write_tensors
 from toolkit.weights.headers import SENSELESS, check_described, layers_without_size_refused
 from toolkit.weights.official import check_fit, load_strictly
@@ -66,7 +67,10 @@ def load_generator(
     tensors, header = open_weights(path, architecture)
     if header.get("architecture") != architecture or "config" not in header:
         found = header.get("architecture")
-        raise WeightsError(f"{path} does not hold a generator of kind {architecture!r}: its header names {found!r}")
+        other = f"; --generator {found} opens it" if ("generator", found) in default_registry().registrations else ""
+        raise WeightsError(
+            f"{path} does not hold a generator of kind {architecture!r}: its header names {found!r}{other}"
+        )
     check_described(header, str(path))
     try:
         with layers_without_size_refused():

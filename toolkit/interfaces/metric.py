@@ -77,7 +77,10 @@ class NeedsSize(Protocol):
 
 
 class FeatureExtractor(Protocol):
-    """A network that turns images into feature vectors; its name says which."""
+    """A network that turns images into feature vectors.
+
+    Features are kept between runs by its name: other weights have another one.
+    """
 
     name: str
     size: int

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import Module
 
+from toolkit.files import file_sha256
 from toolkit.losses.perceptual import lpips_network
 from toolkit.metrics import DetectedFace, FrechetMetric, IdentityMetric, KernelMetric
 from toolkit.weights.official import build_official
@@ -114,4 +115,6 @@ def _recogniser(kind: str, metric: str) -> tuple[NetworkEmbedder, Path]:
 @functools.cache
 def _inception() -> tuple[Inception, Path]:
     path = needed_weights(INCEPTION, "metrics 'fid' and 'kid' each")
-    return Inception.from_state_dict(open_state_dict(path)), path
+    network = Inception.from_state_dict(open_state_dict(path))
+    network.name = f"{Inception.name}-{file_sha256(path)[:8]}"  # features of other weights are kept under this name
+    return network, path

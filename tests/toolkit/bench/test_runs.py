@@ -4,6 +4,7 @@ import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -161,6 +162,28 @@ def test_fid360_has_a_floor_and_the_generators_own_heads_are_near_it(
     again = method("one head", 0)
     assert run_bench(request, spherical, [method("random", None), again]) == results
     assert again.inverter.calls == 0  # only features are computed again
+
+
+@pytest.mark.parametrize(
+    ("kind", "settings"), [("fid360", {"random_sides": 2}), ("multiview", {"target_yaws": (-90.0, 90.0)})]
+)
+def test_features_of_other_weights_are_never_taken_for_these(
+    registry: Registry, spherical: SphericalGenerator, heads_folder: Path, tmp_path: Path, method: Make,
+    protocol: MakeProtocol, monkeypatch: pytest.MonkeyPatch, kind: str, settings: dict[str, Any],
+):  # fmt: skip
+    def run(folder: str) -> list[Row]:
+        request = BenchRequest(protocol(kind, "stripes-e", **settings), str(heads_folder), tmp_path / folder, 4)
+        return run_bench(request, spherical, [method("one head", 0)]).rows
+
+    first, network = run("a"), type(registry.build("metric", "stripes-e").extractor)
+    with monkeypatch.context() as changed:
+        features = network.features
+        changed.setattr(network, "name", "stripes-2")
+        changed.setattr(network, "features", lambda self, images: 3 * features(self, images))
+        second = run("a")
+        assert second == run("b")
+    assert first[-1].value < second[-1].value
+    assert run("a") == first
 
 
 def test_fid360_without_a_network_is_one_sentence_before_any_work(

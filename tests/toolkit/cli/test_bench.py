@@ -10,6 +10,7 @@ from typer.testing import CliRunner, Result
 import toolkit.registry
 from toolkit.bench import open_methods, read_results
 from toolkit.camera import Camera
+from toolkit.cli.bench import _by_method
 from toolkit.cli.main import app
 from toolkit.errors import ConfigError, InputError, ToolkitError
 from toolkit.registry import Registry, default_registry
@@ -184,3 +185,8 @@ def test_a_method_that_cannot_be_built_is_returned_with_its_reason(bare: BareSph
     methods, broken = open_methods(["pti", "mean"], bare, {}, {})
     assert [each.name for each in methods] == ["mean"]
     assert "Tunable" in broken["pti"] or "tun" in broken["pti"]
+
+
+def test_an_option_finds_a_method_whose_name_has_dots() -> None:
+    found = _by_method(["lottery.v2.mask.closing=1", "lottery.seed=2"], ["lottery", "lottery.v2"])
+    assert found == {"lottery.v2": {"mask": {"closing": 1}}, "lottery": {"seed": 2}}

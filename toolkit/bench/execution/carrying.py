@@ -65,7 +65,7 @@ def _records_of(run: ProtocolRun, method: ComparedMethod, earlier: Run) -> list[
     records = []
     for item in run.protocol.items:
         record = run.store.get(MethodUnit(run, method, item).key)
-        if record is None or not all((run.protocol.folder / each.features).is_file() for each in record.features):
+        if record is None or not run.protocol.holds_features(record):
             items = len(run.protocol.items)
             why = (
                 f"of {earlier.pictures.cells} items, this run is of {items}"

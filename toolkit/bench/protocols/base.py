@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol
 
 from toolkit.bench.protocols.comparisons import RESAMPLED
+from toolkit.bench.protocols.features import are_kept, extractors_of
 from toolkit.bench.protocols.rows import RowOrigin, paired_rows
 from toolkit.bench.protocols.scoring import OpenMetrics
 from toolkit.bench.protocols.settings import ProtocolSettings
@@ -163,9 +164,12 @@ class BenchProtocol(ABC):
 
     def holds(self, record: CellRecord) -> bool:
         """Whether a record needs no repetition: all was read, and the files that it refers to are still there."""
-        return all(score.error is None for score in record.measured) and all(
-            (self.folder / each.features).is_file() for each in record.features
-        )
+        return all(score.error is None for score in record.measured) and self.holds_features(record)
+
+    def holds_features(self, record: CellRecord) -> bool:
+        """Whether the files that a record refers to are still there, with features of every network of this run."""
+        extractors = extractors_of(self.metrics)
+        return all(are_kept(self.folder / each.features, extractors) for each in record.features)
 
     def numbers(self, origin: RowOrigin, records: Mapping[str, list[CellRecord]]) -> Numbers:
         """Rows, curves and comparisons from the records of each method's items."""

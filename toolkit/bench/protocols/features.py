@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping
+from pathlib import Path
 
 import torch
 from torch import Tensor
 
 from toolkit.bench.protocols.scoring import OpenMetrics
 from toolkit.devices import moved_to
-from toolkit.errors import InputError
+from toolkit.errors import InputError, WeightsError
 from toolkit.interfaces import ComparesFeatures, FeatureExtractor
 from toolkit.metrics.feature_distances import KID_SUBSET
+from toolkit.tensors import tensor_names
 
 DISTANCES = (
     "pictures rounded to 8 bit; by clean-fid, float64: fid: covariances over n - 1; kid: cubic kernel, "
@@ -41,6 +43,15 @@ def distribution_names(metrics: OpenMetrics) -> list[str]:
 def extractors_of(metrics: OpenMetrics) -> dict[str, FeatureExtractor]:
     """The networks behind the available metrics of distributions, by their own names."""
     return {metric.extractor.name: metric.extractor for metric in metrics.distributions.values()}
+
+
+def are_kept(file: Path, extractors: Mapping[str, FeatureExtractor]) -> bool:
+    """Whether a file is there and holds features of each network."""
+    try:
+        names = tensor_names(file)
+    except WeightsError:
+        return False
+    return all(any(name in (extractor, f"made.{extractor}") for name in names) for extractor in extractors)
 
 
 def features_of(extractors: Mapping[str, FeatureExtractor], image: Tensor) -> dict[str, Tensor]:

@@ -21,6 +21,7 @@ from toolkit.bench.protocols.rows import RowOrigin, make_row
 from toolkit.bench.protocols.scoring import OpenMetrics
 from toolkit.bench.protocols.settings import ProtocolSettings
 from toolkit.bench.records.schema import Difference, Row
+from toolkit.bench.records.store import key_of
 from toolkit.bench.records.units import CellRecord, FeaturesRecord, Scores
 from toolkit.bench.subjects.heads import Views
 from toolkit.bench.subjects.inputs import BenchItem, read_item
@@ -107,7 +108,8 @@ class Fid360(BenchProtocol):
         (camera,) = self.other_views(item)
         view = inversions.head(method, picture).views(camera)
         kind = "white-" if self.settings.foreground else ""
-        path = self.folder / f"{kind}{inversions.key(method, picture)}-{place}-of-{len(self.items)}.safetensors"
+        key = key_of(inversions.key(method, picture), sorted(self._extractors))
+        path = self.folder / f"{kind}{key}-{place}-of-{len(self.items)}.safetensors"
         image = on_white(view) if self.settings.foreground else view.image
         write_tensors(path, features_of(self._extractors, image), {"item": item.id})
         return [FeaturesRecord(features=path.name, yaw=math.degrees(float(self.yaws[place])))]

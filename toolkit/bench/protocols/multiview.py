@@ -14,6 +14,7 @@ from toolkit.bench.protocols.features import DISTANCES, distance_of, extractors_
 from toolkit.bench.protocols.rows import RowOrigin, make_row, paired_rows
 from toolkit.bench.protocols.scoring import MetricInputs, no_score, score
 from toolkit.bench.records.schema import Row
+from toolkit.bench.records.store import key_of
 from toolkit.bench.records.units import CellRecord, FeaturesRecord, Scores
 from toolkit.bench.subjects.inputs import (
     TARGET_CAMERAS,
@@ -97,7 +98,8 @@ class MultiView(BenchProtocol):
             found = score(self.metrics, MetricInputs(image, target.image[None], target.camera))
             scores += [each.model_copy(update={"metric": f"{each.metric}@{group}"}) for each in found]
             if self._extractors:
-                name = f"{inversions.key(method, source)}-view-{index}.safetensors"
+                key = key_of(inversions.key(method, source), sorted(self._extractors))
+                name = f"{key}-view-{index}.safetensors"
                 self._keep_features(name, image, target)
                 scores.append(FeaturesRecord(metric=None, features=name, group=group))
         return scores

@@ -13,12 +13,14 @@ from typing import TYPE_CHECKING, NamedTuple
 import torch
 
 from toolkit.bench.protocols.comparisons import Gap
+from toolkit.bench.protocols.features import are_kept, extractors_of
 from toolkit.bench.protocols.paired_distances import MethodFeatures, PairedDistances
 from toolkit.bench.protocols.random_heads import Features
 from toolkit.bench.protocols.scoring import open_metrics
 from toolkit.bench.records.store import Store
 from toolkit.bench.records.units import CellRecord
 from toolkit.errors import InputError
+from toolkit.interfaces import FeatureExtractor
 from toolkit.tensors import read_tensors
 
 if TYPE_CHECKING:
@@ -53,17 +55,20 @@ def compare_distances(folders: tuple[Path, Path], first: Side, second: Side) -> 
         WeightsError: A file of features is gone or damaged.
     """
     run, count = first.run, first.run.pictures.cells
-    mine, theirs = (_features(folder, run.protocol, count) for folder in folders)
-    items = _items_by_place(mine, theirs)
-    if not items or not first.rows:
+    if not first.rows:
         return []
-    draws = _shared_draws(folders, count)
+    names, row = [row.metric for row in first.rows], first.rows[0]
+    metrics, found = open_metrics(names, row.backend, row.world, run.image_size), []
+    extractors = extractors_of(metrics)
+    mine, theirs = (_features(folder, run.protocol, count, extractors) for folder in folders)
+    items = _items_by_place(mine, theirs)
+    if not items:
+        return []
+    draws = _shared_draws(folders, count, extractors)
     subjects = {cell.item: cell.subject for cell in first.cells}
     whose = [subjects.get(items.get(place, ""), str(place)) for place in range(count)]
     made = {f"first {method}": _made(features) for method, features in mine.items()}
     made |= {f"second {method}": _made(features) for method, features in theirs.items()}
-    names, row = [row.metric for row in first.rows], first.rows[0]
-    metrics, found = open_metrics(names, row.backend, row.world, run.image_size), []
     for name in metrics.distributions:
         paired = PairedDistances(metrics, name, draws, made, whose, run.settings.seed)
         for one, other in itertools.product(mine, theirs):
@@ -98,16 +103,18 @@ def _check(difference: float, first: float | None, second: float | None) -> None
         raise InputError("the features in their folders are not those of their results")
 
 
-def _features(folder: Path, protocol: str, count: int) -> dict[str, dict[int, _Kept]]:
-    """What each method's records refer to, by place; the last record of a place counts."""
+def _features(
+    folder: Path, protocol: str, count: int, extractors: Mapping[str, FeatureExtractor]
+) -> dict[str, dict[int, _Kept]]:
+    """What each method's records refer to, by place; of those with features of these networks the last one counts."""
     found: dict[str, dict[int, _Kept]] = defaultdict(dict)
     for record in Store(folder / "cells.jsonl", CellRecord, writes=False):
         if record.protocol == protocol and record.error is None and record.method is not None and record.features:
             name = Path(record.features[0].features).name
             ending = _PLACE.search(name)
-            if ending is not None and int(ending[2]) == count:
-                place = int(ending[1])
-                found[record.method][place] = _Kept(place, record.item, folder / "features" / name)
+            path = folder / "features" / name
+            if ending is not None and int(ending[2]) == count and (not path.is_file() or are_kept(path, extractors)):
+                found[record.method][int(ending[1])] = _Kept(int(ending[1]), record.item, path)
     return dict(found)
 
 
@@ -117,11 +124,14 @@ def _made(features: Mapping[int, _Kept]) -> MethodFeatures:
     return MethodFeatures(places, {name: torch.cat([side[name] for side in sides]) for name in sides[0]})
 
 
-def _shared_draws(folders: tuple[Path, Path], count: int) -> list[Features]:
+def _shared_draws(folders: tuple[Path, Path], count: int, extractors: Mapping[str, FeatureExtractor]) -> list[Features]:
     """The random heads that both runs were compared with."""
     names = set.intersection(*({file.name for file in (folder / "features").glob("random-*")} for folder in folders))
     read = [read_tensors(folders[0] / "features" / name) for name in names]
-    draws = sorted(((about["draw"], side) for side, about in read if about["heads"] == count), key=lambda pair: pair[0])
+    wanted = (
+        (about["draw"], side) for side, about in read if about["heads"] == count and extractors.keys() <= side.keys()
+    )
+    draws = sorted(wanted, key=lambda pair: pair[0])
     if not draws:
         raise InputError(f"they share no {count} random heads")
     return [side for _, side in draws]
