@@ -32,6 +32,7 @@ from toolkit.interfaces import (
 )
 from toolkit.testing import capability_checks, occupancy_checks
 from toolkit.testing import generator_checks as required_checks
+from toolkit.testing.file_checks import check_architecture, check_method_file, check_protocol
 from toolkit.testing.inversion_checks import check_encoder, check_method
 from toolkit.testing.part_checks import check_dataset, check_metric, check_sample, check_stitcher
 from toolkit.testing.probe import GeneratorProbe
@@ -52,6 +53,7 @@ __all__ = [
     "ConformanceError",
     "GeneratorProbe",
     "capabilities",
+    "check_architecture",
     "check_dataset",
     "check_discriminator",
     "check_encoder",
@@ -60,9 +62,11 @@ __all__ = [
     "check_loss",
     "check_matting",
     "check_method",
+    "check_method_file",
     "check_metric",
     "check_perceptual",
     "check_pose_estimator",
+    "check_protocol",
     "check_sample",
     "check_stitcher",
     "check_training",

@@ -23,14 +23,18 @@ def check_stitcher(stitcher: Stitcher, planes_shape: tuple[int, ...]) -> None:
     visible = torch.randn(2, *planes_shape, generator=source)
     occluded = torch.randn(2, *planes_shape, generator=source)
     zeros, ones = torch.zeros_like(visible), torch.ones_like(visible)
+    given = {"visible": (visible, visible.clone()), "occluded": (occluded, occluded.clone())}
     with torch.no_grad():
         require_close(
             stitcher.stitch(visible, occluded, zeros), visible, "stitched planes where nothing is occluded", 1e-5
         )
         require_close(stitcher.stitch(visible, occluded, ones), occluded, "stitched planes where all is occluded", 1e-5)
+    for name, (mine, before) in given.items():
+        require_equal(mine, before, f"the caller's planes {name!r}")
     leaves = [visible.requires_grad_(), occluded.requires_grad_(), (0.5 * ones).requires_grad_()]
     stitched = stitcher.stitch(*leaves)
     require_shape(stitched, (2, *planes_shape), "stitched planes")
+    require(stitched.requires_grad, "no gradient reaches what was stitched")
     gradients = torch.autograd.grad(stitched.square().sum(), leaves, allow_unused=True)
     for name, gradient in zip(("visible", "occluded", "occlusion"), gradients, strict=True):
         require(gradient is not None and bool(gradient.abs().sum() > 0), f"no gradient reaches {name}")

@@ -36,11 +36,14 @@ def check_discriminator(discriminator: Discriminator, generator: Generator) -> N
     require_shape(logits, (samples.shape[0], 1), "logits")
     require_equal(discriminator(samples), logits, "logits of the same samples scored twice")
     require_close(discriminator(samples[1:]), logits[1:], "the logit of one sample of a batch alone", 2e-3)
-    (gradient,) = torch.autograd.grad(logits.sum(), samples, create_graph=True)
-    require(bool(gradient.abs().sum() > 0), "no gradient reaches the samples")
-    penalty = gradient.square().flatten(1).sum(1).mean()
-    reached = [part for part in torch.autograd.grad(penalty, list(discriminator.parameters()), allow_unused=True)]
-    require(any(part is not None and bool(part.abs().sum() > 0) for part in reached), "R1 reaches no parameter")
+    reached = (
+        logits.requires_grad and torch.autograd.grad(logits.sum(), samples, create_graph=True, allow_unused=True)[0]
+    )
+    require(isinstance(reached, Tensor) and bool(reached.abs().sum() > 0), "no gradient reaches the samples")
+    penalty = reached.square().flatten(1).sum(1).mean()
+    parameters = list(discriminator.parameters())
+    parts = torch.autograd.grad(penalty, parameters, allow_unused=True) if penalty.requires_grad and parameters else ()
+    require(any(part is not None and bool(part.abs().sum() > 0) for part in parts), "R1 reaches no parameter")
     twin = copy.deepcopy(discriminator)
     twin.load_state_dict(discriminator.state_dict())
     require_equal(twin(samples), logits, "logits of a copy with the same state")
@@ -73,7 +76,9 @@ def check_perceptual(distance: Any) -> None:
     near, far = (float(distance.distance(target, distance.embed((image + s * noise).clamp(-1, 1)))) for s in (0.1, 0.5))
     require(0 < near < far, f"the distance must grow with noise, got {near:.3g} and {far:.3g}")
     leaf = (image + 0.1 * noise).requires_grad_()
-    (gradient,) = torch.autograd.grad(distance.distance(distance.embed(leaf), target), leaf)
+    value = distance.distance(distance.embed(leaf), target)
+    require(value.requires_grad, "no gradient reaches the image")
+    (gradient,) = torch.autograd.grad(value, leaf)
     require(bool(torch.isfinite(gradient).all()) and bool(gradient.abs().sum() > 0), "no gradient reaches the image")
 
 
@@ -90,6 +95,7 @@ def check_loss(loss: ImageLoss) -> None:
         equal = float(loss(target, target))
     cost = float(value.detach())
     require(0 <= equal < cost, f"equal images cost {equal:.3g}, different ones {cost:.3g}")
+    require(value.requires_grad, "no gradient reaches the image")
     (gradient,) = torch.autograd.grad(value, image, allow_unused=True)
     require(gradient is not None and bool(torch.isfinite(gradient).all()), "no finite gradient reaches the image")
     require(bool(gradient.abs().sum() > 0), "the gradient of the image is 0")
@@ -129,6 +135,6 @@ def check_face_embedder(embedder: FaceEmbedder) -> None:
     with torch.no_grad():
         found, again, alone = embedder.embed(faces), embedder.embed(faces), embedder.embed(faces[1:])
     require(found.ndim == 2 and found.shape[0] == 2, f"embeddings must have shape [2, E], got {list(found.shape)}")
-    require_close(found.norm(dim=1), torch.ones(2), "the length of embeddings", 1e-3)
+    require_close(found.norm(dim=1), torch.ones(2), "the length of embeddings, which must be 1", 1e-3)
     require_equal(again, found, "embeddings of the same faces")
     require_close(alone, found[1:], "the embedding of one face of a batch alone", 2e-3)

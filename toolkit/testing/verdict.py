@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, cast
+from typing import Any, Literal, NamedTuple, TypeVar, cast
 
 import torch
 
@@ -18,6 +18,7 @@ from toolkit.errors import CapabilityError, MissingDependencyError, ToolkitError
 from toolkit.interfaces import Generator, Makeable, MakeRequest, WritesSample
 from toolkit.registry import Registration, Registry
 from toolkit.testing import conformance
+from toolkit.testing.file_checks import check_architecture, check_method_file, check_protocol
 from toolkit.testing.inversion_checks import ENCODER_CHECKS, METHOD_CHECKS, EncoderProbe, MethodProbe
 from toolkit.testing.part_checks import check_dataset, check_metric, check_sample, check_stitcher
 from toolkit.testing.small_part_checks import (
@@ -31,6 +32,7 @@ from toolkit.testing.small_part_checks import (
 from toolkit.testing.spherical import build_spherical
 from toolkit.testing.training_checks import WEIGHTS_FILE, check_training
 
+_Found = TypeVar("_Found")
 Verdict = Literal["passed", "failed", "not checked"]
 PLANE_SHAPES = ((3, 12, 8, 8), (2, 6, 6, 12, 4), (2, 3, 4, 6, 6))
 """Shapes of planes that a stitcher must take: tri-grids, maps with channels last, two balls."""
@@ -61,6 +63,8 @@ class Given:
     """Configuration of a training that is small."""
     trained: Path | None = None
     """Folder in which the file of that training is left."""
+    has_configuration: bool = True
+    """Whether the training has one, so that it may be large unless something makes it small."""
     options: dict[str, Any] = field(default_factory=dict)
     """Options of a method."""
     device: str = "cpu"
@@ -83,7 +87,12 @@ def check_all(entries: Sequence[Registration], registry: Registry, given: Given)
         for entry in sorted(entries, key=lambda entry: entry.kind != "trainable"):
             own = given
             if entry.kind == "trainable":
-                own = replace(given, config=given.config or small_training(entry), trained=Path(place) / entry.name)
+                own = replace(
+                    given,
+                    config=given.config or small_training(entry),
+                    trained=Path(place) / entry.name,
+                    has_configuration=f"training/{entry.name}" in config_names(),
+                )
             elif entry.kind in ("encoder", "method") and given.weights is None:
                 own = replace(given, weights=trained.get(entry.name))
             yield f"{entry.kind.replace('_', ' ')} {entry.name}", check_registered(entry, registry, own)
@@ -109,10 +118,7 @@ def check_registered(entry: Registration, registry: Registry, given: Given) -> l
         factory = entry.load()
     except Exception as error:  # whatever a stranger's module raises
         return [Line("loads", "failed", _sentence(error))]
-    checks = _CHECKS.get(entry.kind)
-    if checks is None:
-        return [Line("loads", "passed")]
-    return [Line("loads", "passed"), *checks(factory, registry, given)]
+    return [Line("loads", "passed"), *_CHECKS[entry.kind](factory, registry, given)]
 
 
 def _generators(registry: Registry, given: Given) -> Iterator[tuple[str, Generator]]:
@@ -199,7 +205,7 @@ def _method(factory: Any, registry: Registry, given: Given) -> list[Line]:
 
 
 def _training(factory: Any, registry: Registry, given: Given) -> list[Line]:
-    if not given.overrides and given.config is None:
+    if given.has_configuration and not given.overrides and given.config is None:
         reason = "name settings that make it small (--set images.steps=3), or ship configs/training/NAME-check.yaml"
         return [Line("trains", "not checked", reason)]
 
@@ -262,8 +268,7 @@ def _dataset(factory: Any, registry: Registry, given: Given) -> list[Line]:
 
         return [_line("writes a sample and reads it", lambda: _in_folder(sample))]
     if not isinstance(factory, Makeable):
-        reason = "name a data set in its layout with --data; a reader with write_sample needs none"
-        return [Line("reads", "not checked", reason)]
+        return [_in_folder(lambda folder: _reads_nothing(opener, folder))]
     maker: Makeable = factory
 
     def run(folder: Path) -> None:
@@ -273,9 +278,22 @@ def _dataset(factory: Any, registry: Registry, given: Given) -> list[Line]:
     return [_line("makes and reads itself", lambda: _in_folder(run))]
 
 
-def _in_folder(run: Callable[[Path], None]) -> None:
+def _reads_nothing(opener: Callable[[Path], Any], folder: Path) -> Line:
+    """A data set that needs no files is read without any."""
+    try:
+        dataset = opener(folder)
+        count = len(dataset)
+    except Exception:  # it needs files, and says so in its own way
+        count = 0
+    if not count:
+        reason = "name a data set in its layout with --data; a reader with write_sample needs none"
+        return Line("reads", "not checked", reason)
+    return _line("reads", lambda: check_dataset(dataset))
+
+
+def _in_folder(run: Callable[[Path], _Found]) -> _Found:
     with tempfile.TemporaryDirectory() as folder:
-        run(Path(folder))
+        return run(Path(folder))
 
 
 def _loss(factory: Any, registry: Registry, given: Given) -> list[Line]:
@@ -292,6 +310,18 @@ def _pose_estimator(factory: Any, registry: Registry, given: Given) -> list[Line
 
 def _matting(factory: Any, registry: Registry, given: Given) -> list[Line]:
     return [_line("cuts out", lambda: check_matting(factory()))]
+
+
+def _architecture(factory: Any, registry: Registry, given: Given) -> list[Line]:
+    return [_line("recognises its own", lambda: check_architecture(factory()))]
+
+
+def _method_file(factory: Any, registry: Registry, given: Given) -> list[Line]:
+    return [_line("names its networks", lambda: check_method_file(factory()))]
+
+
+def _protocol(factory: Any, registry: Registry, given: Given) -> list[Line]:
+    return [_line("has what it needs", lambda: check_protocol(factory))]
 
 
 def _face_embedder(factory: Any, registry: Registry, given: Given) -> list[Line]:
@@ -312,4 +342,7 @@ _CHECKS: dict[str, Callable[[Any, Registry, Given], list[Line]]] = {
     "pose_estimator": _pose_estimator,
     "matting": _matting,
     "face_embedder": _face_embedder,
+    "architecture": _architecture,
+    "method_file": _method_file,
+    "protocol": _protocol,
 }
