@@ -128,12 +128,13 @@ def _tell(outcomes: Sequence[Outcome], as_json: bool) -> None:
 def _print_options(method: str) -> None:
     """What a method's --set and --preset take, with types, defaults and meanings."""
     from toolkit.apps.plugin_cards import describe
-    from toolkit.registry import default_registry
+    from toolkit.registry import ENCODER_PREFIX, default_registry
 
     registry = default_registry()
     found = describe(registry.get("method", method), registry)
     if not found.options:
-        say(f"method {method!r} does not tell its options")
+        encoder = method.startswith(ENCODER_PREFIX)
+        say(f"method {method!r} {'has no options' if encoder else 'does not tell its options'}")
     width = max((len(option.key) for option in found.options), default=0)
     for option in found.options:
         meaning = f"  {option.meaning}" if option.meaning else ""

@@ -76,8 +76,9 @@ def check_command(
         verdicts[title] = lines
         if not as_json:
             say(title)
-            for line in lines:
-                reason = f": {line.reason}" if line.reason else ""
+            for before, line in zip([None, *lines], lines, strict=False):
+                again = before is not None and before.reason == line.reason
+                reason = f": {'the same' if again else line.reason}" if line.reason else ""
                 say(f"  {_MARKS[line.verdict]}  {line.check.replace('_', ' ')}{reason}")
     count = Counter(line.verdict for lines in verdicts.values() for line in lines)
     if as_json:

@@ -37,7 +37,7 @@ def check_protocol(protocol: Any) -> None:
     """A protocol is a class derived from `BenchProtocol` whose shipped settings exist."""
     derived = isinstance(protocol, type) and issubclass(protocol, BenchProtocol)
     require(derived, f"a protocol must be a class derived from toolkit.bench.BenchProtocol, got {protocol!r}")
-    missing = sorted(getattr(protocol, "__abstractmethods__", ())) if inspect.isabstract(protocol) else []
+    missing = sorted(protocol.__abstractmethods__) if inspect.isabstract(protocol) else []
     require(not missing, f"it does not say how to {', '.join(missing)}")
     unknown = sorted(set(protocol.shipped) - set(ProtocolSettings.model_fields))
     require(not unknown, f"shipped has no setting {', '.join(unknown)}; what is a protocol's own stands in options")

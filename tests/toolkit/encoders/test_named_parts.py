@@ -237,6 +237,7 @@ def test_a_wrong_discriminator_of_latents_is_named(
         ("encoder2.joint.images.by_name.edge=1", "unknown loss 'edge'; did you mean 'edges'"),
         ("encoder2.joint.images.by_name.piramid=1", "unknown loss 'piramid'; did you mean 'pyramid'"),
         ("adversary.options.occlusion-planes.widht=3", "did you mean 'width'"),
+        ("adversary.options.occlusion-plane.width=3", "did you mean 'occlusion-planes'"),
         ("adversary.domain=planes", "'adversary.domain' is now 'adversary.discriminator'"),
     ],
 )

@@ -21,6 +21,7 @@ _WORLDS = {
     "embedded": "Embedded world: synthetic heads, a miniature generator and small metric networks; these numbers say "
     "nothing about photographs or about PanoHead",
     "full": "Full scale",
+    "untrained": "Untrained: the generator has random weights; these numbers say nothing about quality",
 }
 
 

@@ -18,7 +18,7 @@ from toolkit.configuration import Config
 from toolkit.devices import sent
 from toolkit.encoders.networks.latent_discriminator import LatentDiscriminator
 from toolkit.encoders.training.latent_realism import POOL_SIZE, LatentPool, latent_realism
-from toolkit.encoders.training.named_parts import open_discriminator
+from toolkit.encoders.training.named_parts import DiscriminatorOptions, open_discriminator
 from toolkit.encoders.training.settings import Count, Rate, Weight
 from toolkit.interfaces import Generator
 from toolkit.losses.adversarial import discriminator_loss, r1_penalty
@@ -42,7 +42,7 @@ class LatentAdversarySettings(Config):
     """Earlier w that the discriminator is shown, too; 0: only the first layer's of each code."""
     discriminator: str = ""
     """A registered discriminator of latents; empty: e4e's own."""
-    options: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    options: DiscriminatorOptions = Field(default_factory=dict)
     """Of registered discriminators, by name."""
 
 

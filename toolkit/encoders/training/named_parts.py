@@ -4,13 +4,26 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Annotated, Any
 
+from pydantic import AfterValidator
 from torch.nn import Module
 
 from toolkit.errors import ConfigError, PluginError
 from toolkit.interfaces import Discriminator, Generator, Stitcher
 from toolkit.registry import default_registry, unknown_name
+
+
+def _of_registered(options: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    known = [entry.name for entry in default_registry().of_kind("discriminator")]
+    for name in options:
+        if name not in known:
+            raise ValueError(unknown_name("discriminator", name, known))
+    return options
+
+
+DiscriminatorOptions = Annotated[dict[str, dict[str, Any]], AfterValidator(_of_registered)]
+"""By registered discriminator, what its factory takes; a name with dots stands in quotes on the command line."""
 
 
 def open_discriminator(

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
 from toolkit.configuration import Config
 from toolkit.encoders.training import EncodingSettings, ImageWeights, RefinerSizes, StageSettings, StyleEncoderSizes
+from toolkit.encoders.training.named_parts import DiscriminatorOptions
 from toolkit.encoders.training.settings import Count, Rate, Weight
 from toolkit.losses import adversarial
 from toolkit_plugins.dual_encoder.joining import MaskSettings
@@ -52,7 +53,7 @@ class AdversarySettings(Config):
     }
     discriminator: str = "occlusion-planes"
     """A registered discriminator of planes or of images (renders from all around); 'none': there is none."""
-    options: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    options: DiscriminatorOptions = Field(default_factory=dict)
     """By discriminator, what its factory takes; for ours `width` (64), `stride` (1) and `pool` (1)."""
     occlusion: bool = True
     """Planes: only what the input view does not see, by one mask on real and encoded ones."""
