@@ -135,7 +135,8 @@ def list_options(model: type[BaseModel], prefix: str = "") -> list[Option]:
             found += list_options(inner, f"{prefix}{name}.")
             continue
         default = "required" if field.is_required() else repr(field.get_default(call_default_factory=True))
-        found.append(Option(f"{prefix}{name}", _type_name(inner), default, meanings.get(name, "")))
+        meaning = meanings.get(name) or " ".join((field.description or "").split())
+        found.append(Option(f"{prefix}{name}", _type_name(inner), default, meaning))
     return found
 
 

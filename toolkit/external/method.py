@@ -121,7 +121,10 @@ class ExternalMethod:
         settings = self.declaration.settings
         write_request(request, image, camera, generator, wanted, settings.seed, settings.returns)
         command = [*self.declaration.command, str(request), str(result)]
-        run_command(command, self.declaration.folder, self.time_limit, settings.environment, self._progress)
+        try:
+            run_command(command, self.declaration.folder, self.time_limit, settings.environment, self._progress)
+        except PluginError as error:
+            raise type(error)(f"method {self.name!r}: {error}") from error
         return result
 
     def _progress(self, step: int, total: int) -> None:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated
 
 import pytest
+from pydantic import Field
 
-from toolkit.apps.plugin_cards import CARD_FILE, describe, find_entries, read_card
+from toolkit.apps.plugin_cards import CARD_FILE, describe, find_entries, list_options, read_card
+from toolkit.configuration import Config
 from toolkit.errors import ConfigError, PluginError
 from toolkit.registry import Registration, Registry, default_registry
 
@@ -60,3 +63,12 @@ def test_a_card_of_another_form_is_one_sentence(text: str, words: str, tmp_path:
     with pytest.raises(ConfigError, match=words) as caught:
         read_card(entry, registry)
     assert "\n" not in str(caught.value)
+
+
+def test_a_meaning_stands_below_a_field_or_in_its_description() -> None:
+    class Options(Config):
+        heads: Annotated[int, Field(description="How many are drawn.")] = 4
+        seed: int = 0
+        """Of the draws."""
+
+    assert [option.meaning for option in list_options(Options)] == ["How many are drawn.", "Of the draws."]

@@ -16,6 +16,7 @@ import torch
 from toolkit import load_method
 from toolkit.camera import Camera
 from toolkit.errors import CapabilityError, ConfigError, PluginError
+from toolkit.external.exchange import write_request
 from toolkit.external.method import open_external
 from toolkit.interfaces import Generator
 from toolkit.testing import conformance
@@ -90,7 +91,15 @@ def test_a_command_that_fails_or_answers_badly_is_one_sentence(
     method = open_external(declared(tmp_path, script))
     with pytest.raises(PluginError, match=words) as caught:
         method.invert(picture(), Camera.orbit(), generator)
-    assert "\n" not in str(caught.value)
+    assert "\n" not in str(caught.value) and method.name in str(caught.value)
+
+
+def test_the_page_names_every_key_of_a_request(tmp_path: Path, generator: Generator) -> None:
+    page = Path(__file__).parents[3] / "docs" / "plugins" / "elsewhere.md"
+    write_request(tmp_path, picture(), Camera.orbit(), generator, Camera.orbit(), 0, "renders")
+    request = json.loads((tmp_path / "request.json").read_text())
+    for key in (*request, *request["generator"]):
+        assert f"`{key}`" in page.read_text(), key
 
 
 @pytest.mark.parametrize("values", [np.zeros((1, 2, 3)), np.full((1, 3, 24), np.nan), np.zeros((2, 3, 24))])
