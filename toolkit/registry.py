@@ -8,163 +8,46 @@ The environment variable TOOLKIT_PLUGINS restricts discovery to the named entry 
 
 from __future__ import annotations
 
-import contextlib
-import difflib
 import functools
-import importlib
+import inspect
 import os
-import re
 import time
 import types
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import pluggy
 
 from toolkit import hookspecs
 from toolkit.errors import PluginError
-from toolkit.importing import contained, stdout_caught, stdout_to_stderr
-from toolkit.strangers import strangers_code, watched
+from toolkit.importing import contained, stdout_caught
+from toolkit.registration import (
+    BUILT_IN_PACKAGE,
+    INTERFACE_VERSIONS,
+    KINDS,
+    BrokenPlugin,
+    Register,
+    Registration,
+    unknown_name,
+)
+from toolkit.strangers import watched
+
+__all__ = [
+    "ENCODER_PREFIX", "INTERFACE_VERSIONS", "KINDS", "BrokenPlugin", "Register", "Registration", "Registry",
+    "default_registry", "discover", "method_and_plugin", "registered_method", "unknown_name",
+]  # fmt: skip
 
 ENTRY_POINT_GROUP = "toolkit"
 PLUGINS_VARIABLE = "TOOLKIT_PLUGINS"
-BUILT_IN_PACKAGE = "toolkit_plugins"
 SLOW = 1.0
 """Seconds beyond which a plugin is called slow: every command waits for it."""
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]*")  # no comma: names are given as lists
-
-KINDS = {
-    "generator": "register_generators",
-    "encoder": "register_encoders",
-    "discriminator": "register_discriminators",
-    "stitcher": "register_stitchers",
-    "method": "register_methods",
-    "trainable": "register_trainables",
-    "metric": "register_metrics",
-    "protocol": "register_protocols",
-    "dataset": "register_datasets",
-    "pose_estimator": "register_pose_estimators",
-    "face_embedder": "register_face_embedders",
-    "perceptual_distance": "register_perceptual_distances",
-    "loss": "register_losses",
-    "matting": "register_mattings",
-    "architecture": "register_architectures",
-    "method_file": "register_method_files",
-}
-"""Kinds of things that plugins offer, and the hook that registers each."""
-
 _METHOD_OF_ENCODER = "toolkit.encoders.method:open_registered"
-
 ENCODER_PREFIX = "encoder:"
 """Before a registered encoder's name: the method that inverts with it."""
-
-INTERFACE_VERSIONS = dict.fromkeys(KINDS, 1)
-"""Version of each kind's contract that this toolkit understands."""
-
-
-class Register(Protocol):
-    """The callback that a hook receives."""
-
-    def __call__(
-        self,
-        name: str,
-        target: str,
-        *,
-        summary: str,
-        interface: int,
-        headline: bool = False,
-        world: str = "",
-        generator: str = "",
-    ) -> None:
-        """Offer `target` ("package.module:attribute", a factory, imported when first used) under `name`.
-
-        Args:
-            name: What users type; unique within its kind.
-            target: Import path of the factory.
-            summary: One line for lists.
-            interface: Version of the contract that the plugin was written for.
-            headline: Methods and protocols: whether `--methods all`, `--protocol all` include it.
-            world: 'embedded', 'full', 'untrained', or empty where that depends on the generator.
-            generator: Methods: what `toolkit invert` inverts into unless it is told; empty: the usual generator.
-        """
-        ...
-
-
-@dataclass(frozen=True)
-class Registration:
-    """One name that a plugin offers."""
-
-    kind: str
-    name: str
-    target: str
-    summary: str
-    interface: int
-    plugin: str
-    headline: bool = False
-    world: str = ""
-    generator: str = ""
-    arguments: tuple[object, ...] = ()
-    """What the factory gets before everything else."""
-
-    @property
-    def is_strangers(self) -> bool:
-        """Whether its code is neither the toolkit's nor that of a built-in plugin."""
-        offered = next((part for part in self.arguments if isinstance(part, Registration)), self)
-        return offered.target.split(".")[0].split(":")[0] not in ("toolkit", BUILT_IN_PACKAGE)
-
-    def load(self) -> Any:
-        """Import the factory.
-
-        Raises:
-            PluginError: The target cannot be imported, for whatever reason.
-        """
-        module, _, attribute = self.target.partition(":")
-        try:
-            with self._at_arms_length(), stdout_to_stderr(), contained("it"):
-                factory = getattr(importlib.import_module(module), attribute)
-        except (Exception, SystemExit) as error:  # whatever a stranger's module raises while it is imported
-            raise PluginError(
-                f"{self.kind} {self.name!r} of plugin {self.plugin!r} cannot be loaded from {self.target!r}: "
-                f"{type(error).__name__}: {error}"
-            ) from error
-        return functools.partial(factory, *self.arguments) if self.arguments else factory
-
-    def build(self, *arguments: Any) -> Any:
-        """What the factory makes of the arguments.
-
-        Raises:
-            PluginError: The factory cannot be loaded, or is a stranger's and fails.
-        """
-        factory = self.load()
-        with self.running():
-            return factory(*arguments)
-
-    @property
-    def whose(self) -> str:
-        """The part and its owner, for messages."""
-        return f"{self.kind.replace('_', ' ')} {self.name!r} of plugin {self.plugin!r}"
-
-    def running(self, alone: bool = True) -> contextlib.AbstractContextManager[None]:
-        """Run a block of this part's code; at arm's length where it is a stranger's (see `strangers_code`).
-
-        Args:
-            alone: Nobody else's code runs in the block: what changes is this part's doing.
-        """
-        return strangers_code(self.whose, self.plugin, alone) if self.is_strangers else contextlib.nullcontext()
-
-    def _at_arms_length(self) -> contextlib.AbstractContextManager[None]:
-        return watched(self.plugin) if self.is_strangers else contextlib.nullcontext()
-
-
-@dataclass(frozen=True)
-class BrokenPlugin:
-    """A plugin that was kept out, and why."""
-
-    plugin: str
-    reason: str
+_REGISTER = inspect.signature(Register.__call__)
 
 
 @dataclass
@@ -213,7 +96,7 @@ class Registry:
             manager.check_pending()
             with contained("it", timed=True):
                 for kind, hook in KINDS.items():
-                    getattr(manager.hook, hook)(register=functools.partial(self._offer, offered, plugin_name, kind))
+                    getattr(manager.hook, hook)(register=self._registrar(offered, plugin_name, kind))
         except PluginError as error:
             self.broken.append(BrokenPlugin(plugin_name, str(error)))
         except (Exception, SystemExit) as error:  # a stranger's code may raise anything; the others must not suffer
@@ -225,35 +108,23 @@ class Registry:
             if folder is not None:
                 self.folders[plugin_name] = folder
 
-    def _offer(
-        self,
-        offered: dict[tuple[str, str], Registration],
-        plugin: str,
-        kind: str,
-        name: str,
-        target: str,
-        *,
-        summary: str,
-        interface: int,
-        headline: bool = False,
-        world: str = "",
-        generator: str = "",
-    ) -> None:
-        if interface != INTERFACE_VERSIONS[kind]:
-            raise PluginError(
-                f"{kind} {name!r} was made for interface version {interface}, "
-                f"this toolkit has {INTERFACE_VERSIONS[kind]}"
-            )
-        if not _NAME.fullmatch(name):
-            raise PluginError(f"{kind} {name!r}: a name is letters, digits and any of _ . + - after the first")
-        if ":" not in target:
-            raise PluginError(f"{kind} {name!r}: target must be 'module:attribute', got {target!r}")
-        taken = offered.get((kind, name)) or self.registrations.get((kind, name))
-        if taken is not None:
-            raise PluginError(
-                f"{kind} {name!r} ({target}) is already registered by plugin {taken.plugin!r} ({taken.target})"
-            )
-        offered[kind, name] = Registration(kind, name, target, summary, interface, plugin, headline, world, generator)
+    def _registrar(self, offered: dict[tuple[str, str], Registration], plugin: str, kind: str) -> Register:
+        """The callback for one hook of a plugin: what it takes is what `Register` says."""
+
+        def register(*arguments: Any, **told: Any) -> None:
+            said = _REGISTER.bind(None, *arguments, **told).arguments
+            entry = Registration(kind=kind, plugin=plugin, **{key: said[key] for key in said if key != "self"})
+            entry.check()
+            place = (kind, entry.name)
+            taken = offered.get(place) or self.registrations.get(place)
+            if taken is not None:
+                raise PluginError(
+                    f"{kind} {entry.name!r} ({entry.target}) is already registered by plugin {taken.plugin!r} "
+                    f"({taken.target})"
+                )
+            offered[place] = entry
+
+        return register
 
     def of_kind(self, kind: str) -> list[Registration]:
         """All registrations of a kind, by name."""
@@ -288,14 +159,6 @@ def _package_folder(module: object) -> Path | None:
     if not isinstance(module, types.ModuleType) or not module.__file__ or not module.__package__:
         return None
     return Path(module.__file__).resolve().parent
-
-
-def unknown_name(what: str, name: str, known: Iterable[str]) -> str:
-    """Say that a name is unknown, what was probably meant, and what there is."""
-    names = sorted(known)
-    near = difflib.get_close_matches(name, names, n=1)
-    hint = f"did you mean {near[0]!r}? " if near else ""
-    return f"unknown {what} {name!r}; {hint}available: {', '.join(names) or 'none'}"
 
 
 def discover(variable: str | None = None) -> Registry:

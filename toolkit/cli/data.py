@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from toolkit.cli.options import Threads, use_threads
-from toolkit.cli.text import counted_faults, printable, say
+from toolkit.cli.text import say
 from toolkit.errors import InputError
-
-if TYPE_CHECKING:
-    from toolkit.data import FolderReport
 
 SPLITS = ("train", "val", "test")
 DOMAINS = ("clean", "wild")
@@ -77,6 +73,7 @@ def prepare_command(
     The same command continues after an interruption. Exit code 1 if no photo could be used.
     """
     from toolkit import load_generator
+    from toolkit.cli.progress import TerminalProgress
     from toolkit.data.preparation import SCRATCH_FOLDER, find_photographs, prepare_folder
     from toolkit.files import check_folder_place
     from toolkit.interfaces.dataset import Preparable
@@ -93,9 +90,8 @@ def prepare_command(
             raise InputError(f"the data set {kind!r} needs no preparation of its own: toolkit data prepare photos")
         gathered = factory.photographs(source, out / SCRATCH_FOLDER)
     spec = load_generator(generator, weights).spec
-    made = prepare_folder(
-        gathered, out, spec, background=background, workers=workers, progress=_show_photos if _on_terminal() else None
-    )
+    with TerminalProgress() as progress:
+        made = prepare_folder(gathered, out, spec, background=background, workers=workers, progress=progress)
     for name, reason in made.rejects.items():
         say(f"left out  {name}: {reason}", err=True)
     for name, notes in made.notes.items():
@@ -119,6 +115,7 @@ def split_command(
     It is enough to name a part: SOURCE@train and SOURCE@val can be given wherever a data set is wanted. All pictures of
     a subject are in one part, and so are a picture and its mirror image.
     """
+    from toolkit.cli.progress import TerminalProgress
     from toolkit.data.copying import copy_parts
     from toolkit.data.sources import open_source
     from toolkit.data.split import PARTS, RULE, identities, part_of
@@ -135,7 +132,8 @@ def split_command(
         for part, some in parts.items():
             if not len(some):
                 raise InputError(f"{source} is too small: none of its {len(data)} pictures is in {part!r}")
-        copy_parts(parts, out, _show_copies if _on_terminal() else None)
+        with TerminalProgress() as progress:
+            copy_parts(parts, out, progress)
     if as_json:
         typer.echo(json.dumps({part: some.names for part, some in parts.items()}, indent=2))
         return
@@ -151,12 +149,15 @@ def check_command(
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
 ) -> None:
     """Read every file of a data set and name every fault; exit code 1 if there are any."""
+    from toolkit.cli.folder_report import as_document, as_text
+    from toolkit.cli.progress import TerminalProgress
     from toolkit.data import check_folder
     from toolkit.data.sources import open_source_store
 
     use_threads(threads)
-    report = check_folder(open_source_store(source), _show_progress if _on_terminal() else None)
-    typer.echo(json.dumps(_as_document(report), indent=2) if as_json else _as_text(report))
+    with TerminalProgress() as progress:
+        report = check_folder(open_source_store(source), progress)
+    typer.echo(json.dumps(as_document(report), indent=2) if as_json else as_text(report))
     if report.faults:
         raise typer.Exit(1)
 
@@ -164,48 +165,3 @@ def check_command(
 def _check_choice(option: str, value: str, allowed: tuple[str, ...]) -> None:
     if value not in allowed:
         raise InputError(f"{option} must be one of {', '.join(allowed)}, got {value!r}")
-
-
-def _on_terminal() -> bool:
-    return sys.stderr.isatty()
-
-
-def _show_progress(done: int, total: int, did: str = "checked") -> None:
-    end = "\n" if done == total else "\r"
-    typer.echo(f"{did} {done} of {total}{end}", nl=False, err=True)
-
-
-def _show_copies(done: int, total: int) -> None:
-    _show_progress(done, total, "copied")
-
-
-def _show_photos(done: int, total: int) -> None:
-    _show_progress(done, total, "prepared")
-
-
-def _as_document(report: FolderReport) -> dict[str, object]:
-    return {
-        "items": report.items,
-        "labelled": report.labelled,
-        "masks": report.masks,
-        "depths": report.depths,
-        "subjects": report.subjects,
-        "faces_compared": report.faces_compared,
-        "sizes": {str(side): count for side, count in sorted(report.sizes.items())},
-        "faults": [{"name": fault.name, "problem": fault.problem} for fault in report.faults],
-    }
-
-
-def _as_text(report: FolderReport) -> str:
-    sizes = ", ".join(f"{count} of {side} px" for side, count in sorted(report.sizes.items())) or "none readable"
-    lines = [
-        f"pictures  {report.items} ({sizes})",
-        f"cameras   {report.labelled}",
-        f"masks     {report.masks}",
-        f"depth     {report.depths}",
-        f"subjects  {report.subjects}",
-        f"faces     {report.faces_compared} pictures held against their labels",
-        *(f"fault     {fault.name}: {fault.problem}" for fault in report.faults),
-        counted_faults(len(report.faults)),
-    ]
-    return "\n".join(map(printable, lines))

@@ -18,6 +18,7 @@ from toolkit.data.store import Store, open_store, safe_name
 from toolkit.errors import InputError
 from toolkit.faces.agreement import face_disagreement
 from toolkit.faces.images import tensor_to_image
+from toolkit.progress import Progress
 
 FACES = 24
 """In how many pictures a face is looked for."""
@@ -53,13 +54,13 @@ class FolderReport:
 
 
 def check_folder(
-    path: str | os.PathLike[str] | Store, progress: Callable[[int, int], None] | None = None, faces: int = FACES
+    path: str | os.PathLike[str] | Store, progress: Progress | None = None, faces: int = FACES
 ) -> FolderReport:
     """Read every file of a data set folder or zip and list what is wrong.
 
     Args:
         path: The folder or zip, or a store that shows another layout as one.
-        progress: Called with (items done, items in all).
+        progress: Hears of every picture.
         faces: In how many pictures, spread over the data set, a face is looked for and held against the label.
 
     Raises:
@@ -79,7 +80,7 @@ def check_folder(
     for done, name in enumerate(names):
         _check_item(store, index, name, report)
         if progress is not None:
-            progress(done + 1, len(names))
+            progress.step("checked", done + 1, len(names))
     if labels is not None and listed is not None:
         _check_faces(store, index, labels, faces, report)
         for name in sorted(images - {index.find(name) for name in listed}):

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 
 from toolkit.data import layout
 from toolkit.data.folder import ImageFolder
 from toolkit.files import atomic_folder, atomic_write, disk_errors_named
+from toolkit.progress import Progress
 
 
-def copy_parts(parts: Mapping[str, ImageFolder], out: Path, progress: Callable[[int, int], None] | None = None) -> None:
+def copy_parts(parts: Mapping[str, ImageFolder], out: Path, progress: Progress | None = None) -> None:
     """Copy parts of a data set into folders of their names in `out`: all of them appear at the end, or none.
 
     Args:
         parts: What to copy, by name.
         out: Where the folders lie.
-        progress: Told for each part how many of how many pictures are done.
+        progress: Hears of every picture of each part.
 
     Raises:
         InputError: A picture is missing or unsafe.
@@ -30,13 +31,13 @@ def copy_parts(parts: Mapping[str, ImageFolder], out: Path, progress: Callable[[
             copy_items(items, folders[part], progress)
 
 
-def copy_items(items: ImageFolder, out: Path, progress: Callable[[int, int], None] | None = None) -> None:
+def copy_items(items: ImageFolder, out: Path, progress: Progress | None = None) -> None:
     """Copy pictures with their masks, depth and segments, byte by byte; the labels are written last.
 
     Args:
         items: What to copy.
         out: A folder; what is there of it already is written again.
-        progress: Told how many of how many pictures are done.
+        progress: Hears of every picture.
 
     Raises:
         InputError: A picture is missing or unsafe.
@@ -49,7 +50,7 @@ def copy_items(items: ImageFolder, out: Path, progress: Callable[[int, int], Non
                 target.parent.mkdir(parents=True, exist_ok=True)
                 target.write_bytes(data)
         if progress is not None:
-            progress(done, len(items))
+            progress.step("copied", done, len(items))
     if items.sightings:
         _write_json(out / layout.SUBJECTS_FILE, {name: seen._asdict() for name, seen in items.sightings.items()})
     labels = [[name, label.tolist()] for name, label in zip(items.names, items.labels, strict=True)]

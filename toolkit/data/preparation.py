@@ -16,7 +16,7 @@ import math
 import multiprocessing
 import os
 import signal
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
@@ -34,6 +34,7 @@ from toolkit.errors import InputError, OutputError, ToolkitError
 from toolkit.files import atomic_write, is_empty
 from toolkit.interfaces.dataset import Gathered, Photograph
 from toolkit.pictures import FORMATS_IN_WORDS, SUFFIXES, is_picture, read_head
+from toolkit.progress import Progress
 
 if TYPE_CHECKING:
     from toolkit.interfaces import GeneratorSpec
@@ -143,7 +144,7 @@ def prepare_folder(
     *,
     background: str = "auto",
     workers: int = 1,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> Preparation:
     """Detect, crop, pose and cut out every photo that is not done yet, then write the labels.
 
@@ -153,7 +154,7 @@ def prepare_folder(
         spec: The generator whose crop, size and camera the items get.
         background: As for `toolkit.faces.photo.prepare_photo`.
         workers: Processes, one thread each.
-        progress: Called with (photos looked at, photos in all).
+        progress: Hears of every photo that was looked at.
 
     Raises:
         InputError: The folder holds something else.
@@ -173,7 +174,7 @@ def prepare_folder(
             known[entry["name"]] = entry
             looked_at += 1
             if progress is not None:
-                progress(looked_at, total)
+                progress.step("prepared", looked_at, total)
     return _finish(gathered, out, known)
 
 

@@ -12,7 +12,8 @@ from torch import Tensor
 
 from toolkit.camera import Camera
 from toolkit.errors import InputError
-from toolkit.export.surface import extract_surface, vertex_normals
+from toolkit.export.surface import extract_surface
+from toolkit.export.triangles import vertex_normals
 from toolkit.interfaces import Render
 from toolkit.rendering.views import OnView, around, iterate_views
 

@@ -23,7 +23,7 @@ _CHUNK = 1 << 20
 _LARGEST = 8 << 30
 _RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)")
 
-Progress = Callable[[int, int | None], None]
+OnBytes = Callable[[int, int | None], None]
 """Called with the bytes that are here, and how many there will be (None: the server does not say)."""
 
 
@@ -41,7 +41,7 @@ class _Broken(Exception):
     """The connection ended early, or never began; another may do better."""
 
 
-def download(entry: Official, target: Path, progress: Progress | None = None) -> Path:
+def download(entry: Official, target: Path, progress: OnBytes | None = None) -> Path:
     """Fetch a file of the manifest (see `fetch`).
 
     Raises:
@@ -55,9 +55,7 @@ def download(entry: Official, target: Path, progress: Progress | None = None) ->
     return fetch(Request(entry.url, target, entry.size, entry.sha256), progress)
 
 
-def fetch(
-    request: Request, progress: Progress | None = None, *, attempts: int = ATTEMPTS, pause: float = PAUSE
-) -> Path:
+def fetch(request: Request, progress: OnBytes | None = None, *, attempts: int = ATTEMPTS, pause: float = PAUSE) -> Path:
     """Fetch a file into its place; what arrived before a failure is kept beside it and continued by the next call.
 
     Proxies come from the environment (https_proxy, no_proxy), as everywhere.
@@ -89,7 +87,7 @@ def fetch(
     return request.target
 
 
-def _receive(request: Request, partial: Path, progress: Progress | None) -> None:
+def _receive(request: Request, partial: Path, progress: OnBytes | None) -> None:
     """One connection: continue behind what is there, or begin again where the server cannot."""
     here = _length(partial)
     if request.size is not None and here == request.size:
@@ -143,7 +141,7 @@ def _place(answer: http.client.HTTPResponse, here: int) -> tuple[int, int | None
 
 
 def _copy(
-    answer: http.client.HTTPResponse, file: object, here: int, limit: int, total: int | None, progress: Progress | None,
+    answer: http.client.HTTPResponse, file: object, here: int, limit: int, total: int | None, progress: OnBytes | None,
     url: str,
 ) -> int:  # fmt: skip
     while True:

@@ -9,7 +9,7 @@ from toolkit.errors import InputError
 from toolkit.generators.config import NUM_PLANES
 from toolkit.generators.generator import VolumeGenerator
 from toolkit.generators.networks import camera_shift_network
-from toolkit.nn import trigrid
+from toolkit.nn import trigrid, trigrid_layout
 from toolkit.nn.mapping import MappingNetwork
 from toolkit_plugins.panohead.config import PanoHeadConfig
 
@@ -40,7 +40,7 @@ class PanoHead(VolumeGenerator):
             )
         if len(planes) > 1 and planes.stride(0) == 0:
             planes = planes[:1]  # one head, seen by several cameras
-        return trigrid.channels_fastest(trigrid.as_volumes(planes, self.config.plane_depth))
+        return trigrid_layout.channels_fastest(trigrid_layout.as_volumes(planes, self.config.plane_depth))
 
     def read(self, volumes: Tensor, points: Tensor) -> Tensor:
         """Features [B, C, M] at world points [B, M, 3]; one set of volumes may serve several batches of points."""

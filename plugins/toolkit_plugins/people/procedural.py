@@ -10,10 +10,10 @@ from torch import Tensor
 
 from toolkit.interfaces import RayColours
 from toolkit_plugins.people.details import draw_details
+from toolkit_plugins.people.from_latent import person_of
 from toolkit_plugins.people.head import Head
 from toolkit_plugins.people.identity import expression_latent_of, latent_of
 from toolkit_plugins.people.latent import EXPRESSION_DIM, LATENT_DIM
-from toolkit_plugins.people.person import person_of
 from toolkit_plugins.people.shaping import UNIT
 from toolkit_plugins.people.tracing import trace
 from toolkit_plugins.people.traits import traits_of

@@ -11,9 +11,9 @@ from scipy import ndimage
 
 from toolkit.errors import InputError
 from toolkit_plugins.people.details import draw_details
+from toolkit_plugins.people.from_latent import person_of
 from toolkit_plugins.people.head import Head
 from toolkit_plugins.people.identity import latent_of, stream
-from toolkit_plugins.people.person import person_of
 from toolkit_plugins.people.rendering import Picture
 
 DOMAINS = ("clean", "wild")

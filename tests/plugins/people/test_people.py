@@ -14,6 +14,7 @@ from toolkit.errors import InputError
 from toolkit.interfaces import DressedHeads, ProceduralHeads
 from toolkit_plugins.people.anatomy import anatomy
 from toolkit_plugins.people.details import clean_details, wild_light
+from toolkit_plugins.people.from_latent import person_of
 from toolkit_plugins.people.hair.styles import STYLES
 from toolkit_plugins.people.head import Head
 from toolkit_plugins.people.identity import latent_of
@@ -21,7 +22,6 @@ from toolkit_plugins.people.labels import Label
 from toolkit_plugins.people.latent import EXPRESSION_DIM, LATENT_DIM, PIECES
 from toolkit_plugins.people.mesh import head_mesh
 from toolkit_plugins.people.parts import Kind
-from toolkit_plugins.people.person import person_of
 from toolkit_plugins.people.procedural import Heads
 from toolkit_plugins.people.rendering import Picture, render
 from toolkit_plugins.people.shaping import FLOOR, REACH, TOP, UNIT

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from toolkit_plugins.people import population
+from toolkit_plugins.people.from_latent import person_of
 from toolkit_plugins.people.identity import latent_of
 from toolkit_plugins.people.latent import biases
-from toolkit_plugins.people.person import Person, person_of
+from toolkit_plugins.people.person import Person
 
 COUNT = 400
 

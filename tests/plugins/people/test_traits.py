@@ -7,9 +7,9 @@ import torch
 
 from toolkit.errors import InputError
 from toolkit.interfaces import DescribedHeads
+from toolkit_plugins.people.from_latent import person_of
 from toolkit_plugins.people.identity import latent_of
 from toolkit_plugins.people.latent import LATENT_DIM, PIECES
-from toolkit_plugins.people.person import person_of
 from toolkit_plugins.people.procedural import Heads
 
 HEADS = Heads()

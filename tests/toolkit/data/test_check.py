@@ -13,6 +13,7 @@ from toolkit.camera import Camera
 from toolkit.data import check_folder
 from toolkit.errors import InputError
 from toolkit.interfaces import MakeRequest
+from toolkit.progress import Silence
 from toolkit.registry import default_registry
 
 OPENGL = torch.diag(torch.tensor([1.0, -1.0, -1.0, 1.0]))
@@ -66,9 +67,14 @@ def test_labels_that_are_missing_or_unreadable_are_a_fault_or_allowed(folder: Pa
 
 
 def test_progress_counts_the_items(folder: Path):
-    seen: list[tuple[int, int]] = []
-    check_folder(folder, lambda done, total: seen.append((done, total)))
-    assert seen == [(1, 3), (2, 3), (3, 3)]
+    seen: list[tuple[str, int, int]] = []
+
+    class Heard(Silence):
+        def step(self, name: str, done: int, total: int, item: str = "", error: str | None = None) -> None:
+            seen.append((name, done, total))
+
+    check_folder(folder, Heard())
+    assert seen == [("checked", 1, 3), ("checked", 2, 3), ("checked", 3, 3)]
 
 
 def test_a_place_without_a_data_set_is_refused(tmp_path: Path):

@@ -20,6 +20,7 @@ from toolkit.data.preparation import find_photographs, prepare_folder
 from toolkit.errors import InputError
 from toolkit.faces import photo
 from toolkit.interfaces.dataset import Gathered, Photograph
+from toolkit.progress import Silence
 
 SPEC: Any = SimpleNamespace(name="small", fingerprint="abc", image_size=16)
 
@@ -61,11 +62,21 @@ def photos(tmp_path: Path) -> Path:
     return tmp_path / "photos"
 
 
+class Heard(Silence):
+    """Remembers (done, total) of every step."""
+
+    def __init__(self, steps: list[tuple[int, int]]) -> None:
+        self.steps = steps
+
+    def step(self, name: str, done: int, total: int, item: str = "", error: str | None = None) -> None:
+        self.steps.append((done, total))
+
+
 def test_the_folder_is_a_whole_data_set_and_what_was_left_out_has_its_reason(
     tmp_path: Path, photos: Path, studio: Studio
 ) -> None:
     done: list[tuple[int, int]] = []
-    made = prepare_folder(find_photographs(photos), tmp_path / "set", SPEC, progress=lambda *at: done.append(at))
+    made = prepare_folder(find_photographs(photos), tmp_path / "set", SPEC, progress=Heard(done))
     assert done[-1] == (5, 5) and made.done == 3
     assert made.rejects == {
         str(photos / ".hidden"): "hidden: its name begins with a dot",
@@ -85,13 +96,14 @@ def test_the_folder_is_a_whole_data_set_and_what_was_left_out_has_its_reason(
 def test_an_interrupted_preparation_goes_on_with_what_is_missing(
     tmp_path: Path, photos: Path, studio: Studio, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def interrupted(done: int, total: int) -> None:
-        if done == 3:
-            raise KeyboardInterrupt
+    class Interrupting(Silence):
+        def step(self, name: str, done: int, total: int, item: str = "", error: str | None = None) -> None:
+            if done == 3:
+                raise KeyboardInterrupt
 
     out = tmp_path / "set"
     with pytest.raises(KeyboardInterrupt):
-        prepare_folder(find_photographs(photos), out, SPEC, progress=interrupted)
+        prepare_folder(find_photographs(photos), out, SPEC, progress=Interrupting())
     assert not (out / "dataset.json").exists()
     with open(out / "prepared.jsonl", "a") as journal:
         journal.write('{"name": "b/od')  # cut off in the writing

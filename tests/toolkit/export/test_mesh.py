@@ -13,15 +13,8 @@ import trimesh
 from toolkit.errors import InputError
 from toolkit.export.glb import write_glb
 from toolkit.export.mesh import Mesh, extract_mesh, inversion_mesh
-from toolkit.export.surface import (
-    Lattice,
-    density_of,
-    enclosed_volume,
-    extract_surface,
-    sample_near_level,
-    vertex_normals,
-    visible_lattice,
-)
+from toolkit.export.surface import Lattice, density_of, extract_surface, sample_near_level, visible_lattice
+from toolkit.export.triangles import enclosed_volume, vertex_normals
 from toolkit.inversion import Inversion
 from toolkit.testing.spherical import SphericalGenerator
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from toolkit.nn import trigrid
+from toolkit.nn import trigrid, trigrid_layout
 from toolkit.nn import weight_gradient as weight_gradients
 from toolkit.nn.convolution import convolve
 from toolkit.nn.decoder import PointDecoder, softplus
@@ -121,16 +121,16 @@ def test_footprint_is_the_adjoint_of_reading() -> None:
 def test_layout_does_not_change_a_reading() -> None:
     volumes, points = randn(2, 3, 5, 3, 8, 6), randn(2, 30, 3, seed=1)
     slow = trigrid.read_trigrid(volumes, points)
-    torch.testing.assert_close(trigrid.read_trigrid(trigrid.channels_fastest(volumes), points), slow)
+    torch.testing.assert_close(trigrid.read_trigrid(trigrid_layout.channels_fastest(volumes), points), slow)
 
 
 def test_gradients_go_back_in_the_layout_that_planes_came_in() -> None:
     rows = randn(2, 8, 8, 45)  # pixels as rows, as a backbone ends with
     gradients: list[Tensor] = []
-    for laid_out in (trigrid.channels_fastest, lambda volumes: volumes):
+    for laid_out in (trigrid_layout.channels_fastest, lambda volumes: volumes):
         planes = rows.clone().requires_grad_().permute(0, 3, 1, 2)
         planes.register_hook(gradients.append)
-        volumes = laid_out(trigrid.as_volumes(planes.unflatten(1, (3, 15)), 3))
+        volumes = laid_out(trigrid_layout.as_volumes(planes.unflatten(1, (3, 15)), 3))
         trigrid.read_trigrid(volumes, randn(2, 30, 3, seed=1)).sin().sum().backward()
     torch.testing.assert_close(*gradients)
     assert gradients[0].stride() == (45 * 64, 1, 45 * 8, 45)

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from toolkit.camera import Camera, as_camera
 from toolkit.interfaces import GeneratorSpec, Latents, March, Query
-from toolkit.nn import morphology, trigrid
+from toolkit.nn import morphology, trigrid, trigrid_layout
 from toolkit.testing import spherical_maps
 
 DEPTH = 3
@@ -54,7 +54,7 @@ class EllipsoidTriGrid(nn.Module):
         return torch.zeros(batch, *self.spec.planes_shape)
 
     def query(self, planes: Tensor, points: Tensor) -> Query:
-        read = trigrid.read_trigrid(trigrid.as_volumes(planes, DEPTH), points * 2)
+        read = trigrid.read_trigrid(trigrid_layout.as_volumes(planes, DEPTH), points * 2)
         return Query(read[:, :1].transpose(1, 2), read.transpose(1, 2))
 
     def march(self, planes: Tensor, camera: Camera | Tensor, resolution: int) -> March:

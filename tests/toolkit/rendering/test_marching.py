@@ -13,7 +13,7 @@ from torch import Tensor
 
 from toolkit.camera import Camera
 from toolkit.errors import InputError
-from toolkit.nn import trigrid
+from toolkit.nn import trigrid, trigrid_layout
 from toolkit.nn.decoder import PointDecoder
 from toolkit.rendering import marching
 from toolkit.rendering.marching import MarchSettings, march, march_density, trace
@@ -35,7 +35,7 @@ def decoder() -> PointDecoder:
 
 
 def field(points: Tensor) -> tuple[Tensor, Tensor]:
-    return decoder()(trigrid.read_trigrid(trigrid.as_volumes(array("planes"), 3), points * 2))
+    return decoder()(trigrid.read_trigrid(trigrid_layout.as_volumes(array("planes"), 3), points * 2))
 
 
 def keep(points: Tensor) -> Tensor:
@@ -63,7 +63,7 @@ def check(key: str, value: Tensor, tolerance: float = 1e-4) -> None:
 
 
 def test_point_reading_and_decoding() -> None:
-    volumes, points = trigrid.as_volumes(array("planes"), 3), array("points") * 2
+    volumes, points = trigrid_layout.as_volumes(array("planes"), 3), array("points") * 2
     check("point_features", trigrid.sample_volumes(volumes, points).transpose(2, 3).contiguous())
     density, features = field(array("points"))
     check("point_sigma", density, 1e-3)
@@ -109,7 +109,7 @@ def test_sparing_work_outside_the_crop_changes_nothing(monkeypatch: pytest.Monke
 
         def own(points: Tensor, planes: Tensor = planes, net: PointDecoder = net, asked: list[int] = asked):
             asked.append(points.shape[1])
-            return net(trigrid.read_trigrid(trigrid.as_volumes(planes, 3), points * 2))
+            return net(trigrid.read_trigrid(trigrid_layout.as_volumes(planes, 3), points * 2))
 
         marched = march(own, rays, settings, draws=draws, keep=keep)
         assert marched.features is not None

@@ -18,7 +18,7 @@ from toolkit.bench.records.merging import run_title
 from toolkit.bench.records.results import RESULTS_FILE
 from toolkit.bench.records.schema import MethodEntry, Results, Run
 from toolkit.bench.records.units import CellRecord
-from toolkit.bench.report.compare import EFFORT, difference_of_places
+from toolkit.bench.report.comparable import EFFORT, difference_of_places
 from toolkit.bench.subjects.methods import ComparedMethod
 from toolkit.errors import InputError
 

@@ -6,7 +6,8 @@ from toolkit.bench.protocols.base import BenchProtocol
 from toolkit.bench.protocols.scoring import OpenMetrics, no_score
 from toolkit.bench.records.units import InversionRecord, ScoreRecord, Scores
 from toolkit.bench.subjects.inputs import BenchItem, read_item
-from toolkit.bench.subjects.inversions import Inversions, InvertedHead
+from toolkit.bench.subjects.inversions import Inversions
+from toolkit.bench.subjects.inverted_head import InvertedHead
 from toolkit.bench.subjects.methods import ComparedMethod
 from toolkit.metrics.effort import measured
 

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
 from toolkit.bench.protocols.comparisons import Gap, paired_difference
 from toolkit.bench.records.base import Record
-from toolkit.bench.records.schema import Cell, Results, Row, Run, RunDifference, ValueTable
+from toolkit.bench.records.schema import Results, RunDifference
+from toolkit.bench.report.comparable import Side, base_name, metrics_apart, obstacles, side_of
 from toolkit.bench.report.tables import number, one_line
 from toolkit.errors import InputError, WeightsError
-
-EFFORT = ("seconds", "peak_memory")
-"""Metrics that say as much of where a run was made as of the methods."""
 
 
 class Comparison(Record):
@@ -32,36 +28,6 @@ class Pair(NamedTuple):
     first: str
     second: str
     gap: Gap
-
-
-@dataclass(frozen=True)
-class Side:
-    """What one of the two runs holds of a protocol on a data set."""
-
-    run: Run
-    rows: list[Row]
-    cells: list[Cell]
-    values: list[ValueTable]
-
-    @property
-    def pictures(self) -> dict[str, str]:
-        """What identifies each item's pictures, by item."""
-        return {cell.item: cell.pictures for cell in self.cells}
-
-
-def side_of(results: Results, title: str) -> Side:
-    """What results hold of the run with this title."""
-    run = results.runs[title]
-
-    def ours(entry: Row | Cell | ValueTable) -> bool:
-        return (entry.protocol, entry.data) == (run.protocol, run.data)
-
-    return Side(
-        run,
-        [row for row in results.rows if ours(row)],
-        [cell for cell in results.cells if ours(cell)],
-        [table for table in results.values if ours(table)],
-    )
 
 
 def compare_runs(first: Results, second: Results, folders: tuple[Path, Path] | None = None) -> Comparison:
@@ -93,7 +59,7 @@ def _compare_sides(
     first: Side, second: Side, folders: tuple[Path, Path] | None
 ) -> tuple[list[RunDifference], list[str]]:
     """Differences between the methods of two sides, and why what is missing must not be compared."""
-    reason = next(_obstacles(first, second), None)
+    reason = next(obstacles(first, second), None)
     if reason is not None:
         return [], [reason]
     pairs = _pairs_by_picture(first, second)
@@ -104,8 +70,8 @@ def _compare_sides(
             return [], [str(error)]
     if not pairs:
         return [], ["no method of either has a value per picture"]
-    apart = _metrics_apart(first, second)
-    refused = [apart[name] for name in sorted({_base(pair.metric) for pair in pairs} & apart.keys())]
+    apart = metrics_apart(first, second)
+    refused = [apart[name] for name in sorted({base_name(pair.metric) for pair in pairs} & apart.keys())]
     directions = {row.metric: row.direction for row in first.rows}
     run = first.run
     return [
@@ -114,71 +80,8 @@ def _compare_sides(
             direction=directions[pair.metric], **pair.gap._asdict(),
         )
         for pair in pairs
-        if _base(pair.metric) not in apart and pair.metric in directions
+        if base_name(pair.metric) not in apart and pair.metric in directions
     ], refused  # fmt: skip
-
-
-def _obstacles(first: Side, second: Side) -> Iterator[str]:
-    """Why two sides must not be compared at all."""
-    if first.run.settings.digest != second.run.settings.digest:
-        yield "the protocols differ in version or settings"
-    if first.run.image_size != second.run.image_size:
-        yield f"pictures of {first.run.image_size} and {second.run.image_size} px"
-    others = {row.metric: row for row in second.rows}
-    for row in first.rows:
-        if row.metric in others:
-            yield from _unlike(row, others[row.metric])
-    mine, theirs = first.pictures, second.pictures
-    if not mine.keys() & theirs.keys():
-        yield "they have no picture in common"
-    for item in mine:
-        if item in theirs and mine[item] != theirs[item]:
-            yield f"pictures of the same name differ ({item})"
-
-
-def _unlike(row: Row, other: Row) -> Iterator[str]:
-    for key, mine, theirs in (
-        ("world", row.world, other.world),
-        ("backend", row.backend, other.backend),
-        ("direction", row.direction, other.direction),
-        ("unit", row.unit, other.unit),
-    ):
-        if mine != theirs:
-            yield f"{row.metric} has another {key}: {mine} and {theirs}"
-
-
-def _metrics_apart(first: Side, second: Side) -> dict[str, str]:
-    """Why metrics of two sides must not be compared, by metric without its part."""
-    mine, theirs = first.run.networks, second.run.networks
-    found = {
-        metric: f"{metric} was computed by another network ({', '.join(files)} differs)"
-        for metric, files in mine.items()
-        if metric in theirs and files != theirs[metric]
-    }
-    why = difference_of_places(first.run, second.run)
-    return found if why is None else found | {metric: f"{metric} was taken with {why}" for metric in EFFORT}
-
-
-def difference_of_places(first: Run, second: Run) -> str | None:
-    """Why seconds and memory of two runs cannot be compared; None where they can."""
-    mine, theirs = _place_of(first), _place_of(second)
-    return next((f"another {key}: {mine[key]} and {theirs[key]}" for key in mine if mine[key] != theirs[key]), None)
-
-
-def _place_of(run: Run) -> dict[str, str | int | None]:
-    """What seconds and memory depend on beside the methods."""
-    return {
-        "device": run.machine.device,
-        "processor": run.machine.processor,
-        "number of cores": run.machine.cores,
-        "number of threads": run.environment.threads,
-        "engine": run.engine.name,
-        "number of workers": run.engine.workers,
-    }
-
-
-def _base(metric: str) -> str:
-    return metric.partition("@")[0]
 
 
 def _pairs_by_picture(first: Side, second: Side) -> list[Pair]:

@@ -24,7 +24,7 @@ from toolkit.interfaces import FeatureExtractor
 from toolkit.tensors import read_tensors
 
 if TYPE_CHECKING:
-    from toolkit.bench.report.compare import Side
+    from toolkit.bench.report.comparable import Side
 
 _PLACE = re.compile(r"-(\d+)-of-(\d+)\.safetensors$")
 """How a file of features ends: the picture's place, which is that of its random heads, and the number of pictures."""

@@ -9,7 +9,8 @@ from collections.abc import Iterable, Sequence
 
 from toolkit.bench.records.schema import Results, Row
 from toolkit.bench.records.shown import ARROWS
-from toolkit.bench.report.tables import Column, Table, glance_of, number, one_line, tables_of
+from toolkit.bench.report.glance import glance_of
+from toolkit.bench.report.tables import Column, Table, number, one_line, tables_of
 
 _LATEX_ARROWS = {"lower": r"$\downarrow$", "higher": r"$\uparrow$"}
 _MARKUP = re.compile(r"[\\`*\[\]<>|~#!&]|(?<!\w)_|_(?!\w)")

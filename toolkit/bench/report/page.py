@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 from toolkit.bench.records.schema import Results, Run
+from toolkit.bench.report.gallery_sections import cases_html, gallery_html
+from toolkit.bench.report.glance import glance_of
 from toolkit.bench.report.paper import paper_html
 from toolkit.bench.report.pictures import Pictures
-from toolkit.bench.report.sections import cases_html, curves_html, escape, gallery_html, table_html, times_html
-from toolkit.bench.report.tables import NOT_METHODS, Table, glance_of, number, tables_of
+from toolkit.bench.report.sections import curves_html, escape, table_html, times_html
+from toolkit.bench.report.tables import NOT_METHODS, Table, number, tables_of
 from toolkit.rendering.pixels import GENERATED_BY
 
 COLOURS = 12

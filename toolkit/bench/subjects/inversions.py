@@ -7,12 +7,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import torch
-
 from toolkit.bench.records.store import Store, file_name, key_of
 from toolkit.bench.records.units import InversionRecord
 from toolkit.bench.records.views import ViewFiles
-from toolkit.bench.subjects.heads import Head, Views
+from toolkit.bench.subjects.heads import Head
+from toolkit.bench.subjects.inverted_head import InvertedHead
 from toolkit.bench.subjects.keeping import Keep, in_full_precision, save_kept
 from toolkit.bench.subjects.methods import MACHINE, TIME_LIMIT, ComparedMethod, HeadSource, UnitError
 from toolkit.devices import chosen_arithmetic
@@ -23,10 +22,8 @@ from toolkit.isolation.guard import GeneratorWatch, Made
 from toolkit.isolation.opened import TimeLimited, make_inversion
 from toolkit.isolation.opening import told
 from toolkit.machine_failures import Kind, failure_named, machine_failure, reason
-from toolkit.rendering.views import render_views
 
 if TYPE_CHECKING:
-    from toolkit.camera import Camera
     from toolkit.interfaces import Generator, Item
 
 
@@ -147,38 +144,6 @@ class Inversions:
         """Write an inversion down as far as it is kept; whether it can be read again."""
         with atomic_folder(folder) as unfinished:
             return save_kept(inversion, unfinished, self.generator, self.keep)
-
-
-class InvertedHead:
-    """An inversion and the generator that shows it; a view that was seen once is kept.
-
-    Views are rendered one at a time: their numbers must not depend on which others are asked for together.
-    """
-
-    def __init__(self, inversion: Inversion, generator: Generator) -> None:
-        self.inversion, self._generator = inversion, generator
-        self._seen: dict[bytes, Views] = {}
-
-    def input_view(self) -> Views:
-        """The view by the camera of the inversion, which a method may have refined."""
-        return self.views(self.inversion.camera)
-
-    def views(self, cameras: Camera) -> Views:
-        """The head seen by cameras [V], each view rendered by itself or taken from those seen before."""
-        found = [self._view(cameras[place : place + 1]) for place in range(len(cameras))]
-        return Views(*(torch.cat(parts) for parts in zip(*found, strict=True)))
-
-    def _view(self, camera: Camera) -> Views:
-        key = camera.label.detach().cpu().numpy().tobytes()
-        if key not in self._seen:
-            self._seen[key] = self.render(camera)
-        return self._seen[key]
-
-    def render(self, camera: Camera) -> Views:
-        """Render a view, whether or not it is known."""
-        shown = self.inversion.tuned_generator(self._generator)
-        seen = render_views(shown, self.inversion.planes, self.inversion.ws, camera, batch=1)
-        return Views(seen.image, seen.depth, seen.mask)
 
 
 def refuse_machine_failure(error: BaseException, folder: Path) -> None:

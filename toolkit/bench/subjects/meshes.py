@@ -21,7 +21,7 @@ from toolkit.documents import read_document
 from toolkit.errors import InputError, PluginError, WeightsError
 from toolkit.export.glb import write_glb
 from toolkit.export.mesh import METRES_PER_UNIT, Mesh
-from toolkit.export.surface import Surface, vertex_normals
+from toolkit.export.triangles import Surface, vertex_normals
 from toolkit.external.exchange import read_triangles
 from toolkit.external.method import ExternalMethod
 from toolkit.files import atomic_folder
