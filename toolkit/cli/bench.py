@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from toolkit.bench.subjects.description import RunDescription
     from toolkit.bench.subjects.keeping import Keep
 
-_DOUBTS = 12
+_WARNINGS = 12
 """Of what is not to be trusted as it stands, so much is printed."""
 
 DryRunOption = Annotated[
@@ -168,15 +168,15 @@ def _report_losses(results: Results, protocols: set[str], data: str) -> bool:
     for method, item, error in failures:
         who = " ".join(filter(None, (method, item)))
         say(f"failed   {who}: {error}" if who else f"failed   {error}", err=True)
-    doubts = dict.fromkeys(
+    warnings = dict.fromkeys(
         (entry.method or "", entry.item or "", entry.text)
-        for entry in results.doubts
+        for entry in results.warnings
         if entry.protocol in protocols and entry.data == data
     )
-    for method, item, text in list(doubts)[:_DOUBTS]:
+    for method, item, text in list(warnings)[:_WARNINGS]:
         say(f"warning  {' '.join(filter(None, (method, item)))}: {text}", err=True)
-    if len(doubts) > _DOUBTS:
-        say(f"warning  {len(doubts) - _DOUBTS} more of this kind: results.json, key doubts", err=True)
+    if len(warnings) > _WARNINGS:
+        say(f"warning  {len(warnings) - _WARNINGS} more of this kind: results.json, key warnings", err=True)
     missing = [entry for entry in results.unavailable if entry.protocol in protocols and entry.data == data]
     for name, reason in dict.fromkeys((entry.metric, entry.reason) for entry in missing):
         say(f"left out {name}: {reason}", err=True)

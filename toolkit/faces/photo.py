@@ -115,7 +115,7 @@ def prepare_photo(
         known = entry.camera if entry is not None else read_camera(camera)  # type: ignore[arg-type]  # one of both is there
         source = mask if mask is not None or entry is None else entry.mask
         own_mask = None if source is None else user_mask(source, image.shape)
-        notes += doubts_about_camera(image, known)
+        notes += camera_warnings(image, known)
         pixels, opacity = cut_as_it_is(image, own_mask, spec.image_size, options, notes)
     elif pose == "label":
         raise InputError(f"no dataset.json near {path} names it: pose 'label' needs one (or give --camera)")
@@ -138,10 +138,10 @@ def prepare_photo(
     )
 
 
-def doubts_about_camera(image: np.ndarray, camera: Camera) -> list[str]:
+def camera_warnings(image: np.ndarray, camera: Camera) -> list[str]:
     """What speaks against a photo's camera label: its own numbers, and where a face lies in the photo."""
-    doubts = [camera_fault(camera.label[0].tolist()), face_disagreement(centre_square(image), camera)]
-    return [f"the camera label is doubtful: {doubt}" for doubt in doubts if doubt]
+    odd = [camera_fault(camera.label[0].tolist()), face_disagreement(centre_square(image), camera)]
+    return [f"the camera label is doubtful: {why}" for why in odd if why]
 
 
 def background_colour(spec: GeneratorSpec) -> tuple[float, float, float]:

@@ -1,4 +1,4 @@
-"""Adversarial losses as pure functions of logits: the non-saturating logistic game with R1.
+"""Adversarial losses as pure functions of logits: the non-saturating logistic loss with R1.
 
 The dual encoder's paper prints its discriminator's loss with signs that make both players pull alike; the consistent
 reading, used here, is real = synthesised, fake = encoded.

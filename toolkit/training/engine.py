@@ -37,7 +37,7 @@ from toolkit.training.distribution import (
 )
 from toolkit.training.metrics_log import MetricsLog
 from toolkit.training.prefetch import prefetched
-from toolkit.training.randomness import random_states, restore_random_state, undisturbed_randomness
+from toolkit.training.randomness import preserved_random_state, random_states, restore_random_state
 from toolkit.training.run_file import note_session
 from toolkit.training.stop_signals import StopSignals
 
@@ -239,7 +239,7 @@ class _Loop:
             self.board.numbers(group, self.done, values)
 
     def _draw_sheet(self) -> None:
-        with undisturbed_randomness():
+        with preserved_random_state():
             picture = self.job.sheet(self.done)
         if picture is None:
             return
@@ -252,7 +252,7 @@ class _Loop:
     def _evaluate(self) -> None:
         improved = False
         if self.main:
-            with undisturbed_randomness():
+            with preserved_random_state():
                 scores = self.job.evaluate(self.done)
                 if scores:
                     numbers = self.metrics.write_evaluation(self.done, scores)

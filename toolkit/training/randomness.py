@@ -41,7 +41,7 @@ def restore_random_state(states: Mapping[str, Tensor]) -> None:
 
 
 @contextlib.contextmanager
-def undisturbed_randomness() -> Iterator[None]:
+def preserved_random_state() -> Iterator[None]:
     """Leave the generators after the block as they were before it."""
     before = random_state()
     try:

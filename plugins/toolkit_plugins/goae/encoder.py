@@ -86,7 +86,7 @@ class GoaeEncoder(nn.Module):
         self.mapper_mid_to_fine_spatial = _rectified(tokens[1], 2 * tokens[1], tokens[0])
 
     def begin_still(self) -> None:
-        """Start a training where offsets are nearly nothing, so that no level disturbs what is learnt when it joins."""
+        """Start a training where offsets are nearly nothing, so that no level spoils what is learnt when it joins."""
         for module in self.children():
             if isinstance(module, CrossAttention):
                 module.begin_at(0.0, leak=0.02)

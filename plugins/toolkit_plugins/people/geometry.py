@@ -50,7 +50,7 @@ def bell(points: Floats, centre: ArrayLike, width: ArrayLike) -> Floats:
 
 
 def rotation(x: float, y: float, z: float) -> Floats:
-    """The matrix of turns about x, then y, then z, in radians."""
+    """The matrix of rotations about x, then y, then z, in radians."""
     cx, sx, cy, sy, cz, sz = np.cos(x), np.sin(x), np.cos(y), np.sin(y), np.cos(z), np.sin(z)
     about_x = np.array([[1, 0, 0], [0, cx, -sx], [0, sx, cx]])
     about_y = np.array([[cy, 0, sy], [0, 1, 0], [-sy, 0, cy]])

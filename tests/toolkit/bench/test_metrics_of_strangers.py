@@ -150,6 +150,6 @@ def test_results_name_a_metric_that_failed(
     results = run_bench(request, spherical, [method("m", 0)])
     rows = {row.metric: row for row in results.rows}
     assert (rows["odd"].value, rows["odd"].failed) == (None, 3) and rows["psnr"].n == 3
-    (doubt,) = results.doubts
-    assert doubt.text == "metric 'odd' of plugin 'sx' failed: ZeroDivisionError: boom (3 times)"
+    (warning,) = results.warnings
+    assert warning.text == "metric 'odd' of plugin 'sx' failed: ZeroDivisionError: boom (3 times)"
     assert not results.failures

@@ -161,3 +161,10 @@ def test_what_is_no_results_file_at_all_is_one_sentence(tmp_path: Path, content:
     with pytest.raises(InputError, match=r"not a results file|no results") as caught:
         read_results(tmp_path)
     assert "\n" not in str(caught.value)
+
+
+def test_warnings_of_earlier_versions_are_read_under_their_old_key():
+    document = {"generator": {"name": "g", "fingerprint": "f", "world": "untrained", "licence": ""}}
+    entry = {"protocol": "p", "data": "d", "text": "odd camera"}
+    found = Results.model_validate_json(json.dumps({**document, "doubts": [entry]}))
+    assert found.warnings[0].text == "odd camera" and "doubts" not in found.as_json()

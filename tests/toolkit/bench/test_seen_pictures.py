@@ -46,7 +46,7 @@ def test_seen_inputs_are_counted_in_every_protocol(
     (run,) = results.runs.values()
     count = len(set(seen) & set(FRONTS))
     assert run.methods["trained"].seen == count and run.methods["silent"].seen is None
-    told = [doubt.text for doubt in results.doubts if doubt.method == "trained"]
+    told = [warning.text for warning in results.warnings if warning.method == "trained"]
     assert told == ([f"trained on {count} of the 3 inputs"] if count else [])
     again = run_suite([BenchRequest(settings, str(heads_folder), tmp_path)], spherical, methods)
     assert next(iter(again.runs.values())).methods["trained"].seen == count

@@ -10,13 +10,13 @@ from toolkit.bench.execution.machine import engine_entry, environment, machine
 from toolkit.bench.execution.runs import ProtocolRun
 from toolkit.bench.execution.schedule import Engine, ProtocolRecords
 from toolkit.bench.records.schema import (
-    Doubt,
     Failure,
     GeneratorEntry,
     MethodEntry,
     Pictures,
     Run,
     RunSettings,
+    RunWarning,
 )
 from toolkit.bench.records.units import CellRecord
 from toolkit.bench.subjects.data import data_readers
@@ -103,29 +103,29 @@ def failures_of(run: ProtocolRun, found: ProtocolRecords) -> list[Failure]:
     ]
 
 
-def doubts_of(run: ProtocolRun, methods: Mapping[str, MethodEntry], found: ProtocolRecords) -> list[Doubt]:
+def warnings_of(run: ProtocolRun, methods: Mapping[str, MethodEntry], found: ProtocolRecords) -> list[RunWarning]:
     """Cameras that are probably wrong, and what methods changed and must not: it was put back before anything else."""
     where = {"protocol": run.title, "data": run.request.data_name}
     names = run.digests.data.names
     used = {index for item in run.protocol.items for index in item.uses}
-    doubts = [
-        Doubt(**where, item=names[index], text=f"its camera: {fault}")
-        for index, fault in run.doubtful_cameras.items()
+    warnings = [
+        RunWarning(**where, item=names[index], text=f"its camera: {fault}")
+        for index, fault in run.odd_cameras.items()
         if index in used
     ]
-    doubts += [
-        Doubt(**where, method=method, text=changes_as_text(method, entry.undone))
+    warnings += [
+        RunWarning(**where, method=method, text=changes_as_text(method, entry.undone))
         for method, entry in methods.items()
         if entry.undone
     ]
-    doubts += [
-        Doubt(**where, method=method, text=f"trained on {entry.seen} of the {len(run.protocol.items)} inputs")
+    warnings += [
+        RunWarning(**where, method=method, text=f"trained on {entry.seen} of the {len(run.protocol.items)} inputs")
         for method, entry in methods.items()
         if entry.seen
     ]
-    doubts += [Doubt(**where, text=text) for text in _broken_metrics(found)]
-    return doubts + [
-        Doubt(**where, method=method, item=record.item, text=changes_as_text(method, record.undone))
+    warnings += [RunWarning(**where, text=text) for text in _broken_metrics(found)]
+    return warnings + [
+        RunWarning(**where, method=method, item=record.item, text=changes_as_text(method, record.undone))
         for method, records in found.methods.items()
         for record in records
         if record.undone

@@ -8,7 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from toolkit.bench.execution.carrying import carried_methods
-from toolkit.bench.execution.entries import doubts_of, failures_of, generator_entry, method_entry, run_entry, with_seen
+from toolkit.bench.execution.entries import (
+    failures_of,
+    generator_entry,
+    method_entry,
+    run_entry,
+    warnings_of,
+    with_seen,
+)
 from toolkit.bench.execution.gallery import Gallery
 from toolkit.bench.execution.listening import heard_steps
 from toolkit.bench.execution.runs import BenchRequest, ProtocolRun, open_runs
@@ -152,7 +159,7 @@ def outcome_of(run: ProtocolRun, methods: Mapping[str, MethodEntry], found: Prot
             for item in protocol.items
         ],
         failures=failures_of(run, found),
-        doubts=doubts_of(run, methods, found),
+        warnings=warnings_of(run, methods, found),
         unavailable=[
             Unavailable(**where, metric=name, reason=reason) for name, reason in protocol.metrics.unavailable.items()
         ],

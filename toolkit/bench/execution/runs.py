@@ -14,7 +14,7 @@ from toolkit.bench.protocols.settings import ProtocolSettings
 from toolkit.bench.records.schema import LeftOut
 from toolkit.bench.records.store import Store
 from toolkit.bench.records.units import CellRecord
-from toolkit.bench.subjects.cameras import FACES, doubtful_cameras
+from toolkit.bench.subjects.cameras import FACES, odd_cameras
 from toolkit.bench.subjects.data import Digests, data_name, effective_limit, open_data
 from toolkit.bench.subjects.inversions import Inversions
 from toolkit.bench.subjects.keeping import Keep
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 CELLS_FILE = "cells.jsonl"
 _TOLD = 5
-"""Doubtful cameras that are named before the work begins; results hold all."""
+"""Cameras that are named before the work begins; results hold all."""
 Say = Callable[[str], None]
 """Hears what begins and takes a while, or is worth knowing."""
 
@@ -65,7 +65,7 @@ class ProtocolRun:
     digests: Digests
     store: Store[CellRecord]
     inversions: Inversions
-    doubtful_cameras: dict[int, str] = field(default_factory=dict)
+    odd_cameras: dict[int, str] = field(default_factory=dict)
     """What is odd about the cameras of pictures, by index."""
 
     @property
@@ -131,18 +131,18 @@ def open_runs(
             leave(request, error)
     if runs and writes:  # workers need not look again
         used = {index for run in runs for item in run.protocol.items for index in item.uses}
-        doubts = doubtful_cameras(data, used, FACES if sampled else 0)
-        _tell(doubts, data.names, say)
+        odd = odd_cameras(data, used, FACES if sampled else 0)
+        _tell(odd, data.names, say)
         for run in runs:
-            run.doubtful_cameras.update(doubts)
+            run.odd_cameras.update(odd)
     if not runs:
         raise InputError("no protocol can be run: " + "; ".join(entry.reason for entry in left_out))
     return runs, left_out
 
 
-def _tell(doubts: Mapping[int, str], names: Sequence[str], say: Say) -> None:
+def _tell(odd: Mapping[int, str], names: Sequence[str], say: Say) -> None:
     """Warn of cameras before any work, but not of thousands."""
-    for index, fault in list(doubts.items())[:_TOLD]:
+    for index, fault in list(odd.items())[:_TOLD]:
         say(f"warning: camera of {names[index]}: {fault}")
-    if len(doubts) > _TOLD:
-        say(f"warning: {len(doubts) - _TOLD} more cameras are doubtful; toolkit data check names all")
+    if len(odd) > _TOLD:
+        say(f"warning: {len(odd) - _TOLD} more cameras are odd; toolkit data check names all")

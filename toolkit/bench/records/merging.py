@@ -11,7 +11,6 @@ from toolkit.bench.records.schema import (
     Cell,
     CurvePoint,
     Difference,
-    Doubt,
     Failure,
     GeneratorEntry,
     Head,
@@ -19,6 +18,7 @@ from toolkit.bench.records.schema import (
     Results,
     Row,
     Run,
+    RunWarning,
     Unavailable,
     ValueTable,
 )
@@ -26,7 +26,7 @@ from toolkit.bench.records.schema import (
 Origin = tuple[str, str]
 """Protocol and data set."""
 Kept = TypeVar("Kept")
-Placed = TypeVar("Placed", Row, CurvePoint, ValueTable, Difference, Cell, Failure, Doubt, Unavailable, LeftOut)
+Placed = TypeVar("Placed", Row, CurvePoint, ValueTable, Difference, Cell, Failure, RunWarning, Unavailable, LeftOut)
 
 
 def merged(
@@ -68,7 +68,7 @@ def merged(
         comparisons=every(lambda each: each.comparisons),
         cells=every(lambda each: each.cells),
         failures=every(lambda each: each.failures),
-        doubts=every(lambda each: each.doubts),
+        warnings=every(lambda each: each.warnings),
         unavailable=every(lambda each: each.unavailable),
         left_out=[*every(lambda each: each.left_out), *left_out],
         heads=[*(head for place, head in earlier.items() if place not in fresh), *map(wider, heads)],
@@ -117,7 +117,7 @@ def _without(results: Results, done: set[Origin]) -> Results:
         comparisons=others(results.comparisons),
         cells=cells,
         failures=others(results.failures),
-        doubts=others(results.doubts),
+        warnings=others(results.warnings),
         unavailable=others(results.unavailable),
         left_out=others(results.left_out),
         heads=[head for head in results.heads if (head.data, head.item) in items],

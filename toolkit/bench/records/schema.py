@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import AliasChoices, ConfigDict, Field
 
 from toolkit.bench.records.base import Count, Measured, Number, Record
 from toolkit.bench.records.shown import rows_as_frame, rows_as_html
@@ -135,7 +135,7 @@ class Failure(Record):
     """One line."""
 
 
-class Doubt(Record):
+class RunWarning(Record):
     """What went well and is not to be trusted as it stands: odd cameras, methods that change what is not theirs."""
 
     protocol: str
@@ -352,8 +352,8 @@ class Results(Record):
     """Items that were worked on."""
     failures: list[Failure] = Field(default_factory=list)
     """What went wrong."""
-    doubts: list[Doubt] = Field(default_factory=list)
-    """What went well and is not to be trusted as it stands."""
+    warnings: list[RunWarning] = Field(default_factory=list, validation_alias=AliasChoices("warnings", "doubts"))
+    """What went well and is not to be trusted as it stands (`doubts` in files of earlier versions)."""
     unavailable: list[Unavailable] = Field(default_factory=list)
     """Metrics that could not be computed."""
     left_out: list[LeftOut] = Field(default_factory=list)

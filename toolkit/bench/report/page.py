@@ -176,10 +176,10 @@ def _failures(results: Results) -> str:
     left = [(each.protocol, each.metric, each.reason) for each in results.unavailable]
     left += [(each.protocol, "whole protocol", each.reason) for each in results.left_out]
     text = text or "<p>None.</p>"
-    doubts = [(each.protocol, each.method or "data", each.item or "all", each.text) for each in results.doubts]
-    if doubts:
+    warnings = [(each.protocol, each.method or "data", each.item or "all", each.text) for each in results.warnings]
+    if warnings:
         text += "<h3>Not to be trusted as it stands</h3>"
-        text += _plain_table(("protocol", "what", "picture", "why"), list(dict.fromkeys(doubts)))
+        text += _plain_table(("protocol", "what", "picture", "why"), list(dict.fromkeys(warnings)))
     if left:
         text += "<h3>Left out</h3>" + _plain_table(("protocol", "what", "why"), list(dict.fromkeys(left)))
     return text

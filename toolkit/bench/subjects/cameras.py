@@ -16,7 +16,7 @@ SMALLEST = 48
 """Side in pixels below which a detector sees no face."""
 
 
-def doubtful_cameras(data: IndexedDataset, indices: Collection[int], faces: int = FACES) -> dict[int, str]:
+def odd_cameras(data: IndexedDataset, indices: Collection[int], faces: int = FACES) -> dict[int, str]:
     """What is odd about the cameras of these pictures, by index; those without a fault are left out.
 
     Args:
@@ -26,8 +26,8 @@ def doubtful_cameras(data: IndexedDataset, indices: Collection[int], faces: int 
     """
     chosen = sorted(indices)
     labels = data.cameras.label[chosen].tolist() if chosen else []
-    doubts = {chosen[place]: fault for place, fault in camera_faults(labels).items()}
-    sound = [index for index in chosen if index not in doubts]
+    odd = {chosen[place]: fault for place, fault in camera_faults(labels).items()}
+    sound = [index for index in chosen if index not in odd]
     step = max(1, len(sound) // faces) if faces else 1
     for index in sound[::step][:faces]:
         try:
@@ -38,5 +38,5 @@ def doubtful_cameras(data: IndexedDataset, indices: Collection[int], faces: int 
             continue
         fault = face_disagreement(tensor_to_image(item.image[None]), item.camera)
         if fault is not None:
-            doubts[index] = fault
-    return doubts
+            odd[index] = fault
+    return odd

@@ -61,8 +61,8 @@ def check_outside(folder: Path, wanted: Path | None = None) -> OutsideReport:
             continue
         side = image.shape[-1]
         report.sizes[side] = report.sizes.get(side, 0) + 1
-        if index % step == 0 and (doubt := face_disagreement(tensor_to_image(image), Camera.from_label(label))):
-            report.faults.append(f"{name}: {doubt}")
+        if index % step == 0 and (odd := face_disagreement(tensor_to_image(image), Camera.from_label(label))):
+            report.faults.append(f"{name}: {odd}")
     if len(report.sizes) > 1:
         report.faults.append(f"renders differ in size: {', '.join(f'{side} px' for side in sorted(report.sizes))}")
     if wanted is not None:

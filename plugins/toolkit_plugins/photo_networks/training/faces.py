@@ -26,7 +26,7 @@ from toolkit_plugins.photo_networks.recogniser import Box, Recogniser, open_reco
 
 _VERSION = 1
 MARGIN = 16
-"""Pixels around the aligned crop, for shifts, turns and scales in training."""
+"""Pixels around the aligned crop, for shifts, rotations and scales in training."""
 SIDE = ARCFACE_SIZE + 2 * MARGIN
 _TEACHER_SIDE = 3 * SIDE
 _SUPERSAMPLED = 2

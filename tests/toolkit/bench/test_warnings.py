@@ -87,21 +87,21 @@ def test_a_camera_that_cannot_be_is_warned_of_before_the_work_and_stands_beside_
     notes = Notes()
     request = BenchRequest(protocol("reconstruction", "l2"), str(own_heads), tmp_path / "out", limit=4)
     results = run_bench(request, spherical, [method("m", 0)], notes)
-    assert [(entry.item, entry.method) for entry in results.doubts] == [(SPOILT, None)]
-    assert results.doubts[0].text.startswith("its camera: ") and len(results.doubts[0].text) > 30
+    assert [(entry.item, entry.method) for entry in results.warnings] == [(SPOILT, None)]
+    assert results.warnings[0].text.startswith("its camera: ") and len(results.warnings[0].text) > 30
     assert any(note.startswith(f"warning: camera of {SPOILT}: ") for note in notes.notes)
     page = (tmp_path / "out" / "report.html").read_text()
     assert "Not to be trusted as it stands" in page and SPOILT in page
     again = json.loads((tmp_path / "out" / "results.json").read_text())
-    assert [entry["item"] for entry in again["doubts"]] == [SPOILT]
+    assert [entry["item"] for entry in again["warnings"]] == [SPOILT]
 
 
-def test_sound_cameras_are_not_doubted(
+def test_sound_cameras_bring_no_warning(
     spherical: SphericalGenerator, heads_folder: Path, tmp_path: Path, method: Make, protocol: MakeProtocol
 ):
     notes = Notes()
     request = BenchRequest(protocol("reconstruction", "l2"), str(heads_folder), tmp_path / "out", limit=4)
-    assert run_bench(request, spherical, [method("m", 0)], notes).doubts == []
+    assert run_bench(request, spherical, [method("m", 0)], notes).warnings == []
     assert not any("warning" in note for note in notes.notes)
 
 
@@ -231,6 +231,8 @@ def test_a_stranger_that_paints_and_changes_weights_wins_nothing_and_harms_nobod
     assert numbers_of(beside, "stranger") == numbers_of(sound, "stranger")
     psnr = numbers_of(beside, "stranger")["psnr"]
     assert psnr is not None and psnr < 60
-    assert {(entry.method, "weights of the generator" in entry.text) for entry in beside.doubts} == {("stranger", True)}
-    assert sound.doubts == []
+    assert {(entry.method, "weights of the generator" in entry.text) for entry in beside.warnings} == {
+        ("stranger", True)
+    }
+    assert sound.warnings == []
     assert all(torch.equal(spherical.state_dict()[name], before[name]) for name in before)
