@@ -88,7 +88,7 @@ class PhotoSet:
 
     @property
     def read_from_disk(self) -> bool:
-        """Whether pictures are decoded anew whenever they are drawn."""
+        """Whether pictures are decoded again whenever they are drawn."""
         return self._held is None
 
     @property

@@ -15,7 +15,7 @@ def grow(generator: PanoHead, smaller: PanoHead) -> None:
 
     Args:
         generator: Changed in place.
-        smaller: Alike, but perhaps with fewer synthesis blocks. A mapping of other layers begins anew.
+        smaller: Alike, but perhaps with fewer synthesis blocks. A mapping of other layers begins from the start.
 
     Raises:
         ConfigError: The networks differ in more than the size of their planes.
