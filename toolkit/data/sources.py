@@ -21,11 +21,12 @@ from toolkit.data import layout
 from toolkit.data.folder import ImageFolder
 from toolkit.data.guarded import guarded_dataset
 from toolkit.data.indexed import Joined, Some, indexed
+from toolkit.data.item_pictures import ItemPictures
 from toolkit.data.split import PARTS, indices_of
 from toolkit.data.store import Store, open_store
 from toolkit.errors import InputError, PluginError
 from toolkit.interfaces import Dataset, IndexedDataset, Makeable
-from toolkit.interfaces.dataset import Readable
+from toolkit.interfaces.dataset import Readable, TrainingPictures
 
 
 class Source(NamedTuple):
@@ -105,6 +106,21 @@ def open_source(text: str, size: int | None = None) -> ImageFolder:
     return opened if source.part is None else opened.only(_part(opened, source.part))
 
 
+def open_pictures(text: str) -> TrainingPictures:
+    """Open PATH or READER:PATH for a training, whatever the reader opens.
+
+    Raises:
+        InputError: There is no data set, it is in another layout (the reader is named), or it is malformed.
+        PluginError: The reader cannot be loaded, or opens something that is not a data set.
+    """
+    source = _existing(text)
+    opened = _opened(source, None)
+    if not isinstance(opened, TrainingPictures):
+        data = _indexed(source, opened, None)
+        opened = ItemPictures(data, range(len(data)))
+    return opened if source.part is None else opened.only(_part(opened, source.part))
+
+
 def open_dataset(text: str, size: int | None = None) -> IndexedDataset:
     """Open PATH or READER:PATH, or several joined by commas, by the contract of data sets alone.
 
@@ -121,7 +137,7 @@ def open_dataset(text: str, size: int | None = None) -> IndexedDataset:
         raise InputError(f"there is no data set at {text}")
     opened = {}
     for each, source in sources:
-        name, whole = source.name, _indexed(source, size)
+        name, whole = source.name, _indexed(source, _opened(source, size), size)
         if name in opened:
             raise InputError(f"{each}: two data sets are called {name!r}; rename one, since results tell them by name")
         opened[name] = whole if source.part is None else _some(whole, source.part)
@@ -190,8 +206,7 @@ def _opened(source: Source, size: int | None) -> object:
     return guarded_dataset(entry.build(source.path, size), entry)
 
 
-def _indexed(source: Source, size: int | None) -> IndexedDataset:
-    opened = _opened(source, size)
+def _indexed(source: Source, opened: object, size: int | None) -> IndexedDataset:
     if not isinstance(opened, Dataset):
         raise PluginError(f"the data set {source.reader!r} opens a {type(opened).__name__}, which has no items")
     return indexed(opened, source.path, size)

@@ -1,7 +1,7 @@
 """The contracts between the core and the plugins; importing them imports no torch."""
 
 from toolkit.interfaces.architecture import AllowsExtraKeys, Architecture, ComputesBuffers
-from toolkit.interfaces.dataset import Dataset, IndexedDataset, Item, Store, WritesSample
+from toolkit.interfaces.dataset import Dataset, IndexedDataset, Item, Store, TrainingPictures, WritesSample
 from toolkit.interfaces.discriminator import Discriminator
 from toolkit.interfaces.encoder import Code, Encoder, ExtraTensors, TrainableEncoder
 from toolkit.interfaces.faces import FaceEmbedder, Matting, Pose, PoseEstimator
@@ -110,6 +110,7 @@ __all__ = [
     "TellsOptions",
     "TrainableEncoder",
     "TrainingJob",
+    "TrainingPictures",
     "Tunable",
     "UsesNetworks",
     "VisibleEntries",

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
+    import numpy as np
     from torch import Tensor
 
     from toolkit.camera import Camera
@@ -75,6 +76,34 @@ class IndexedDataset(Dataset, Protocol):
 
     def digest(self, index: int) -> str:
         """Identity of an item over everything that it is read from."""
+        ...
+
+
+@runtime_checkable
+class TrainingPictures(IndexedDataset, Protocol):
+    """Capability of a data set: its pictures as a training reads them, decoded no larger than is needed.
+
+    Trainings ask for it. Of any other data set they take the items' own pictures, which is slower.
+    """
+
+    def has_mask(self, index: int) -> bool:
+        """Whether an item has a mask."""
+        ...
+
+    def pixels(self, index: int, at_least: int) -> tuple[np.ndarray, Tensor | None]:
+        """An item's uint8 [S, S, 3], S not below `at_least` where the file is as large, and its mask [1, S, S], if any.
+
+        Raises:
+            InputError: It cannot be read.
+        """
+        ...
+
+    def only(self, indices: Sequence[int]) -> TrainingPictures:
+        """The items of these numbers, in this order."""
+        ...
+
+    def as_found(self) -> TrainingPictures:
+        """The same without anything done to backgrounds."""
         ...
 
 

@@ -14,12 +14,12 @@ from toolkit.cache import cache_folder
 from toolkit.camera import Camera
 from toolkit.data import ImageFolder, layout, resize
 from toolkit.data.prints import PRINT_SIZE, print_of
-from toolkit.data.sources import find_maker, find_source, open_source
+from toolkit.data.sources import find_maker, find_source, open_pictures
 from toolkit.data.split import PARTS, indices_of
 from toolkit.data.transforms import composite
 from toolkit.encoders.training.settings import PhotoSettings
 from toolkit.errors import InputError
-from toolkit.interfaces import MakeRequest
+from toolkit.interfaces import MakeRequest, TrainingPictures
 from toolkit.training.distribution import main_process_first
 
 HELD_BYTES = 2**31
@@ -67,7 +67,7 @@ class Reading(NamedTuple):
 class PhotoSet:
     """Pictures 0 ... N - 1, and mirrored N ... 2 N - 1, heads with masks on white; picklable."""
 
-    def __init__(self, folders: Sequence[ImageFolder], size: int, indices: Sequence[int] | None = None) -> None:
+    def __init__(self, folders: Sequence[TrainingPictures], size: int, indices: Sequence[int] | None = None) -> None:
         """Join folders.
 
         Args:
@@ -78,7 +78,8 @@ class PhotoSet:
         self.folders, self.size = tuple(folder.as_found() for folder in folders), size
         places = [(number, index) for number, folder in enumerate(folders) for index in range(len(folder))]
         self.places = places if indices is None else [places[index] for index in indices]
-        self.labels = torch.stack([folders[number].labels[index] for number, index in self.places])
+        labels = [folder.cameras.label for folder in folders]
+        self.labels = torch.stack([labels[number][index] for number, index in self.places])
         small = len(self.places) * 3 * size**2 <= HELD_BYTES
         self._held = [self._read(index) for index in range(len(self.places))] if small else None
 
@@ -234,7 +235,7 @@ def _opened(settings: PhotoSettings, size: int) -> tuple[PhotoSet, PhotoSet]:
     return _split(folders, size, settings.held_out_subjects)
 
 
-def _split(folders: Sequence[ImageFolder], size: int, subjects: int) -> tuple[PhotoSet, PhotoSet]:
+def _split(folders: Sequence[TrainingPictures], size: int, subjects: int) -> tuple[PhotoSet, PhotoSet]:
     """Hold out the last subjects, with all their pictures."""
     names = [f"{number}/{subject or index}" for number, folder in enumerate(folders)
              for index, subject in enumerate(folder.subjects)]  # fmt: skip
@@ -247,9 +248,9 @@ def _split(folders: Sequence[ImageFolder], size: int, subjects: int) -> tuple[Ph
     return PhotoSet(folders, size, kept), PhotoSet(folders, size, held)
 
 
-def _open(source: str, settings: PhotoSettings, size: int, split: str, subjects: int) -> ImageFolder:
+def _open(source: str, settings: PhotoSettings, size: int, split: str, subjects: int) -> TrainingPictures:
     if find_source(source) is not None:
-        return open_source(source)
+        return open_pictures(source)
     maker = find_maker(source, "photos.sources")
     folder = made_folder(source, settings, size, split, subjects)
     with main_process_first():

@@ -22,6 +22,8 @@ from toolkit.encoders.training.photo_ledger import PhotoLedger
 from toolkit.encoders.training.photos import PhotoSet, describe, numbers_of, open_photos
 from toolkit.encoders.training.settings import PhotoSettings
 from toolkit.errors import InputError
+from toolkit.interfaces import Item
+from toolkit.registry import Registration, Registry
 
 SIZE = 32
 
@@ -187,3 +189,34 @@ def test_held_out_pictures_are_spread_over_all_yaws(tmp_path: Path, most: int):
     bins = [int((yaw + np.pi) / (2 * np.pi) * 24) for yaw in yaws]
     assert len({bins[index] for index in chosen}) == min(most, len(set(bins)))
     assert set(spread_over_yaws(photos, 5)) <= set(spread_over_yaws(photos, 24))
+
+
+class ItemsOnly:
+    """A stranger's data set: items of an `ImageFolder`, and nothing else is offered."""
+
+    def __init__(self, path: Path, size: int | None = None) -> None:
+        self._whole = ImageFolder(path, size)
+
+    def __len__(self) -> int:
+        return len(self._whole)
+
+    def __getitem__(self, index: int) -> Item:
+        return self._whole[index]
+
+
+def test_a_training_takes_any_data_set_and_reads_the_same_pictures(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = write_set(tmp_path / "set", 60, masks=60)
+    entry = Registration("dataset", "mine", f"{__name__}:ItemsOnly", "items", 1, "toolkit_plugins.mine")
+    monkeypatch.setattr("toolkit.registry.default_registry", lambda: Registry({("dataset", "mine"): entry}))
+    for split in ("rule", "last"):
+        of_files = open_photos(PhotoSettings(sources=(str(folder),), split=split, held_out_subjects=4), SIZE)
+        of_items = open_photos(PhotoSettings(sources=(f"mine:{folder}",), split=split, held_out_subjects=4), SIZE)
+        for mine, theirs in zip(of_items, of_files, strict=True):
+            assert [each.partition(": ")[2] for each in map(mine.name, range(len(mine)))] == [
+                each.partition(": ")[2] for each in map(theirs.name, range(len(theirs)))
+            ]
+            assert torch.equal(mine.rows([0, len(mine)]).image, theirs.rows([0, len(theirs)]).image)
+            assert torch.equal(mine.labels, theirs.labels) and not mine.without_mask()
+    pickle.loads(pickle.dumps(of_items[0]))
