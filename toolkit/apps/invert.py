@@ -28,7 +28,7 @@ from toolkit.faces.photo import BACKGROUNDS, PreparedPhoto, prepare_photo
 from toolkit.files import atomic_folder, check_folder_place, file_sha256
 from toolkit.interfaces.method import ReportsProgress
 from toolkit.inversion import Inversion, holds_inversion
-from toolkit.isolation.guard import GeneratorWatch, changes_as_text
+from toolkit.isolation.guard import InversionRequest, changes_as_text
 from toolkit.isolation.method import BUILDING
 from toolkit.isolation.opened import (
     GeneratorSource,
@@ -38,6 +38,7 @@ from toolkit.isolation.opened import (
     open_method,
 )
 from toolkit.isolation.opening import told
+from toolkit.isolation.watch import GeneratorWatch
 from toolkit.machine_failures import Kind, machine_failure, reason
 from toolkit.progress import Progress, losses_as_text
 from toolkit.registry import Registration, default_registry, method_and_plugin
@@ -291,8 +292,9 @@ class _Work:
         name = self.inverter.name if isinstance(self.inverter, ExternalMethod) else self.method
         image, camera = prepared.image.to(device), prepared.camera.to(device)
         seed = int(prepared.sha256[:12], 16)  # of this photo alone: results do not depend on the order
+        request = InversionRequest(name, image, camera, seed)
         try:
-            made = make_inversion(self.inverter, name, image, camera, self.generator, self.watch, seed, undone)
+            made = make_inversion(self.inverter, request, self.generator, self.watch, undone)
         except ToolkitError:
             raise
         except (Exception, SystemExit) as error:  # a plugin's method may raise anything; that costs this photo only

@@ -28,7 +28,7 @@ from toolkit.devices import chosen_arithmetic
 from toolkit.errors import KilledError, OverTimeError, PluginError
 from toolkit.interfaces import Generator, OnStep
 from toolkit.inversion import Inversion
-from toolkit.isolation.guard import Made
+from toolkit.isolation.guard import InversionRequest, Made
 from toolkit.isolation.opening import Opening, entry_as_document, raised_again
 from toolkit.isolation.worker import INPUT_FILE
 from toolkit.metrics.effort import Effort
@@ -81,16 +81,9 @@ class IsolatedMethod:
 
     def invert(self, image: Tensor, camera: Camera, generator: Generator) -> Inversion:
         """Invert one image (see `toolkit.interfaces.Method`); raises as `make` does."""
-        return self.make(image, camera, generator).inversion
+        return self.make(InversionRequest(self.name, image, camera), generator).inversion
 
-    def make(
-        self,
-        image: Tensor,
-        camera: Camera,
-        generator: Generator,
-        seed: int | None = None,
-        undone: list[str] | None = None,
-    ) -> Made:
+    def make(self, request: InversionRequest, generator: Generator, undone: list[str] | None = None) -> Made:
         """Invert one image in the method's process (see `toolkit.isolation.guard.guarded_inversion`).
 
         Raises:
@@ -103,9 +96,9 @@ class IsolatedMethod:
             self._open()
         assert self._child is not None  # opened above
         with tempfile.TemporaryDirectory(prefix="toolkit-method-") as place:
-            tensors = {"image": image.detach().cpu(), "camera": camera.label.detach().cpu()}
+            tensors = {"image": request.image.detach().cpu(), "camera": request.camera.label.detach().cpu()}
             write_tensors(Path(place) / INPUT_FILE, tensors, {})
-            seed = int(torch.randint(2**62, ())) if seed is None else seed
+            seed = int(torch.randint(2**62, ())) if request.seed is None else request.seed
             self._child.send({"folder": place, "seed": seed})
             answer = self._awaited("made", self.time_limit, undone)
             inversion = Inversion.load(place).to(generator.device)

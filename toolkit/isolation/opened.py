@@ -12,15 +12,13 @@ from toolkit import load_method
 from toolkit.errors import InputError
 from toolkit.external.declaration import is_declaration
 from toolkit.external.method import ExternalMethod
-from toolkit.isolation.guard import GeneratorWatch, Made, guarded_build, guarded_inversion
+from toolkit.isolation.guard import InversionRequest, Made, guarded_build, guarded_inversion
 from toolkit.isolation.method import IsolatedMethod
 from toolkit.isolation.opening import Opening
+from toolkit.isolation.watch import GeneratorWatch
 from toolkit.registry import default_registry, registered_method
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
-    from toolkit.camera import Camera
     from toolkit.interfaces import Generator, Method
 
 
@@ -102,15 +100,12 @@ def open_method(
 
 def make_inversion(
     method: Any,
-    name: str,
-    image: Tensor,
-    camera: Camera,
+    request: InversionRequest,
     generator: Generator,
     watch: GeneratorWatch | None = None,
-    seed: int | None = None,
     undone: list[str] | None = None,
 ) -> Made:
     """Let a method invert an image, in its own process where it has one (see `guarded_inversion`)."""
     if isinstance(method, IsolatedMethod):
-        return method.make(image, camera, generator, seed, undone)
-    return guarded_inversion(method, name, image, camera, generator, watch, seed, undone)
+        return method.make(request, generator, undone)
+    return guarded_inversion(method, request, generator, watch, undone)

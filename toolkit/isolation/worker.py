@@ -70,7 +70,8 @@ class _Served:
         from toolkit.data.prints import prints_as_text
         from toolkit.interfaces import Method
         from toolkit.interfaces.method import KnowsItsPictures, ReportsProgress
-        from toolkit.isolation.guard import GeneratorWatch, guarded_build
+        from toolkit.isolation.guard import guarded_build
+        from toolkit.isolation.watch import GeneratorWatch
 
         self._generator = generator.build(asked["weights"], asked["device"])
         self._watch, self._name = GeneratorWatch(self._generator), asked["name"]
@@ -91,7 +92,7 @@ class _Served:
     def answer(self, asked: Mapping[str, Any]) -> None:
         """Invert the image in a folder; the inversion is written into it."""
         from toolkit.camera import Camera
-        from toolkit.isolation.guard import guarded_inversion
+        from toolkit.isolation.guard import InversionRequest, guarded_inversion
         from toolkit.isolation.opening import as_document
         from toolkit.tensors import read_tensors
 
@@ -100,9 +101,8 @@ class _Served:
         device, undone = self._generator.device, list[str]()
         image, camera = tensors["image"].to(device), Camera.from_label(tensors["camera"]).to(device)
         try:
-            made = guarded_inversion(
-                self._method, self._name, image, camera, self._generator, self._watch, asked["seed"], undone
-            )
+            request = InversionRequest(self._name, image, camera, asked["seed"])
+            made = guarded_inversion(self._method, request, self._generator, self._watch, undone)
             made.inversion.save(folder)
         except (Exception, SystemExit) as error:  # whatever a method raises
             self._say({"error": as_document(error), "undone": undone})

@@ -15,9 +15,9 @@ import torch
 import toolkit.registry
 from toolkit.bench import BenchRequest, ComparedMethod, ProtocolSettings, run_bench
 from toolkit.bench.records.schema import Results
-from toolkit.isolation.guard import GeneratorWatch
 from toolkit.isolation.method import IsolatedMethod
 from toolkit.isolation.opened import GeneratorSource, MethodRequest, open_method
+from toolkit.isolation.watch import GeneratorWatch
 from toolkit.progress import Silence
 from toolkit.registry import Registration, Registry
 from toolkit.testing.spherical import SphericalGenerator, build_spherical

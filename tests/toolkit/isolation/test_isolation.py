@@ -21,10 +21,11 @@ from toolkit.camera import Camera
 from toolkit.errors import KilledError, OverTimeError, PluginError
 from toolkit.importing import stdout_caught, stdout_to_stderr
 from toolkit.inversion import Inversion, identity_of
-from toolkit.isolation.guard import GeneratorWatch, guarded_inversion
+from toolkit.isolation.guard import InversionRequest, guarded_inversion
 from toolkit.isolation.method import IsolatedMethod
 from toolkit.isolation.opened import GeneratorSource, MethodRequest, open_method
 from toolkit.isolation.opening import ForeignError
+from toolkit.isolation.watch import GeneratorWatch
 from toolkit.registry import Registration, Registry
 from toolkit.testing.spherical import SphericalGenerator, build_spherical
 
@@ -52,9 +53,13 @@ class Strange:
         return self.returns(sound(generator, camera))
 
 
+def request(image: Tensor, seed: int | None = None) -> InversionRequest:
+    return InversionRequest("strange", image, Camera.orbit(0.2), seed)
+
+
 def invert(method: Strange, generator: SphericalGenerator, image: Tensor = IMAGE) -> tuple[Inversion, list[str]]:
     undone: list[str] = []
-    made = guarded_inversion(method, "strange", image, Camera.orbit(0.2), generator, undone=undone)
+    made = guarded_inversion(method, request(image), generator, undone=undone)
     return made.inversion, undone
 
 
@@ -105,7 +110,7 @@ def test_what_a_method_changed_is_put_back_and_named(does: Callable[..., object]
     where, environment, out, watch = os.getcwd(), dict(os.environ), sys.stdout, GeneratorWatch(generator)
     undone: list[str] = []
     method = Strange(lambda *_: None, lambda found: (does(IMAGE, found.camera, generator), found)[1])
-    guarded_inversion(method, "strange", IMAGE, Camera.orbit(0.2), generator, watch, undone=undone)
+    guarded_inversion(method, request(IMAGE), generator, watch, undone)
     assert any(named in each for each in undone), undone
     after = generator.state_dict()
     assert after.keys() == before.keys() and all(torch.equal(after[name], before[name]) for name in before)
@@ -125,7 +130,7 @@ def test_a_method_that_changes_weights_and_fails_leaves_none_changed():
 
     undone: list[str] = []
     with pytest.raises(RuntimeError, match="and fails"):
-        guarded_inversion(Strange(spoil), "strange", IMAGE, Camera.orbit(0.2), generator, watch, undone=undone)
+        guarded_inversion(Strange(spoil), request(IMAGE), generator, watch, undone)
     assert "weights" in undone[0] and watch.undo() == []
 
 
@@ -137,7 +142,7 @@ def test_picture_and_camera_are_copies(spherical: SphericalGenerator):
         image.fill_(1)
         camera.label.zero_()
 
-    guarded_inversion(Strange(paint, lambda found: found), "strange", image, camera, spherical)
+    guarded_inversion(Strange(paint, lambda found: found), InversionRequest("strange", image, camera), spherical)
     assert not image.any() and torch.equal(camera.label, label)
 
 
@@ -279,7 +284,7 @@ def test_however_a_stranger_ends_its_process_it_costs_one_inversion(
 ):
     method = stranger(what)
     with pytest.raises(kind) as caught:
-        method.make(IMAGE, Camera.orbit(0.2), spherical, seed=1)
+        method.make(request(IMAGE, 1), spherical)
     assert message in str(caught.value)
     if kind is not ForeignError:
         assert "'stranger' of the plugin 'strangers-plugin'" in str(caught.value)
@@ -291,7 +296,7 @@ def test_an_endless_loop_ends_at_its_limit(
 ):
     method, started = stranger(what, 0.5), time.monotonic()
     with pytest.raises(OverTimeError, match=r"limit of 0\.5 s"):
-        method.make(IMAGE, Camera.orbit(0.2), spherical, seed=1)
+        method.make(request(IMAGE, 1), spherical)
     assert time.monotonic() - started < 60
     assert method._child is None
 
@@ -306,10 +311,10 @@ def test_a_stranger_inverts_as_here_repeatably_and_its_prints_and_changes_are_to
 ):
     said: list[str] = []
     method = stranger("prints", said=said)
-    first = method.make(IMAGE, Camera.orbit(0.2), spherical, seed=1).inversion
-    second = method.make(IMAGE, Camera.orbit(0.2), spherical, seed=1).inversion
+    first = method.make(request(IMAGE, 1), spherical).inversion
+    second = method.make(request(IMAGE, 1), spherical).inversion
     assert torch.equal(first.ws, second.ws) and method.fingerprint == "stranger"
-    assert not torch.equal(first.ws, method.make(IMAGE, Camera.orbit(0.2), spherical, seed=2).inversion.ws)
+    assert not torch.equal(first.ws, method.make(request(IMAGE, 2), spherical).inversion.ws)
     with torch.no_grad():
         assert torch.equal(first.planes, spherical.planes(first.ws))
     method.close()
@@ -322,8 +327,8 @@ def test_a_stranger_cannot_touch_this_process_generator_and_its_own_is_put_back(
     stranger: Callable[..., IsolatedMethod], spherical: SphericalGenerator
 ):
     method, undone = stranger("weights"), list[str]()
-    first = method.make(IMAGE, Camera.orbit(0.2), spherical, seed=1, undone=undone).inversion
-    second = method.make(IMAGE, Camera.orbit(0.2), spherical, seed=1).inversion
+    first = method.make(request(IMAGE, 1), spherical, undone).inversion
+    second = method.make(request(IMAGE, 1), spherical).inversion
     assert "weights of the generator" in undone[0] and torch.equal(first.planes, second.planes)
 
 

@@ -21,10 +21,10 @@ from toolkit.errors import ConfigError, InputError, PluginError, ToolkitError, o
 from toolkit.external.declaration import is_declaration
 from toolkit.external.method import ExternalMethod
 from toolkit.files import file_sha256
-from toolkit.isolation.guard import GeneratorWatch
 from toolkit.isolation.method import BUILDING
 from toolkit.isolation.opened import GeneratorSource, MethodRequest, open_method
 from toolkit.isolation.opening import told
+from toolkit.isolation.watch import GeneratorWatch
 from toolkit.registry import ENCODER_PREFIX, default_registry, method_and_plugin, unknown_name
 
 if TYPE_CHECKING:

@@ -18,9 +18,10 @@ from toolkit.devices import chosen_arithmetic
 from toolkit.errors import InputError, KilledError, OutputError, OverTimeError, PluginError
 from toolkit.files import atomic_folder
 from toolkit.inversion import Inversion
-from toolkit.isolation.guard import GeneratorWatch, Made
+from toolkit.isolation.guard import InversionRequest, Made
 from toolkit.isolation.opened import TimeLimited, make_inversion
 from toolkit.isolation.opening import told
+from toolkit.isolation.watch import GeneratorWatch
 from toolkit.machine_failures import Kind, failure_named, machine_failure, reason
 
 if TYPE_CHECKING:
@@ -138,7 +139,8 @@ class Inversions:
             self._watch = GeneratorWatch(self.generator)
         image, camera = item.image[None].to(device), item.camera.to(device)
         seed = int(key[:12], 16)  # of this inversion alone: results do not depend on order or workers
-        return make_inversion(method.inverter, method.name, image, camera, self.generator, self._watch, seed, undone)
+        request = InversionRequest(method.name, image, camera, seed)
+        return make_inversion(method.inverter, request, self.generator, self._watch, undone)
 
     def _keep(self, inversion: Inversion, folder: Path) -> bool:
         """Write an inversion down as far as it is kept; whether it can be read again."""
