@@ -50,7 +50,7 @@ class Member(NamedTuple):
 
 
 def reference_page() -> str:
-    """The whole page."""
+    """The page about every hook, with the contract of each kind."""
     shown = {contract_of(kind) for kind in KINDS}
     parts = [_HEAD, _register_table(), *(_section(kind, shown) for kind in KINDS)]
     return "\n\n".join(parts) + "\n"
@@ -190,7 +190,7 @@ def _cell(text: str) -> str:
 
 
 def main(target: Any) -> None:
-    """Write the page."""
+    """Write the page to the path that the command line gives."""
     with atomic_write(Path(target)) as written:
         written.write_text(reference_page(), encoding="utf-8")
 

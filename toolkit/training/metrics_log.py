@@ -69,7 +69,7 @@ class MetricsLog:
         return numbers
 
     def write_note(self, step: int, sentence: str) -> None:
-        """Append a sentence."""
+        """Append a sentence to the log, with the step."""
         self._append({"step": step, "note": sentence})
 
     def rewind(self, step: int) -> None:

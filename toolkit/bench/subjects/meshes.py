@@ -40,14 +40,14 @@ class CommandedMeshes:
     """Stands in the place of a method (a `HeadSource`)."""
 
     def __init__(self, method: ExternalMethod, generator: Generator, out: Path) -> None:
-        """See `toolkit.bench.subjects.commanded.with_answers`."""
+        """Wrap a method as `toolkit.bench.subjects.commanded.with_answers` describes."""
         self.method, self.generator, self._out = method, generator, out
         self._failed: dict[str, UnitError] = {}
         self._last: tuple[str, MeshHead] | None = None
 
     @property
     def time_limit(self) -> float:
-        """Seconds per call."""
+        """Seconds that one call of the command may take."""
         return self.method.time_limit
 
     def head(self, item: Item) -> MeshHead:

@@ -25,7 +25,7 @@ BINS = 24
 
 
 def score_names(perceptual: Perceptual) -> tuple[str, str, str]:
-    """What `HeldOut.score` tells."""
+    """Names of the numbers that `HeldOut.score` returns."""
     return "psnr", "l2", perceptual.name.replace("-", "_")
 
 

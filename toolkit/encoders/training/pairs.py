@@ -121,7 +121,7 @@ def pairs_of_heads(generator: Generator, heads: ImageFolder, latents: Tensor) ->
 
 
 def joined(first: Pairs, second: Pairs) -> Pairs:
-    """Both."""
+    """The rows of both, the first ones first."""
     return Pairs(*(torch.cat(parts) for parts in zip(first, second, strict=True)))
 
 

@@ -61,7 +61,7 @@ class PhotoLedger:
         return torch.unique(torch.cat([self._before, mine]), dim=0)
 
     def state(self) -> Mapping[str, Any]:
-        """For a checkpoint."""
+        """What a checkpoint keeps of the ledger."""
         state = {"prints": self._prints, "seen": self._seen, "before": self._before}
         return {**state, "unreadable": dict(self.unreadable)}
 
