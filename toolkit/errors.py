@@ -11,7 +11,7 @@ _CONTROLS = {code: repr(chr(code))[1:-1] for code in (*range(32), *range(127, 16
 
 
 def one_line(text: str) -> str:
-    """A text on one line and of bearable length, whatever names and values of the user's it repeats."""
+    """A text on one line, shortened where names or values of the user's make it very long."""
     shown = text if len(text) <= _HEAD + _TAIL else f"{text[:_HEAD]} [...] {text[-_TAIL:]}"
     return shown.translate(_CONTROLS)
 

@@ -62,7 +62,7 @@ class Registry:
     seconds: dict[str, float] = field(default_factory=dict)
     """How long each plugin took to load."""
     printed: dict[str, str] = field(default_factory=dict)
-    """What plugins printed while they were loaded, which is none of their business."""
+    """What plugins printed while they were loaded; they should print nothing."""
 
     def load_plugin(self, plugin_name: str, load: Callable[[], object]) -> None:
         """Import a plugin and take it in (see `add_plugin`); what it prints is kept from stdout, and its time taken."""

@@ -58,9 +58,9 @@ class TrainingJob(Protocol):
     """What `toolkit train` drives; derive from it to inherit the optional parts.
 
     Steps are counted from 0: the loop calls `training_step(batch(i), i)` for i = 0 ... steps - 1. `sheet`, `evaluate`
-    and everything on disk are numbered by the steps *done*. Resuming is exact if `batch` depends on the seed and the
-    step only, random numbers come from torch's global generators (they are saved) or from seeds made of (seed, step),
-    and whatever else changes from step to step is in `modules`, `optimisers` or `state`.
+    and everything on disk are numbered by the steps *done*. Resuming is exact under three conditions: `batch` depends
+    on the seed and the step only; random numbers come from torch's global generators (they are saved) or from seeds
+    made of (seed, step); everything else that changes from step to step is in `modules`, `optimisers` or `state`.
 
     Several processes (`toolkit.training.distribution`) each hold such a job. `batch` then gives this process's rows of
     the step's batch, `training_step` averages gradients before the optimiser's step (`Stepper.update` does), and

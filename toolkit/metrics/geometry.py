@@ -62,8 +62,8 @@ def pose_error(found: Camera, asked: Camera) -> Tensor:
 def seen_from(depth: Tensor, camera: Camera, other_depth: Tensor, other: Camera, tolerance: float = 0.02) -> Tensor:
     """Which places of a view another view sees: [B, 1, H, W], 1 = seen, 0 = hidden or no depth.
 
-    A place is seen where, projected into the other view, it lies no further than that view's depth there plus the
-    tolerance (the furthest of the four pixels around, so that edges are not torn).
+    A place is projected into the other view. It is seen if it lies no further than that view's depth there plus the
+    tolerance. The depth is the furthest of the four pixels around, so that edges are not torn.
 
     Args:
         depth: [B, 1, H, W], distance along the unit ray, 0 where there is none.

@@ -33,7 +33,7 @@ class DiscriminatorSettings:
     """
 
     width: int = 64
-    """Channels after the first convolution; they double thrice."""
+    """Channels after the first convolution; they double three times."""
     stride: int = 1
     """Of the first four convolutions (the paper: 1)."""
     pool: int = 1

@@ -81,7 +81,7 @@ def head_parameters(latent: Tensor) -> HeadParameters:
     """Map a latent of independent standard normals to parameters.
 
     Each number z_i becomes low + (high - low) * Phi(z_i), smooth and monotone; afterwards a few parameters are made
-    to depend on others, since independent ones give odd company (see the comments).
+    to depend on others, since independent ones give odd combinations (see the comments).
 
     Args:
         latent: [LATENT_DIM].

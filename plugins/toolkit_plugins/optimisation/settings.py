@@ -73,12 +73,12 @@ class PivotalSettings(ProjectorSettings):
     early_stop: float | None = Field(None, gt=0)
     """Stop before an update once the perceptual distance is at most this."""
     locality_weight: float = Field(0.0, ge=0)
-    """Weight of staying the old generator for other heads near the pivot (both loss terms)."""
+    """Weight of the difference from the old generator on other heads near the pivot (both loss terms)."""
     locality_radius: float = Field(30.0, gt=0)
     """Distance of those heads from the pivot for 14 x 512 numbers; scaled by the root of the code's size."""
     locality_truncation: float = Field(0.5, gt=0, le=1)
     view_weight: float = Field(0.0, ge=0)
-    """Weight of staying the old generator for the pivot's other views, the back of the head above all."""
+    """Weight of the difference from the old generator in the pivot's other views, mostly from behind."""
     view_interval: int = Field(2, ge=1)
     """Steps between two looks at another view (or another head)."""
 

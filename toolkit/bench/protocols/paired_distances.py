@@ -1,8 +1,8 @@
 """Paired comparison of distances between distributions: two methods on the same heads, beside the same random heads.
 
 Draws of random heads move the distances of all methods together, and so do easy and difficult pictures. Here both
-cancel: a resample draws subjects with replacement (whole ones, so that a subject's pictures stay together), and both
-methods are looked at on it beside the same draw, each resample beside the next one of the draws in turn.
+cancel. A resample draws whole subjects with replacement, so a subject's pictures stay together. Both methods are
+measured on the same resample and against the same draw of random heads; the resamples take the draws in turn.
 
 The interval holds 95 % of the resampled differences, shifted so that their mean is the measured difference: a resample
 holds copies of heads, which changes a distance, and more so for the method whose heads vary more. It covers other
