@@ -5,6 +5,9 @@ BIN := $(VENV)/bin
 OUT ?= out
 HEADS ?= 100
 PRESET ?= fast
+JOBS ?= 2
+# Test files side by side; tests of one file stay in one process, in order.
+SIDE_BY_SIDE := -n $(JOBS) --dist loadfile
 SPEED ?= startup forward density_queries mesh encoders miniature training_step wplus_step pti_step
 YAWS := 0 30 60 90 120 150 180 -150 -120 -90 -60 -30
 comma := ,
@@ -17,7 +20,7 @@ or_report = || test $$? -eq 1 -a -f $(1)/report.html
 
 help:
 	@echo "make demo      install, then turn a photograph and a synthetic face into 3D heads (see $(OUT)/), then compare all methods"
-	@echo "make test      install, then run the tests"
+	@echo "make test      install, then run the tests, two files at a time (JOBS=4 for four)"
 	@echo "make test-all  the slow tests too"
 	@echo "make weights   train every weights file that ships again, one after the other (hours; goes on where it was stopped)"
 	@echo "make reproduce the dual encoder's claims, measured (hours); REPRODUCE='--tables 3 4 5 --seeds 3' for its ablations"
@@ -50,11 +53,11 @@ leaderboard: $(VENV)/.installed
 
 test: $(VENV)/.installed
 	@echo "== tests"
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(SIDE_BY_SIDE)
 
 test-all: $(VENV)/.installed
 	@echo "== tests, the slow ones too"
-	$(BIN)/python -m pytest -m ''
+	$(BIN)/python -m pytest $(SIDE_BY_SIDE) -m ''
 
 lint: $(VENV)/.installed
 	$(BIN)/ruff check .
