@@ -190,3 +190,16 @@ def test_the_program_starts_without_torch():
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, cwd=ROOT)
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == "False"
+
+
+def test_a_shipped_encoder_inverts_without_the_compiler_of_torch():
+    program = """
+import sys, torch, toolkit
+generator = toolkit.load_generator("panohead-mini")
+method = toolkit.load_method("psp", generator)
+method.invert(torch.zeros(1, 3, 64, 64), generator.spec.front_camera, generator)
+print("torch._dynamo" in sys.modules, "sympy" in sys.modules)
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, cwd=ROOT)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == "False False"

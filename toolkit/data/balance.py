@@ -6,7 +6,6 @@ import hashlib
 from pathlib import Path
 
 import numpy as np
-from scipy.stats import gaussian_kde
 
 from toolkit.cache import cache_folder
 from toolkit.camera import Camera
@@ -35,6 +34,8 @@ def pose_density(cameras: Camera) -> np.ndarray:
     angles = np.stack([np.arctan2(np.hypot(y, z), x), np.arctan2(z, y)])
     if angles.shape[1] < 3 or np.linalg.eigvalsh(np.cov(angles))[0] < _LEAST_VARIANCE:
         raise InputError("pose rebalancing needs at least three cameras in different directions, not on one line")
+    from scipy.stats import gaussian_kde  # takes most of a second to import, and inversion comes by here
+
     if angles.shape[1] < _MANY:
         return gaussian_kde(angles)(angles)
     kept = cache_folder("densities", f"{hashlib.sha256(angles.tobytes()).hexdigest()[:16]}.npy")

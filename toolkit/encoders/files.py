@@ -20,6 +20,7 @@ from toolkit.errors import ConfigError, WeightsError
 from toolkit.interfaces import GeneratorSpec
 from toolkit.options import made_of
 from toolkit.tensors import half, read_metadata, write_tensors
+from toolkit.weights.embedded import ships
 from toolkit.weights.headers import SENSELESS, check_described, layers_without_size_refused
 from toolkit.weights.method_importing import CENTRE as AVERAGE_LATENT
 from toolkit.weights.official import load_strictly
@@ -130,7 +131,8 @@ def built_from_file(
 ) -> Callable[Concatenate[EncoderFile, _Rest], _Built]:
     """Decorate a function that builds networks as a file's header says, so that no header makes it fail otherwise.
 
-    It is called twice: first without numbers, so that sizes that do not fit the file's tensors take no memory.
+    For a file that does not ship with a plugin it is called twice: first without numbers, so that sizes that do not fit
+    the file's tensors take no memory. (Layouts without numbers cost PyTorch two seconds of imports.)
 
     Raises:
         WeightsError: The header does not describe what the file holds.
@@ -140,8 +142,9 @@ def built_from_file(
     def checked(file: EncoderFile, *args: _Rest.args, **kwargs: _Rest.kwargs) -> _Built:
         try:
             with layers_without_size_refused():
-                with contextlib.suppress(NotImplementedError, RuntimeError), torch.device("meta"):
-                    build(file, *args, **kwargs)
+                if not ships(file.path):
+                    with contextlib.suppress(NotImplementedError, RuntimeError), torch.device("meta"):
+                        build(file, *args, **kwargs)
                 return build(file, *args, **kwargs)
         except ConfigError as error:
             raise WeightsError(f"{file.path}: its header does not describe a network: {error}") from error
@@ -219,15 +222,21 @@ def _generator_name(header: Mapping[str, Any]) -> Any:
 
 
 def find_encoder(weights: Path | None, package: str, kind: str, spec: GeneratorSpec) -> Path:
-    """The file to use: the user's, or the one that ships in a plugin's `weights` folder, or the imported one.
+    """The file to use: the user's, or one that ships in a plugin's `weights` folder, or the imported one.
+
+    A plugin ships `KIND.safetensors`, and `KIND-GENERATOR.safetensors` for each further generator.
 
     Raises:
         WeightsError: None is given, and none ships or was imported for this generator.
     """
     if weights is not None:
         return weights
-    shipped = Path(str(resources.files(package))) / "weights" / f"{kind}.safetensors"
-    for file in (shipped, imported_file(kind)):
+    shipped = Path(str(resources.files(package))) / "weights"
+    for file in (
+        shipped / f"{kind}.safetensors",
+        shipped / f"{kind}-{spec.name}.safetensors",
+        imported_file(kind),
+    ):
         if file.is_file() and _generator_name(read_metadata(file)) in ("", spec.name):
             return file
     raise WeightsError(

@@ -14,6 +14,7 @@ from toolkit.generators.config import About
 from toolkit.generators.generator import VolumeGenerator
 from toolkit.registry import default_registry
 from toolkit.tensors import write_tensors
+from toolkit.weights.embedded import ships
 from toolkit.weights.headers import SENSELESS, check_described, layers_without_size_refused
 from toolkit.weights.official import check_fit, load_strictly
 from toolkit.weights.opening import open_weights
@@ -74,8 +75,9 @@ def load_generator(
     check_described(header, str(path))
     try:
         with layers_without_size_refused():
-            with contextlib.suppress(NotImplementedError, RuntimeError), torch.device("meta"):
-                check_fit(build(header["config"]), tensors, str(path))  # before memory is taken
+            if not ships(Path(path)):
+                with contextlib.suppress(NotImplementedError, RuntimeError), torch.device("meta"):
+                    check_fit(build(header["config"]), tensors, str(path))  # before memory is taken
             generator = build(header["config"])
     except ConfigError as error:
         raise WeightsError(f"{path}: its header does not describe a generator: {error}") from error

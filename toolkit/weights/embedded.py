@@ -26,6 +26,11 @@ def embedded_weights() -> list[EmbeddedWeights]:
     return [EmbeddedWeights(file.stem, file, file.stat().st_size, _licence(file)) for file in files]
 
 
+def ships(path: Path) -> bool:
+    """Whether a file lies in the `weights` folder of a plugin's package, and so is trusted as the plugin's code is."""
+    return path.resolve().parent in {folder.resolve() for folder in _weight_folders()}
+
+
 def verify(path: Path) -> None:
     """Read a weights file whole.
 
