@@ -1,7 +1,7 @@
 """Training encoders for a frozen generator: photos, pairs with known codes, stages, held-out scores."""
 
 from toolkit.encoders.training.batches import BatchMaker, EncodingBatch, Window
-from toolkit.encoders.training.code_losses import Reconstruction, code_losses, encoder_inputs, reconstructed
+from toolkit.encoders.training.code_losses import Reconstruction, code_error, code_losses, encoder_inputs, reconstructed
 from toolkit.encoders.training.frozen_generator import FrozenGenerator, freeze_generator
 from toolkit.encoders.training.job import EncoderTraining
 from toolkit.encoders.training.recipe import LossContext, Opponent, Recipe, Stage
@@ -30,6 +30,7 @@ __all__ = [
     "StageSettings",
     "StyleEncoderSizes",
     "Window",
+    "code_error",
     "code_losses",
     "encoder_inputs",
     "freeze_generator",

@@ -16,6 +16,9 @@ from toolkit.encoders.training.mirror import PixelError, mirror_loss
 from toolkit.encoders.training.recipe import LossContext
 from toolkit.encoders.training.settings import StageSettings
 
+PLAIN_SHARE = 0.1
+"""Of the plain error of codes, where what shows of it is the main part."""
+
 
 def code_losses(
     context: LossContext,
@@ -39,14 +42,22 @@ def code_losses(
     photos = 0 if batch.photos is None else len(batch.photos.image)
     losses: dict[str, Tensor] = {}
     if batch.pairs is not None and stage.codes:
-        error = (ws[photos:] - batch.pairs.ws) / context.deviation
-        losses["codes"] = stage.codes * error.square().mean()
+        losses["codes"] = stage.codes * code_error(context, stage, ws[photos:] - batch.pairs.ws)
     target, label, rows = reconstructed(batch, pairs=stage.reconstruct_pairs)
     if target is not None and label is not None:
         some = ws[rows]
         seen = Reconstruction(context.generator.planes(some), some, target, label, batch.window)
         losses |= seen.losses(context, stage, local, "square")
     return losses, ws
+
+
+def code_error(context: LossContext, stage: StageSettings, error: Tensor) -> Tensor:
+    """What errors of codes [B, num_ws, w_dim] count as, unweighted: a scalar, about 1 for the average head."""
+    plain = (error / context.deviation).square().mean()
+    if stage.codes_by == "numbers":
+        return plain
+    assert context.metric is not None  # trainings with such a stage measure it
+    return context.metric.error(error) + PLAIN_SHARE * plain
 
 
 def encoder_inputs(batch: EncodingBatch, side: int) -> Tensor:

@@ -19,6 +19,7 @@ from torch.optim import Optimizer
 from toolkit.configuration import settings_for_others
 from toolkit.encoders.files import read_encoder, write_encoder
 from toolkit.encoders.training.batches import BatchMaker, EncodingBatch, on_device, photo_rows
+from toolkit.encoders.training.code_metric import kept_code_metric
 from toolkit.encoders.training.frozen_generator import FrozenGenerator
 from toolkit.encoders.training.held_out import HeldOut, score_names
 from toolkit.encoders.training.image_losses import ImageLosses
@@ -75,7 +76,9 @@ class EncoderTraining(TrainingJob):
         weighs = any(stage.settings.images.identity > 0 for stage in self.stages)
         names = [name for stage in self.stages for name, weight in stage.settings.images.by_name.items() if weight]
         images = ImageLosses(settings.losses, spec, self.device, identity=weighs, names=names)
-        self.context = LossContext(self.generator, frozen.deviation, images)
+        by_pictures = any(stage.settings.codes and stage.settings.codes_by == "pictures" for stage in self.stages)
+        metric = kept_code_metric(self.generator) if by_pictures else None
+        self.context = LossContext(self.generator, frozen.deviation, images, metric)
         check_best(settings.cadence, score_names(images.perceptual))
         self._optimisers = {stage.name: make_optimiser(stage.trained, stage.settings) for stage in self.stages}
         self._introduction: Sequence[str] = ()

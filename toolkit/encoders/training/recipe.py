@@ -18,6 +18,7 @@ from toolkit.encoders.files import EncoderFile
 from toolkit.encoders.networks.irse import ResidualUnit
 from toolkit.encoders.networks.plane_unet import UpBlock
 from toolkit.encoders.training.batches import EncodingBatch
+from toolkit.encoders.training.code_metric import CodeMetric
 from toolkit.encoders.training.image_losses import ImageLosses
 from toolkit.encoders.training.settings import StageSettings
 from toolkit.interfaces import Encoder, Generator, TrainableEncoder
@@ -33,6 +34,8 @@ class LossContext:
     """Standard deviation of one number of w; the unit of errors of codes."""
     images: ImageLosses
     """The terms on renders."""
+    metric: CodeMetric | None = None
+    """Where a stage measures codes by pictures: how."""
 
 
 @dataclass(frozen=True)

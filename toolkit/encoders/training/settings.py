@@ -102,7 +102,11 @@ class StageSettings(Config):
     photos: Share = 1.0
     """Share of the batch that are photos; the rest are pairs."""
     codes: Weight = 0.0
-    """Weight of the known codes of pairs: mean squared error in units of the codes' variance."""
+    """Weight of the known codes of pairs."""
+    codes_by: Literal["numbers", "pictures"] = "numbers"
+    """What an error of a code counts as. numbers: mean squared error in units of the codes' variance. pictures: how
+    much of it shows from the front, by a linear guess, and a tenth of the former, so that styles stay together. Small
+    networks learn much sooner by pictures."""
     reconstruct_pairs: bool = True
     """Whether pairs are also reconstructed, as photos are."""
     resolution: Annotated[int, Field(ge=8)] | None = None

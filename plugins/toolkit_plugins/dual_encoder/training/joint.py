@@ -9,7 +9,7 @@ from torch import Tensor
 
 from toolkit.camera import Camera
 from toolkit.encoders.networks.style_encoder import fit_image
-from toolkit.encoders.training import EncodingBatch, LossContext, Reconstruction
+from toolkit.encoders.training import EncodingBatch, LossContext, Reconstruction, code_error
 from toolkit.encoders.triplanenet import FirstInversion, TriPlaneNetV2
 from toolkit.interfaces import Code, Generator, Render
 from toolkit.rendering.views import around
@@ -44,8 +44,8 @@ def joint_losses(
     code = encoder.second(first, mirrored, seen, context.generator, detach=stage.detach)
     losses: dict[str, Tensor] = {}
     if stage.codes and len(ws_of_pairs):
-        error = (first.ws[len(first.ws) - len(ws_of_pairs) :] - ws_of_pairs) / context.deviation
-        losses["codes"] = stage.codes * error.square().mean()
+        error = first.ws[len(first.ws) - len(ws_of_pairs) :] - ws_of_pairs
+        losses["codes"] = stage.codes * code_error(context, stage, error)
     rows = len(seen) if stage.reconstruct_pairs else len(seen) - len(ws_of_pairs)
     if rows:
         some = slice(rows)
