@@ -1,4 +1,4 @@
-"""`--config FILE` of a command: a YAML file with the same keys as the command's options, which go before it."""
+"""`--config FILE` of a command: a YAML file with the same keys as its options; options on the command line win."""
 
 from __future__ import annotations
 
