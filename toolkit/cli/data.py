@@ -59,7 +59,7 @@ def make_command(
 
 @data_app.command("prepare")
 def prepare_command(
-    kind: Annotated[str, typer.Argument(help="photos, or a registered data set with raw material (mead).")],
+    kind: Annotated[str, typer.Argument(help="photos, or a data set with raw material: mead, cafca, h3ds.")],
     source: Annotated[Path, typer.Argument(help="Folder of photos (and sub-folders), or of the data set.")],
     out: Annotated[Path, typer.Argument(help="Folder to write, or to continue.")],
     generator: Annotated[str, typer.Option(help="Generator whose crop and size the pictures get.")] = "panohead-mini",

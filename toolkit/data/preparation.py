@@ -1,5 +1,7 @@
 """Raw photos made into a data set folder: in parallel, resumable, with a reason for every photo that is left out.
 
+Pictures of calibrated cameras are prepared subject by subject (see `toolkit.faces.rig`), all others one by one.
+
 ```
 prepare.json      what is made: generator, size, background; written first
 prepared.jsonl    one line for every photo that was done or rejected, as it happens
@@ -37,6 +39,7 @@ from toolkit.pictures import FORMATS_IN_WORDS, SUFFIXES, is_picture, read_head
 from toolkit.progress import Progress
 
 if TYPE_CHECKING:
+    from toolkit.faces.photo import PreparedPhoto
     from toolkit.interfaces import GeneratorSpec
 
 VERSION = 1
@@ -168,11 +171,11 @@ def prepare_folder(
     missing = [one for one in gathered.photographs if not _is_done(known.get(one.name), one, out)]
     looked_at, total = len(gathered.photographs) - len(missing), len(gathered.photographs)
     with open(journal, "a", encoding="utf-8") as lines:
-        for entry in _prepare_all(missing, out, spec, background, workers):
+        for entry in _prepare_all(_groups(gathered.photographs, missing), out, spec, background, workers):
             lines.write(json.dumps(entry) + "\n")
             lines.flush()
             known[entry["name"]] = entry
-            looked_at += 1
+            looked_at = min(looked_at + 1, total)  # of a subject that was begun, all pictures are made again
             if progress is not None:
                 progress.step("prepared", looked_at, total)
     return _finish(gathered, out, known)
@@ -191,17 +194,17 @@ def _finish(gathered: Gathered, out: Path, known: Mapping[str, dict[str, Any]]) 
 
 
 def _prepare_all(
-    photographs: Sequence[Photograph], out: Path, spec: GeneratorSpec, background: str, workers: int
+    groups: Sequence[Sequence[Photograph]], out: Path, spec: GeneratorSpec, background: str, workers: int
 ) -> Iterator[dict[str, Any]]:
-    if workers == 1 or len(photographs) < 2:
-        for photograph in photographs:
-            yield _prepare(photograph, out, spec, background)
+    if workers == 1 or len(groups) < 2:
+        for group in groups:
+            yield from _prepare(group, out, spec, background)
         return
     context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(min(workers, len(photographs)), mp_context=context, initializer=_start_worker)
+    pool = ProcessPoolExecutor(min(workers, len(groups)), mp_context=context, initializer=_start_worker)
     try:
-        for future in as_completed([pool.submit(_prepare, one, out, spec, background) for one in photographs]):
-            yield future.result()
+        for future in as_completed([pool.submit(_prepared, one, out, spec, background) for one in groups]):
+            yield from future.result()
     except BrokenProcessPool as error:
         raise OutputError(f"a process that prepared photos was killed; run again to go on with {out}") from error
     finally:
@@ -213,24 +216,54 @@ def _start_worker() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the first process decides
 
 
-def _prepare(photograph: Photograph, out: Path, spec: GeneratorSpec, background: str) -> dict[str, Any]:
-    """One photo's line of the journal; its pictures are written before it."""
-    from toolkit.faces.photo import prepare_photo
+def _groups(photographs: Sequence[Photograph], missing: Sequence[Photograph]) -> list[list[Photograph]]:
+    """What is prepared together: all pictures of a subject whose cameras are calibrated; any other photo alone."""
+    again = {one.subject for one in missing if one.pinhole is not None}
+    rigs: dict[str | None, list[Photograph]] = {subject: [] for subject in sorted(again, key=str)}
+    for one in photographs:
+        if one.pinhole is not None and one.subject in rigs:
+            rigs[one.subject].append(one)
+    return [[one] for one in missing if one.pinhole is None] + list(rigs.values())
 
-    entry: dict[str, Any] = {"name": photograph.name, "source": _stamp(photograph.path)}
+
+def _prepared(group: Sequence[Photograph], out: Path, spec: GeneratorSpec, background: str) -> list[dict[str, Any]]:
+    return list(_prepare(group, out, spec, background))
+
+
+def _prepare(group: Sequence[Photograph], out: Path, spec: GeneratorSpec, background: str) -> Iterator[dict[str, Any]]:
+    """The lines of the journal of photos that belong together; their pictures are written before."""
+    for photograph, made in zip(group, _brought_into_frame(group, spec, background), strict=True):
+        entry: dict[str, Any] = {"name": photograph.name, "source": _stamp(photograph.path)}
+        if isinstance(made, str):
+            yield entry | {"reason": made}
+            continue
+        picture = f"{photograph.name}.png"
+        pixels = (made.image[0].permute(1, 2, 0) * 127.5 + 127.5).round().clamp(0, 255).byte().numpy()
+        _write_picture(out / picture, pixels)
+        _write_picture(out / layout.mask_name(picture), (made.mask[0, 0] * 255).round().byte().numpy())
+        yield entry | {"label": made.camera.label[0].tolist(), "notes": made.notes}
+
+
+def _brought_into_frame(
+    group: Sequence[Photograph], spec: GeneratorSpec, background: str
+) -> Iterator[PreparedPhoto | str]:
+    """Each photo in the generator's frame, or why it cannot be used."""
+    from toolkit.faces.photo import prepare_photo, prepare_rig
+
+    done = 0
     try:
-        prepared = prepare_photo(photograph.path, spec, background=background)
+        if group[0].pinhole is None:
+            yield prepare_photo(group[0].path, spec, background=background)
+            return
+        for made in prepare_rig(group, spec, background=background):
+            yield str(made) if isinstance(made, InputError) else made
+            done += 1
     except OutputError:
         raise
     except ToolkitError as error:
-        return entry | {"reason": str(error)}
+        yield from [str(error)] * (len(group) - done)
     except Exception as error:  # whatever a damaged file sets off in a decoder costs that photo only
-        return entry | {"reason": f"{type(error).__name__}: {error}"}
-    picture = f"{photograph.name}.png"
-    pixels = (prepared.image[0].permute(1, 2, 0) * 127.5 + 127.5).round().clamp(0, 255).byte().numpy()
-    _write_picture(out / picture, pixels)
-    _write_picture(out / layout.mask_name(picture), (prepared.mask[0, 0] * 255).round().byte().numpy())
-    return entry | {"label": prepared.camera.label[0].tolist(), "notes": prepared.notes}
+        yield from [f"{type(error).__name__}: {error}"] * (len(group) - done)
 
 
 def _is_done(entry: Mapping[str, Any] | None, photograph: Photograph, out: Path) -> bool:

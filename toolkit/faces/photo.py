@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,6 +21,7 @@ from toolkit.faces.images import image_to_tensor, read_image
 from toolkit.faces.labels import find_dataset_entry, read_camera, read_landmarks
 from toolkit.faces.levelling import level_landmarks
 from toolkit.faces.pose import angles_from_rotation
+from toolkit.faces.rig import SeenFace, Similarity, disagreement, face_in_rig, rig_similarity, rig_view, turned
 from toolkit.files import file_sha256
 from toolkit.notebook import png
 from toolkit.registry import default_registry
@@ -28,11 +30,16 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from toolkit.camera import Camera
+    from toolkit.interfaces.dataset import Photograph
     from toolkit.interfaces.faces import PoseEstimator
     from toolkit.interfaces.generator import GeneratorSpec
 
 BACKGROUNDS = ("auto", "keep", "remove")
 AUTO_POSE = "five_point"
+SURE = 0.98
+"""Probability from which a face helps to align the cameras of a rig."""
+FAR_FROM_CAMERA = 0.3
+"""Distances between the eyes from which a detected face speaks against the calibrated camera of its picture."""
 ORTHONORMALITY = 0.05
 """How far R^T R of a pose may be from 1."""
 """The registered pose estimator that 'auto' takes."""
@@ -135,6 +142,80 @@ def prepare_photo(
         sha256=file_sha256(path),
         size=(image.shape[1], image.shape[0]),
         landmarks=points,
+    )
+
+
+def prepare_rig(
+    photographs: Sequence[Photograph], spec: GeneratorSpec, *, background: str = "auto"
+) -> Iterator[PreparedPhoto | InputError]:
+    """Bring the pictures of one subject, seen by calibrated cameras, into a generator's frame together.
+
+    Args:
+        photographs: All pictures of the subject, each with its pinhole camera; masks where there are any.
+        spec: The generator.
+        background: As for `prepare_photo`; without a mask a background is only removed where it has one colour.
+
+    Yields:
+        Every picture in the frame, or why it cannot be used, in their order.
+    """
+    faces: dict[Path, SeenFace] = {}
+    faults: dict[Path, InputError] = {}
+    for one in photographs:
+        try:
+            found = detect_faces(read_image(one.path))
+        except InputError as error:
+            faults[one.path] = error
+            continue
+        if found and one.pinhole is not None and found[0].probability >= SURE:
+            faces[one.path] = (one.pinhole, found[0].landmarks)
+    try:
+        face = face_in_rig([*faces.values()])
+        world = rig_similarity(face, spec)
+    except InputError as error:
+        yield from (faults.get(one.path, error) for one in photographs)
+        return
+    for one in photographs:
+        try:
+            made = faults.get(one.path) or _from_rig(one, world, spec, background)
+        except InputError as error:
+            made = error
+        if not isinstance(made, InputError) and one.path in faces:
+            away = disagreement(face, faces[one.path])
+            if away > FAR_FROM_CAMERA:
+                made.notes.append(f"its face lies {away:.1f} distances between the eyes from where its camera sees it")
+        yield made
+
+
+def _from_rig(one: Photograph, world: Similarity, spec: GeneratorSpec, background: str) -> PreparedPhoto:
+    """One picture of an aligned rig.
+
+    Raises:
+        InputError: Picture or mask cannot be read, or the head is behind the camera.
+    """
+    notes: list[str] = []
+    image, size = read_image(one.path), spec.image_size
+    if one.pinhole is None:
+        raise InputError("its camera is not known")
+    view = rig_view(one.pinhole, world, spec.orbit, size)
+    mask = None if one.mask is None else user_mask(one.mask, image.shape)
+    options = BackgroundOptions("keep" if background == "keep" else "remove", "auto", background_colour(spec))
+    pixels, opacity = cut_as_it_is(
+        turned(image, view.homography, size),
+        None if mask is None else turned(mask, view.homography, size),
+        size,
+        options,
+        notes,
+    )
+    if fault := camera_fault(view.camera.label[0].tolist()):
+        notes.append(f"the camera is doubtful: {fault}")
+    return PreparedPhoto(
+        image=image_to_tensor(pixels),
+        camera=view.camera,
+        mask=_mask_tensor(opacity, size),
+        notes=notes,
+        sha256=file_sha256(one.path),
+        size=(image.shape[1], image.shape[0]),
+        landmarks=None,
     )
 
 

@@ -139,6 +139,16 @@ class WritesSample(Protocol):
 
 
 @dataclass(frozen=True)
+class Pinhole:
+    """A calibrated camera of a rig, in the rig's own units and axes."""
+
+    intrinsics: tuple[tuple[float, ...], ...]
+    """[3, 3] in pixels of the picture; the first pixel's centre is (0, 0)."""
+    cam2world: tuple[tuple[float, ...], ...]
+    """[4, 4]; the camera's axes are OpenCV's (x right, y down, z forward)."""
+
+
+@dataclass(frozen=True)
 class Photograph:
     """A photo on disk that is to become an item of a data set."""
 
@@ -147,6 +157,10 @@ class Photograph:
     """Of the item, without ending; relative, with forward slashes."""
     subject: str | None = None
     view: str | None = None
+    pinhole: Pinhole | None = None
+    """Where the camera is known: the pictures of one subject are then aligned together, and none needs a face."""
+    mask: Path | None = None
+    """Of the head, in the photo's size."""
 
 
 class Gathered(NamedTuple):

@@ -14,10 +14,12 @@ from toolkit.metrics.geometry import DepthError, MaskIou, PoseError, ScaleFreeDe
 from toolkit.metrics.identity import DetectedFace, FaceCrop, IdentityMetric, ProjectedFace
 from toolkit.metrics.images import L2, MsSsim, Psnr, Ssim
 from toolkit.metrics.perceptual import FeatureMaps, PerceptualMetric
+from toolkit.metrics.registration import AlignedPsnr
 from toolkit.metrics.state import MeanMetric, StatefulMetric
 
 __all__ = [
     "L2",
+    "AlignedPsnr",
     "DepthError",
     "DetectedFace",
     "DistributionMetric",

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 _METRICS = {
     "l2": ("images:L2", "mean squared difference in [-1, 1] at 256 px"),
     "psnr": ("images:Psnr", "peak signal-to-noise ratio in decibels"),
+    "psnr_aligned": ("registration:AlignedPsnr", "psnr after the best scale, turn and shift of the picture"),
     "ssim": ("images:Ssim", "structural similarity"),
     "ms_ssim": ("images:MsSsim", "multi-scale structural similarity, images of 161 px or more"),
     "depth_error": ("geometry:DepthError", "mean absolute depth error in world units"),

@@ -84,7 +84,7 @@ def test_faults_are_named(tmp_path: Path, labels: Any, problem: str) -> None:
         _ = open_faces(write(tmp_path / "set", files))[0]
 
 
-@pytest.mark.parametrize("name", ["ffhq", "celeba-hq", "lpff", "mead"])
+@pytest.mark.parametrize("name", ["ffhq", "celeba-hq", "lpff", "mead", "cafca", "h3ds"])
 def test_what_a_reader_writes_as_a_sample_it_reads_again(name: str, tmp_path: Path) -> None:
     reader = default_registry().load("dataset", name)
     check_sample(reader, reader, tmp_path)
