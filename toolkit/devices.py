@@ -40,6 +40,24 @@ def checked_device(name: str) -> str:
     return name
 
 
+def worker_device(name: str, worker: int) -> str:
+    """On which device worker `worker` (from 0) of this machine computes: of several GPUs, 'cuda' means each in turn.
+
+    A device with a number, such as 'cuda:1', is everybody's.
+    """
+    if name == AUTO:
+        name = best_device()
+    count = torch.cuda.device_count() if name == "cuda" else 0
+    return f"cuda:{worker % count}" if count > 1 else name
+
+
+def use_device(name: str) -> None:
+    """Make a numbered GPU the one that 'cuda' means in this process; nothing for other devices."""
+    device = torch.device("cpu" if name == AUTO else name)
+    if device.type == "cuda" and device.index is not None:
+        torch.cuda.set_device(device)
+
+
 def best_device() -> str:
     """'cuda', else 'mps', else 'cpu': the first that this machine has."""
     if torch.cuda.is_available():

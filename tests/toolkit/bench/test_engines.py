@@ -14,9 +14,11 @@ from typing import Any
 import pytest
 
 from toolkit.bench import BenchRequest, ComparedMethod, ProtocolSettings, run_suite
-from toolkit.bench.execution.engines import RayEngine, open_engine, shards_of
+from toolkit.bench.execution.engines import open_engine
+from toolkit.bench.execution.ray_engine import RayEngine
 from toolkit.bench.execution.runs import open_runs
 from toolkit.bench.execution.schedule import LocalEngine
+from toolkit.bench.execution.shards import shards_of
 from toolkit.bench.execution.units import MethodUnit, PrecomputeUnit, precompute_units, unit_at
 from toolkit.bench.records.store import Store
 from toolkit.bench.records.units import CellRecord
@@ -137,44 +139,85 @@ def test_an_address_without_a_cluster_is_one_sentence(address: str, monkeypatch:
 
 
 class Cluster:
-    """Stands for Ray: tasks are done when somebody waits for them."""
+    """Stands for Ray: work is done when somebody waits for it; a shard of a picture named in `fails` kills its actor."""
 
-    def __init__(self) -> None:
-        self.begun: list[Any] = []
+    def __init__(self, **resources: float) -> None:
+        self.begun: list[tuple[int, Any]] = []
+        self.options: list[dict[str, Any]] = []
+        self.resources = resources
+        self.fails = ""
 
-    def put(self, value: Any) -> Any:
-        return value
+    def is_initialized(self) -> bool:
+        return True
+
+    def cluster_resources(self) -> dict[str, float]:
+        return self.resources
 
     def remote(self, **options: Any) -> Any:
-        def begin(described: Any, addresses: Any) -> int:
-            self.begun.append(addresses)
-            return len(self.begun) - 1
+        return lambda kind: SimpleNamespace(remote=lambda description: self._start(options))
 
-        return lambda function: SimpleNamespace(remote=begin)
+    def _start(self, options: dict[str, Any]) -> Any:
+        self.options.append(options)
+        number = len(self.options)
+        return SimpleNamespace(run=SimpleNamespace(remote=lambda addresses: self._begin(number, addresses)))
+
+    def _begin(self, actor: int, addresses: Any) -> int:
+        self.begun.append((actor, addresses))
+        return len(self.begun) - 1
 
     def wait(self, running: list[int], num_returns: int) -> tuple[list[int], list[int]]:
         return running[:1], running[1:]
 
     def get(self, task: int) -> Any:
+        if any(item == self.fails for _, _, item in self.begun[task][1]):
+            raise RuntimeError("the actor died unexpectedly")
         return [
             CellRecord(protocol=protocol, method=method, item=item, error=None, scores=[])
-            for protocol, method, item in self.begun[task]
+            for protocol, method, item in self.begun[task][1]
         ], []
 
 
+def joined(monkeypatch: pytest.MonkeyPatch, cluster: Cluster, device: str = "cpu") -> RayEngine:
+    monkeypatch.setitem(sys.modules, "ray", cluster)
+    return RayEngine(RunDescription("", None, device, 1, (), ()), None, None)
+
+
 def test_an_interrupted_cluster_finishes_what_has_begun_and_keeps_it(
-    spherical: SphericalGenerator, requests: list[BenchRequest], method: Make
+    spherical: SphericalGenerator, requests: list[BenchRequest], method: Make, monkeypatch: pytest.MonkeyPatch
 ):
     runs, _ = open_runs(requests[:1], spherical, lambda text: None)
     units = [MethodUnit(runs[0], method(name), item) for name in "abc" for item in runs[0].protocol.items]
-    engine: Any = object.__new__(RayEngine)
-    engine._ray, engine._description, engine.width = Cluster(), RunDescription("", None, "cpu", 1, (), ()), 2
+    cluster = Cluster(CPU=2)
+    engine = joined(monkeypatch, cluster)
     results = engine.run(units)
     next(results)
     results.close()
-    assert len(engine._ray.begun) == 2 < len(shards_of(units))
+    assert len(cluster.begun) == 2 < len(shards_of(units))
     assert [runs[0].store.get(unit.key) is not None for unit in units] == [True, True, False, False, False, False]
     assert len(list(engine.run(units))) == len(units)
+
+
+def test_actors_are_started_once_and_keep_what_they_opened_also_when_one_dies(
+    spherical: SphericalGenerator, requests: list[BenchRequest], method: Make, monkeypatch: pytest.MonkeyPatch
+):
+    runs, _ = open_runs(requests[:1], spherical, lambda text: None)
+    units = [MethodUnit(runs[0], method(name), item) for name in "abcd" for item in runs[0].protocol.items]
+    cluster = Cluster(CPU=8, GPU=3)
+    cluster.fails = units[0].target.id
+    engine = joined(monkeypatch, cluster, "cuda")
+    found = [record for some in (units[:2], units[2:]) for _, record in engine.run(some)]
+    assert engine.width == 3 and len(cluster.options) <= 3
+    assert {actor for actor, _ in cluster.begun} == set(range(1, len(cluster.options) + 1))
+    assert len(cluster.begun) == len(shards_of(units)) > len(cluster.options)
+    assert all(each["num_gpus"] == 1 and each["max_restarts"] == -1 for each in cluster.options)
+    assert {record.stage for record in found if record.item == cluster.fails} == {"worker"}
+    assert all(record.error is None for record in found if record.item != cluster.fails)
+
+
+def test_a_cluster_without_a_gpu_is_refused_for_a_run_on_gpus(monkeypatch: pytest.MonkeyPatch):
+    with pytest.raises(InputError, match="the Ray cluster has no GPU"):
+        joined(monkeypatch, Cluster(CPU=4), "cuda")
+    assert joined(monkeypatch, Cluster(CPU=4)).width == 4
 
 
 def bench(folder: Path, out: str, *arguments: str) -> list[str]:
@@ -203,7 +246,7 @@ def test_an_engine_gives_the_results_of_one_process(own_heads: Path, engine: str
         bench(own_heads, "many", "--engine", engine, "--workers", "2"), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         env=quiet,
     )  # fmt: skip
-    killed = kill_a_worker(running, "spawn_main" if engine == "processes" else "ray::run_shard")
+    killed = kill_a_worker(running, "spawn_main" if engine == "processes" else "ray::ShardWorker")
     _, complaints = running.communicate(timeout=600)
     assert running.returncode == 0, complaints.decode()
     assert killed

@@ -25,6 +25,15 @@ def squared(number):
         raise ValueError(f"{number} is negative")
     return number * number
 
+def number(others):
+    import time
+
+    from toolkit.bench.execution.workers import worker_number
+    (others / str(worker_number())).touch()
+    while len(list(others.iterdir())) < 2:
+        time.sleep(0.01)
+    return worker_number()
+
 def dies_until(times, tries):
     with tries.open("a") as file:
         file.write(".")
@@ -55,6 +64,20 @@ def test_results_and_errors_come_back_with_their_tasks(workers: Workers[str, int
     found = dict(workers.finished() for _ in range(2))
     assert (found["three"], workers.busy) == (9, 0)
     assert isinstance(found["minus one"], ValueError) and "-1 is negative" in str(found["minus one"])
+
+
+def test_workers_are_numbered_and_a_replacement_has_the_number_of_the_dead(
+    workers: Workers[str, int], deeds: Any, tmp_path: Path
+):
+    others = tmp_path / "others"
+    others.mkdir()
+    workers.begin("a", deeds.number, others)
+    workers.begin("b", deeds.number, others)
+    assert sorted(result for _, result in (workers.finished() for _ in range(2)) if isinstance(result, int)) == [0, 1]
+    workers.begin("dies", deeds.dies_until, 1, tmp_path / "tries")
+    assert workers.finished() == ("dies", 2)
+    again = [workers.begin(name, deeds.number, others) or workers.finished()[1] for name in "cd"]
+    assert set(again) <= {0, 1}
 
 
 def test_a_task_whose_worker_dies_is_done_again_and_no_other_is_disturbed(

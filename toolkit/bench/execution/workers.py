@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import multiprocessing
 import signal
 from collections.abc import Callable
@@ -17,13 +18,29 @@ Task = TypeVar("Task")
 Result = TypeVar("Result")
 
 
+_number = 0
+"""In a worker: its number; the first process is no worker and counts as the first one."""
+
+
+def worker_number() -> int:
+    """The number of the worker that this process is, from 0; one that replaces a dead one has its number."""
+    return _number
+
+
+class _Process(NamedTuple):
+    """A worker's process, in a pool of its own."""
+
+    number: int
+    pool: ProcessPoolExecutor
+
+
 class _Begun(NamedTuple):
     """A task in a worker's hands."""
 
     task: Any
     call: tuple[Any, ...]
     attempts: int
-    pool: ProcessPoolExecutor
+    process: _Process
 
 
 class Workers(Generic[Task, Result]):
@@ -35,7 +52,7 @@ class Workers(Generic[Task, Result]):
 
     def __init__(self) -> None:
         """Prepare; processes start with the first tasks."""
-        self._idle: list[ProcessPoolExecutor] = []
+        self._idle: list[_Process] = []
         self._begun: dict[Future[Result], _Begun] = {}
 
     def __enter__(self) -> Workers[Task, Result]:
@@ -46,8 +63,8 @@ class Workers(Generic[Task, Result]):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """End the processes, each after what it has in hand."""
-        for pool in (*self._idle, *(begun.pool for begun in self._begun.values())):
-            pool.shutdown()
+        for process in self._processes():
+            process.pool.shutdown()
 
     @property
     def busy(self) -> int:
@@ -68,28 +85,42 @@ class Workers(Generic[Task, Result]):
             begun = self._begun.pop(future)
             error = future.exception()
             if not isinstance(error, BrokenProcessPool):
-                self._idle.append(begun.pool)
+                self._idle.append(begun.process)
                 return begun.task, _as_exception(error) or future.result()
-            begun.pool.shutdown()
+            begun.process.pool.shutdown()
             if begun.attempts == 1:
                 return begun.task, error
             self._begin(begun.task, begun.call, begun.attempts - 1)
 
     def _begin(self, task: Task, call: tuple[Any, ...], attempts: int) -> None:
-        pool = self._idle.pop() if self._idle else _process()
+        process = self._idle.pop(0) if self._idle else _started(self._free_number())
         try:
-            future = pool.submit(*call)
+            future = process.pool.submit(*call)
         except BrokenProcessPool:  # it died while it had nothing to do
-            pool.shutdown()
-            pool = _process()
-            future = pool.submit(*call)
-        self._begun[future] = _Begun(task, call, attempts, pool)
+            process.pool.shutdown()
+            process = _started(process.number)
+            future = process.pool.submit(*call)
+        self._begun[future] = _Begun(task, call, attempts, process)
+
+    def _processes(self) -> list[_Process]:
+        return [*self._idle, *(begun.process for begun in self._begun.values())]
+
+    def _free_number(self) -> int:
+        """The smallest that no worker has."""
+        taken = {process.number for process in self._processes()}
+        return next(number for number in itertools.count() if number not in taken)
 
 
-def _process() -> ProcessPoolExecutor:
-    """A spawned process that leaves Ctrl-C, which reaches a whole process group, to this one."""
+def _started(number: int) -> _Process:
     context = multiprocessing.get_context("spawn")  # forked threads of torch may hang
-    return ProcessPoolExecutor(1, context, signal.signal, (signal.SIGINT, signal.SIG_IGN))
+    return _Process(number, ProcessPoolExecutor(1, context, _begin_worker, (number,)))
+
+
+def _begin_worker(number: int) -> None:
+    """Leave Ctrl-C, which reaches a whole process group, to the first process, and know one's number."""
+    global _number
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _number = number
 
 
 def _as_exception(error: BaseException | None) -> Exception | None:
