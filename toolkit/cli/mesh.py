@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from toolkit.cli.options import Device, Threads, use_threads
+from toolkit.cli.options import Arithmetic, Device, Threads, use_threads
 from toolkit.files import check_folder_place
 
 
@@ -19,12 +19,13 @@ def mesh_command(
     weights: Annotated[Path | None, typer.Option(help="Weights of the generator; default: as it was made.")] = None,
     threads: Threads = None,
     device: Device = "auto",
+    arithmetic: Arithmetic = "",
 ) -> None:
     """Export the head as mesh.glb: y up, in metres, colours from rendered views."""
     from toolkit.cli.progress import TerminalProgress
     from toolkit.export.products import open_inversion, write_mesh
 
-    use_threads(threads)
+    use_threads(threads, arithmetic)
     target = inversion / "mesh.glb" if out is None else out
     if inversion.is_dir():
         check_folder_place(target.parent)

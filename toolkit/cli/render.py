@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from toolkit.cli.options import Device, Threads, use_threads
+from toolkit.cli.options import Arithmetic, Device, Threads, use_threads
 from toolkit.errors import InputError
 from toolkit.files import check_folder_place
 
@@ -36,6 +36,7 @@ def render_command(
     weights: Annotated[Path | None, typer.Option(help="Weights of the generator; default: as it was made.")] = None,
     threads: Threads = None,
     device: Device = "auto",
+    arithmetic: Arithmetic = "",
 ) -> None:
     """Render the head from any side; without options, eight views evenly around it."""
     angles = chosen_angles(yaw or [], pitch or [], views)
@@ -51,7 +52,7 @@ def render_command(
     from toolkit.export.turntable import write_viewer
     from toolkit.export.wanted import read_wanted, write_wanted
 
-    use_threads(threads)
+    use_threads(threads, arithmetic)
     folder = inversion / "renders" if out is None else out
     if inversion.is_dir():
         check_folder_place(folder)

@@ -73,13 +73,16 @@ def orbit_frames(
         yield from to_pixels(part.image)
 
 
-def write_video(path: str | os.PathLike[str], frames: Iterable[np.ndarray], fps: int = FPS) -> Path:
+def write_video(
+    path: str | os.PathLike[str], frames: Iterable[np.ndarray], fps: int = FPS, description: str = ""
+) -> Path:
     """Write frames as an H.264 video that common players show (yuv420p, even sides, at least 384 px).
 
     Args:
         path: A file whose ending names the container, such as `.mp4`.
         frames: uint8 [H, W, 3], all of one size.
         fps: Frames per second.
+        description: Added to the comment in its metadata, which says that it is generated.
 
     Raises:
         InputError: No frames, frames of different sizes, or fps below 1.
@@ -94,7 +97,7 @@ def write_video(path: str | os.PathLike[str], frames: Iterable[np.ndarray], fps:
         raise InputError("a video needs at least one frame")
     height, width = _video_size(first.shape[0], first.shape[1])
     with atomic_write(path) as temporary, TemporaryFile() as complaints:
-        command = _ffmpeg_command(temporary, (width, height), fps)
+        command = _ffmpeg_command(temporary, (width, height), fps, description)
         with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=complaints) as ffmpeg:
             assert ffmpeg.stdin is not None  # asked for above
             try:
@@ -112,7 +115,7 @@ def write_video(path: str | os.PathLike[str], frames: Iterable[np.ndarray], fps:
     return Path(path)
 
 
-def _ffmpeg_command(path: Path, size: tuple[int, int], fps: int) -> list[str]:
+def _ffmpeg_command(path: Path, size: tuple[int, int], fps: int, description: str) -> list[str]:
     try:
         import imageio_ffmpeg
 
@@ -123,7 +126,14 @@ def _ffmpeg_command(path: Path, size: tuple[int, int], fps: int) -> list[str]:
         *(program, "-v", "error", "-y"),
         *("-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{size[0]}x{size[1]}", "-r", str(fps), "-i", "-"),
         *("-c:v", "libx264", "-pix_fmt", "yuv420p", "-crf", "18", "-preset", "medium", "-movflags", "+faststart"),
-        *("-metadata", f"comment={GENERATED_BY}", "-fflags", "+bitexact", "-flags:v", "+bitexact"),
+        *(
+            "-metadata",
+            f"comment={GENERATED_BY}{': ' + description if description else ''}",
+            "-fflags",
+            "+bitexact",
+            "-flags:v",
+            "+bitexact",
+        ),
         str(path),
     ]
 

@@ -13,7 +13,7 @@ import torch
 
 from toolkit import load_generator
 from toolkit.camera import Camera
-from toolkit.devices import checked_device
+from toolkit.devices import checked_device, told_arithmetic
 from toolkit.errors import InputError, WeightsError
 from toolkit.export.glb import write_glb
 from toolkit.export.mesh import METRES_PER_UNIT, inversion_mesh
@@ -137,7 +137,8 @@ def write_orbit(
 ) -> Path:
     """Write a video of a full turn (see `toolkit.export.orbit`)."""
     tell = steps_of(progress, Path(path).name)
-    return write_video(path, orbit_frames(inversion, generator, frames, resolution, tell))
+    frames_of_it = orbit_frames(inversion, generator, frames, resolution, tell)
+    return write_video(path, frames_of_it, description=", ".join(told_arithmetic()))
 
 
 def write_mesh(
@@ -152,12 +153,15 @@ def write_mesh(
     tell, surface = steps_of(progress, Path(path).name), steps_of(progress, "surface")
     mesh = inversion_mesh(inversion, generator, resolution, scale, tell, surface)
     details = {"method": inversion.method, "generator": inversion.generator, "metres_per_unit": scale}
+    if told_arithmetic():
+        details["arithmetic"] = ", ".join(told_arithmetic())
     return write_glb(path, mesh, details)
 
 
 def describe(inversion: Inversion) -> str:
-    """One line for metadata: method and generator."""
-    return f"method {inversion.method}, generator {inversion.generator} {inversion.fingerprint[:12]}".rstrip()
+    """One line for metadata: method, generator, and faster arithmetic where it is used now."""
+    told = f"method {inversion.method}, generator {inversion.generator} {inversion.fingerprint[:12]}".rstrip()
+    return told + "".join(f", {name}" for name in told_arithmetic())
 
 
 def open_inversion(

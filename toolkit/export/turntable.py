@@ -17,6 +17,7 @@ import numpy as np
 import torch
 from PIL import Image
 
+from toolkit.devices import told_arithmetic
 from toolkit.errors import InputError
 from toolkit.files import atomic_write
 from toolkit.rendering.pixels import GENERATED_BY, resized, to_pixels
@@ -72,7 +73,7 @@ def write_viewer(
     cameras = around(shown.spec, ring.repeat(len(pitches)), tilts.repeat_interleave(yaws))
     views = iterate_views(shown, inversion.planes, inversion.ws, cameras, resolution=resolution, on_view=on_view)
     frames = [frame for part in views for frame in to_pixels(part.image)]
-    caption = f"{inversion.method} · {inversion.generator} · generated image"
+    caption = " · ".join([inversion.method, inversion.generator, *told_arithmetic(), "generated image"])
     page = build_page([frames[start : start + yaws] for start in range(0, len(frames), yaws)], pitches, caption, budget)
     with atomic_write(path) as temporary:
         temporary.write_text(page, encoding="utf-8")

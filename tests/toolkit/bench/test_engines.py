@@ -139,7 +139,7 @@ def test_an_address_without_a_cluster_is_one_sentence(address: str, monkeypatch:
 
 
 class Cluster:
-    """Stands for Ray: work is done when somebody waits for it; a shard of a picture named in `fails` kills its actor."""
+    """Stands for Ray: work is done when somebody waits for it; the picture `fails` kills its actor."""
 
     def __init__(self, **resources: float) -> None:
         self.begun: list[tuple[int, Any]] = []

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from toolkit.bench.execution.workers import ATTEMPTS, Workers
+from toolkit.bench.execution.workers import ATTEMPTS, NUMBER, Workers
 
 DEEDS = """
 import os, signal
@@ -25,14 +25,13 @@ def squared(number):
         raise ValueError(f"{number} is negative")
     return number * number
 
-def number(others):
+def number(others, mine):
     import time
 
-    from toolkit.bench.execution.workers import worker_number
-    (others / str(worker_number())).touch()
+    (others / str(mine)).touch()
     while len(list(others.iterdir())) < 2:
         time.sleep(0.01)
-    return worker_number()
+    return mine
 
 def dies_until(times, tries):
     with tries.open("a") as file:
@@ -71,12 +70,12 @@ def test_workers_are_numbered_and_a_replacement_has_the_number_of_the_dead(
 ):
     others = tmp_path / "others"
     others.mkdir()
-    workers.begin("a", deeds.number, others)
-    workers.begin("b", deeds.number, others)
+    workers.begin("a", deeds.number, others, NUMBER)
+    workers.begin("b", deeds.number, others, NUMBER)
     assert sorted(result for _, result in (workers.finished() for _ in range(2)) if isinstance(result, int)) == [0, 1]
     workers.begin("dies", deeds.dies_until, 1, tmp_path / "tries")
     assert workers.finished() == ("dies", 2)
-    again = [workers.begin(name, deeds.number, others) or workers.finished()[1] for name in "cd"]
+    again = [workers.begin(name, deeds.number, others, NUMBER) or workers.finished()[1] for name in "cd"]
     assert set(again) <= {0, 1}
 
 

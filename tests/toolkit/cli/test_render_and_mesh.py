@@ -12,6 +12,7 @@ from toolkit.bench.subjects.outside_check import check_outside
 from toolkit.camera import Camera
 from toolkit.cli.main import app
 from toolkit.cli.render import chosen_angles
+from toolkit.devices import choose_arithmetic, chosen_arithmetic
 from toolkit.errors import InputError, ToolkitError, WeightsError
 from toolkit.inversion import Inversion
 from toolkit.registry import Registry
@@ -50,6 +51,23 @@ def test_a_mesh_is_written_where_asked(head: Path, tmp_path: Path) -> None:
     assert run("mesh", head, "--resolution", "16") == [head / "mesh.glb"]
     (elsewhere,) = run("mesh", head, "--resolution", "16", "--out", tmp_path / "other" / "a.glb")
     assert elsewhere.read_bytes()[:4] == b"glTF"
+
+
+def test_faster_arithmetic_is_named_in_what_is_written_and_unknown_one_refused(head: Path, tmp_path: Path) -> None:
+    asked = ["--resolution", "8", "--arithmetic", "half-superresolution"]
+    try:
+        (view,) = run("render", head, "--yaw", "0", *asked)
+        (mesh,) = run("mesh", head, *asked)
+        assert chosen_arithmetic() == ("half-superresolution",)
+        with pytest.raises(InputError, match="unknown arithmetic 'fp8'"):
+            run("mesh", head, "--arithmetic", "fp8")
+    finally:
+        choose_arithmetic(())
+    with Image.open(view) as picture:
+        assert picture.info["Comment"].endswith(", half-superresolution")
+    assert b'"arithmetic":"half-superresolution"' in mesh.read_bytes().replace(b": ", b":")
+    (exact,) = run("mesh", head, "--resolution", "8", "--out", tmp_path / "exact.glb")
+    assert b"arithmetic" not in exact.read_bytes()
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,8 @@ from collections.abc import Iterator, Sequence
 from toolkit.bench.execution.ray_engine import RayEngine
 from toolkit.bench.execution.schedule import Engine, LocalEngine
 from toolkit.bench.execution.shards import Outcome, Shard, addresses_of, run_shard, settle, shards_of
-from toolkit.bench.execution.units import Address, Unit
-from toolkit.bench.execution.workers import Workers, worker_number
+from toolkit.bench.execution.units import Unit
+from toolkit.bench.execution.workers import NUMBER, Workers
 from toolkit.bench.records.units import CellRecord
 from toolkit.bench.subjects.description import RunDescription
 from toolkit.errors import InputError
@@ -52,13 +52,9 @@ class ProcessEngine:
                 while waiting or workers.busy:
                     while waiting and workers.busy < self.width:
                         shard = waiting.popleft()
-                        workers.begin(shard, _run_here, self._description, addresses_of(shard))
+                        workers.begin(shard, run_shard, self._description, addresses_of(shard), NUMBER)
                     yield from settle(*workers.finished())
             except GeneratorExit:  # interrupted: what is in hand is finished and kept
                 while workers.busy:
                     settle(*workers.finished())
                 raise
-
-
-def _run_here(description: RunDescription, addresses: Sequence[Address]) -> Outcome:
-    return run_shard(description, addresses, worker_number())

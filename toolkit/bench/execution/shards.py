@@ -13,6 +13,7 @@ from collections import defaultdict
 from collections.abc import Hashable, Sequence
 from dataclasses import replace
 
+from toolkit import strangers
 from toolkit.bench.execution.runs import ProtocolRun, open_runs
 from toolkit.bench.execution.units import Address, Unit, unit_at
 from toolkit.bench.records.units import CellRecord, InversionRecord

@@ -18,17 +18,12 @@ Task = TypeVar("Task")
 Result = TypeVar("Result")
 
 
-_number = 0
-"""In a worker: its number; the first process is no worker and counts as the first one."""
-
-
-def worker_number() -> int:
-    """The number of the worker that this process is, from 0; one that replaces a dead one has its number."""
-    return _number
+NUMBER = object()
+"""Among the arguments of a task it stands for the number of the worker that does it."""
 
 
 class _Process(NamedTuple):
-    """A worker's process, in a pool of its own."""
+    """A worker's process, in a pool of its own; one that replaces a dead one has its number."""
 
     number: int
     pool: ProcessPoolExecutor
@@ -95,11 +90,11 @@ class Workers(Generic[Task, Result]):
     def _begin(self, task: Task, call: tuple[Any, ...], attempts: int) -> None:
         process = self._idle.pop(0) if self._idle else _started(self._free_number())
         try:
-            future = process.pool.submit(*call)
+            future = _submitted(process, call)
         except BrokenProcessPool:  # it died while it had nothing to do
             process.pool.shutdown()
             process = _started(process.number)
-            future = process.pool.submit(*call)
+            future = _submitted(process, call)
         self._begun[future] = _Begun(task, call, attempts, process)
 
     def _processes(self) -> list[_Process]:
@@ -112,15 +107,14 @@ class Workers(Generic[Task, Result]):
 
 
 def _started(number: int) -> _Process:
+    """A spawned process that leaves Ctrl-C, which reaches a whole process group, to this one."""
     context = multiprocessing.get_context("spawn")  # forked threads of torch may hang
-    return _Process(number, ProcessPoolExecutor(1, context, _begin_worker, (number,)))
+    return _Process(number, ProcessPoolExecutor(1, context, signal.signal, (signal.SIGINT, signal.SIG_IGN)))
 
 
-def _begin_worker(number: int) -> None:
-    """Leave Ctrl-C, which reaches a whole process group, to the first process, and know one's number."""
-    global _number
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    _number = number
+def _submitted(process: _Process, call: tuple[Any, ...]) -> Future[Any]:
+    function, *arguments = call
+    return process.pool.submit(function, *(process.number if each is NUMBER else each for each in arguments))
 
 
 def _as_exception(error: BaseException | None) -> Exception | None:
