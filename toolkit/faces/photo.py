@@ -207,7 +207,7 @@ def _from_rig(one: Photograph, world: Similarity, spec: GeneratorSpec, backgroun
         notes,
     )
     if fault := camera_fault(view.camera.label[0].tolist()):
-        notes.append(f"the camera is doubtful: {fault}")
+        notes.append(f"the camera label is doubtful: {fault}")
     return PreparedPhoto(
         image=image_to_tensor(pixels),
         camera=view.camera,

@@ -16,8 +16,8 @@ import torch
 from safetensors import SafetensorError
 
 from toolkit.bench import BenchRequest, ComparedMethod, ProtocolSettings, run_bench
-from toolkit.bench.execution.engines import _settle
 from toolkit.bench.execution.runs import open_runs
+from toolkit.bench.execution.shards import settle
 from toolkit.bench.execution.units import MethodUnit
 from toolkit.bench.protocols.random_heads import RandomHeads
 from toolkit.bench.protocols.scoring import MetricInputs, open_metrics, score
@@ -157,11 +157,11 @@ def test_a_worker_that_was_killed_or_had_no_space_costs_nothing_for_good(
 ):
     (run,), _ = open_runs([request_of], spherical, lambda text: None)
     shard = [MethodUnit(run, method("m", 0), item) for item in run.protocol.items]
-    _settle(shard, RuntimeError("a process was killed"))
+    settle(shard, RuntimeError("a process was killed"))
     assert [run.store.get(unit.key).stage for unit in shard] == ["worker"] * 3
     assert [unit.known() for unit in shard] == [None] * 3  # done again by the next run
     with pytest.raises(OutputError, match="no space"):
-        _settle(shard, OutputError("cannot write: no space"))
+        settle(shard, OutputError("cannot write: no space"))
 
 
 SCRIPT = """
