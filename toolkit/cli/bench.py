@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from toolkit.cli.bench_losses import report_losses
 from toolkit.cli.config_file import ConfigFile
 from toolkit.cli.options import Arithmetic, Device, TimeLimit
 from toolkit.cli.text import say, say_lines
@@ -19,12 +20,8 @@ from toolkit.errors import InputError
 from toolkit.importing import stdout_to_stderr
 
 if TYPE_CHECKING:
-    from toolkit.bench import Results
     from toolkit.bench.subjects.description import RunDescription
     from toolkit.bench.subjects.keeping import Keep
-
-_WARNINGS = 12
-"""Of what is not to be trusted as it stands, so much is printed."""
 
 DryRunOption = Annotated[
     bool, typer.Option("--dry-run", help="Do every method's first picture and print what the run would cost.")
@@ -123,7 +120,7 @@ def bench_command(
     with stdout_to_stderr(), _opened(described, engine, workers) as parts:  # stdout is for results
         results = run_suite(*parts)
     say_lines(json.dumps(results.as_json(), indent=1) if as_json else as_tables(results.rows))
-    mine = _report_losses(results, {request.settings.title for request in requests}, requests[0].data_name)
+    mine = report_losses(results, {request.settings.title for request in requests}, requests[0].data_name)
     say(f"report in {out / 'report.html'}", err=True)
     if mine:
         raise typer.Exit(1)
@@ -156,34 +153,6 @@ def _rehearse(described: RunDescription, engine: str, workers: int | None, as_js
         say(f"failed   {method}: {reason}", err=True)
     for entry in left_out:
         say(f"left out {entry.protocol}: {entry.reason}", err=True)
-
-
-def _report_losses(results: Results, protocols: set[str], data: str) -> bool:
-    """Say what failed and what was left out of these protocols; whether anything failed."""
-    failures = dict.fromkeys(
-        (entry.method or "", entry.target or entry.item or "", entry.error)
-        for entry in results.failures
-        if entry.protocol in protocols and entry.data == data
-    )
-    for method, item, error in failures:
-        who = " ".join(filter(None, (method, item)))
-        say(f"failed   {who}: {error}" if who else f"failed   {error}", err=True)
-    warnings = dict.fromkeys(
-        (entry.method or "", entry.item or "", entry.text)
-        for entry in results.warnings
-        if entry.protocol in protocols and entry.data == data
-    )
-    for method, item, text in list(warnings)[:_WARNINGS]:
-        say(f"warning  {' '.join(filter(None, (method, item)))}: {text}", err=True)
-    if len(warnings) > _WARNINGS:
-        say(f"warning  {len(warnings) - _WARNINGS} more of this kind: results.json, key warnings", err=True)
-    missing = [entry for entry in results.unavailable if entry.protocol in protocols and entry.data == data]
-    for name, reason in dict.fromkeys((entry.metric, entry.reason) for entry in missing):
-        say(f"left out {name}: {reason}", err=True)
-    for left in results.left_out:
-        if left.protocol in protocols and left.data == data:
-            say(f"left out {left.protocol}: {left.reason}", err=True)
-    return bool(failures)
 
 
 def _checked_keep(text: str) -> Keep:
