@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import torch
 
 from toolkit.bench import BenchRequest, ComparedMethod, ProtocolSettings, run_suite
 from toolkit.bench.records.schema import Results
@@ -136,6 +137,19 @@ def test_true_views_that_are_gone_are_kept_again_although_nothing_is_measured(
     again = method("m", 0)
     assert truths(run_suite(wanted, spherical, [again]), tmp_path) == before
     assert again.inverter.calls == 0
+
+
+def test_heads_that_a_protocol_saw_from_one_side_are_seen_from_all_around_in_the_report(
+    spherical: SphericalGenerator, requests: Callable[..., list[BenchRequest]], tmp_path: Path, method: Make
+):
+    inputs = requests(tmp_path)[0]
+    seen = run_suite([inputs], spherical, [method("m", 0)])
+    head = next(head for head in seen.heads if head.method == "m")
+    files = ViewFiles(tmp_path / "frames")
+    files.write(head.frames, [-20.0, 0.0, 20.0], torch.zeros(3, 3, 8, 8))
+    assert not files.goes_around(head.frames)
+    run_suite([inputs], spherical, [method("m", 0)])
+    assert files.goes_around(head.frames) and files.count(head) == 12
 
 
 def test_a_protocol_that_uses_fewer_pictures_does_not_narrow_the_truth_of_another(

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from toolkit.errors import InputError
 from toolkit.files import atomic_folder, is_empty
-from toolkit.registry import unknown_name
+from toolkit.registry import default_registry, unknown_name
 
 _NAME = re.compile(r"[a-z][a-z0-9]*([_-][a-z0-9]+)*")
 
@@ -65,9 +65,13 @@ def write_plugin(name: str, kind: str, parent: Path) -> Path:
         raise InputError(unknown_name("kind", kind, KINDS))
     package = name.replace("-", "_")
     if not _NAME.fullmatch(name) or keyword.iskeyword(package):
-        raise InputError(f"a plugin's name is lower case letters, digits and - or _ between them, got {name!r}")
+        rule = "lower case letters, digits and single - or _ between them, and begins with a letter"
+        raise InputError(f"a plugin's name is {rule}, got {name!r}")
     if package in sys.stdlib_module_names or package in ("toolkit", "toolkit_plugins", "torch", "numpy", "tests"):
         raise InputError(f"the name {name!r} is taken by a package that the toolkit uses; choose another")
+    for entry in default_registry().registrations.values():
+        if name in (entry.name, entry.plugin) and not entry.is_strangers:
+            raise InputError(f"the name {name!r} is taken by the {entry.whose}; choose another")
     folder = parent / name
     if not is_empty(folder):
         raise InputError(f"{folder} exists already; choose another name or folder")

@@ -55,7 +55,7 @@ class Gallery:
     def _add(self, item: BenchItem, picture: Item, run: ProtocolRun) -> None:
         for method in self._methods:
             key = run.inversions.key(method, picture)
-            if (method.name, item.id) in self._wanted and key not in run.inversions.views:
+            if (method.name, item.id) in self._wanted and not run.inversions.views.goes_around(key):
                 self._make(method, picture, run.inversions, key)
             if key in run.inversions.views:
                 self._heads[item.id, method.name] = Head(data=self._data, item=item.id, method=method.name, frames=key)

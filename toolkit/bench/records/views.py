@@ -6,6 +6,7 @@ import base64
 import io
 import json
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,8 @@ from toolkit.rendering.pixels import resized, to_pixels
 SIDE = 160
 """Larger pictures are reduced to this side."""
 _QUALITY = 82
+_WIDEST_GAP = 90.0
+"""Degrees between two pictures of a head that is seen from all around."""
 _LARGEST = 2**26
 """Bytes beyond which no file is read."""
 
@@ -69,6 +72,13 @@ class ViewFiles:
         except (OSError, ValidationError):
             return None
         return found if len(found.yaws) == len(found.pictures) else None
+
+    def goes_around(self, key: str) -> bool:
+        """Whether there are pictures of a head from all around, so that none that is asked for is far from one."""
+        found = self.read(key)
+        if found is None:
+            return False
+        return max(after - before for before, after in pairwise([*found.yaws, found.yaws[0] + 360])) <= _WIDEST_GAP
 
     def count(self, head: Head) -> int:
         """How many pictures of a head there are."""
