@@ -103,7 +103,8 @@ def test_the_encoders_training_conforms_and_its_file_inverts(
     ("name", "words"),
     [
         ("My-Plugin", "lower case"), ("1st", "lower case"), ("a/b", "lower case"), ("..", "lower case"),
-        ("psp", "is taken by the encoder 'psp' of plugin 'psp'"), ("class", "lower case"), ("json", "is taken"), ("torch", "is taken"), ("", "lower case"), ("-x", "lower case"),
+        ("psp", "is taken by the encoder 'psp' of plugin 'psp'"), ("class", "lower case"), ("json", "is taken"),
+        ("torch", "is taken"), ("", "lower case"), ("-x", "lower case"),
     ],
 )  # fmt: skip
 def test_names_that_will_not_do_are_refused(name: str, words: str, tmp_path: Path) -> None:
