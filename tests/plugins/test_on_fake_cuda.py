@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -18,7 +19,9 @@ from torch._subclasses.fake_tensor import unset_fake_temporarily
 from toolkit import load_generator, load_method
 from toolkit.bench import BenchRequest, ComparedMethod, open_protocols, run_suite
 from toolkit.camera import Camera
-from toolkit.export.products import write_products
+from toolkit.export import surface
+from toolkit.export.products import write_mesh, write_products
+from toolkit.export.surface import density_of
 from toolkit.interfaces import Generator, MakeRequest
 from toolkit.inversion import Inversion
 from toolkit.registry import default_registry
@@ -93,6 +96,24 @@ def test_products_are_written(head: Inversion, mini: Generator, picture: tuple[T
     assert {file.name for file in files} >= {"views.png", "orbit.mp4", "viewer.html"}
     head.save(tmp_path / "saved")
     assert Inversion.load(tmp_path / "saved").ws.shape == head.ws.shape
+
+
+def test_a_mesh_is_written(head: Inversion, mini: Generator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The GPU is asked for density and views as ever; its densities, all alike, are replaced by a ball's."""
+    asked: list[int] = []
+
+    def ball(generator: Generator, planes: Tensor, on_chunk: object = None) -> Callable[[np.ndarray], np.ndarray]:
+        sample = density_of(generator, planes)
+
+        def density(points: np.ndarray) -> np.ndarray:
+            asked.append(len(sample(points)))
+            return (mini.spec.surface_level + 0.3 - np.linalg.norm(points, axis=1)).astype(np.float32)
+
+        return density
+
+    monkeypatch.setattr(surface, "density_of", ball)
+    assert write_mesh(tmp_path / "mesh.glb", head, mini, resolution=12).read_bytes()[:4] == b"glTF"
+    assert sum(asked) > 500
 
 
 @pytest.mark.parametrize("per_slot", [True, False])
