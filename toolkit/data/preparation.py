@@ -17,7 +17,6 @@ import json
 import math
 import multiprocessing
 import os
-import signal
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
@@ -26,10 +25,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 from PIL import Image
 
 from toolkit.camera import LABEL_SIZE
+from toolkit.children import begin_worker
 from toolkit.data import layout
 from toolkit.documents import parsed, read_document
 from toolkit.errors import InputError, OutputError, ToolkitError
@@ -201,7 +200,9 @@ def _prepare_all(
             yield from _prepare(group, out, spec, background)
         return
     context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(min(workers, len(groups)), mp_context=context, initializer=_start_worker)
+    pool = ProcessPoolExecutor(
+        min(workers, len(groups)), mp_context=context, initializer=begin_worker, initargs=(1,)
+    )
     try:
         for future in as_completed([pool.submit(_prepared, one, out, spec, background) for one in groups]):
             yield from future.result()
@@ -209,11 +210,6 @@ def _prepare_all(
         raise OutputError(f"a process that prepared photos was killed; run again to go on with {out}") from error
     finally:
         pool.shutdown(cancel_futures=True)
-
-
-def _start_worker() -> None:
-    torch.set_num_threads(1)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the first process decides
 
 
 def _groups(photographs: Sequence[Photograph], missing: Sequence[Photograph]) -> list[list[Photograph]]:

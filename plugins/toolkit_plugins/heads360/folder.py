@@ -24,10 +24,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from PIL import Image
 from torch import Tensor
 
+from toolkit.children import begin_worker
 from toolkit.data import layout
 from toolkit.documents import read_document
 from toolkit.errors import InputError
@@ -137,7 +137,7 @@ def _renderers(workers: int) -> Iterator[Any]:
         yield lambda request, indices: (_make_subject((request, index)) for index in indices)
         return
     context = multiprocessing.get_context("spawn")  # forked threads of torch may hang
-    pool = ProcessPoolExecutor(workers, context, initializer=torch.set_num_threads, initargs=(1,))
+    pool = ProcessPoolExecutor(workers, context, initializer=begin_worker, initargs=(1,))
     try:
         yield functools.partial(_map_over_processes, pool)
     finally:

@@ -30,6 +30,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from toolkit.children import begin_worker
 from toolkit.data import layout
 from toolkit.data.labels import parse_json
 from toolkit.documents import read_document
@@ -165,7 +166,7 @@ def _renderers(workers: int) -> Iterator[Any]:
         yield lambda request, indices: (_make_subject((request, index)) for index in indices)
         return
     context = multiprocessing.get_context("spawn")  # forked threads of torch may hang
-    pool = ProcessPoolExecutor(workers, context, initializer=torch.set_num_threads, initargs=(1,))
+    pool = ProcessPoolExecutor(workers, context, initializer=begin_worker, initargs=(1,))
     try:
         yield functools.partial(_map_over_processes, pool)
     finally:

@@ -17,6 +17,7 @@ from PIL import Image
 
 import toolkit.apps.invert as inverting
 from toolkit.inversion import Inversion
+from toolkit.pictures import FORMATS_IN_WORDS
 
 pytestmark = pytest.mark.usefixtures("stand_in")
 
@@ -133,7 +134,14 @@ def test_names_are_text_wherever_they_are_shown(invert, photo: Path, good: bool)
 
 
 def test_help_prints_what_is_written(program) -> None:
-    assert "five landmarks [x, y] in pixels" in " ".join(program("invert", "--help").out.split())
+    said = " ".join(program("invert", "--help").out.split())
+    assert "five landmarks [x, y] in pixels" in said
+
+
+def test_help_says_which_formats_are_read_and_in_which_frame_masks_and_landmarks_are(program) -> None:
+    said = " ".join(program("invert", "--help").out.split())
+    assert FORMATS_IN_WORDS in said
+    assert "in pixels of the photo turned upright" in said and "both are turned upright first" in said
 
 
 def test_equal_inversions_are_equal_bytes(invert, photo: Path) -> None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import itertools
 import multiprocessing
-import signal
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from types import TracebackType
 from typing import Any, Generic, NamedTuple, TypeVar
+
+from toolkit.children import begin_worker
 
 ATTEMPTS = 3
 """How often a task is tried when its worker dies; after that it has failed."""
@@ -107,9 +108,9 @@ class Workers(Generic[Task, Result]):
 
 
 def _started(number: int) -> _Process:
-    """A spawned process that leaves Ctrl-C, which reaches a whole process group, to this one."""
+    """A spawned process."""
     context = multiprocessing.get_context("spawn")  # forked threads of torch may hang
-    return _Process(number, ProcessPoolExecutor(1, context, signal.signal, (signal.SIGINT, signal.SIG_IGN)))
+    return _Process(number, ProcessPoolExecutor(1, context, begin_worker))
 
 
 def _submitted(process: _Process, call: tuple[Any, ...]) -> Future[Any]:

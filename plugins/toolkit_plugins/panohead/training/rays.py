@@ -20,6 +20,7 @@ import torch
 from torch import Tensor
 
 from toolkit.camera import Camera
+from toolkit.children import begin_worker
 from toolkit.data.shards import read_shards, write_shard
 from toolkit.interfaces import ProceduralHeads
 from toolkit.registry import default_registry
@@ -116,9 +117,11 @@ def prepare_rays(plan: RayPlan, folder: Path, workers: int = 2, shard: int = 25)
 
     def make(numbers: list[int]) -> None:
         work = [(plan, starts[number], shard, files[number]) for number in numbers]
-        with ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=torch.set_num_threads,
-                                 initargs=(1,)) as pool:  # fmt: skip
+        pool = ProcessPoolExecutor(workers, get_context("spawn"), initializer=begin_worker, initargs=(1,))
+        try:
             list(pool.map(_make_shard, work))
+        finally:
+            pool.shutdown(cancel_futures=True)
 
     def fits(number: int, about: Mapping[str, Any]) -> bool:
         return about.get("plan") == plan.as_json() and look_alike(about.get("looks"), looks)
