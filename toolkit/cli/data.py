@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from toolkit.cli.options import Threads, use_threads
+from toolkit.cli.options import MOST_AT_ONCE, Threads, use_threads
 from toolkit.cli.text import say
 from toolkit.errors import InputError
 
@@ -32,7 +32,7 @@ def make_command(
     domain: Annotated[str, typer.Option(help="clean, or wild (details that a generator does not know).")] = "clean",
     views: Annotated[str, typer.Option(help="Comma-separated views.")] = DEFAULT_VIEWS,
     size: Annotated[int, typer.Option(help="Side of the pictures in pixels.")] = 128,
-    workers: Annotated[int, typer.Option(help="Processes; each of several has one thread.")] = 1,
+    workers: Annotated[int, typer.Option(help="Processes; each of several has one thread.", max=MOST_AT_ONCE)] = 1,
     threads: Threads = None,
 ) -> None:
     """Make a procedural data set: pictures, masks, depth and cameras from all around."""
@@ -65,7 +65,9 @@ def prepare_command(
     generator: Annotated[str, typer.Option(help="Generator whose crop and size the pictures get.")] = "panohead-mini",
     weights: Annotated[Path | None, typer.Option(help="Weights of the generator; default: its own.")] = None,
     background: Annotated[str, typer.Option(help="auto, keep, remove.")] = "auto",
-    workers: Annotated[int, typer.Option(help="Processes; each of several has one thread.", min=1)] = 1,
+    workers: Annotated[
+        int, typer.Option(help="Processes; each of several has one thread.", min=1, max=MOST_AT_ONCE)
+    ] = 1,
     threads: Threads = None,
 ) -> None:
     """Turn raw photos into a data set folder: crops, masks, cameras, and a reason for every photo left out.

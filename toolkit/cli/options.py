@@ -20,7 +20,11 @@ TimeLimit = Annotated[
     ),
 ]
 
-Threads = Annotated[int | None, typer.Option("--threads", min=1, help="CPU threads; default: torch's choice.")]
+MOST_AT_ONCE = 1024
+"""Threads and processes that may be asked for: with far more the program crashes."""
+Threads = Annotated[
+    int | None, typer.Option("--threads", min=1, max=MOST_AT_ONCE, help="CPU threads; default: torch's choice.")
+]
 Device = Annotated[str, typer.Option("--device", help="auto (cuda, else mps, else cpu), cpu, cuda, cuda:1, ...")]
 
 

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from toolkit.cli.options import Device, use_threads
+from toolkit.cli.options import MOST_AT_ONCE, Device, use_threads
 from toolkit.cli.text import say_lines
 from toolkit.errors import InputError, WeightsError
 from toolkit.files import check_folder_place, is_empty
@@ -37,7 +37,7 @@ def train_command(
         int | None, typer.Option(min=1, help="Stop after this many steps of this call, with a checkpoint and weights.")
     ] = None,
     threads: Annotated[
-        int | None, typer.Option(min=1, help="CPU threads. Numbers repeat exactly only with as many threads.")
+        int | None, typer.Option(min=1, max=MOST_AT_ONCE, help="CPU threads. Numbers repeat exactly only with as many.")
     ] = None,
     device: Device = "auto",
     dry_run: Annotated[

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from toolkit.files import check_folder_place
 from toolkit.tensors import read_metadata, read_tensors, write_tensors
 
 
@@ -45,6 +46,7 @@ def read_shards(
         number for number, file in enumerate(files) if not (file.is_file() and fits(number, read_metadata(file)))
     ]
     if missing:
+        check_folder_place(files[0].parent)  # before minutes of work
         make(missing)
     parts = [read_tensors(file)[0] for file in files]
     return {key: torch.cat([part[key] for part in parts])[:count] for key in parts[0]}

@@ -18,11 +18,15 @@ ON_THE_CPU = ("data make", "data prepare", "data check", "bench check-results")
 """Photos and pictures are looked at on the CPU."""
 
 
-def options_of(name: str) -> set[str]:
+def command_of(name: str) -> Any:
     command: Any = typer.main.get_command(app)
     for word in name.split():
         command = command.commands[word]
-    return {option for parameter in command.params for option in parameter.opts}
+    return command
+
+
+def options_of(name: str) -> set[str]:
+    return {option for parameter in command_of(name).params for option in parameter.opts}
 
 
 @pytest.mark.parametrize("name", ON_A_DEVICE)
@@ -33,6 +37,16 @@ def test_a_command_that_runs_networks_takes_threads_and_a_device(name: str) -> N
 @pytest.mark.parametrize("name", ON_THE_CPU)
 def test_a_command_that_works_on_the_cpu_takes_threads(name: str) -> None:
     assert "--threads" in options_of(name)
+
+
+@pytest.mark.parametrize("name", [*ON_A_DEVICE, *ON_THE_CPU])
+def test_so_many_threads_or_processes_that_the_program_would_crash_are_refused(name: str) -> None:
+    asked = {"--threads", "--workers"} & options_of(name)
+    assert asked
+    for option in asked:
+        for number in (1025, 10**6, 10**30):
+            with pytest.raises(Exception, match="less than or equal to 1024"):
+                command_of(name).make_context(name, [option, str(number)])
 
 
 def test_threads_are_those_that_were_asked_for() -> None:

@@ -16,6 +16,7 @@ from toolkit.data.sources import open_source
 from toolkit.encoders.training.photos import PhotoSet
 from toolkit.encoders.training.settings import PairSettings
 from toolkit.errors import InputError
+from toolkit.files import check_folder_place
 from toolkit.interfaces import Generator, KnownLatents
 from toolkit.latents import latent_statistics, map_styles
 from toolkit.rendering.views import around
@@ -79,6 +80,7 @@ def kept_pairs(generator: Generator, settings: PairSettings, seed: int) -> Pairs
     file = cache_folder("pairs") / f"{generator.spec.name}-{settings.count}-{key}.safetensors"
     with main_process_first():
         if not file.is_file():
+            check_folder_place(file.parent)  # before minutes of work
             made = make_pairs(generator, settings, RowRng([torch.Generator().manual_seed(seed)], settings.count))
             pixels = ((made.image + 1) * 127.5).round().byte()
             write_tensors(file, {"image": pixels, "label": made.label, "ws": made.ws}, {"plan": plan})
