@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from toolkit.cli.options import Arithmetic, Device, Threads, use_threads
+from toolkit.errors import InputError
 from toolkit.files import check_folder_place
 
 
@@ -25,6 +26,8 @@ def mesh_command(
     from toolkit.cli.progress import TerminalProgress
     from toolkit.export.products import open_inversion, write_mesh
 
+    if out is not None and out.suffix.lower() != ".glb":
+        raise InputError(f"--out writes GLB, so the name must end in .glb, got {out}")
     use_threads(threads, arithmetic)
     target = inversion / "mesh.glb" if out is None else out
     if inversion.is_dir():

@@ -89,6 +89,14 @@ def test_wrong_usage_is_one_sentence_and_writes_nothing(head: Path, arguments: l
     assert not (head / "renders").exists()
 
 
+@pytest.mark.parametrize("name", ["me.png", "notes.txt", "me.obj", "me", "me.glb.zip"])
+def test_a_mesh_takes_no_other_files_place(head: Path, tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_text("precious")
+    with pytest.raises(ToolkitError, match=r"must end in \.glb"):
+        run("mesh", head, "--resolution", "16", "--out", tmp_path / name)
+    assert (tmp_path / name).read_text() == "precious"
+
+
 def test_weights_that_went_away_are_named(head: Path, inversion: Inversion) -> None:
     inversion.provenance["generator_weights"] = "gone.safetensors"
     inversion.save(head)
