@@ -6,6 +6,9 @@ import json
 from pathlib import Path
 from typing import Any
 
+LARGEST = 2**29
+"""Bytes of a file of JSON."""
+
 
 def parsed(text: str | bytes) -> Any:
     """What a JSON text holds.
@@ -19,11 +22,27 @@ def parsed(text: str | bytes) -> Any:
         raise ValueError("it is nested too deeply") from error
 
 
+def read_bounded(path: Path, limit: int = LARGEST) -> bytes:
+    """The bytes of a file that somebody else may have put there.
+
+    Raises:
+        OSError: It cannot be read.
+        ValueError: It is a pipe or a device, which may never end, or larger than `limit` bytes.
+    """
+    if path.exists() and not path.is_file():
+        raise ValueError(f"{path} is not a regular file")
+    with open(path, "rb") as file:
+        data = file.read(limit + 1)
+    if len(data) > limit:
+        raise ValueError(f"{path} is larger than {limit >> 20} MiB")
+    return data
+
+
 def read_document(path: Path) -> Any:
     """What a JSON file holds.
 
     Raises:
         OSError: It cannot be read.
-        ValueError: As for `parsed`.
+        ValueError: As for `parsed` and `read_bounded`.
     """
-    return parsed(path.read_text(encoding="utf-8"))
+    return parsed(read_bounded(path).decode())

@@ -39,6 +39,8 @@ def open_store(path: str | os.PathLike[str]) -> Store:
     place = Path(path)
     if not place.exists():
         raise InputError(f"there is no data set at {place}")
+    if not place.is_dir() and not place.is_file():  # a pipe or a device may never end
+        raise InputError(f"{place} is neither a folder nor a regular file")
     store: Store = FolderStore(place) if place.is_dir() else ZipStore(place)
     inner = _only_folder(store.names())
     return store if inner is None else InnerStore(store, inner)

@@ -16,6 +16,7 @@ import numpy as np
 from toolkit.camera import LABEL_SIZE, Camera
 from toolkit.data.labels import checked_cameras, parse_entry, parse_json, posix_name
 from toolkit.data.layout import LABELS_FILE, mask_name
+from toolkit.documents import read_bounded
 from toolkit.errors import InputError
 from toolkit.faces.template import check_landmarks
 
@@ -105,8 +106,8 @@ def find_dataset_entry(path: str | os.PathLike[str]) -> DatasetEntry | None:
 def _entries(index: Path, changed: int) -> dict[str, Any]:
     del changed  # only part of the key
     try:
-        document = parse_json(index.read_bytes(), str(index))
-    except InputError:
+        document = parse_json(read_bounded(index), str(index))
+    except (InputError, ValueError):
         return {}  # somebody else's dataset.json beside an ordinary photo
     except OSError as error:
         raise InputError(f"{index} cannot be read: {error.strerror}") from error

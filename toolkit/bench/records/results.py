@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from pydantic import ValidationError
 
 from toolkit.bench.records.schema import FORMAT, SCHEMA_VERSION, Results
+from toolkit.documents import read_bounded
 from toolkit.errors import InputError
 from toolkit.files import atomic_write
 
@@ -29,9 +30,9 @@ def read_results(folder: str | os.PathLike[str]) -> Results:
     path = Path(folder)
     path = path / RESULTS_FILE if path.is_dir() else path
     try:
-        if path.stat().st_size > _LARGEST:
-            raise InputError(f"{path} is larger than {_LARGEST >> 20} MiB: no results of toolkit bench")
-        content = path.read_bytes()
+        content = read_bounded(path, _LARGEST)
+    except ValueError as error:
+        raise InputError(f"{error}: no results of toolkit bench") from error
     except OSError as error:
         raise InputError(f"{folder} holds no results of toolkit bench ({error.strerror or error})") from error
     try:
