@@ -14,7 +14,7 @@ import typer
 
 from toolkit.cli.bench_losses import report_losses
 from toolkit.cli.config_file import ConfigFile
-from toolkit.cli.options import MOST_AT_ONCE, Arithmetic, Device, TimeLimit
+from toolkit.cli.options import Arithmetic, Device, ThreadsOfEach, TimeLimit, Workers
 from toolkit.cli.text import say, say_lines
 from toolkit.errors import InputError
 from toolkit.importing import stdout_to_stderr
@@ -84,10 +84,8 @@ def bench_command(
     engine: Annotated[
         str, typer.Option(help="local; processes (several at once); ray (a cluster, its address in RAY_ADDRESS).")
     ] = "local",
-    workers: Annotated[
-        int | None, typer.Option(min=1, max=MOST_AT_ONCE, help="Processes of the engine; processes: default 2.")
-    ] = None,
-    threads: Annotated[int | None, typer.Option(min=1, max=MOST_AT_ONCE, help="CPU threads (of each process).")] = None,
+    workers: Workers = None,
+    threads: ThreadsOfEach = None,
     device: Device = "auto",
     keep: KeepOption = "exact",
     arithmetic: Arithmetic = "",

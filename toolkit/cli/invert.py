@@ -11,7 +11,7 @@ import typer
 
 from toolkit import DEFAULT_GENERATOR
 from toolkit.cli.config_file import ConfigFile
-from toolkit.cli.options import Arithmetic, Device, Threads, TimeLimit, use_threads
+from toolkit.cli.options import Arithmetic, Device, Landmarks, Mask, Photos, Threads, TimeLimit, use_threads
 from toolkit.cli.text import say
 from toolkit.errors import InputError
 from toolkit.importing import stdout_to_stderr
@@ -21,12 +21,7 @@ if TYPE_CHECKING:
 
 
 def invert_command(
-    images: Annotated[
-        list[Path] | None,
-        typer.Argument(
-            help="Photos of heads: PNG, JPEG, WebP, BMP, TIFF or AVIF; HEIC with an extra.", show_default=False
-        ),
-    ] = None,
+    images: Photos = None,
     config: ConfigFile = None,
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the results, one sub-folder per photo.")] = Path(
         "inversions"
@@ -42,13 +37,8 @@ def invert_command(
     preset: Annotated[str | None, typer.Option(help="fast, default, quality, or another preset of the method.")] = None,
     settings: Annotated[list[str] | None, typer.Option("--set", help="A setting of the method: key=value.")] = None,
     camera: Annotated[Path | None, typer.Option(help="File with the photo's camera label (25 numbers).")] = None,
-    landmarks: Annotated[
-        Path | None, typer.Option(help="JSON file with five landmarks [x, y] in pixels of the photo turned upright.")
-    ] = None,
-    mask: Annotated[
-        Path | None,
-        typer.Option(help="Mask image of the head, same shape as the photo; both are turned upright first."),
-    ] = None,
+    landmarks: Landmarks = None,
+    mask: Mask = None,
     face: Annotated[int | None, typer.Option(help="Which face of the photo: 0 = the largest.")] = None,
     pose: Annotated[str, typer.Option(help="auto, five_point or label.")] = "auto",
     background: Annotated[str, typer.Option(help="auto, keep or remove.")] = "auto",

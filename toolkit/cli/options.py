@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -24,6 +25,25 @@ MOST_AT_ONCE = 1024
 """Threads and processes that may be asked for: with far more the program crashes."""
 Threads = Annotated[
     int | None, typer.Option("--threads", min=1, max=MOST_AT_ONCE, help="CPU threads; default: torch's choice.")
+]
+ThreadsOfEach = Annotated[
+    int | None, typer.Option("--threads", min=1, max=MOST_AT_ONCE, help="CPU threads (of each process).")
+]
+Workers = Annotated[
+    int | None,
+    typer.Option("--workers", min=1, max=MOST_AT_ONCE, help="Processes of the engine; processes: default 2."),
+]
+Photos = Annotated[
+    list[Path] | None,
+    typer.Argument(help="Photos of heads: PNG, JPEG, WebP, BMP, TIFF or AVIF; HEIC with an extra.", show_default=False),
+]
+Landmarks = Annotated[
+    Path | None,
+    typer.Option("--landmarks", help="JSON file with five landmarks [x, y] in pixels of the photo turned upright."),
+]
+Mask = Annotated[
+    Path | None,
+    typer.Option("--mask", help="Mask image of the head, same shape as the photo; both are turned upright first."),
 ]
 Device = Annotated[str, typer.Option("--device", help="auto (cuda, else mps, else cpu), cpu, cuda, cuda:1, ...")]
 
