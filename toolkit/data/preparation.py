@@ -200,9 +200,7 @@ def _prepare_all(
             yield from _prepare(group, out, spec, background)
         return
     context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(
-        min(workers, len(groups)), mp_context=context, initializer=begin_worker, initargs=(1,)
-    )
+    pool = ProcessPoolExecutor(min(workers, len(groups)), mp_context=context, initializer=begin_worker, initargs=(1,))
     try:
         for future in as_completed([pool.submit(_prepared, one, out, spec, background) for one in groups]):
             yield from future.result()
