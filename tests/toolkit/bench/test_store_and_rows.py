@@ -69,6 +69,14 @@ def test_records_of_earlier_versions_are_read(tmp_path: Path):
     assert [each.group for each in new.features] == ["yaw_30"]
 
 
+@pytest.mark.parametrize("odd", ["\ud800", "caf\udce9.png", "a\0b", "\n", "\u2028"])
+def test_an_error_that_quotes_what_is_no_text_is_written_down(odd: str, tmp_path: Path):
+    store = Store(tmp_path / "cells.jsonl", CellRecord)
+    store.append("k", CellRecord(protocol="p", method="m", item="a.png", error=f"no file {odd}"))
+    (read,) = Store(tmp_path / "cells.jsonl", CellRecord)
+    assert read.key == "k" and (read.error or "").startswith("no file ")
+
+
 @pytest.mark.parametrize("text", ["x" * 300, "é" * 200, "a/b/" * 90 + "front.png", "../../x", "...", "", "[b]\n"])
 def test_a_folder_of_an_inversion_has_a_name_that_every_disk_takes(text: str, tmp_path: Path):
     for name in (file_name(text), file_name(text, "0123456789")):

@@ -65,7 +65,8 @@ class Store(Generic[Kept]):
         Raises:
             OutputError: The file cannot be written.
         """
-        line = json.dumps({**record.as_json(), "key": key}, ensure_ascii=False, allow_nan=False)
+        text = json.dumps({**record.as_json(), "key": key}, ensure_ascii=False, allow_nan=False)
+        line = text.encode("utf-8", "replace")  # an error may quote a name that is no text
         if self._writes:
             self._write(line)
         self._records[key] = self._kind.model_validate_json(line)
@@ -73,11 +74,11 @@ class Store(Generic[Kept]):
             self.added.append((key, self._records[key]))
         return self._records[key]
 
-    def _write(self, line: str) -> None:
+    def _write(self, line: bytes) -> None:
         with disk_errors_named(self.path):
             self.path.parent.mkdir(parents=True, exist_ok=True)
             with open(self.path, "ab") as file:
-                file.write(line.encode() + b"\n")
+                file.write(line + b"\n")
                 file.flush()
                 os.fsync(file.fileno())
 

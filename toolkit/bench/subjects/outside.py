@@ -15,6 +15,7 @@ renders are wanted is written into a run's folder as `wanted.json`, in the same 
 
 from __future__ import annotations
 
+import json
 import math
 from collections import defaultdict
 from collections.abc import Collection, Mapping
@@ -125,6 +126,7 @@ def open_outside(folder: Path, size: int, taken: Collection[str] = ()) -> Compar
     path = folder / RENDERS_FILE
     try:
         document = read_document(path)
+        json.dumps(document, ensure_ascii=False).encode()  # names that are no text
         name = str(document["method"])
         renders: dict[str, list[Entry]] = defaultdict(list)
         for source, file, label in document["renders"]:
