@@ -232,7 +232,7 @@ def bench(folder: Path, out: str, *arguments: str) -> list[str]:
 def rows_of(folder: Path) -> Any:
     import json
 
-    return json.loads((folder / "results.json").read_text()).rows
+    return json.loads((folder / "results.json").read_text())["rows"]
 
 
 @pytest.mark.slow
