@@ -191,6 +191,20 @@ def _replaced(module: Module, change: Callable[[Tensor], Tensor], recurse: bool 
     return module
 
 
+class _Source(torch.Generator):
+    """Random numbers of the GPU, drawn on the CPU."""
+
+    def __new__(cls, device: torch.device | str = "cpu") -> _Source:
+        made: _Source = super().__new__(cls, "cpu")
+        made.place = torch.device(device)
+        return made
+
+    @property
+    def device(self) -> torch.device:  # type: ignore[override]
+        """Where it was asked to draw."""
+        return _CUDA if self.place.type == "cuda" else self.place
+
+
 def _patches() -> Iterator[contextlib.AbstractContextManager[Any]]:
     make = torch.Tensor._make_subclass
 
@@ -200,6 +214,7 @@ def _patches() -> Iterator[contextlib.AbstractContextManager[Any]]:
             options["dispatch_device"] = False
         return make(cls, *args, **options)
 
+    yield mock.patch.object(torch, "Generator", _Source)
     yield mock.patch.object(torch.Tensor, "_make_subclass", staticmethod(make_subclass))
     yield mock.patch.object(FakeTensor, "is_cuda", property(lambda self: self.device.type == "cuda"), create=True)
     yield mock.patch.object(FakeTensor, "is_cpu", property(lambda self: self.device.type == "cpu"), create=True)

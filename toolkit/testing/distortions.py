@@ -16,6 +16,7 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
+from toolkit.devices import sent
 from toolkit.errors import InputError
 from toolkit.registry import unknown_name
 
@@ -37,7 +38,7 @@ def distort(name: str, image: Tensor, severity: float | Tensor, seed: int = 0) -
     """
     if name not in DISTORTIONS:
         raise InputError(unknown_name("distortion", name, DISTORTIONS))
-    amounts = torch.as_tensor(severity, dtype=image.dtype, device=image.device).expand(len(image))
+    amounts = sent(torch.as_tensor(severity, dtype=image.dtype), image.device).expand(len(image))
     source = torch.Generator().manual_seed(seed)
     return DISTORTIONS[name](image, amounts, source).clamp(-1, 1)
 

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn import Module, ModuleDict
 from torch.optim import AdamW
 
-from toolkit.devices import without_autocast
+from toolkit.devices import sent, without_autocast
 from toolkit.training.stepping import Stepper
 from toolkit_plugins.embedded_networks.files import Role, build
 from toolkit_plugins.embedded_networks.perception import DensePerception, PerceptualNetwork
@@ -63,7 +63,7 @@ class Stage(ABC):
         warm = min(1.0, (step + 1) / _WARMUP)
         for group in self.optimiser.param_groups:
             group["lr"] = self.settings.rate * warm * (0.5 + 0.5 * math.cos(math.pi * step / self.settings.steps))
-        batch = {name: part.to(self.device) for name, part in batch.items()}
+        batch = {name: sent(part, self.device) for name, part in batch.items()}
         losses = self.stepper.backward(lambda rows: self.losses(rows, step), batch)
         self.stepper.update(self.optimiser, _CLIP)
         self.trained.eval()
@@ -137,7 +137,9 @@ class PerceptionStage(Stage):
         """What is told, and the ranking of distortions."""
         source = torch.Generator().manual_seed(self.settings.seed * 1_000_003 + step)
         noisy = torch.cat([batch["faces"], batch["views"]])
-        noisy = noisy + 0.05 * torch.rand((), generator=source) * torch.randn(noisy.shape, generator=source).to(noisy)
+        noisy = noisy + 0.05 * torch.rand((), generator=source) * sent(
+            torch.randn(noisy.shape, generator=source), noisy.device
+        )
         losses = reading_losses(self.network, noisy, batch["facts"], batch["depths"])
         if self.ranking:
             some = (slice(0, _RANKED), slice(-_RANKED, None))[step % 2]

@@ -24,6 +24,7 @@ from torch.optim import Adam, Optimizer
 from toolkit.cache import cache_folder
 from toolkit.camera import Camera
 from toolkit.configuration import config_path, load_config, settings_for_others
+from toolkit.devices import sent
 from toolkit.interfaces.training import TrainingJob
 from toolkit.losses.perceptual import open_perceptual
 from toolkit.nn.decoder import PointDecoder
@@ -197,7 +198,7 @@ class MiniJob(TrainingJob):
 
     def _look_and_learn(self, batch: MiniBatch, step: int) -> dict[str, float]:
         """Gradients of what rays and patches show."""
-        batch = changed(batch, lambda part: part.to(self.device))
+        batch = changed(batch, lambda part: sent(part, self.device))
         rank, world = rank_and_world()
         source = torch.Generator(device=self.device).manual_seed(self.seed * 1_000_003 + step * world + rank)
         parts = self.settings.engine.accumulate

@@ -22,6 +22,7 @@ from torch.optim import AdamW, Optimizer
 
 from toolkit.cache import cache_folder
 from toolkit.configuration import config_path, load_config, settings_for_others
+from toolkit.devices import sent
 from toolkit.errors import InputError
 from toolkit.interfaces.training import TrainingJob
 from toolkit.training.best import check_best
@@ -106,7 +107,7 @@ class DistillationJob(TrainingJob):
         share = min(1.0, (step + 1) / _WARMUP) * (0.5 + 0.5 * math.cos(math.pi * step / self.steps))
         for group in self.optimiser.param_groups:
             group["lr"] = self.settings.rate * share
-        losses = self.stepper.backward(self._losses, {name: part.to(self.device) for name, part in batch.items()})
+        losses = self.stepper.backward(self._losses, {name: sent(part, self.device) for name, part in batch.items()})
         self.stepper.update(self.optimiser, _CLIP)
         self.head.eval()
         return losses
