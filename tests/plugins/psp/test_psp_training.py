@@ -13,7 +13,8 @@ from encoder_training import TRUNK, overrides
 from toolkit.camera import Camera
 from toolkit.configuration import load_config
 from toolkit.encoders import read_encoder
-from toolkit.encoders.training import EncoderTraining
+from toolkit.encoders.training import EncoderTraining, freeze_generator, open_data
+from toolkit.encoders.training.settings import PhotoSettings
 from toolkit.errors import ConfigError, InputError, TrainingError, WeightsError
 from toolkit.tensors import write_tensors
 from toolkit.testing import conformance
@@ -49,6 +50,18 @@ def test_a_trained_encoder_inverts_and_says_what_it_is(trained, spherical):
     assert file.about["licence"] and file.about["generator"]["fingerprint"] == spherical.spec.fingerprint
     assert json.loads(file.about["settings"])["codes"]["steps"] == 2
     assert str(trained.parents[1]) not in file.about["settings"]
+
+
+def test_data_may_be_handed_over_instead_of_named(photo_folder, spherical, tmp_path):
+    named = make(photo_folder, spherical)
+    data = open_data(named.settings, [stage.settings for stage in named.stages], spherical)
+    elsewhere = named.settings.model_copy(update={"photos": PhotoSettings(sources=(str(tmp_path / "nowhere"),))})
+    given = EncoderTraining(elsewhere, freeze_generator(elsewhere, "cpu", spherical), named.recipe, data)
+    for step in (0, 2):  # codes of pairs, then photos
+        first, second = named.batch(step), given.batch(step)
+        assert (first.photos is None) == (step == 0)
+        kinds = [(first.photos, second.photos), (first.pairs, second.pairs)]
+        assert all(torch.equal(a.image, b.image) for a, b in kinds if a is not None)
 
 
 def test_both_stages_are_logged_and_drawn(photo_folder, spherical, tmp_path):

@@ -2,6 +2,7 @@
 
 from toolkit.encoders.training.batches import BatchMaker, EncodingBatch, Window
 from toolkit.encoders.training.code_losses import Reconstruction, code_error, code_losses, encoder_inputs, reconstructed
+from toolkit.encoders.training.data import EncodingData, open_data
 from toolkit.encoders.training.frozen_generator import FrozenGenerator, freeze_generator
 from toolkit.encoders.training.job import EncoderTraining
 from toolkit.encoders.training.recipe import LossContext, Opponent, Recipe, Stage
@@ -18,6 +19,7 @@ __all__ = [
     "BatchMaker",
     "EncoderTraining",
     "EncodingBatch",
+    "EncodingData",
     "EncodingSettings",
     "FrozenGenerator",
     "ImageWeights",
@@ -34,6 +36,7 @@ __all__ = [
     "code_losses",
     "encoder_inputs",
     "freeze_generator",
+    "open_data",
     "reconstructed",
     "take_parts",
 ]

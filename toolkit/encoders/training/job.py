@@ -20,12 +20,12 @@ from toolkit.configuration import settings_for_others
 from toolkit.encoders.files import read_encoder, write_encoder
 from toolkit.encoders.training.batches import BatchMaker, EncodingBatch, on_device, photo_rows
 from toolkit.encoders.training.code_metric import kept_code_metric
+from toolkit.encoders.training.data import EncodingData, open_data, wants_pairs
 from toolkit.encoders.training.frozen_generator import FrozenGenerator
 from toolkit.encoders.training.held_out import HeldOut, score_names
 from toolkit.encoders.training.image_losses import ImageLosses
-from toolkit.encoders.training.pairs import Pairs, joined, kept_pairs, open_known_heads, pairs_of_heads
 from toolkit.encoders.training.photo_ledger import PhotoLedger
-from toolkit.encoders.training.photos import describe, numbers_of, open_photos
+from toolkit.encoders.training.photos import describe, numbers_of
 from toolkit.encoders.training.recipe import LossContext, Recipe, Stage
 from toolkit.encoders.training.schedule import kinds_of_steps, make_optimiser, rate_at
 from toolkit.encoders.training.settings import EncodingSettings
@@ -42,13 +42,16 @@ LICENCE = "Apache-2.0"
 class EncoderTraining(TrainingJob):
     """Trains the encoder of a recipe for a frozen generator."""
 
-    def __init__(self, settings: EncodingSettings, frozen: FrozenGenerator, recipe: Recipe) -> None:
+    def __init__(
+        self, settings: EncodingSettings, frozen: FrozenGenerator, recipe: Recipe, data: EncodingData | None = None
+    ) -> None:
         """Take over what the settings begin at, then open the losses' networks and the data (made where missing).
 
         Args:
             settings: The method's own model.
             frozen: The generator; the training runs on its device.
             recipe: The method's part.
+            data: What to learn from; None: what the settings name, opened after everything that can be refused.
 
         Raises:
             ConfigError: No stage has steps, or the settings name something unknown.
@@ -82,7 +85,8 @@ class EncoderTraining(TrainingJob):
         check_best(settings.cadence, score_names(images.perceptual))
         self._optimisers = {stage.name: make_optimiser(stage.trained, stage.settings) for stage in self.stages}
         self._introduction: Sequence[str] = ()
-        self._open_data()
+        stage_settings = [stage.settings for stage in self.stages]
+        self._take_data(open_data(settings, stage_settings, self.generator) if data is None else data)
 
     def modules(self) -> Mapping[str, Module]:
         """The encoder, and its opponents' discriminators, which stay in the checkpoints."""
@@ -223,28 +227,18 @@ class EncoderTraining(TrainingJob):
         own = set(self.network.modules())
         return [part for part in self.recipe.encoder.parts().values() if part in own]
 
-    def _open_data(self) -> None:
-        settings, spec = self.settings, self.generator.spec
-        stages = [stage.settings for stage in self.stages]
-        wanted = any(photo_rows(stage) < stage.batch for stage in stages)
-        source = settings.pairs.heads if wanted and settings.pairs.count else None
-        # refused before data is made for minutes
-        heads = None if source is None else open_known_heads(self.generator, source)
-        photos, held_out = open_photos(settings.photos, spec.image_size)
-        kept: Pairs | None = None
-        if wanted and settings.pairs.count:
-            kept = kept_pairs(self.generator, settings.pairs, settings.seed)
-            if heads is not None:
-                kept = joined(kept, pairs_of_heads(self.generator, *heads))
+    def _take_data(self, data: EncodingData) -> None:
+        settings, stages = self.settings, [stage.settings for stage in self.stages]
+        photos, held_out, pairs = data
         self.batches = BatchMaker(
             self.seed,
             stages,
             photos,
-            kept,
+            pairs,
             settings.pairs,
             mirror=settings.photos.mirror,
             rebalance=settings.photos.rebalance,
-            generator=self.generator if wanted and kept is None else None,
+            generator=self.generator if wants_pairs(stages) and pairs is None else None,
         )
         perceptual, most = self.context.images.perceptual, settings.photos.held_out_pictures
         self.held_out = HeldOut(held_out, self.generator, perceptual, self.device, most)
