@@ -118,6 +118,7 @@ def shifted(label: list[float], place: int, by: float) -> list[float]:
         (orbit(radius=2.8), "place"),
         (orbit(focal=4.0), "focal length"),
         (shifted(orbit(), 16, 0.1), "focal length"),
+        (shifted(orbit(), 17, 0.1), "skew"),
         (shifted(orbit(), 18, 0.02), "principal point"),
         (shifted(orbit(), 3, 0.05), "place"),
         (Camera.orbit(0.32).label[0].tolist(), "direction"),

@@ -198,6 +198,26 @@ def test_latex_is_booktabs_and_escaped(tmp_path: Path):
     assert len({line.count("&") for line in body.splitlines() if line.endswith(r"\\")}) == 1
 
 
+@pytest.mark.parametrize(
+    ("name", "set_as"),
+    [
+        ("[red]x[/red]", "{[}red{]}x{[}/red{]}"),
+        ("*", "{*}"),
+        (r"\input{/etc/passwd}", r"\textbackslash{}input\{/etc/passwd\}"),
+        ("a\n\nb\x1b[2J", r"a b\textbackslash{}x1b{[}2J"),
+        (
+            "$x_1^2$ ~50% #<b>|",
+            r"\$x\_1\textasciicircum{}2\$ \textasciitilde{}50\% \#\textless{}b\textgreater{}\textbar{}",
+        ),
+    ],
+)
+def test_latex_sets_a_name_letter_by_letter(tmp_path: Path, name: str, set_as: str):
+    results = document(tmp_path)
+    rows = [row.model_copy(update={"method": name}) for row in results.rows if row.method == results.rows[0].method]
+    latex = as_latex(results.model_copy(update={"rows": rows}))
+    assert f"\n    {set_as} & " in latex
+
+
 def test_latex_fits_on_paper_and_says_where_fewer_counted():
     parts = ("", "@visible", "@occluded")
     rows = [row("m", f"metric{index}{part}", 1.0) for part in parts for index in range(6)]

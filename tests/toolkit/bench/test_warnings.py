@@ -15,6 +15,7 @@ import torch
 import toolkit.registry
 from toolkit.bench import BenchRequest, ComparedMethod, ProtocolSettings, run_bench
 from toolkit.bench.records.schema import Results
+from toolkit.errors import InputError
 from toolkit.isolation.method import IsolatedMethod
 from toolkit.isolation.opened import GeneratorSource, MethodRequest, open_method
 from toolkit.isolation.watch import GeneratorWatch
@@ -37,11 +38,13 @@ class Notes(Silence):
         self.notes.append(text)
 
 
-def relabelled(folder: Path, change: Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]) -> None:
-    """Change one picture's label."""
+def relabelled(
+    folder: Path, change: Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]], *names: str
+) -> None:
+    """Change the labels of these pictures, by default of one."""
     document = json.loads((folder / "dataset.json").read_text())
     for entry in document["labels"]:
-        if entry[0] == SPOILT:
+        if entry[0] in (names or (SPOILT,)):
             matrix, intrinsics = change(np.array(entry[1][:16]).reshape(4, 4), np.array(entry[1][16:]).reshape(3, 3))
             entry[1] = [*matrix.ravel().tolist(), *intrinsics.ravel().tolist()]
     (folder / "dataset.json").write_text(json.dumps(document))
@@ -94,6 +97,30 @@ def test_a_camera_that_cannot_be_is_warned_of_before_the_work_and_stands_beside_
     assert "Not to be trusted as it stands" in page and SPOILT in page
     again = json.loads((tmp_path / "out" / "results.json").read_text())
     assert [entry["item"] for entry in again["warnings"]] == [SPOILT]
+
+
+@pytest.mark.parametrize(
+    "change", [looking_away, lambda matrix, intrinsics: (matrix @ np.diag([1.0, -1, -1, 1]), intrinsics)]
+)
+def test_cameras_for_which_no_picture_is_used_are_warned_of(
+    spherical: SphericalGenerator,
+    own_heads: Path,
+    tmp_path: Path,
+    method: Make,
+    protocol: MakeProtocol,
+    change: Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]],
+):
+    names = [entry[0] for entry in json.loads((own_heads / "dataset.json").read_text())["labels"]]
+    relabelled(own_heads, change, *names)
+    notes = Notes()
+    settings = protocol("reconstruction", "l2", input_yaws=(0.0,))
+    kept = json.loads((own_heads / "dataset.json").read_text())["labels"]
+    behind = [entry for entry in kept if "yaw_0" in entry[0]]  # what was frontal looks from behind now
+    (own_heads / "dataset.json").write_text(json.dumps({"labels": behind}))
+    request = BenchRequest(settings, str(own_heads), tmp_path / "out", limit=4)
+    with pytest.raises(InputError, match="has none"):
+        run_bench(request, spherical, [method("m", 0)], notes)
+    assert any(note.startswith(f"warning: camera of {behind[0][0]}: it looks away") for note in notes.notes)
 
 
 def test_sound_cameras_bring_no_warning(

@@ -22,11 +22,13 @@ from toolkit.data.sources import find_sources
 from toolkit.errors import InputError
 
 if TYPE_CHECKING:
-    from toolkit.interfaces import Generator
+    from toolkit.interfaces import Generator, IndexedDataset
 
 CELLS_FILE = "cells.jsonl"
 _TOLD = 5
-"""Cameras that are named before the work begins; results hold all."""
+"""Cameras that are named before the work begins; results hold all that are used."""
+_UNUSED = 200
+"""Pictures that are not used, spread over all of them, whose cameras are looked at, too."""
 Say = Callable[[str], None]
 """Hears what begins and takes a while, or is worth knowing."""
 
@@ -119,7 +121,7 @@ def open_runs(
         say(f"pictures of {first.data} (those that are not there yet are made; kept for the next time)")
     data = open_data(first.data, views, spec, first.limit, first.domain)
     store, digests = Store(first.out / CELLS_FILE, CellRecord, writes), Digests(data)
-    shared, runs = dict[int, Inversions](), []
+    shared, runs, hindered = dict[int, Inversions](), list[ProtocolRun](), list[tuple[BenchRequest, InputError]]()
     for request, kind, metrics in possible:
         seed, limit = request.settings.seed, effective_limit(request.data, request.limit)
         if seed not in shared:
@@ -128,16 +130,24 @@ def open_runs(
         try:
             runs.append(ProtocolRun(request, generator, kind(context), digests, store, shared[seed]))
         except InputError as error:
-            leave(request, error)
-    if runs and writes:  # workers need not look again
+            hindered.append((request, error))
+    if writes:  # workers need not look again
         used = {index for run in runs for item in run.protocol.items for index in item.uses}
         odd = odd_cameras(data, used, FACES if sampled else 0)
-        _tell(odd, data.names, say)
+        _tell(odd | _unused_odd(data, used), data.names, say)
         for run in runs:
             run.odd_cameras.update(odd)
+    for request, reason in hindered:
+        leave(request, reason)
     if not runs:
         raise InputError("no protocol can be run: " + "; ".join(entry.reason for entry in left_out))
     return runs, left_out
+
+
+def _unused_odd(data: IndexedDataset, used: set[int]) -> dict[int, str]:
+    """What is odd about the cameras of pictures that no protocol uses: often it is why none does."""
+    unused = [index for index in range(len(data)) if index not in used]
+    return odd_cameras(data, unused[:: max(1, len(unused) // _UNUSED)][:_UNUSED], faces=0)
 
 
 def _tell(odd: Mapping[int, str], names: Sequence[str], say: Say) -> None:

@@ -13,6 +13,12 @@ from toolkit.bench.report.glance import glance_of
 from toolkit.bench.report.tables import Column, Table, number, one_line, tables_of
 
 _LATEX_ARROWS = {"lower": r"$\downarrow$", "higher": r"$\uparrow$"}
+_LATEX_LETTERS = {
+    **{letter: f"\\{letter}" for letter in "&%$#_{}"},
+    **{letter: f"{{{letter}}}" for letter in "[]*"},
+    "\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}",
+    "<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}",
+}  # fmt: skip
 _MARKUP = re.compile(r"[\\`*\[\]<>|~#!&]|(?<!\w)_|_(?!\w)")
 """What Markdown obeys, wherever it stands; _ obeys nobody inside a word."""
 _CSV_FIELDS = ("protocol", "data", "world", "backend", "method", "metric", "value", "low", "high", "n", "failed",
@@ -173,7 +179,8 @@ def _latex_cell(table: Table, method: str, column: Column) -> str:
 
 
 def _latex(text: str) -> str:
-    return re.sub(r"([&%$#_{}])", r"\\\1", text)
+    """A name as LaTeX sets it, letter by letter; brackets in a group, or the command before them would take them."""
+    return "".join(_LATEX_LETTERS.get(letter, letter) for letter in one_line(text))
 
 
 def _grid(lines: Iterable[Sequence[str]]) -> str:

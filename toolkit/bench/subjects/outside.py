@@ -38,9 +38,9 @@ from toolkit.export.wanted import RENDERS_FILE
 from toolkit.files import file_sha256
 from toolkit.interfaces import Item
 
-TOLERANCES = {"direction": 0.5, "place": 0.01, "focal length": 0.01, "principal point": 0.01}
+TOLERANCES = {"direction": 0.5, "place": 0.01, "focal length": 0.01, "skew": 0.01, "principal point": 0.01}
 """How far a render's camera may miss the wanted one: degrees; shares of the camera's distance from the origin, of the
-focal length, and of the picture's side."""
+focal length, again of it, and of the picture's side."""
 
 Entry = tuple[str, Tensor]
 """File and camera label [25]."""
@@ -169,6 +169,7 @@ def _misses(wanted: Tensor, other: Tensor) -> dict[str, float]:
         "direction": math.degrees(float(rotation_distance(one, two)[0])),
         "place": float((one.position - two.position).norm() / one.position.norm().clamp_min(1e-6)),
         "focal length": float(((focal[0] - focal[1]) / focal[0]).abs().max()),
+        "skew": float(((intrinsics[0, 1] - theirs[0, 1]) / focal[0][0]).abs()),
         "principal point": float((intrinsics[:2, 2] - theirs[:2, 2]).abs().max()),
     }
     return {part: miss / TOLERANCES[part] for part, miss in found.items()}
