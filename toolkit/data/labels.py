@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Sequence
 from pathlib import PurePosixPath
@@ -175,10 +176,18 @@ class NameIndex:
         return name if name in self._names else self._plain.get(_plain(name))
 
     def missing(self, name: str) -> str:
-        """Say that a file is not there, and which one of the same stem with another ending is."""
-        stem = str(PurePosixPath(name).with_suffix("")) if PurePosixPath(name).name else name
-        near = sorted(one for one in self._names if str(PurePosixPath(one).with_suffix("")) == stem)
-        return "is not there" + (f"; did you mean {near[0]!r}?" if near else "")
+        """Say that a file is not there, and which one of the same stem is: with another ending, or in other case."""
+        near = self._by_stem.get(_stem(name))
+        return "is not there" + (f"; did you mean {near!r}?" if near else "")
+
+    @functools.cached_property
+    def _by_stem(self) -> dict[str, str]:
+        return {_stem(name): name for name in sorted(self._names, reverse=True)}
+
+
+def _stem(name: str) -> str:
+    """A name without its ending, whatever the case of its letters."""
+    return (str(PurePosixPath(name).with_suffix("")) if PurePosixPath(name).name else name).casefold()
 
 
 def _plain(name: str) -> str:

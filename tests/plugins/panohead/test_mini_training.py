@@ -97,6 +97,13 @@ def test_rays_are_kept_in_the_users_cache(rays_folder: Path, tmp_path: Path, mon
     assert looked_into == [tmp_path / "rays" / "heads360"]
 
 
+@pytest.mark.parametrize("below", ["", "rays", "rays/heads360"])
+def test_a_file_in_the_way_of_the_rays_is_one_sentence(tmp_path: Path, below: str) -> None:
+    (tmp_path / "cache").write_text("a file")
+    with pytest.raises(InputError, match="cache is not a folder"):
+        rays.prepare_rays(settings(tmp_path).ray_plan(), tmp_path / "cache" / below)
+
+
 def test_rays_of_heads_that_have_changed_are_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     plan = settings(tmp_path).ray_plan()
     rays._make_shard((plan, 0, 3, tmp_path / "rays-000000.safetensors"))

@@ -49,7 +49,7 @@ def test_two_sets_one_level_down_are_told_and_neither_is_taken(tmp_path: Path, f
     assert "\n" not in str(refused.value) and "a" in str(refused.value)
 
 
-@pytest.mark.parametrize("there", ["front.jpg", "front.JPEG", "front.webp", "front.tiff", "front.bmp"])
+@pytest.mark.parametrize("there", ["front.jpg", "front.JPEG", "front.webp", "front.tiff", "Front.png", "FRONT.jpg"])
 @pytest.mark.parametrize("in_zip", [False, True])
 def test_the_picture_that_was_meant_is_suggested(tmp_path: Path, folder: Path, there: str, in_zip: bool) -> None:
     (folder / NAMES[0]).unlink()

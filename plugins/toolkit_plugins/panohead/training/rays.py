@@ -22,6 +22,7 @@ from torch import Tensor
 from toolkit.camera import Camera
 from toolkit.children import begin_worker
 from toolkit.data.shards import read_shards, write_shard
+from toolkit.files import check_folder_place
 from toolkit.interfaces import ProceduralHeads
 from toolkit.registry import default_registry
 from toolkit.rendering.rays import rays_through
@@ -109,7 +110,12 @@ def prepare_rays(plan: RayPlan, folder: Path, workers: int = 2, shard: int = 25)
         folder: Where the shards stand; can be shared by runs, and grows when `plan.heads` grows.
         workers: Processes, one thread each.
         shard: Heads in one file.
+
+    Raises:
+        InputError: A file stands in the folder's way.
+        OutputError: It cannot be written.
     """
+    check_folder_place(folder)
     folder.mkdir(parents=True, exist_ok=True)
     starts = range(0, plan.heads, shard)
     files = [folder / f"rays-{start:06d}.safetensors" for start in starts]
