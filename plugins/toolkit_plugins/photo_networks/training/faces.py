@@ -16,6 +16,7 @@ from toolkit.data.transforms import resize
 from toolkit.errors import PluginError
 from toolkit.faces.projection import crop_places
 from toolkit.faces.template import ARCFACE_SIZE, ARCFACE_TEMPLATE
+from toolkit.files import check_folder_place
 from toolkit.interfaces import DressedHeads
 from toolkit.metrics.identity import as_pixels
 from toolkit.registry import default_registry
@@ -96,6 +97,7 @@ def prepare_faces(plan: FacePlan, folder: Path, note: Callable[[str], None] | No
     shards = [(file, range(start, min(start + _SHARD, plan.people))) for start, file in zip(starts, files, strict=True)]
     missing = [(file, people) for file, people in shards if not _fits(file, plan, len(people))]
     if missing:
+        check_folder_place(folder)
         people, recogniser = open_people(plan.dataset), open_recogniser()
         points = people.landmarks(torch.zeros(people.latent_dim))
         for number, (file, indices) in enumerate(missing, 1):
