@@ -109,6 +109,16 @@ def test_it_learns_what_the_teacher_says(tmp_path: Path):
         make_job(None, settings(tmp_path, "engine.accumulate=2"), "cpu")
 
 
+@pytest.mark.parametrize("below", ["", "identity-lite"])
+def test_a_file_in_the_way_of_the_faces_is_told_before_any_is_made(
+    tmp_path: Path, below: str, monkeypatch: pytest.MonkeyPatch
+):
+    (tmp_path / "cache").write_text("a file")
+    monkeypatch.setattr(faces_module, "open_people", lambda *_: pytest.fail("faces are made"))
+    with pytest.raises(InputError, match="cache is not a folder"):
+        prepare_faces(FacePlan("people", "train", 0, 2, 2, 30.0, 10.0, warps=1), tmp_path / "cache" / below)
+
+
 def test_faces_are_kept_by_their_plan(tmp_path: Path):
     plan = FacePlan("people", "train", 0, 2, 2, 30.0, 10.0, warps=1)
     made = prepare_faces(plan, tmp_path)
