@@ -13,6 +13,7 @@ import torch
 from hypothesis import HealthCheck, settings
 from PIL import Image
 
+from toolkit import strangers
 from toolkit.camera import Camera
 from toolkit.registry import Registry
 from toolkit.rendering.pixels import to_pixels
@@ -26,6 +27,12 @@ settings.register_profile(
     "repeatable", deadline=None, derandomize=True, max_examples=40, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile("repeatable")
+
+
+@pytest.fixture(autouse=True)
+def _strangers_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What one test's plugins changed is not told by the commands of the next."""
+    monkeypatch.setattr(strangers, "_changes", {})
 
 
 @pytest.fixture(scope="session")

@@ -11,8 +11,8 @@ from toolkit.errors import ToolkitError
 from toolkit.registry import default_registry
 
 MAKERS = (
-    "toolkit.encoders.training.job.open_photos",
-    "toolkit.encoders.training.job.kept_pairs",
+    "toolkit.encoders.training.data.open_photos",
+    "toolkit.encoders.training.data.kept_pairs",
     "toolkit_plugins.panohead.training.job.prepare_rays",
     "toolkit_plugins.photo_networks.training.job.prepare_faces",
     "toolkit_plugins.embedded_networks.training.job.prepare_pictures",
