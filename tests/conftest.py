@@ -30,8 +30,10 @@ settings.load_profile("repeatable")
 
 
 @pytest.fixture(autouse=True)
-def _strangers_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What one test's plugins changed is not told by the commands of the next."""
+def _each_test_begins_alike(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One thread, whatever a command before took; no word of what the plugins of a test before changed."""
+    if torch.get_num_threads() != 1:
+        torch.set_num_threads(1)
     monkeypatch.setattr(strangers, "_changes", {})
 
 
