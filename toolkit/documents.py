@@ -38,11 +38,11 @@ def read_bounded(path: Path, limit: int = LARGEST) -> bytes:
     return data
 
 
-def read_document(path: Path) -> Any:
-    """What a JSON file holds.
+def read_document(path: Path, limit: int = LARGEST) -> Any:
+    """What a JSON file of at most `limit` bytes holds.
 
     Raises:
         OSError: It cannot be read.
         ValueError: As for `parsed` and `read_bounded`.
     """
-    return parsed(read_bounded(path).decode())
+    return parsed(read_bounded(path, limit).decode())

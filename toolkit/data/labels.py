@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import json
 from collections.abc import Sequence
 from pathlib import PurePosixPath
 from typing import Any, NamedTuple
@@ -13,6 +12,7 @@ from torch import Tensor
 
 from toolkit.camera import LABEL_SIZE, Camera
 from toolkit.data.store import Store
+from toolkit.documents import parsed
 from toolkit.errors import InputError
 
 REPEATS = 32
@@ -63,8 +63,8 @@ def parse_json(data: bytes, where: str) -> Any:
         InputError: It is not JSON.
     """
     try:
-        return json.loads(data)
-    except (ValueError, RecursionError) as error:
+        return parsed(data)
+    except ValueError as error:
         raise InputError(f"{where} is not valid JSON: {error}") from error
 
 

@@ -24,6 +24,7 @@ from torch import Tensor
 from toolkit.camera import Camera
 from toolkit.data.pictures import decode_image
 from toolkit.data.store import MEMBER_LIMIT, FolderStore
+from toolkit.documents import parsed
 from toolkit.errors import InputError
 from toolkit.faces.images import tensor_to_image
 from toolkit.interfaces import Generator
@@ -156,8 +157,8 @@ def read_triangles(path: Path) -> ColouredTriangles:
 def _result(folder: Path) -> dict[str, Any]:
     data = FolderStore(folder).read(RESULT_FILE, RESULT_LIMIT)
     try:
-        document = json.loads(data)
-    except (ValueError, RecursionError) as error:
+        document = parsed(data)
+    except ValueError as error:
         raise InputError(f"{RESULT_FILE} of the method is no JSON: {error}") from error
     if not isinstance(document, dict):
         raise InputError(f"{RESULT_FILE} of the method must hold an object")

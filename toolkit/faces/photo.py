@@ -206,8 +206,7 @@ def _from_rig(one: Photograph, world: Similarity, spec: GeneratorSpec, backgroun
         options,
         notes,
     )
-    if fault := camera_fault(view.camera.label[0].tolist()):
-        notes.append(f"the camera label is doubtful: {fault}")
+    notes += _label_warnings(camera_fault(view.camera.label[0].tolist()))
     return PreparedPhoto(
         image=image_to_tensor(pixels),
         camera=view.camera,
@@ -221,8 +220,11 @@ def _from_rig(one: Photograph, world: Similarity, spec: GeneratorSpec, backgroun
 
 def camera_warnings(image: np.ndarray, camera: Camera) -> list[str]:
     """What speaks against a photo's camera label: its own numbers, and where a face lies in the photo."""
-    odd = [camera_fault(camera.label[0].tolist()), face_disagreement(centre_square(image), camera)]
-    return [f"the camera label is doubtful: {why}" for why in odd if why]
+    return _label_warnings(camera_fault(camera.label[0].tolist()), face_disagreement(centre_square(image), camera))
+
+
+def _label_warnings(*faults: str | None) -> list[str]:
+    return [f"the camera label is doubtful: {fault}" for fault in faults if fault]
 
 
 def background_colour(spec: GeneratorSpec) -> tuple[float, float, float]:

@@ -11,6 +11,7 @@ accepted their terms.
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import os
@@ -24,6 +25,7 @@ import numpy as np
 
 from toolkit.data import ImageFolder, layout
 from toolkit.data.store import open_store
+from toolkit.documents import read_document
 from toolkit.errors import InputError
 from toolkit.interfaces.dataset import Gathered, Item, Photograph, Pinhole
 from toolkit_plugins.face_datasets.layouts import write_pictures
@@ -86,14 +88,10 @@ class Cafca(Rig):
                 if not _CAFCA_VIEW.fullmatch(picture.stem):
                     continue
                 mask = scene / "foreground_mask" / picture.name
-                try:
+                with _left_out(picture, rejects):
                     camera = _cafca_camera(scene / "cameras_json" / f"{picture.stem}.json")
                     found.append(_photograph(picture, folder.name, picture.stem, camera, mask))
-                except InputError as error:
-                    rejects[str(picture)] = str(error)
-        if not found and not rejects:
-            raise InputError(f"{source} holds no subjects of Cafca (00000/{NEUTRAL}/color_image/C00.png)")
-        return Gathered(found, rejects)
+        return _gathered(source, found, rejects, f"Cafca (00000/{NEUTRAL}/color_image/C00.png)")
 
 
 class H3ds(Rig):
@@ -112,26 +110,34 @@ class H3ds(Rig):
         found, rejects = list[Photograph](), dict[str, str]()
         for cameras in sorted(source.glob("*/cameras.npz")):
             folder = cameras.parent
-            try:
+            with _left_out(cameras, rejects):
                 matrices = dict(_h3ds_matrices(cameras))
-            except InputError as error:
-                rejects[str(cameras)] = str(error)
-                continue
-            for picture in sorted((folder / "image").glob("*.jpg")):
-                view = _H3DS_VIEW.fullmatch(picture.stem)
-                if view is None:
-                    continue
-                mask = folder / "mask" / f"mask_{view[1]}.png"
-                try:
-                    if int(view[1]) not in matrices:
-                        raise InputError(f"{cameras.name} has no camera world_mat_{int(view[1])}")
-                    camera = camera_of_projection(matrices[int(view[1])], cameras)
-                    found.append(_photograph(picture, folder.name, view[1], camera, mask))
-                except InputError as error:
-                    rejects[str(picture)] = str(error)
-        if not found and not rejects:
-            raise InputError(f"{source} holds no subjects of H3DS (1b2a8613401e42a8/cameras.npz)")
-        return Gathered(found, rejects)
+                for picture in sorted((folder / "image").glob("*.jpg")):
+                    view = _H3DS_VIEW.fullmatch(picture.stem)
+                    if view is None:
+                        continue
+                    mask = folder / "mask" / f"mask_{view[1]}.png"
+                    with _left_out(picture, rejects):
+                        if int(view[1]) not in matrices:
+                            raise InputError(f"{cameras.name} has no camera world_mat_{int(view[1])}")
+                        camera = camera_of_projection(matrices[int(view[1])], cameras)
+                        found.append(_photograph(picture, folder.name, view[1], camera, mask))
+        return _gathered(source, found, rejects, "H3DS (1b2a8613401e42a8/cameras.npz)")
+
+
+@contextlib.contextmanager
+def _left_out(place: Path, rejects: dict[str, str]) -> Iterator[None]:
+    """What cannot be used in the block is left out, with the reason."""
+    try:
+        yield
+    except InputError as error:
+        rejects[str(place)] = str(error)
+
+
+def _gathered(source: Path, found: list[Photograph], rejects: dict[str, str], what: str) -> Gathered:
+    if not found and not rejects:
+        raise InputError(f"{source} holds no subjects of {what}")
+    return Gathered(found, rejects)
 
 
 def camera_of_projection(matrix: np.ndarray, where: Path) -> Pinhole:
@@ -174,10 +180,8 @@ def _cafca_subjects(source: Path) -> list[Path]:
 def _cafca_camera(file: Path) -> Pinhole:
     """A camera of Cafca: `K` in pixels, and `cam2world` or its inverse."""
     try:
-        if file.stat().st_size > _CAMERA_LIMIT:
-            raise InputError(f"{file.name} is too large for one camera")
-        document: Any = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
+        document: Any = read_document(file, _CAMERA_LIMIT)
+    except (OSError, ValueError) as error:
         raise InputError(f"its camera {file.name} cannot be read ({error})") from error
     if not isinstance(document, dict) or "K" not in document or not {"cam2world", "world2cam"} & document.keys():
         raise InputError(f"its camera {file.name} has no K and cam2world")

@@ -6,18 +6,14 @@ those, and is left with the average head. One that must predict what shows learn
 
 from __future__ import annotations
 
-import hashlib
-import json
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from toolkit.cache import cache_folder
+from toolkit.encoders.training.kept import kept_tensors
 from toolkit.interfaces import Generator
-from toolkit.latents import random_latents
-from toolkit.tensors import read_tensors, write_tensors
-from toolkit.training.distribution import main_process_first
+from toolkit.latents import map_styles, random_latents
 
 HEADS = 1200
 """Random heads that the guess is fitted to."""
@@ -46,30 +42,27 @@ class CodeMetric:
 def kept_code_metric(generator: Generator) -> CodeMetric:
     """The metric of a generator: read from the user's cache, or measured (minutes) and kept there."""
     plan = {"version": _VERSION, "generator": generator.spec.fingerprint, "heads": HEADS, "side": SIDE}
-    key = hashlib.sha256(json.dumps(plan, sort_keys=True).encode()).hexdigest()[:16]
-    file = cache_folder("pairs") / f"{generator.spec.name}-metric-{key}.safetensors"
-    with main_process_first():
-        if not file.is_file():
-            write_tensors(file, {"directions": measure_code_metric(generator).directions.cpu()}, {"plan": plan})
-    return CodeMetric(read_tensors(file)[0]["directions"].to(generator.device))
+
+    def make() -> dict[str, Tensor]:
+        return {"directions": measure_code_metric(generator, HEADS, SIDE).directions.cpu()}
+
+    return CodeMetric(kept_tensors(generator, "metric", plan, make)["directions"].to(generator.device))
 
 
 @torch.no_grad()
-def measure_code_metric(generator: Generator, heads: int | None = None, side: int = SIDE) -> CodeMetric:
+def measure_code_metric(generator: Generator, heads: int, side: int) -> CodeMetric:
     """Fit raw pictures of random heads, from the front, linearly to their w.
 
     Args:
         generator: Whose.
-        heads: How many random heads; None: HEADS.
+        heads: How many random heads.
         side: Of their raw pictures.
     """
-    heads = HEADS if heads is None else heads
     front, ws, pictures = generator.spec.front_camera.to(generator.device), [], []
-    z = random_latents(generator, heads).to(generator.device)
-    for start in range(0, heads, CHUNK):
-        camera = front.expand(len(z[start : start + CHUNK]))
-        some = generator.mapping(z[start : start + CHUNK], camera)
-        pictures.append(generator.render(generator.planes(some), some, camera, side).raw.flatten(1).double())
+    for z in random_latents(generator, heads).to(generator.device).split(CHUNK):
+        some = map_styles(generator, z[:, None])
+        seen_from_front = generator.render(generator.planes(some), some, front.expand(len(z)), side)
+        pictures.append(seen_from_front.raw.flatten(1).double())
         ws.append(some.mean(1).double())
     codes, seen = (whole - whole.mean(0) for whole in (torch.cat(ws), torch.cat(pictures)))
     scatter = codes.T @ codes

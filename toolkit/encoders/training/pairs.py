@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import math
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from toolkit.cache import cache_folder
 from toolkit.data.folder import ImageFolder
 from toolkit.data.sources import open_source
+from toolkit.encoders.training.kept import kept_tensors
 from toolkit.encoders.training.photos import PhotoSet
 from toolkit.encoders.training.settings import PairSettings
 from toolkit.errors import InputError
-from toolkit.files import check_folder_place
 from toolkit.interfaces import Generator, KnownLatents
 from toolkit.latents import latent_statistics, map_styles
 from toolkit.rendering.views import around
-from toolkit.tensors import read_tensors, write_tensors
-from toolkit.training.distribution import main_process_first
 from toolkit.training.rng import RowRng
 
 CHUNK = 8
@@ -76,15 +71,12 @@ def kept_pairs(generator: Generator, settings: PairSettings, seed: int) -> Pairs
         "generator": generator.spec.fingerprint,
         **settings.model_dump(mode="json", exclude={"augment", "heads"}),
     }
-    key = hashlib.sha256(json.dumps(plan, sort_keys=True).encode()).hexdigest()[:16]
-    file = cache_folder("pairs") / f"{generator.spec.name}-{settings.count}-{key}.safetensors"
-    with main_process_first():
-        if not file.is_file():
-            check_folder_place(file.parent)  # before minutes of work
-            made = make_pairs(generator, settings, RowRng([torch.Generator().manual_seed(seed)], settings.count))
-            pixels = ((made.image + 1) * 127.5).round().byte()
-            write_tensors(file, {"image": pixels, "label": made.label, "ws": made.ws}, {"plan": plan})
-    tensors, _ = read_tensors(file)
+
+    def make() -> dict[str, Tensor]:
+        made = make_pairs(generator, settings, RowRng([torch.Generator().manual_seed(seed)], settings.count))
+        return {"image": ((made.image + 1) * 127.5).round().byte(), "label": made.label, "ws": made.ws}
+
+    tensors = kept_tensors(generator, str(settings.count), plan, make)
     return Pairs(tensors["image"], tensors["label"], tensors["ws"])
 
 

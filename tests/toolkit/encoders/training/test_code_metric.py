@@ -49,5 +49,5 @@ def test_it_is_measured_once_and_kept(
     monkeypatch.setenv("TOOLKIT_CACHE", str(tmp_path))
     monkeypatch.setattr("toolkit.encoders.training.code_metric.HEADS", 16)
     first = kept_code_metric(spherical)
-    monkeypatch.setattr("toolkit.encoders.training.code_metric.measure_code_metric", lambda _: pytest.fail("again"))
+    monkeypatch.setattr("toolkit.encoders.training.code_metric.measure_code_metric", lambda *_: pytest.fail("again"))
     assert torch.equal(kept_code_metric(spherical).directions, first.directions)
