@@ -70,15 +70,7 @@ def load_method(name: str, generator: Generator, weights: str | Path | None = No
     from toolkit.registry import default_registry
 
     if is_declaration(name):
-        return _load_external(name, weights, options)
+        from toolkit.external.method import open_external
+
+        return open_external(name, weights, options)
     return default_registry().load("method", name)(generator, None if weights is None else Path(weights), options)
-
-
-def _load_external(name: str, weights: str | Path | None, options: dict[str, Any]) -> Method:
-    from toolkit.errors import ConfigError
-    from toolkit.external.method import open_external
-
-    options.pop("preset", None)
-    if weights is not None or options:
-        raise ConfigError(f"the method file {name} takes neither weights nor options: they stand in the file")
-    return open_external(name)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 
-from toolkit.errors import PluginError, ToolkitError
+from toolkit.errors import InputError, PluginError, ToolkitError
 from toolkit.importing import contained, stdout_to_stderr, time_limited
 from toolkit.machine_failures import Kind, machine_failure
 from toolkit.process_state import ProcessWatch
@@ -28,6 +28,17 @@ def watched(plugin: str) -> Iterator[None]:
         what = watch.undo()
         if what:
             _changes.setdefault(plugin, {}).update(dict.fromkeys(what))
+
+
+def checked_time_limit(seconds: float | None) -> float | None:
+    """A limit that a user gave.
+
+    Raises:
+        InputError: It is no positive number of seconds.
+    """
+    if seconds is not None and not 0 < seconds <= 7 * 86_400:
+        raise InputError(f"the time limit (--time-limit) must be seconds between 0 and a week, got {seconds:g}")
+    return seconds
 
 
 _limit = [0.0]

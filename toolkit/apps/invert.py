@@ -28,16 +28,9 @@ from toolkit.faces.photo import BACKGROUNDS, PreparedPhoto, prepare_photo
 from toolkit.files import atomic_folder, check_folder_place, file_sha256
 from toolkit.interfaces.method import ReportsProgress
 from toolkit.inversion import Inversion, holds_inversion
-from toolkit.isolation.guard import InversionRequest, changes_as_text
+from toolkit.isolation.guard import GeneratorSource, MethodRequest, changes_as_text, make_inversion, open_method
+from toolkit.isolation.messages import InversionRequest, told
 from toolkit.isolation.method import BUILDING
-from toolkit.isolation.opened import (
-    GeneratorSource,
-    MethodRequest,
-    checked_time_limit,
-    make_inversion,
-    open_method,
-)
-from toolkit.isolation.opening import told
 from toolkit.isolation.watch import GeneratorWatch
 from toolkit.machine_failures import Kind, machine_failure, reason
 from toolkit.progress import Progress, losses_as_text
@@ -127,7 +120,7 @@ def invert_photos(
             settings, an output folder that cannot be written.
     """
     _check_request(out, photo or PhotoOptions())
-    place, limit = checked_device(device), checked_time_limit(time_limit)
+    place, limit = checked_device(device), strangers.checked_time_limit(time_limit)
     with strangers.time_limit(limit and max(limit, BUILDING)):
         model = load_generator(generator, weights, place)
     watch, undone = GeneratorWatch(model), list[str]()
@@ -137,7 +130,7 @@ def invert_photos(
     if inverter is None or limit is not None:
         source = GeneratorSource(generator, weights, place)
         wanted = MethodRequest(name, source, method_weights, dict(options or {}), limit, progress.note)
-        inverter = open_method(wanted, model, watch, undone, load_method)
+        inverter = open_method(wanted, model, watch, undone)
     if undone:
         progress.note(f"note: {changes_as_text(name, undone)}")
     if isinstance(inverter, ReportsProgress):

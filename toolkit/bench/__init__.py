@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from toolkit.bench.execution.run import run
-from toolkit.bench.execution.runner import rehearse_suite, run_bench, run_suite
+from toolkit.bench.execution.call import run
+from toolkit.bench.execution.run import rehearse_suite, run_suite
 from toolkit.bench.execution.runs import BenchRequest
 from toolkit.bench.protocols.base import BenchProtocol
 from toolkit.bench.protocols.registered import open_protocol, open_protocols, protocol_names
@@ -31,7 +31,6 @@ __all__ = [
     "read_results",
     "rehearse_suite",
     "run",
-    "run_bench",
     "run_suite",
     "write_report",
 ]

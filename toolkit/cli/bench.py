@@ -20,8 +20,10 @@ from toolkit.errors import InputError
 from toolkit.importing import stdout_to_stderr
 
 if TYPE_CHECKING:
+    from toolkit.bench.execution.run import Suite
     from toolkit.bench.subjects.description import RunDescription
     from toolkit.bench.subjects.keeping import Keep
+    from toolkit.progress import Progress
 
 DryRunOption = Annotated[
     bool, typer.Option("--dry-run", help="Do every method's first picture and print what the run would cost.")
@@ -100,7 +102,7 @@ def bench_command(
     """
     if context.invoked_subcommand is not None:
         return
-    from toolkit.bench import BenchRequest, as_tables, open_protocols, run_suite
+    from toolkit.bench import BenchRequest, as_tables, open_protocols
     from toolkit.bench.subjects.description import RunDescription, method_names
 
     names = method_names(methods) if methods or not outside else []
@@ -117,8 +119,8 @@ def bench_command(
     if dry_run:
         _rehearse(described, engine, workers, as_json)
         return
-    with stdout_to_stderr(), _opened(described, engine, workers) as parts:  # stdout is for results
-        results = run_suite(*parts)
+    with stdout_to_stderr(), _opened(described, engine, workers) as (suite, progress):  # stdout is for results
+        results = suite.run(progress)
     say_lines(json.dumps(results.as_json(), indent=1) if as_json else as_tables(results.rows))
     mine = report_losses(results, {request.settings.title for request in requests}, requests[0].data_name)
     say(f"report in {out / 'report.html'}", err=True)
@@ -127,29 +129,25 @@ def bench_command(
 
 
 @contextmanager
-def _opened(described: RunDescription, engine: str, workers: int | None) -> Iterator[tuple[Any, ...]]:
-    """What `run_suite` takes, with a bar per method."""
+def _opened(described: RunDescription, engine: str, workers: int | None) -> Iterator[tuple[Suite, Progress]]:
+    """A run and what shows its progress, with a bar per method."""
     from toolkit.bench.execution.run import open_suite
     from toolkit.cli.progress import TerminalProgress
-    from toolkit.strangers import time_limit
 
     suite = open_suite(described, engine, workers)
-    names = [method.name for method in suite.methods]
-    with TerminalProgress(names) as progress, time_limit(described.time_limit):
-        yield suite.requests, suite.generator, suite.methods, progress, suite.engine
+    with TerminalProgress([method.name for method in suite.methods]) as progress:
+        yield suite, progress
 
 
 def _rehearse(described: RunDescription, engine: str, workers: int | None, as_json: bool) -> None:
     """Print what a run would cost, and what would be missing."""
-    from toolkit.bench import rehearse_suite
-
-    with stdout_to_stderr(), _opened(described, engine, workers) as parts:
-        forecast, left_out = rehearse_suite(*parts)
+    with stdout_to_stderr(), _opened(described, engine, workers) as (suite, progress):
+        forecast, left_out = suite.rehearse(progress)
     lines = ["bench: no results were written; the first pictures are kept"]
     lines += [f"  {line}" for line in forecast.table("method", "protocol")] if forecast.work else []
     lines.append(f"  projected total  {forecast.total()}")
     typer.echo(json.dumps(forecast.as_json("protocol"), indent=1) if as_json else "\n".join(lines))
-    for method, reason in parts[0][0].broken_methods.items():
+    for method, reason in suite.requests[0].broken_methods.items():
         say(f"failed   {method}: {reason}", err=True)
     for entry in left_out:
         say(f"left out {entry.protocol}: {entry.reason}", err=True)

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
 
 from toolkit.camera import Camera
-from toolkit.errors import CapabilityError, InputError, PluginError, WeightsError
+from toolkit.errors import CapabilityError, ConfigError, InputError, PluginError, WeightsError
 from toolkit.external.declaration import Declaration, read_declaration
 from toolkit.external.exchange import read_mesh, read_renders, read_ws, write_request
 from toolkit.external.process import run_command
@@ -138,10 +138,19 @@ class ExternalMethod:
             raise PluginError(f"method {self.name!r}: {error}") from error
 
 
-def open_external(path: str | Path) -> ExternalMethod:
+def open_external(
+    path: str | Path, weights: str | Path | None = None, options: Mapping[str, Any] | None = None
+) -> ExternalMethod:
     """Make the method that a YAML file declares (see `toolkit.external.declaration`).
 
+    Args:
+        path: The file.
+        weights: None: checkpoints stand in the file.
+        options: None but a preset's name, which says nothing to it: settings stand in the file.
+
     Raises:
-        ConfigError: The file, or one that results depend on, is missing or not as described.
+        ConfigError: The file, or one that results depend on, is missing or not as described; weights or options.
     """
+    if weights is not None or set(options or {}) - {"preset"}:
+        raise ConfigError(f"the method file {path} takes neither weights nor options: they stand in the file")
     return ExternalMethod(read_declaration(path))

@@ -28,9 +28,14 @@ from toolkit.devices import chosen_arithmetic
 from toolkit.errors import KilledError, OverTimeError, PluginError
 from toolkit.interfaces import Generator, OnStep
 from toolkit.inversion import Inversion
-from toolkit.isolation.guard import InversionRequest, Made
-from toolkit.isolation.opening import Opening, entry_as_document, raised_again
-from toolkit.isolation.worker import INPUT_FILE
+from toolkit.isolation.messages import (
+    INPUT_FILE,
+    InversionRequest,
+    Made,
+    Opening,
+    entry_as_document,
+    raised_again,
+)
 from toolkit.metrics.effort import Effort
 from toolkit.registry import method_and_plugin
 from toolkit.tensors import write_tensors

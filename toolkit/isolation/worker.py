@@ -19,7 +19,6 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-INPUT_FILE = "input.safetensors"
 _PARENT_DIED = 1
 """PR_SET_PDEATHSIG."""
 
@@ -56,7 +55,7 @@ class _Served:
         import torch
 
         from toolkit.devices import choose_arithmetic
-        from toolkit.isolation.opening import as_document, entry_from
+        from toolkit.isolation.messages import as_document, entry_from
 
         choose_arithmetic(asked["arithmetic"])
         if asked["threads"] is not None:
@@ -92,8 +91,8 @@ class _Served:
     def answer(self, asked: Mapping[str, Any]) -> None:
         """Invert the image in a folder; the inversion is written into it."""
         from toolkit.camera import Camera
-        from toolkit.isolation.guard import InversionRequest, guarded_inversion
-        from toolkit.isolation.opening import as_document
+        from toolkit.isolation.guard import guarded_inversion
+        from toolkit.isolation.messages import INPUT_FILE, InversionRequest, as_document
         from toolkit.tensors import read_tensors
 
         folder = Path(asked["folder"])

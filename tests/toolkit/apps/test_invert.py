@@ -53,7 +53,7 @@ def bench(monkeypatch: pytest.MonkeyPatch, spherical: SphericalGenerator, tmp_pa
     entry = Registration("generator", "spherical", "toolkit.testing.spherical:build_spherical", "", 1, "testing")
     monkeypatch.setitem(default_registry().registrations, ("generator", "spherical"), entry)
     monkeypatch.setattr(inverting, "load_generator", lambda *_: spherical)
-    monkeypatch.setattr(inverting, "load_method", lambda *_, **__: Guess())
+    monkeypatch.setattr(inverting, "open_method", lambda *_: Guess())
     pixels = np.random.default_rng(0).integers(0, 255, (48, 48, 3), dtype=np.uint8)
     Image.fromarray(pixels).save(tmp_path / "good.png")
     (tmp_path / "broken.png").write_bytes((tmp_path / "good.png").read_bytes()[:100])

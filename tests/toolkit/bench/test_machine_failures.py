@@ -15,7 +15,7 @@ import pytest
 import torch
 from safetensors import SafetensorError
 
-from toolkit.bench import BenchRequest, ComparedMethod, ProtocolSettings, run_bench
+from toolkit.bench import BenchRequest, ComparedMethod, ProtocolSettings, run_suite
 from toolkit.bench.execution.runs import open_runs
 from toolkit.bench.execution.shards import settle
 from toolkit.bench.execution.units import MethodUnit
@@ -59,10 +59,10 @@ def test_a_full_disk_ends_the_run_with_a_sentence_and_the_next_run_with_the_same
     spherical: SphericalGenerator, request_of: BenchRequest, tmp_path: Path, method: Make, error: Exception
 ):
     with pytest.raises(OutputError, match="the same command goes on from there"):
-        run_bench(request_of, spherical, [broken(method("m", 0), error, 2)])
+        run_suite([request_of], spherical, [broken(method("m", 0), error, 2)])
     assert not (tmp_path / "out" / "results.json").exists()
     again = method("m", 0)
-    results = run_bench(request_of, spherical, [again])
+    results = run_suite([request_of], spherical, [again])
     assert results.failures == [] and again.inverter.calls == 2
     assert {(row.n, row.failed) for row in results.rows} == {(3, 0)}
 
@@ -79,44 +79,44 @@ def test_a_disk_that_is_full_while_an_inversion_is_kept_leaves_nothing_half_writ
     with monkeypatch.context() as patch:
         patch.setattr(Inversion, "save", save)
         with pytest.raises(OutputError):
-            run_bench(request_of, spherical, [method("m", 0)])
+            run_suite([request_of], spherical, [method("m", 0)])
     left = [path for path in (tmp_path / "out").rglob("*") if path.is_file()]
     assert [path.name for path in left] == ["wanted.json"]
-    assert run_bench(request_of, spherical, [method("m", 0)]).failures == []
+    assert run_suite([request_of], spherical, [method("m", 0)]).failures == []
 
 
 @pytest.mark.parametrize("error", MEMORY, ids=repr)
 def test_missing_memory_costs_its_unit_until_the_next_run_only(
     spherical: SphericalGenerator, request_of: BenchRequest, method: Make, error: Exception
 ):
-    results = run_bench(request_of, spherical, [broken(method("m", 0), error, 2)])
+    results = run_suite([request_of], spherical, [broken(method("m", 0), error, 2)])
     (failure,) = results.failures
     assert failure.stage == "machine" and failure.error.startswith("the machine's memory")
     again = method("m", 0)
-    assert run_bench(request_of, spherical, [again]).failures == []
+    assert run_suite([request_of], spherical, [again]).failures == []
     assert again.inverter.calls <= 1  # the report may have had it made already
 
 
 def test_a_methods_own_failure_stays_one(spherical: SphericalGenerator, request_of: BenchRequest, method: Make):
     for _ in range(2):
-        (failure,) = run_bench(request_of, spherical, [method("m", 0, fails_on=1)]).failures
+        (failure,) = run_suite([request_of], spherical, [method("m", 0, fails_on=1)]).failures
         assert failure.stage == "invert"
-    (failure,) = run_bench(request_of, spherical, [broken(method("n", 0), SystemExit(3), 1), method("m", 0)]).failures[
-        -1:
-    ]
+    (failure,) = run_suite(
+        [request_of], spherical, [broken(method("n", 0), SystemExit(3), 1), method("m", 0)]
+    ).failures[-1:]
     assert failure.method in ("m", "n")
 
 
 def test_failures_that_an_earlier_version_wrote_down_as_the_methods_are_tried_again(
     spherical: SphericalGenerator, request_of: BenchRequest, tmp_path: Path, method: Make
 ):
-    run_bench(request_of, spherical, [method("m", 0, fails_on=2)])
+    run_suite([request_of], spherical, [method("m", 0, fails_on=2)])
     for name in ("cells.jsonl", "inversions/inversions.jsonl"):
         path = tmp_path / "out" / name
         words = "RuntimeError: the method crashed"
         assert words in path.read_text()
         path.write_text(path.read_text().replace(words, "SafetensorError: No space left on device (os error 28)"))
-    assert run_bench(request_of, spherical, [method("m", 0)]).failures == []
+    assert run_suite([request_of], spherical, [method("m", 0)]).failures == []
 
 
 def test_a_metric_without_memory_has_not_failed(monkeypatch: pytest.MonkeyPatch):
@@ -146,10 +146,10 @@ def test_a_precompute_is_tried_again_too(
         patch.setattr(RandomHeads, "make", fails)
         if error in DISK:
             with pytest.raises(OutputError):
-                run_bench(request, spherical, [method("m", 0)])
+                run_suite([request], spherical, [method("m", 0)])
         else:
-            assert run_bench(request, spherical, [method("m", 0)]).failures[0].stage == "precompute"
-    assert run_bench(request, spherical, [method("m", 0)]).failures == []
+            assert run_suite([request], spherical, [method("m", 0)]).failures[0].stage == "precompute"
+    assert run_suite([request], spherical, [method("m", 0)]).failures == []
 
 
 def test_a_worker_that_was_killed_or_had_no_space_costs_nothing_for_good(

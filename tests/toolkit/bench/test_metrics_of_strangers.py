@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from toolkit import strangers
-from toolkit.bench import BenchRequest, ComparedMethod, run_bench
+from toolkit.bench import BenchRequest, ComparedMethod, run_suite
 from toolkit.bench.protocols.scoring import MetricInputs, OpenMetrics, open_metrics, score
 from toolkit.camera import Camera
 from toolkit.registry import Registration, Registry
@@ -147,7 +147,7 @@ def test_results_name_a_metric_that_failed(
     odd("fails")
     asked = protocol("reconstruction", "odd", "psnr", input_yaws=(0.0,))
     request = BenchRequest(asked, str(own_heads), tmp_path / "out", backend="none")
-    results = run_bench(request, spherical, [method("m", 0)])
+    results = run_suite([request], spherical, [method("m", 0)])
     rows = {row.metric: row for row in results.rows}
     assert (rows["odd"].value, rows["odd"].failed) == (None, 3) and rows["psnr"].n == 3
     (warning,) = results.warnings

@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from toolkit.bench import BenchRequest, ComparedMethod, ProtocolSettings, run_bench
+from toolkit.bench import BenchRequest, ComparedMethod, ProtocolSettings, run_suite
 from toolkit.bench.protocols import paired_distances as module
 from toolkit.bench.protocols.features import distance_of
 from toolkit.bench.protocols.paired_distances import MethodFeatures, PairedDistances
@@ -153,7 +153,7 @@ def test_a_run_compares_methods_whole_and_by_band(
     method: Callable[..., ComparedMethod], protocol: Callable[..., ProtocolSettings],
 ):  # fmt: skip
     request = BenchRequest(protocol("fid360", "stripes-e", random_sides=3), str(heads_folder), tmp_path)
-    results = run_bench(request, spherical, [method("one head", 0), method("broken", 0, fails_on=1),
+    results = run_suite([request], spherical, [method("one head", 0), method("broken", 0, fails_on=1),
                                              method("random", None)])  # fmt: skip
     pairs = {(pair.metric, pair.first, pair.second): pair for pair in results.comparisons}
     methods = [("one head", "broken"), ("one head", "random"), ("broken", "random")]
@@ -177,7 +177,7 @@ def test_methods_of_two_runs_are_compared_as_those_of_one(
     runs = {"one": both, "a": both[:1], "b": both[1:]}
     wanted = protocol("fid360", "stripes-e", random_sides=3)
     found = {
-        name: run_bench(BenchRequest(wanted, str(heads_folder), tmp_path / name), spherical, methods)
+        name: run_suite([BenchRequest(wanted, str(heads_folder), tmp_path / name)], spherical, methods)
         for name, methods in runs.items()
     }
     folders = (tmp_path / "a", tmp_path / "b")
@@ -200,7 +200,7 @@ def test_what_lost_its_features_is_refused(
     method: Callable[..., ComparedMethod], protocol: Callable[..., ProtocolSettings],
 ):  # fmt: skip
     request = BenchRequest(protocol("fid360", "stripes-e", random_sides=2), str(heads_folder), tmp_path)
-    found = run_bench(request, spherical, [method("m", 0)])
+    found = run_suite([request], spherical, [method("m", 0)])
     (pair,) = compare_runs(found, found, (tmp_path, tmp_path)).comparisons
     assert (pair.difference, pair.low, pair.high) == (0, 0, 0)
     next((tmp_path / "features").glob("*-of-12.safetensors")).unlink()

@@ -13,7 +13,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from toolkit.bench import BenchRequest, ComparedMethod, ProtocolSettings, run_bench, run_suite
+from toolkit.bench import BenchRequest, ComparedMethod, ProtocolSettings, run_suite
 from toolkit.bench.protocols.features import features_of
 from toolkit.bench.protocols.random_heads import BATCH, PIECE, RandomHeads
 from toolkit.bench.records.store import key_of
@@ -129,11 +129,11 @@ def test_a_signal_among_the_random_heads_keeps_what_is_made(
 ):  # fmt: skip
     request = request_of(tmp_path / "stopped")
     with pytest.raises(Interrupted, match="interrupted after 14 of 15 pieces of work"):
-        run_bench(request, spherical, [method("m")], StopsAt("random heads"))
+        run_suite([request], spherical, [method("m")], StopsAt("random heads"))
     assert len(made) == 2 and not (tmp_path / "stopped" / "results.json").exists()
-    stopped = run_bench(request, spherical, [method("m")])
+    stopped = run_suite([request], spherical, [method("m")])
     assert len(made) == 3
-    whole = run_bench(request_of(tmp_path / "whole"), spherical, [method("m")])
+    whole = run_suite([request_of(tmp_path / "whole")], spherical, [method("m")])
     assert stopped.rows == whole.rows
 
 

@@ -16,7 +16,7 @@ from toolkit.bench import (
     open_protocol,
     protocol_names,
     read_results,
-    run_bench,
+    run_suite,
 )
 from toolkit.bench.protocols.fid360 import spread_yaws
 from toolkit.bench.records.schema import Results, Row
@@ -51,7 +51,7 @@ def test_reconstruction_ranks_the_right_head_first_and_reuses_inversions(
     request = BenchRequest(protocol("reconstruction", "l2", "psnr", "ssim", "seconds", "peak_memory"),
                            str(heads_folder), tmp_path, limit=4)  # fmt: skip
     right, wrong = method("right", 0), method("wrong", 7)
-    results = run_bench(request, spherical, [right, wrong])
+    results = run_suite([request], spherical, [right, wrong])
     good, bad = by_name(results, "right"), by_name(results, "wrong")
     assert good["l2"].value < 1e-4 < bad["l2"].value  # the first four pictures are subject 0's
     assert good["psnr"].value > bad["psnr"].value
@@ -61,11 +61,11 @@ def test_reconstruction_ranks_the_right_head_first_and_reuses_inversions(
     assert good["l2"].direction == "lower"
     assert json.loads((tmp_path / "results.json").read_text()) == results.as_json()
     assert "| right " in (tmp_path / "table.md").read_text()
-    again = run_bench(request, spherical, [right, wrong])
+    again = run_suite([request], spherical, [right, wrong])
     assert again == results
     assert (right.inverter.calls, wrong.inverter.calls) == (4, 4)
     other = BenchRequest(protocol("reconstruction", "l2", "ssim"), str(heads_folder), tmp_path, limit=4)
-    run_bench(other, spherical, [right, wrong])
+    run_suite([other], spherical, [right, wrong])
     assert right.inverter.calls == 4  # other metrics, same inversions
 
 
@@ -73,14 +73,14 @@ def test_a_killed_run_goes_on_to_the_same_results(
     spherical: SphericalGenerator, heads_folder: Path, tmp_path: Path, method: Make, protocol: MakeProtocol
 ):
     wanted = protocol("reconstruction", "l2", "psnr")
-    whole = run_bench(BenchRequest(wanted, str(heads_folder), tmp_path / "a", 5), spherical, [method("m", None)])
+    whole = run_suite([BenchRequest(wanted, str(heads_folder), tmp_path / "a", 5)], spherical, [method("m", None)])
     request = BenchRequest(wanted, str(heads_folder), tmp_path / "b", 5)
     with pytest.raises(KeyboardInterrupt):
-        run_bench(request, spherical, [method("m", None, dies_on=4)])
+        run_suite([request], spherical, [method("m", None, dies_on=4)])
     with open(tmp_path / "b" / "cells.jsonl", "ab") as file:
         file.write(b'{"key": "torn')
     going_on = method("m", None)
-    resumed = run_bench(request, spherical, [going_on])
+    resumed = run_suite([request], spherical, [going_on])
     assert going_on.inverter.calls == 2
     assert resumed.rows == whole.rows
     assert len({row.value for row in resumed.rows}) == len(resumed.rows)
@@ -96,7 +96,7 @@ def test_failures_cost_their_cell_and_are_listed(
 ):
     (own_heads / "00000" / "yaw_90.png").write_bytes(b"no picture")
     request = BenchRequest(protocol("reconstruction", "l2"), str(own_heads), tmp_path / "out", limit=4)
-    results = run_bench(request, spherical, [method("fragile", 0, fails_on=2), method("solid", 0)])
+    results = run_suite([request], spherical, [method("fragile", 0, fails_on=2), method("solid", 0)])
     stages = {(entry.method, entry.item): entry.stage for entry in results.failures}
     assert stages == {
         ("fragile", "00000/yaw_90.png"): "read",
@@ -107,11 +107,11 @@ def test_failures_cost_their_cell_and_are_listed(
     assert (by_name(results, "solid")["l2"].n, by_name(results, "solid")["l2"].failed) == (3, 1)
     shutil.copy(heads_folder / "00000" / "yaw_90.png", own_heads / "00000" / "yaw_90.png")
     with pytest.raises(InputError, match="holds results of fragile"):
-        run_bench(request, spherical, [method("solid", 0)])  # of a picture that has changed
-    mended = run_bench(request, spherical, [method("fragile", 0), method("solid", 0)])
+        run_suite([request], spherical, [method("solid", 0)])  # of a picture that has changed
+    mended = run_suite([request], spherical, [method("fragile", 0), method("solid", 0)])
     assert {(entry.method, entry.stage) for entry in mended.failures} == {("fragile", "invert")}
     retried = BenchRequest(request.settings, request.data, request.out, limit=4, retry_failed=True)
-    assert run_bench(retried, spherical, [method("fragile", 0)]).failures == []
+    assert run_suite([retried], spherical, [method("fragile", 0)]).failures == []
 
 
 def test_ground_truth_all_around_is_split_into_what_the_input_sees_and_what_not(
@@ -119,7 +119,7 @@ def test_ground_truth_all_around_is_split_into_what_the_input_sees_and_what_not(
 ):
     wanted = protocol("gt360", "l2", "depth_error", "mask_iou", input_yaws=(0.0, 90.0))
     request = BenchRequest(wanted, str(heads_folder), tmp_path, limit=2)
-    results = run_bench(request, spherical, [method("first head", 0)])
+    results = run_suite([request], spherical, [method("first head", 0)])
     rows = by_name(results, "first head")
     assert {"l2", "l2@visible", "l2@occluded", "depth_error", "depth_error@occluded", "mask_iou"} <= rows.keys()
     assert rows["l2"].n == 2 * 2 * 4
@@ -140,7 +140,7 @@ def test_ground_truth_needs_subjects_and_an_input_view(
 ):
     request = BenchRequest(protocol("gt360", "l2", input_yaws=(45.0,)), str(heads_folder), tmp_path)
     with pytest.raises(InputError, match="within 5 degrees of yaw 45"):
-        run_bench(request, spherical, [method("m")])
+        run_suite([request], spherical, [method("m")])
 
 
 def test_fid360_has_a_floor_and_the_generators_own_heads_are_near_it(
@@ -148,7 +148,7 @@ def test_fid360_has_a_floor_and_the_generators_own_heads_are_near_it(
     protocol: MakeProtocol,
 ):  # fmt: skip
     request = BenchRequest(protocol("fid360", "stripes-e", "fid", random_sides=3), str(heads_folder), tmp_path, 8)
-    results = run_bench(request, spherical, [method("random", None), method("one head", 0)])
+    results = run_suite([request], spherical, [method("random", None), method("one head", 0)])
     values = {method: by_name(results, method)["stripes-e"] for method in ("floor", "random", "one head")}
     assert values["floor"].value < values["one head"].value
     assert all(row.low <= row.value <= row.high and row.n == 8 for row in values.values())
@@ -160,7 +160,7 @@ def test_fid360_has_a_floor_and_the_generators_own_heads_are_near_it(
     assert run.engine.as_json() == {"name": "local", "workers": 1}
     shutil.rmtree(tmp_path / "features")
     again = method("one head", 0)
-    assert run_bench(request, spherical, [method("random", None), again]) == results
+    assert run_suite([request], spherical, [method("random", None), again]) == results
     assert again.inverter.calls == 0  # only features are computed again
 
 
@@ -173,7 +173,7 @@ def test_features_of_other_weights_are_never_taken_for_these(
 ):  # fmt: skip
     def run(folder: str) -> list[Row]:
         request = BenchRequest(protocol(kind, "stripes-e", **settings), str(heads_folder), tmp_path / folder, 4)
-        return run_bench(request, spherical, [method("one head", 0)]).rows
+        return run_suite([request], spherical, [method("one head", 0)]).rows
 
     first, network = run("a"), type(registry.build("metric", "stripes-e").extractor)
     with monkeypatch.context() as changed:
@@ -196,7 +196,7 @@ def test_fid360_without_a_network_is_one_sentence_before_any_work(
     for backend, words in (("reference", "pt_inception"), ("none", "fid, kid: is not of this run.s backend")):
         request = BenchRequest(wanted, str(heads_folder), tmp_path / "out", backend=backend)
         with pytest.raises(InputError, match=words):
-            run_bench(request, spherical, [method("m")])
+            run_suite([request], spherical, [method("m")])
     assert not (tmp_path / "out").exists()
 
 
@@ -212,7 +212,7 @@ def test_results_of_another_protocol_stay_in_the_folder(
     spherical: SphericalGenerator, heads_folder: Path, tmp_path: Path, method: Make, protocol: MakeProtocol
 ):
     for kind in ("reconstruction", "gt360"):
-        run_bench(BenchRequest(protocol(kind, "l2"), str(heads_folder), tmp_path, 2), spherical, [method("m")])
+        run_suite([BenchRequest(protocol(kind, "l2"), str(heads_folder), tmp_path, 2)], spherical, [method("m")])
     results = read_results(str(tmp_path))
     assert {row.protocol for row in results.rows} == {"reconstruction", "gt360"}
     assert len(list((tmp_path / "inversions" / "m").iterdir())) == 3  # subject 0's front serves both

@@ -13,11 +13,11 @@ import pytest
 import torch
 
 import toolkit.registry
-from toolkit.bench import BenchRequest, ComparedMethod, ProtocolSettings, run_bench
+from toolkit.bench import BenchRequest, ComparedMethod, ProtocolSettings, run_suite
 from toolkit.bench.records.schema import Results
 from toolkit.errors import InputError
+from toolkit.isolation.guard import GeneratorSource, MethodRequest, open_method
 from toolkit.isolation.method import IsolatedMethod
-from toolkit.isolation.opened import GeneratorSource, MethodRequest, open_method
 from toolkit.isolation.watch import GeneratorWatch
 from toolkit.progress import Silence
 from toolkit.registry import Registration, Registry
@@ -89,7 +89,7 @@ def test_a_camera_that_cannot_be_is_warned_of_before_the_work_and_stands_beside_
     relabelled(own_heads, change)
     notes = Notes()
     request = BenchRequest(protocol("reconstruction", "l2"), str(own_heads), tmp_path / "out", limit=4)
-    results = run_bench(request, spherical, [method("m", 0)], notes)
+    results = run_suite([request], spherical, [method("m", 0)], notes)
     assert [(entry.item, entry.method) for entry in results.warnings] == [(SPOILT, None)]
     assert results.warnings[0].text.startswith("its camera: ") and len(results.warnings[0].text) > 30
     assert any(note.startswith(f"warning: camera of {SPOILT}: ") for note in notes.notes)
@@ -119,7 +119,7 @@ def test_cameras_for_which_no_picture_is_used_are_warned_of(
     (own_heads / "dataset.json").write_text(json.dumps({"labels": behind}))
     request = BenchRequest(settings, str(own_heads), tmp_path / "out", limit=4)
     with pytest.raises(InputError, match="has none"):
-        run_bench(request, spherical, [method("m", 0)], notes)
+        run_suite([request], spherical, [method("m", 0)], notes)
     assert any(note.startswith(f"warning: camera of {behind[0][0]}: it looks away") for note in notes.notes)
 
 
@@ -128,7 +128,7 @@ def test_sound_cameras_bring_no_warning(
 ):
     notes = Notes()
     request = BenchRequest(protocol("reconstruction", "l2"), str(heads_folder), tmp_path / "out", limit=4)
-    assert run_bench(request, spherical, [method("m", 0)], notes).warnings == []
+    assert run_suite([request], spherical, [method("m", 0)], notes).warnings == []
     assert not any("warning" in note for note in notes.notes)
 
 
@@ -172,7 +172,7 @@ def stranger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callab
     registry.registrations = dict(toolkit.registry.default_registry().registrations)
     registry.registrations |= {("method", "stranger"): entry, ("generator", "round"): made_by}
     monkeypatch.setattr(toolkit.registry, "default_registry", lambda: registry)
-    monkeypatch.setattr("toolkit.isolation.opened.default_registry", lambda: registry)
+    monkeypatch.setattr("toolkit.isolation.guard.default_registry", lambda: registry)
     opened: list[IsolatedMethod] = []
 
     def make(what: str, time_limit: float | None = None) -> ComparedMethod:
@@ -214,13 +214,13 @@ def test_whatever_a_stranger_does_to_its_process_costs_its_cell_and_names_it(
     words: str,
 ):
     request = BenchRequest(protocol("reconstruction", "l2", "psnr"), str(heads_folder), tmp_path / "out", limit=2)
-    results = run_bench(request, spherical, [stranger(what, limit), method("other", 0)])
+    results = run_suite([request], spherical, [stranger(what, limit), method("other", 0)])
     lost = [(entry.method, entry.stage) for entry in results.failures]
     assert lost == [("stranger", stage)] and words in results.failures[0].error
     assert "'strangers-plugin'" in results.failures[0].error
     rows = {row.method: row for row in results.rows if row.metric == "l2"}
     assert (rows["stranger"].n, rows["stranger"].failed) == (1, 1) and rows["other"].n == 2
-    again = run_bench(request, spherical, [stranger(what, limit), method("other", 0)])
+    again = run_suite([request], spherical, [stranger(what, limit), method("other", 0)])
     tried = what == "is killed"  # says nothing of the method, so it is done again; the others' failures stay theirs
     assert [(entry.method, entry.stage) for entry in again.failures] == ([] if tried else lost)
 
@@ -233,8 +233,8 @@ def test_a_longer_limit_tries_again(
     stranger: Callable[..., ComparedMethod],
 ):
     request = BenchRequest(protocol("reconstruction", "l2"), str(heads_folder), tmp_path / "out", limit=1)
-    assert len(run_bench(request, spherical, [stranger("loops", 0.5)]).failures) == 1
-    assert run_bench(request, spherical, [stranger("loops", 60.0)]).failures == []
+    assert len(run_suite([request], spherical, [stranger("loops", 0.5)]).failures) == 1
+    assert run_suite([request], spherical, [stranger("loops", 60.0)]).failures == []
 
 
 def test_a_stranger_that_paints_and_changes_weights_wins_nothing_and_harms_nobody(
@@ -249,7 +249,7 @@ def test_a_stranger_that_paints_and_changes_weights_wins_nothing_and_harms_nobod
     before = {name: tensor.clone() for name, tensor in spherical.state_dict().items()}
 
     def run(out: str, *methods: ComparedMethod) -> Results:
-        return run_bench(BenchRequest(settings, str(heads_folder), tmp_path / out, limit=2), spherical, list(methods))
+        return run_suite([BenchRequest(settings, str(heads_folder), tmp_path / out, limit=2)], spherical, list(methods))
 
     alone = run("alone", method("other", 0))
     beside = run("beside", stranger("changes"), method("other", 0))

@@ -1,7 +1,10 @@
 from __future__ import annotations
 
 import json
+import re
+import traceback
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -9,13 +12,18 @@ from typer.testing import CliRunner, Result
 
 import toolkit.registry
 from toolkit.bench import open_methods, read_results
+from toolkit.bench.protocols import rows
 from toolkit.camera import Camera
 from toolkit.cli.bench import _by_method
 from toolkit.cli.main import app
 from toolkit.errors import ConfigError, InputError, ToolkitError
-from toolkit.registry import Registry, default_registry
+from toolkit.metrics.images import L2
+from toolkit.registry import Registration, Registry, default_registry
 from toolkit.testing import plugin as testing_plugin
 from toolkit.testing.spherical import BareSphericalGenerator, SphericalGenerator
+from toolkit_plugins.optimisation import mean
+
+ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture
@@ -70,6 +78,39 @@ def test_a_comparison_writes_results_prints_a_table_and_reports_failures(picture
     left_out = {entry.metric: entry.reason for entry in results.unavailable}
     assert "161 px" in left_out["ms_ssim"]
     assert "lpips_alex" not in left_out  # of the other backend
+
+
+def files_of_the_walk(title: str) -> set[str]:
+    """The files that a walk of docs/architecture.md lists."""
+    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    steps = page.partition(f"**{title}.**")[2].partition("\n\n")[2].partition("\n\n")[0]
+    return set(re.findall(r"`((?:toolkit|plugins)/\S+\.py)`", steps))
+
+
+def test_the_walk_to_a_row_lists_the_files_that_a_run_passes(pictures: Path, monkeypatch: pytest.MonkeyPatch):
+    passed: set[str] = set()
+
+    def watch(owner: object, name: str, kind: str = "") -> None:
+        """Note the files of the toolkit on the stack whenever a function is called."""
+        known = getattr(owner, name)
+
+        def called(*arguments: Any, **more: Any) -> Any:
+            if not kind or arguments[0].kind == kind:
+                files = (Path(frame.f_code.co_filename) for frame, _ in traceback.walk_stack(None))
+                passed.update(str(file.relative_to(ROOT)) for file in files if file.is_relative_to(ROOT / "toolkit"))
+            return known(*arguments, **more)
+
+        monkeypatch.setattr(owner, name, called)
+
+    watch(Registration, "load", "method")
+    watch(mean.MeanHead, "invert")
+    watch(L2, "update")
+    watch(rows, "make_row")
+    quick = ["--methods", "mean", "--option", "mean.samples=8", "--protocol", "reconstruction", "--limit", 1]
+    assert run(*usual(pictures), *quick, "--set", "metrics=[l2]").exit_code == 0
+    walk = files_of_the_walk("A method's name, to its row in the table")
+    assert {file for file in passed if not file.startswith("toolkit/cli/")} == walk - {"toolkit/cli/bench.py"}
+    assert len(walk) == 11
 
 
 @pytest.mark.parametrize(

@@ -21,10 +21,9 @@ from toolkit.camera import Camera
 from toolkit.errors import KilledError, OverTimeError, PluginError
 from toolkit.importing import stdout_caught, stdout_to_stderr
 from toolkit.inversion import Inversion, identity_of
-from toolkit.isolation.guard import InversionRequest, guarded_inversion
+from toolkit.isolation.guard import GeneratorSource, MethodRequest, guarded_inversion, open_method
+from toolkit.isolation.messages import ForeignError, InversionRequest
 from toolkit.isolation.method import IsolatedMethod
-from toolkit.isolation.opened import GeneratorSource, MethodRequest, open_method
-from toolkit.isolation.opening import ForeignError
 from toolkit.isolation.watch import GeneratorWatch
 from toolkit.process_settings import SETTINGS
 from toolkit.registry import Registration, Registry
@@ -253,7 +252,7 @@ def stranger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., I
     made_by = Registration("generator", "round", "toolkit.testing.spherical:build_spherical", "", 1, "testing")
     registry.registrations |= {("method", "stranger"): entry, ("generator", "round"): made_by}
     monkeypatch.setattr(toolkit.registry, "default_registry", lambda: registry)
-    monkeypatch.setattr("toolkit.isolation.opened.default_registry", lambda: registry)
+    monkeypatch.setattr("toolkit.isolation.guard.default_registry", lambda: registry)
     opened: list[IsolatedMethod] = []
 
     def open_it(what: str, time_limit: float | None = None, said: list[str] | None = None) -> IsolatedMethod:

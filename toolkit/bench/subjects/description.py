@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from toolkit import load_generator, load_method, strangers
+from toolkit import load_generator, strangers
 from toolkit.bench.subjects.commanded import with_answers
 from toolkit.bench.subjects.methods import ComparedMethod, Inverts
 from toolkit.bench.subjects.outside import open_outside
@@ -21,9 +21,9 @@ from toolkit.errors import ConfigError, InputError, PluginError, ToolkitError, o
 from toolkit.external.declaration import is_declaration
 from toolkit.external.method import ExternalMethod
 from toolkit.files import file_sha256
+from toolkit.isolation.guard import GeneratorSource, MethodRequest, open_method
+from toolkit.isolation.messages import told
 from toolkit.isolation.method import BUILDING
-from toolkit.isolation.opened import GeneratorSource, MethodRequest, open_method
-from toolkit.isolation.opening import told
 from toolkit.isolation.watch import GeneratorWatch
 from toolkit.registry import ENCODER_PREFIX, default_registry, method_and_plugin, unknown_name
 
@@ -191,7 +191,7 @@ def _open(
     if preset is not None and "preset" not in options:
         with_preset = replace(wanted, options={**options, "preset": preset})
         try:
-            return open_method(with_preset, generator, watch, undone, load_method), dict(with_preset.options)
+            return open_method(with_preset, generator, watch, undone), dict(with_preset.options)
         except ConfigError as error:
             refusals.append(str(error))
-    return open_method(wanted, generator, watch, undone, load_method), options
+    return open_method(wanted, generator, watch, undone), options

@@ -18,9 +18,8 @@ from toolkit.devices import chosen_arithmetic
 from toolkit.errors import InputError, KilledError, OutputError, OverTimeError, PluginError
 from toolkit.files import atomic_folder
 from toolkit.inversion import Inversion
-from toolkit.isolation.guard import InversionRequest, Made
-from toolkit.isolation.opened import TimeLimited, make_inversion
-from toolkit.isolation.opening import told
+from toolkit.isolation.guard import TimeLimited, make_inversion
+from toolkit.isolation.messages import InversionRequest, Made, told
 from toolkit.isolation.watch import GeneratorWatch
 from toolkit.machine_failures import Kind, failure_named, machine_failure, reason
 

@@ -1,4 +1,4 @@
-"""What a method is opened by in any process: registrations, weights, options; and errors on their way between two."""
+"""What is said between a method and whoever uses it: how it is opened, what it is asked, what comes back, errors."""
 
 from __future__ import annotations
 
@@ -6,11 +6,21 @@ import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from toolkit.errors import Interrupted, MissingDependencyError, PluginError, ToolkitError
 from toolkit.machine_failures import Kind, machine_failure, reason
 from toolkit.registry import Registration
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from toolkit.camera import Camera
+    from toolkit.inversion import Inversion
+    from toolkit.metrics.effort import Effort
+
+INPUT_FILE = "input.safetensors"
+"""Image and camera, on their way to another process."""
 
 
 @dataclass(frozen=True)
@@ -26,6 +36,28 @@ class Opening:
     device: str
     method_weights: Path | None
     options: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class InversionRequest:
+    """One inversion that a method is asked for."""
+
+    name: str
+    """What its result must call the method."""
+    image: Tensor
+    """[1, 3, S, S] in [-1, 1], on the generator's device; the method gets a copy."""
+    camera: Camera
+    """Saw the image; the method gets a copy."""
+    seed: int | None = None
+    """Of all random numbers that the method draws; None: the process's."""
+
+
+@dataclass
+class Made:
+    """An inversion and what it cost."""
+
+    inversion: Inversion
+    effort: Effort
 
 
 class ForeignError(Exception):
