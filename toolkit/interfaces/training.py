@@ -63,7 +63,7 @@ class TrainingJob(Protocol):
     made of (seed, step); everything else that changes from step to step is in `modules`, `optimisers` or `state`.
 
     Several processes (`toolkit.training.distribution`) each hold such a job. `batch` then gives this process's rows of
-    the step's batch, `training_step` averages gradients before the optimiser's step (`Stepper.update` does), and
+    the step's batch, `training_step` averages gradients before the optimiser's step (`Stepper` does), and
     `sheet`, `evaluate`, `state` and `export` are called in the first process only.
     """
 

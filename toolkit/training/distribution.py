@@ -3,7 +3,8 @@
     torchrun --nproc-per-node 2 -m toolkit.cli.main train psp --device cuda --out runs/psp
 
 All processes hold the same weights. Each takes its own rows of a step's batch, gradients are averaged before the
-optimiser's step, and only the first process writes. In a single process everything here does nothing.
+optimiser's step (`overlapping`: while the backward pass runs), and only the first process writes. In a single process
+everything here does nothing.
 
 Batch statistics of normalisation layers are each process's own (as without synchronised batch norm): with frozen
 statistics, N processes with B images equal one process with N * B; otherwise they do not, and the running statistics
@@ -15,7 +16,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import torch
@@ -28,11 +29,18 @@ from toolkit.training.joining import join, leave, let_go
 from toolkit.training.packing import pack, unpack
 
 _assumed: tuple[int, int] | None = None
+_before_leaving: list[Callable[[], None]] = []
+
+
+def before_leaving(forget: Callable[[], None]) -> Callable[[], None]:
+    """Have a function called before this process leaves the group; a decorator."""
+    _before_leaving.append(forget)
+    return forget
 
 
 def rank_and_world() -> tuple[int, int]:
     """This process's number, from 0, and how many train together: (0, 1) in a single process."""
-    if _joined():
+    if joined():
         return dist.get_rank(), dist.get_world_size()
     return (0, 1) if _assumed is None else _assumed
 
@@ -84,7 +92,7 @@ def process_group(device: str) -> Iterator[str]:
         InputError: A numbered device was asked for, so that all processes would share it.
         TrainingError: The other processes did not come.
     """
-    if int(os.environ.get("WORLD_SIZE", "1")) <= 1 or _joined():
+    if int(os.environ.get("WORLD_SIZE", "1")) <= 1 or joined():
         yield device
         return
     if device.startswith("cuda:"):
@@ -92,13 +100,15 @@ def process_group(device: str) -> Iterator[str]:
     if device == "cuda":
         device = f"cuda:{os.environ.get('LOCAL_RANK', '0')}"
         torch.cuda.set_device(device)
-    with _peers_watched():
+    with peers_watched():
         store = join("cpu:gloo,cuda:nccl" if device.startswith("cuda") else "gloo")
     well = False
     try:
         yield device
         well = True
     finally:
+        for let_go_of_group in _before_leaving:
+            let_go_of_group()
         leave(store, well=well)
 
 
@@ -115,8 +125,8 @@ def main_process_first() -> Iterator[None]:
 
 def wait_for_all() -> None:
     """Return when all processes have come here."""
-    if _joined():
-        with _peers_watched():
+    if joined():
+        with peers_watched():
             dist.barrier()
 
 
@@ -131,7 +141,7 @@ def average_gradients(parameters: Iterable[Parameter]) -> None:
     Raises:
         TrainingError: Another process has ended.
     """
-    if not _joined():
+    if not joined():
         return
     trained = [parameter for parameter in parameters if parameter.requires_grad]
     if not trained:
@@ -140,7 +150,7 @@ def average_gradients(parameters: Iterable[Parameter]) -> None:
     there = torch.tensor([float(parameter.grad is not None) for parameter in trained], device=device)
     parts = [torch.zeros_like(one) if one.grad is None else one.grad for one in trained]
     flat = torch.cat([part.detach().reshape(-1).float() for part in parts] + [there])
-    with _peers_watched():
+    with peers_watched():
         dist.all_reduce(flat)
     *means, there = flat.split([part.numel() for part in parts] + [len(trained)])
     for parameter, mean, count in zip(trained, means, there.tolist(), strict=True):
@@ -151,28 +161,28 @@ def average_gradients(parameters: Iterable[Parameter]) -> None:
 
 def average_numbers(values: Mapping[str, float]) -> dict[str, float]:
     """The mean of each number over all processes, which must give the same names in the same order."""
-    if not _joined() or not values:
+    if not joined() or not values:
         return dict(values)
     numbers = torch.tensor(list(values.values()), dtype=torch.float64)
-    with _peers_watched():
+    with peers_watched():
         dist.all_reduce(numbers)
     return dict(zip(values, (numbers / dist.get_world_size()).tolist(), strict=True))
 
 
 def largest(values: Iterable[float]) -> list[float]:
     """The largest of each number over all processes: so they agree on when to stop and to save."""
-    if not _joined():
+    if not joined():
         return [float(value) for value in values]
     numbers = torch.tensor([float(value) for value in values], dtype=torch.float64)
-    with _peers_watched():
+    with peers_watched():
         dist.all_reduce(numbers, op=dist.ReduceOp.MAX)
     return numbers.tolist()
 
 
 def broadcast_weights(modules: Iterable[Module]) -> None:
     """Give all processes the first one's parameters and buffers."""
-    if _joined():
-        with torch.no_grad(), _peers_watched():
+    if joined():
+        with torch.no_grad(), peers_watched():
             for module in modules:
                 for tensor in (*module.parameters(), *module.buffers()):
                     dist.broadcast(tensor.data, src=0)
@@ -187,7 +197,7 @@ def broadcast_state(state: Any) -> Any:
     Returns:
         The first process's own object there, an equal one elsewhere.
     """
-    if not _joined():
+    if not joined():
         return state
     tensors: dict[str, Tensor] = {}
     about = b""
@@ -195,7 +205,7 @@ def broadcast_state(state: Any) -> Any:
         description, tensors = pack(state)
         shapes = {key: [str(tensor.dtype).removeprefix("torch."), *tensor.shape] for key, tensor in tensors.items()}
         about = json.dumps([description, shapes]).encode()
-    with _peers_watched():
+    with peers_watched():
         length = torch.tensor([len(about)])
         dist.broadcast(length, src=0)
         text = torch.frombuffer(bytearray(about), dtype=torch.uint8) if about else _bytes(int(length))
@@ -211,10 +221,10 @@ def broadcast_state(state: Any) -> Any:
 
 def gathered(tensor: Tensor) -> list[Tensor]:
     """The tensors of all processes, by rank; shapes and types must agree."""
-    if not _joined():
+    if not joined():
         return [tensor]
     parts = [torch.empty_like(tensor) for _ in range(dist.get_world_size())]
-    with _peers_watched():
+    with peers_watched():
         dist.all_gather(parts, tensor)
     return parts
 
@@ -227,7 +237,7 @@ def gathered_rows(tensor: Tensor, *blocks: int) -> Tensor:
 
 def gathered_text(text: str) -> list[str]:
     """The texts of all processes, by rank; all have to come here."""
-    if not _joined():
+    if not joined():
         return [text]
     data = text.encode()
     length = int(largest([len(data)])[0])
@@ -235,7 +245,8 @@ def gathered_text(text: str) -> list[str]:
     return [bytes(part.tolist()).decode().strip() for part in found]
 
 
-def _joined() -> bool:
+def joined() -> bool:
+    """Whether this process trains together with others."""
     return dist.is_available() and dist.is_initialized()
 
 
@@ -244,13 +255,27 @@ def _bytes(length: int) -> Tensor:
 
 
 @contextlib.contextmanager
-def _peers_watched() -> Iterator[None]:
+def peers_watched(*, computing: bool = False) -> Iterator[None]:
+    """Say of an error in the block that another process has ended.
+
+    Args:
+        computing: Whether the block computes, too, so that an error may be its own; it is passed on as it is.
+
+    Raises:
+        TrainingError: Another process has ended.
+    """
     try:
         yield
     except RuntimeError as error:  # gloo and nccl raise it, or a kind of it, when a connection breaks
+        if computing and not _of_the_group(error):
+            raise
         let_go(error)
         reason = (str(error).strip().splitlines() or ["no reason given"])[0]
         raise TrainingError(
             f"another process of this training has ended or cannot be reached ({reason}); "
             "what was saved is kept, start all again with --resume"
         ) from error
+
+
+def _of_the_group(error: RuntimeError) -> bool:
+    return isinstance(error, dist.DistError) or any(name in str(error) for name in ("gloo", "NCCL", "Connection "))

@@ -6,7 +6,7 @@ A job has `engine: EngineSettings = EngineSettings()` in its configuration and a
     self.stepper.prepare(self.network, blocks=self.network.body)       # before optimisers and averages are made
 
     def training_step(self, batch, step):
-        losses = self.stepper.backward(self.losses, batch)             # losses(batch) -> weighted losses by name
+        losses = self.stepper.backward(self.losses, batch, self.optimiser)  # losses(batch) -> weighted ones by name
         self.stepper.update(self.optimiser)
         return losses
 
@@ -25,7 +25,7 @@ from typing import Annotated, Any, Literal
 import torch
 from pydantic import Field
 from torch import Tensor
-from torch.nn import Module, Parameter
+from torch.nn import Module
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.optim import Optimizer
 from torch.utils.checkpoint import checkpoint
@@ -34,6 +34,7 @@ from toolkit.configuration import Config
 from toolkit.devices import Arithmetic, choose_arithmetic
 from toolkit.errors import InputError
 from toolkit.training.distribution import average_gradients
+from toolkit.training.overlapping import OverlappingGradients, parameters_of
 
 Losses = Mapping[str, Tensor]
 MOST_WORKERS = 4
@@ -82,6 +83,7 @@ class Stepper:
         self.settings = settings
         choose_arithmetic(settings.arithmetic)
         self._overflows = 0
+        self._gradients: OverlappingGradients | None = None
         self._device = torch.device(device).type
         fp16 = settings.precision == "fp16"
         # the usual 2**16 is itself infinite in fp16, so that any loss that is computed there would cost the first step
@@ -117,7 +119,9 @@ class Stepper:
         kind = {"bf16": torch.bfloat16, "fp16": torch.float16}.get(self.settings.precision)
         return contextlib.nullcontext() if kind is None else torch.autocast(self._device, dtype=kind)
 
-    def backward(self, losses_of: Callable[[Any], Losses], batch: Any) -> dict[str, float]:
+    def backward(
+        self, losses_of: Callable[[Any], Losses], batch: Any, optimiser: Optimizer | None = None
+    ) -> dict[str, float]:
         """Add the gradients of the summed losses, part by part of the batch.
 
         Args:
@@ -125,6 +129,8 @@ class Stepper:
                 is that of the whole.
             batch: Tensors whose first dimension counts rows, and tuples, lists and mappings of them; whatever is no
                 tensor goes to every part.
+            optimiser: The one that will step. Several processes then average its gradients while the backward pass of
+                the last part runs; None: in `update`.
 
         Returns:
             The losses, averaged over the parts.
@@ -134,23 +140,39 @@ class Stepper:
         """
         parts = split_rows(batch, self.settings.accumulate)
         found: list[dict[str, Tensor]] = []
-        for part in parts:
+
+        def loss_of(part: Any) -> Tensor:
             with self.autocast():
                 losses = losses_of(part)
                 total = torch.stack([loss.float() for loss in losses.values()]).sum() / len(parts)
-            self._scaler.scale(total).backward()
             found.append({name: loss.detach().float() for name, loss in losses.items()})
+            return self._scaler.scale(total)
+
+        gradients = self._gradients_of(optimiser)
+        for number, part in enumerate(parts, 1):
+            if gradients is None:
+                loss_of(part).backward()
+            else:
+                gradients.backward(functools.partial(loss_of, part), last=number == len(parts))
         return self._without_overflow(means_of(found))
 
+    def _gradients_of(self, optimiser: Optimizer | None) -> OverlappingGradients | None:
+        """Those of one optimiser at a time: a stage's buffers go when the next stage begins."""
+        known = self._gradients
+        if known is None or optimiser is None or known.optimiser is not optimiser:
+            self._gradients = None if optimiser is None else OverlappingGradients(optimiser)
+        return self._gradients
+
     def update(self, optimiser: Optimizer, clip: float | None = None) -> None:
-        """Average the gradients over processes, let the optimiser step, and clear its gradients.
+        """Let the optimiser step, with gradients averaged over processes, and clear its gradients.
 
         Args:
             optimiser: Whose parameters are moved; in fp16 it is passed over where a gradient overflowed.
             clip: The largest norm of all gradients together; None leaves them.
         """
-        parameters: list[Parameter] = [one for group in optimiser.param_groups for one in group["params"]]
-        average_gradients(parameters)
+        parameters = parameters_of(optimiser)
+        if self._gradients is None or self._gradients.optimiser is not optimiser:
+            average_gradients(parameters)
         if clip is not None:
             self._scaler.unscale_(optimiser)
             torch.nn.utils.clip_grad_norm_(parameters, clip)

@@ -97,7 +97,7 @@ class ToyJob(TrainingJob):
         time.sleep(self.settings.pause)
         for group in self.optimiser.param_groups:
             group["lr"] = self.settings.learning_rate * 0.5 * (1 + math.cos(math.pi * step / self.steps))
-        losses = self.stepper.backward(self.losses, batch)
+        losses = self.stepper.backward(self.losses, batch, self.optimiser)
         self.stepper.update(self.optimiser)
         self.average.update(self.network, 0.9)
         value = float("nan") if step == self.settings.nan_step else losses["total"]

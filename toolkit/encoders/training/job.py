@@ -152,7 +152,7 @@ class EncoderTraining(TrainingJob):
         optimiser = self._optimisers[stage.name]
         for group in optimiser.param_groups:
             group["lr"] = rate_at(stage.settings, local)
-        logged |= self.stepper.backward(lambda part: stage.losses(self.context, part, local), batch)
+        logged |= self.stepper.backward(lambda part: stage.losses(self.context, part, local), batch, optimiser)
         self.stepper.update(optimiser, stage.settings.clip)
         decay = min(self.settings.average, (local + 1) / (local + 10))  # every stage starts new averages
         self.average.update(self.network, decay)

@@ -22,7 +22,8 @@ from toolkit.encoders.training.named_parts import DiscriminatorOptions, open_dis
 from toolkit.encoders.training.settings import Count, Rate, Weight
 from toolkit.interfaces import Generator
 from toolkit.losses.adversarial import discriminator_loss, r1_penalty
-from toolkit.training.distribution import average_gradients, gathered_rows, row_numbers
+from toolkit.training.distribution import gathered_rows, row_numbers
+from toolkit.training.overlapping import OverlappingGradients
 from toolkit.training.rng import make_rng
 from toolkit.training.stepping import means_of
 
@@ -70,6 +71,7 @@ class LatentAdversary:
             else LatentDiscriminator(generator.spec.latents.w_dim).to(device)
         )
         self.optimiser = Adam(self.discriminator.parameters(), lr=settings.rate)
+        self._gradients = OverlappingGradients(self.optimiser)
         self._pools = (LatentPool(settings.pool), LatentPool(settings.pool)) if settings.pool else None
 
     def learn(
@@ -96,13 +98,14 @@ class LatentAdversary:
             z = torch.randn(len(codes), latents.z_dim, generator=rng)
             z = sent(z, codes.device)
             real = self._kept(0, self.generator.mapping(z, front.to(codes.device).expand(len(z))), rng)[own]
-        loss = discriminator_loss(self.discriminator(real), self.discriminator(fake))
-        self._update(loss)
-        logged = {"discriminator": loss.detach()}
+        logged = {
+            "discriminator": self._update(
+                1.0, lambda: discriminator_loss(self.discriminator(real), self.discriminator(fake))
+            )
+        }
         if self.settings.r1 and step % self.settings.r1_every == 0:
-            penalty = r1_penalty(self.discriminator, real)
-            self._update(self.settings.r1 / 2 * self.settings.r1_every * penalty)
-            logged["r1"] = penalty.detach()
+            weight = self.settings.r1 / 2 * self.settings.r1_every
+            logged["r1"] = self._update(weight, lambda: r1_penalty(self.discriminator, real))
         return means_of([logged])
 
     def losses(self, ws: Tensor, stage: int | None = None) -> dict[str, Tensor]:
@@ -133,9 +136,17 @@ class LatentAdversary:
     def _kept(self, which: int, codes: Tensor, rng: torch.Generator) -> Tensor:
         return codes[:, 0] if self._pools is None else self._pools[which].exchange(codes, rng)
 
-    def _update(self, loss: Tensor) -> None:
+    def _update(self, weight: float, loss_of: Callable[[], Tensor]) -> Tensor:
+        """Step down a weighted loss; the loss itself."""
+        found: list[Tensor] = []
+
+        def weighted() -> Tensor:
+            loss = loss_of()
+            found.append(loss.detach())
+            return weight * loss
+
         self.optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        average_gradients(self.discriminator.parameters())
+        self._gradients.backward(weighted)
         self.optimiser.step()
         self.optimiser.zero_grad(set_to_none=True)
+        return found[0]

@@ -16,7 +16,7 @@ from toolkit.interfaces import Discriminator, Generator
 from toolkit.latents import map_styles
 from toolkit.losses.adversarial import discriminator_terms, generator_loss
 from toolkit.rendering.views import around
-from toolkit.training.distribution import average_gradients
+from toolkit.training.overlapping import OverlappingGradients
 from toolkit.training.ranger import make_ranger
 from toolkit.training.rng import RowRng, row_rng
 from toolkit.training.stepping import means_of
@@ -53,6 +53,7 @@ class Adversary:
             if settings.optimiser == "ranger"
             else Adam(parameters, lr=settings.rate, betas=_ADAM_BETAS)
         )
+        self._gradients = OverlappingGradients(self.optimiser)
         self.steps = 0
         """Steps that the discriminator has taken."""
         self._log: dict[str, Tensor] = {}
@@ -119,23 +120,26 @@ class Adversary:
     def _learn(self, real: Tensor, fake: Tensor) -> None:
         """Add a part's gradients; on the last part, step."""
         settings = self.settings
+
+        def loss() -> Tensor:
+            terms = discriminator_terms(
+                self.discriminator,
+                real,
+                fake,
+                self.steps,
+                weight=settings.discriminator_weight,
+                r1_weight=settings.r1_weight,
+                r1_interval=settings.r1_interval,
+            )
+            self._note("discriminator", terms.adversarial)
+            if terms.r1 is not None:
+                self._note("r1", terms.r1)
+            return terms.total / self.parts
+
         self.discriminator.train()
-        terms = discriminator_terms(
-            self.discriminator,
-            real,
-            fake,
-            self.steps,
-            weight=settings.discriminator_weight,
-            r1_weight=settings.r1_weight,
-            r1_interval=settings.r1_interval,
-        )
-        (terms.total / self.parts).backward()
-        self._note("discriminator", terms.adversarial)
-        if terms.r1 is not None:
-            self._note("r1", terms.r1)
         self._parts_seen += 1
+        self._gradients.backward(loss, last=self._parts_seen == self.parts)
         if self._parts_seen == self.parts:
-            average_gradients(list(self.discriminator.parameters()))
             self.optimiser.step()
             self.optimiser.zero_grad(set_to_none=True)
             self.steps, self._parts_seen = self.steps + 1, 0

@@ -64,7 +64,7 @@ class Stage(ABC):
         for group in self.optimiser.param_groups:
             group["lr"] = self.settings.rate * warm * (0.5 + 0.5 * math.cos(math.pi * step / self.settings.steps))
         batch = {name: sent(part, self.device) for name, part in batch.items()}
-        losses = self.stepper.backward(lambda rows: self.losses(rows, step), batch)
+        losses = self.stepper.backward(lambda rows: self.losses(rows, step), batch, self.optimiser)
         self.stepper.update(self.optimiser, _CLIP)
         self.trained.eval()
         return {f"{self.role}/{name}": loss for name, loss in losses.items()}

@@ -189,7 +189,7 @@ class MiniJob(TrainingJob):
         for group in self.optimiser.param_groups:
             group["lr"] = rate * group["factor"]
         if self.settings.mapping_alone:
-            losses = self.stepper.backward(self._mapping_losses, self._meant(step))
+            losses = self.stepper.backward(self._mapping_losses, self._meant(step), self.optimiser)
         else:
             losses = self._look_and_learn(batch, step)
         self.stepper.update(self.optimiser)
@@ -206,7 +206,7 @@ class MiniJob(TrainingJob):
         drawn = draw(self.generator, batch, self.settings.patch_samples, source, parts, guided_patches=guided)
         # every n-th row to each of n parts: patches belong to the first rows, so all parts get their share of them
         rows = torch.tensor([row for part in range(parts) for row in range(part, len(batch.latents), parts)])
-        return self.stepper.backward(lambda some: self.losses(drawn, some, step), rows)
+        return self.stepper.backward(lambda some: self.losses(drawn, some, step), rows, self.optimiser)
 
     def losses(self, drawn: Drawn, rows: Tensor, step: int) -> dict[str, Tensor]:
         """Weighted losses of a part of a batch; their mean over all parts is that of the whole.

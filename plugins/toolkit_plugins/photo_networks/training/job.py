@@ -107,7 +107,8 @@ class DistillationJob(TrainingJob):
         share = min(1.0, (step + 1) / _WARMUP) * (0.5 + 0.5 * math.cos(math.pi * step / self.steps))
         for group in self.optimiser.param_groups:
             group["lr"] = self.settings.rate * share
-        losses = self.stepper.backward(self._losses, {name: sent(part, self.device) for name, part in batch.items()})
+        batch = {name: sent(part, self.device) for name, part in batch.items()}
+        losses = self.stepper.backward(self._losses, batch, self.optimiser)
         self.stepper.update(self.optimiser, _CLIP)
         self.head.eval()
         return losses

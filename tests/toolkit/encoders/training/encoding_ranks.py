@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-import contextlib
 import sys
 from pathlib import Path
 from typing import Any
-from unittest.mock import patch
 
 import torch
 from safetensors.torch import save_file
 from torch import Tensor
 from torch.nn.modules.batchnorm import _BatchNorm
+from torch.optim import Optimizer
 
 sys.path.insert(0, str(Path(__file__).parents[3]))
 from encoder_training import STAGES, tiny_job
 
-from toolkit.encoders.training import latent_adversary
 from toolkit.testing.spherical import build_spherical
-from toolkit.training import stepping
-from toolkit.training.distribution import average_gradients, average_numbers, process_group, rank_and_world
-from toolkit_plugins.dual_encoder.training import adversary
+from toolkit.training.distribution import average_numbers, process_group, rank_and_world
+from toolkit.training.overlapping import parameters_of
 
 ROWS = 4
 """Of the whole batch: half of them photos, half pairs."""
@@ -58,22 +55,19 @@ def small_job(kind: str, photos: Path) -> Any:
 
 
 def take_steps(kind: str, photos: Path) -> dict[str, Tensor]:
-    """All gradients as they are when they have been averaged, and all losses, by training and order."""
+    """All gradients as optimisers take them, averaged, and all losses, by training and order."""
     job, found = small_job(kind, photos), {}
 
-    def noted(parameters: Any) -> None:
-        some = list(parameters)
-        average_gradients(some)
-        number = len(found)
+    def noted(optimiser: Optimizer, *_: Any) -> None:
+        number, some = len(found), parameters_of(optimiser)
         found.update({f"{kind}/{number}/{i}": one.grad.clone() for i, one in enumerate(some) if one.grad is not None})
 
+    for optimiser in job.optimisers().values():
+        optimiser.register_step_pre_hook(noted)
     torch.manual_seed(rank_and_world()[0])  # no row may draw from here
-    with contextlib.ExitStack() as patches:
-        for module in (stepping, latent_adversary, adversary):
-            patches.enter_context(patch.object(module, "average_gradients", noted))
-        for step in range(STEPS):
-            losses = average_numbers(job.training_step(job.batch(step), step))
-            found |= {f"{kind}/losses/{step}/{name}": torch.tensor(value) for name, value in losses.items()}
+    for step in range(STEPS):
+        losses = average_numbers(job.training_step(job.batch(step), step))
+        found |= {f"{kind}/losses/{step}/{name}": torch.tensor(value) for name, value in losses.items()}
     return found
 
 
