@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, runtime_checkable
 
 from typing_extensions import Self
 
@@ -57,6 +57,15 @@ class Metric(Protocol):
 
     def merge(self, other: Self) -> None:
         """Take in another process's state."""
+        ...
+
+
+@runtime_checkable
+class ScoresItems(Protocol):
+    """Capability of a metric: it scores each item of a batch, so that a GPU can see many at once."""
+
+    def score(self, *args: Any) -> Tensor:
+        """Scores [B] of what `update` takes; NaN marks an item that cannot be scored. Changes no state."""
         ...
 
 

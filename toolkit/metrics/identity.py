@@ -118,8 +118,20 @@ class IdentityMetric(MeanMetric):
         """Scores [B] of images seen by `camera` (B of them, where known); NaN where either face is not found."""
         check_same_shape(image, target)
         cameras = [None if camera is None else camera.expand(len(image))[index] for index in range(len(image))]
-        scores = [self._score_pair(*both) for both in zip(image, target, cameras, strict=True)]
-        return torch.tensor(scores, dtype=torch.float64)
+        pairs = [self._faces_of(*both) for both in zip(image, target, cameras, strict=True)]
+        there = [place for place, pair in enumerate(pairs) if pair is not None]
+        scores = torch.full((len(pairs),), math.nan, dtype=torch.float64)
+        if there:
+            # one after the other: together, what is known of one side would change which faces are embedded together
+            sides = [torch.stack([pair[side] for pair in pairs if pair is not None]) for side in (0, 1)]
+            mine, theirs = (self._embedded(side.to(image.device)) for side in sides)
+            scores[there] = cosine(mine, theirs).cpu()
+        return scores
+
+    def _embedded(self, faces: Tensor) -> Tensor:
+        embedder = moved_to(self._embedder, faces.device)
+        found: Tensor = REMEMBERED.rows(self._embedder, faces, lambda each: embedder.embed(each), "embedded")
+        return found.double()
 
     def _face_of(self, image: Tensor, camera: Camera | None) -> Tensor | None:
         """The face cut out of an image; each image is searched once."""
@@ -131,13 +143,10 @@ class IdentityMetric(MeanMetric):
         face: Tensor | None = REMEMBERED.get(self._embedder, image, lambda each: crop(each, camera), *how)
         return face
 
-    def _score_pair(self, image: Tensor, target: Tensor, camera: Camera | None) -> float:
+    def _faces_of(self, image: Tensor, target: Tensor, camera: Camera | None) -> tuple[Tensor, Tensor] | None:
+        """Both faces; None where one is not found."""
         try:
-            faces = [self._face_of(target, camera), self._face_of(image, camera)]
+            theirs, mine = self._face_of(target, camera), self._face_of(image, camera)
         except InputError:  # points that cannot be a face
-            return math.nan
-        found = [face for face in faces if face is not None]
-        if len(found) < 2:
-            return math.nan
-        first, second = moved_to(self._embedder, image.device).embed(torch.stack(found).to(image.device)).double()
-        return float(cosine(first[None], second[None]))
+            return None
+        return None if mine is None or theirs is None else (mine, theirs)

@@ -66,5 +66,5 @@ class PerceptualMetric(MeanMetric):
             image, target = resize(image, self._smallest), resize(target, self._smallest)
             region = None if region is None else resize(region, self._smallest)
         moved_to(self._network, image.device)
-        first, second = (REMEMBERED.get(self._network, each, self._network.embed) for each in (image, target))
+        first, second = (REMEMBERED.rows(self._network, each, self._network.embed) for each in (image, target))
         return perceptual_distance(first, second, region)

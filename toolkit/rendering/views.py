@@ -34,6 +34,7 @@ def iterate_views(
     batch: int = BATCH,
     resolution: int | None = None,
     on_view: OnView | None = None,
+    stay: bool = False,
 ) -> Iterator[Render]:
     """Render one head from many cameras, a batch at a time, without gradients.
 
@@ -45,9 +46,10 @@ def iterate_views(
         batch: Views rendered together, on a CPU by one of its threads.
         resolution: Side of the ray grid; None takes the generator's own.
         on_view: Told at the start and after every batch.
+        stay: Whether renders stay on the generator's device.
 
     Yields:
-        Renders of up to `batch` views, on the CPU, in the cameras' order.
+        Renders of up to `batch` views, on the CPU unless they stay, in the cameras' order.
 
     Raises:
         InputError: More than one head, or a resolution or batch below 1.
@@ -68,7 +70,7 @@ def iterate_views(
         count = len(part)
         with torch.no_grad():
             seen = render(planes.expand(count, *planes.shape[1:]), ws.expand(count, -1, -1), part, resolution)
-        return Render(*(tensor.detach().cpu() for tensor in seen))
+        return Render(*(tensor.detach() if stay else tensor.detach().cpu() for tensor in seen))
 
     parts = [cameras[start : start + batch] for start in range(0, len(cameras), batch)]
     tell, done = on_view or (lambda done, total: None), 0
@@ -107,9 +109,10 @@ def render_views(
     batch: int = BATCH,
     resolution: int | None = None,
     on_view: OnView | None = None,
+    stay: bool = False,
 ) -> Render:
     """All views of `iterate_views` in one `Render` (batch = number of cameras)."""
-    parts = list(iterate_views(generator, planes, ws, cameras, batch, resolution, on_view))
+    parts = list(iterate_views(generator, planes, ws, cameras, batch, resolution, on_view, stay))
     if not parts:
         raise InputError("no camera to render from")
     return Render(*(torch.cat(tensors) for tensors in zip(*parts, strict=True)))

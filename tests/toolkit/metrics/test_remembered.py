@@ -77,3 +77,25 @@ def test_a_target_is_embedded_once_for_all_methods_and_regions_and_the_score_is_
         maps = [plain.embed(each) for each in (image, target)]
 
         assert float(perceptual_distance(maps[0], maps[1], *more)) == value
+
+
+def test_of_a_batch_only_new_pictures_are_computed_all_together_and_rows_come_in_order() -> None:
+    sizes: list[int] = []
+
+    def maps(pictures: Tensor) -> tuple[Tensor, ...]:
+        sizes.append(len(pictures))
+        return pictures * 2, pictures[:, :1]
+
+    known, owner = Remembered(), object()
+    pictures = torch.arange(12.0).reshape(6, 2)
+    assert torch.equal(known.rows(owner, pictures[2:3], maps)[0], pictures[2:3] * 2)
+    twice = torch.cat([pictures, pictures[:1]])
+    first, second = known.rows(owner, twice, maps)
+    assert torch.equal(first, twice * 2) and torch.equal(second, twice[:, :1])
+    assert sizes == [1, 5]
+    known.rows(owner, pictures.flip(0), maps)
+    assert sizes == [1, 5]
+    assert torch.equal(known.rows(owner, pictures, lambda each: each + 1, "otherwise"), pictures + 1)
+    little = Remembered(limit=2 * 12)
+    for _ in range(2):
+        assert torch.equal(little.rows(owner, pictures, maps)[0], pictures * 2)

@@ -64,6 +64,14 @@ def features_of(extractors: Mapping[str, FeatureExtractor], image: Tensor) -> di
         }
 
 
+def features_of_each(extractors: Mapping[str, FeatureExtractor], images: Tensor) -> list[dict[str, Tensor]]:
+    """Features [1, size] by extractor of each of images [B, 3, S, S]: on a GPU together, on a CPU one by one."""
+    if images.device.type == "cpu":
+        return [features_of(extractors, image[None]) for image in images]
+    together = features_of(extractors, images)
+    return [{name: found[place : place + 1] for name, found in together.items()} for place in range(len(images))]
+
+
 def distance_of(metrics: OpenMetrics, name: str, real: Mapping[str, Tensor], made: Mapping[str, Tensor]) -> float:
     """The metric `name` between two sides of features [n, size] by extractor."""
     metric = metrics.factories[name]()

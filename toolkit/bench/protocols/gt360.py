@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 from collections.abc import Mapping
 
@@ -10,7 +11,8 @@ from torch import Tensor
 
 from toolkit.bench.protocols.base import BenchProtocol, Numbers
 from toolkit.bench.protocols.rows import RowOrigin, curve_points
-from toolkit.bench.protocols.scoring import MetricInputs, no_score, score
+from toolkit.bench.protocols.scoring import MetricInputs, no_score
+from toolkit.bench.protocols.scoring_together import score_all
 from toolkit.bench.records.units import CellRecord, ScoreRecord, Scores
 from toolkit.bench.subjects.data import Digests
 from toolkit.bench.subjects.heads import Views
@@ -28,6 +30,7 @@ from toolkit.bench.subjects.inversions import Inversions
 from toolkit.bench.subjects.methods import ComparedMethod, UnitError
 from toolkit.camera import Camera
 from toolkit.data import resize, resize_depth
+from toolkit.devices import sent
 from toolkit.errors import InputError
 from toolkit.interfaces import Item
 from toolkit.metrics import seen_from
@@ -78,8 +81,12 @@ class GroundTruth360(BenchProtocol):
         head = inversions.head(method, source)
         if targets:
             views = head.views(Camera(torch.cat([target.camera.label for target in targets.values()])))
-            for place, (index, target) in enumerate(targets.items()):
-                found = score(self.metrics, self._metric_inputs(views.one(place), target, source))
+            known = _on(source, views.image.device)
+            inputs = [
+                self._metric_inputs(views.one(place), _on(target, views.image.device), known)
+                for place, target in enumerate(targets.values())
+            ]
+            for index, found in zip(targets, score_all(self.metrics, inputs), strict=True):
                 scores += [each.model_copy(update=self._yaws_of(index, start)) for each in found]
             self._keep_views(inversions, inversions.key(method, source), targets, views.image)
             truth = torch.stack([target.image for target in targets.values()])
@@ -144,3 +151,11 @@ class GroundTruth360(BenchProtocol):
         parts = {"visible": seen, "occluded": (depth > 0).to(seen) - seen}
         least = max(1.0, SMALLEST_PART * float((depth > 0).sum()))
         return {name: part for name, part in parts.items() if part.sum() >= least}
+
+
+def _on(item: Item, device: torch.device) -> Item:
+    """An item's picture, camera, mask and depth on a device."""
+    mask, depth = (None if part is None else sent(part, device) for part in (item.mask, item.depth))
+    return dataclasses.replace(
+        item, image=sent(item.image, device), camera=item.camera.to(device), mask=mask, depth=depth
+    )

@@ -10,9 +10,10 @@ import torch
 from torch import Tensor
 
 from toolkit.bench.protocols.base import BenchProtocol, Numbers, ProtocolContext
-from toolkit.bench.protocols.features import DISTANCES, distance_of, extractors_of, features_of
+from toolkit.bench.protocols.features import DISTANCES, distance_of, extractors_of, features_of_each
 from toolkit.bench.protocols.rows import RowOrigin, make_row, paired_rows
-from toolkit.bench.protocols.scoring import MetricInputs, no_score, score
+from toolkit.bench.protocols.scoring import MetricInputs, no_score
+from toolkit.bench.protocols.scoring_together import score_all
 from toolkit.bench.records.schema import Row
 from toolkit.bench.records.store import key_of
 from toolkit.bench.records.units import CellRecord, FeaturesRecord, Scores
@@ -85,24 +86,33 @@ class MultiView(BenchProtocol):
         start, *indices = item.uses
         source = read_item(self.data, start)
         head = inversions.head(method, source)
-        scores: Scores = []
+        targets, scores = self._read(indices)
+        if not targets:
+            return scores
+        images = head.views(Camera(torch.cat([target.camera.label for target in targets.values()]))).image
+        truth = torch.stack([target.image for target in targets.values()])
+        inputs = [
+            MetricInputs(images[place : place + 1], target.image[None], target.camera)
+            for place, target in enumerate(targets.values())
+        ]
+        for index, found in zip(targets, score_all(self.metrics, inputs), strict=True):
+            scores += [each.model_copy(update={"metric": f"{each.metric}@{self._group(index)}"}) for each in found]
+        if self._extractors:
+            key = key_of(inversions.key(method, source), sorted(self._extractors))
+            scores += self._keep_features(key, images, truth.to(images.device), targets)
+        return scores
+
+    def _read(self, indices: list[int]) -> tuple[dict[int, Item], Scores]:
+        """The targets by index, and a failure of every paired metric for each that cannot be read."""
+        targets: dict[int, Item] = {}
+        lost: Scores = []
         for index in indices:
-            group = self._group(index)
             try:
-                target = read_item(self.data, index)
+                targets[index] = read_item(self.data, index)
             except UnitError as error:
                 about = {"target": self.data.names[index], "error": str(error)}
-                scores += [no_score(f"{name}@{group}").model_copy(update=about) for name in self._paired]
-                continue
-            image = head.views(Camera(target.camera.label)).image
-            found = score(self.metrics, MetricInputs(image, target.image[None], target.camera))
-            scores += [each.model_copy(update={"metric": f"{each.metric}@{group}"}) for each in found]
-            if self._extractors:
-                key = key_of(inversions.key(method, source), sorted(self._extractors))
-                name = f"{key}-view-{index}.safetensors"
-                self._keep_features(name, image, target)
-                scores.append(FeaturesRecord(metric=None, features=name, group=group))
-        return scores
+                lost += [no_score(f"{name}@{self._group(index)}").model_copy(update=about) for name in self._paired]
+        return targets, lost
 
     def numbers(self, origin: RowOrigin, records: Mapping[str, list[CellRecord]]) -> Numbers:
         """Rows of all methods; distances of distributions between renders and pictures have no interval."""
@@ -144,17 +154,20 @@ class MultiView(BenchProtocol):
         """How many of an item's targets a label speaks of."""
         return sum(label.endswith(f"@{self._group(index)}") for index in item.uses[1:]) or len(item.uses) - 1
 
-    def _keep_features(self, name: str, image: Tensor, target: Item) -> None:
-        made = {f"made.{key}": value for key, value in features_of(self._extractors, image).items()}
-        real = {f"real.{key}": value for key, value in self._features_of_target(target.image[None]).items()}
-        write_tensors(self.folder / name, {**made, **real}, {"target": target.id})
-
-    def _features_of_target(self, image: Tensor) -> dict[str, Tensor]:
-        """Features of a target: the same for every method."""
-        found: dict[str, Tensor] = REMEMBERED.get(
-            self, image, lambda each: features_of(self._extractors, each), *sorted(self._extractors)
+    def _keep_features(self, key: str, images: Tensor, truth: Tensor, targets: Mapping[int, Item]) -> Scores:
+        """Write down features of renders and targets; those of targets are the same for every method."""
+        made = features_of_each(self._extractors, images)
+        real: list[dict[str, Tensor]] = REMEMBERED.get(
+            self, truth, lambda each: features_of_each(self._extractors, each), *sorted(self._extractors)
         )
-        return found
+        records: Scores = []
+        for (index, target), mine, theirs in zip(targets.items(), made, real, strict=True):
+            name = f"{key}-view-{index}.safetensors"
+            tensors = {f"made.{name}": value for name, value in mine.items()}
+            tensors |= {f"real.{name}": value for name, value in theirs.items()}
+            write_tensors(self.folder / name, tensors, {"target": target.id})
+            records.append(FeaturesRecord(metric=None, features=name, group=self._group(index)))
+        return records
 
     def _distances(self, origin: RowOrigin, method: str, records: list[CellRecord]) -> list[Row]:
         """A row per metric of distributions and group of targets."""

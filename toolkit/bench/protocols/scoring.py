@@ -10,6 +10,7 @@ from torch import Tensor
 
 from toolkit.bench.records.units import ScoreRecord
 from toolkit.camera import Camera
+from toolkit.devices import sent
 from toolkit.errors import InputError, PluginError, ToolkitError
 from toolkit.interfaces import ComparesFeatures, Metric, NeedsSize, UsesNetworks
 from toolkit.interfaces.metric import Takes
@@ -111,7 +112,7 @@ def open_metrics(names: Iterable[str], backend: str, world: str, image_size: int
 
 @dataclass(frozen=True)
 class MetricInputs:
-    """Everything that one comparison offers to metrics; all on the CPU, batch of 1."""
+    """Everything that one comparison offers to metrics, batch of 1; it is scored where the view was rendered."""
 
     image: Tensor
     """[1, 3, S, S] in [-1, 1], rendered."""
@@ -127,14 +128,27 @@ class MetricInputs:
     masks: tuple[Tensor, Tensor] | None = None
     """Rendered and true, [1, 1, R, R]."""
 
+    def together(self) -> MetricInputs:
+        """The same, all where the view was rendered."""
+        there = self.image.device
+        return MetricInputs(
+            self.image,
+            sent(self.target, there),
+            self.camera.to(there),
+            {name: sent(part, there) for name, part in self.regions.items()},
+            None if self.depths is None else (sent(self.depths[0], there), sent(self.depths[1], there)),
+            {name: sent(part, there) for name, part in self.depth_regions.items()},
+            None if self.masks is None else (sent(self.masks[0], there), sent(self.masks[1], there)),
+        )
+
 
 def score(metrics: OpenMetrics, inputs: MetricInputs) -> list[ScoreRecord]:
     """Ask every metric that can say something about one comparison."""
-    scores = []
+    scores, inputs = [], inputs.together()
     for name, metric in metrics.samples.items():
-        for region, arguments in _arguments(metric.takes, inputs).items():
+        for region, arguments in arguments_of(metric.takes, inputs).items():
             label = f"{name}@{region}" if region else name
-            scores.append(_ask(metrics, name, label, arguments))
+            scores.append(ask(metrics, name, label, arguments))
     return scores
 
 
@@ -143,7 +157,8 @@ def no_score(label: str, failed: int = 1, error: str | None = None) -> ScoreReco
     return ScoreRecord(metric=label, value=None, used=0, failed=failed, error=error)
 
 
-def _arguments(takes: Takes, inputs: MetricInputs) -> dict[str, tuple[Any, ...]]:
+def arguments_of(takes: Takes, inputs: MetricInputs) -> dict[str, tuple[Any, ...]]:
+    """What a metric is given about one comparison, by region; the empty name is the whole."""
     pair = (inputs.image, inputs.target)
     if takes == "images":
         return {"": pair, **{name: (*pair, region) for name, region in inputs.regions.items()}}
@@ -160,7 +175,8 @@ def _arguments(takes: Takes, inputs: MetricInputs) -> dict[str, tuple[Any, ...]]
     return {}
 
 
-def _ask(metrics: OpenMetrics, name: str, label: str, arguments: tuple[Any, ...]) -> ScoreRecord:
+def ask(metrics: OpenMetrics, name: str, label: str, arguments: tuple[Any, ...]) -> ScoreRecord:
+    """What one metric says about one comparison; its own failure is counted, the machine's is raised."""
     factory, entry = metrics.factories[name], metrics.strangers.get(name)
     try:
         if entry is None:
@@ -181,6 +197,7 @@ def _scored(factory: Callable[[], Metric], label: str, arguments: tuple[Any, ...
 
 
 def _copied(argument: Any) -> Any:
+    """A stranger's own, on the CPU."""
     if isinstance(argument, Tensor):
-        return argument.clone()
-    return Camera.from_label(argument.label.clone()) if isinstance(argument, Camera) else argument
+        return argument.to("cpu", copy=True)
+    return Camera.from_label(argument.label.to("cpu", copy=True)) if isinstance(argument, Camera) else argument

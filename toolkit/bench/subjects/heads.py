@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class Views(NamedTuple):
-    """Views of one head, on the CPU; what its maker cannot tell is None."""
+    """Views of one head, where they were made; what its maker cannot tell is None."""
 
     image: Tensor
     """[N, 3, S, S], nominally in [-1, 1]."""

@@ -43,5 +43,5 @@ class InvertedHead:
     def render(self, camera: Camera) -> Views:
         """Render a view, whether or not it is known."""
         shown = self.inversion.tuned_generator(self._generator)
-        seen = render_views(shown, self.inversion.planes, self.inversion.ws, camera, batch=1)
+        seen = render_views(shown, self.inversion.planes, self.inversion.ws, camera, batch=1, stay=True)
         return Views(seen.image, seen.depth, seen.mask)
