@@ -18,14 +18,19 @@ from torch._subclasses.fake_tensor import unset_fake_temporarily
 
 from toolkit import load_generator, load_method
 from toolkit.bench import BenchRequest, ComparedMethod, open_protocols, run_suite
+from toolkit.bench.protocols.features import extractors_of, features_of_each
+from toolkit.bench.protocols.scoring import MetricInputs, open_metrics
+from toolkit.bench.protocols.scoring_together import score_all
 from toolkit.camera import Camera
 from toolkit.export import surface
-from toolkit.export.products import write_mesh, write_products
+from toolkit.export.products import write_mesh, write_products, write_views
 from toolkit.export.surface import density_of
+from toolkit.export.wanted import write_wanted
 from toolkit.interfaces import Generator, MakeRequest
 from toolkit.inversion import Inversion
 from toolkit.registry import default_registry
 from toolkit.rendering.occlusion import occlusion_mask
+from toolkit.rendering.views import render_views
 from toolkit_plugins.heads360.dataset import Heads360
 
 pytestmark = pytest.mark.filterwarnings("ignore:Accessing the data pointer of FakeTensor")
@@ -114,6 +119,34 @@ def test_a_mesh_is_written(head: Inversion, mini: Generator, tmp_path: Path, mon
     monkeypatch.setattr(surface, "density_of", ball)
     assert write_mesh(tmp_path / "mesh.glb", head, mini, resolution=12).read_bytes()[:4] == b"glTF"
     assert sum(asked) > 500
+
+
+@pytest.mark.slow
+def test_heads_are_rendered_by_any_camera(head: Inversion, mini: Generator, tmp_path: Path) -> None:
+    angles = [(0.0, None), (150.0, 20.0)]
+    assert len(write_views(tmp_path, head, mini, angles, 16)) == 2
+    wanted = [("a.png", mini.spec.front_camera.label[0].tolist())]
+    assert write_wanted(tmp_path, head, mini, wanted)
+    assert all(on_gpu(part) for part in render_views(mini, head.planes, head.ws, head.camera, stay=True))
+
+
+@pytest.mark.slow
+def test_in_batches_pictures_are_scored_where_they_are(gpu: FakeCuda, mini: Generator, head: Inversion) -> None:
+    """Every metric of the embedded world, on views that stay on the GPU; targets come from the CPU."""
+    side = mini.spec.image_size
+    named = [entry.name for entry in default_registry().of_kind("metric")]
+    metrics = open_metrics(named, "embedded", "embedded", side)
+    camera = head.camera[:1]
+    view = render_views(mini, head.planes, head.ws, camera, stay=True)
+    half = torch.zeros(1, 1, side, side)
+    half[..., : side // 2] = 1
+    asked = MetricInputs(view.image, torch.zeros(1, 3, side, side), camera.to("cpu"), {"visible": half})
+    alone, *others = score_all(metrics, [asked] * 3)
+    assert {each.metric for each in alone} >= {"l2", "ssim", "lpips-e", "lpips_lite", "lpips-e@visible"}
+    assert not [score.metric for each in (alone, *others) for score in each if score.error]
+    unscored = {each.metric.partition("@")[0] for each in alone if each.failed}
+    assert unscored <= {"id-e", "id_dlib", "pose_error"}  # a face must be found first, and there is none
+    assert features_of_each(extractors_of(metrics), view.image.expand(2, -1, -1, -1))
 
 
 @pytest.mark.parametrize("per_slot", [True, False])

@@ -49,7 +49,7 @@ def check_command(
         list[str] | None, typer.Option("--set", help="a.b=c: settings that make a training small.")
     ] = None,
     threads: Threads = None,
-    device: Device = "cpu",
+    device: Device = "auto",
     as_json: Annotated[bool, typer.Option("--json", help="Machine-readable output on stdout.")] = False,
 ) -> None:
     """Run the conformance suite on what a plugin registers; exit code 1 if anything failed.

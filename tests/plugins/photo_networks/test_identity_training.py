@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,9 @@ import pytest
 import torch
 from torch import Tensor
 from typer.testing import CliRunner
+
+sys.path.insert(0, str(Path(__file__).parents[2]))
+from fake_cuda import fake_cuda
 
 from toolkit.camera import Camera
 from toolkit.cli.main import app
@@ -183,3 +187,31 @@ def test_a_head_reads_back_and_another_file_is_refused(tmp_path: Path):
     write_tensors(tmp_path / "other.safetensors", {"a": torch.zeros(1)}, {"architecture": "something"})
     with pytest.raises(WeightsError, match="holds 'something', not 'photo_networks/identity-lite'"):
         open_identity_lite(tmp_path / "other.safetensors")
+
+
+FAKE = pytest.mark.filterwarnings("ignore:Accessing the data pointer of FakeTensor")
+
+
+@pytest.mark.slow
+@FAKE
+@pytest.mark.filterwarnings("ignore:An input array is constant")  # all that comes back from there is 1
+def test_the_recogniser_of_losses_learns_on_a_gpu_and_waits_for_it_less_than_five_times_a_step(tmp_path: Path):
+    make_job(None, settings(tmp_path), "cpu")  # faces and copies of them are made, and kept
+    with fake_cuda() as gpu:
+        job = make_job(None, settings(tmp_path), "cuda:0")
+        for step in range(2):
+            batch = job.batch(step)
+            gpu.waits.clear(), gpu.places.clear()
+            job.training_step(batch, step)
+            assert 0 < gpu.waits.total() < 5, gpu.places
+        assert job.evaluate(2)
+
+
+@pytest.mark.slow
+@FAKE
+def test_the_recogniser_of_losses_passes_gradients_on_a_gpu():
+    with fake_cuda():
+        recogniser = DistilledRecogniser().eval().requires_grad_(False).to("cuda:0")
+        face = torch.zeros(2, 3, 112, 112, device="cuda:0").requires_grad_()
+        recogniser.embed(face).square().sum().backward()
+        assert face.grad is not None and face.grad.device == torch.device("cuda:0")
