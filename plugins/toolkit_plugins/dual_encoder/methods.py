@@ -15,8 +15,8 @@ from toolkit_plugins.dual_encoder.networks import (
     DUAL,
     ENCODER_1,
     ENCODER_2,
+    AnyEncoder,
     DualEncoder,
-    SingleEncoder,
     read_encoder_of,
 )
 
@@ -53,7 +53,7 @@ def build_dual(file: EncoderFile, generator: Generator, options: DualOptions) ->
     )
 
 
-def build_single(name: str, file: EncoderFile, generator: Generator, options: EncoderOptions) -> SingleEncoder:
+def build_single(name: str, file: EncoderFile, generator: Generator, options: EncoderOptions) -> AnyEncoder:
     """Encoder 1 or 2 of its own file, or of a dual encoder's.
 
     Raises:

@@ -9,8 +9,10 @@ from typing import Any, cast
 from torch import Tensor, nn
 
 from toolkit.camera import Camera
-from toolkit.encoders import EncoderFile, TriPlaneNetV2
+from toolkit.encoders import DescentEncoder, EncoderFile, TriPlaneNetV2
+from toolkit.encoders.descent import DESCENT
 from toolkit.encoders.files import built_from_file
+from toolkit.encoders.networks.plane_descent import PlaneDescent, PlaneDescentConfig
 from toolkit.encoders.networks.plane_unet import PlaneRefiner, PlaneUnetConfig
 from toolkit.encoders.networks.style_encoder import GradualStyleEncoder, StyleEncoderConfig
 from toolkit.encoders.triplanenet import FIRST, SECOND, VIEW
@@ -39,13 +41,17 @@ class SingleEncoder(TriPlaneNetV2):
         }
 
 
+AnyEncoder = SingleEncoder | DescentEncoder
+"""What either may be: its planes are refined by a network of images, as in the paper, or by learned descent."""
+
+
 class DualEncoder(nn.Module):
     """Encoder 1 where the input view sees, encoder 2 where it does not; a `TrainableEncoder`."""
 
     def __init__(
         self,
-        visible: SingleEncoder,
-        occluded: SingleEncoder,
+        visible: AnyEncoder,
+        occluded: AnyEncoder,
         stitcher: Stitcher,
         mask: MaskSettings,
         styles: StyleChoice | None = None,
@@ -131,7 +137,7 @@ def lay_out_encoder(
 
 
 @built_from_file
-def read_encoder_of(file: EncoderFile, name: str, generator: Generator) -> SingleEncoder:
+def read_encoder_of(file: EncoderFile, name: str, generator: Generator) -> AnyEncoder:
     """An encoder out of its own file or of a dual encoder's.
 
     Args:
@@ -145,14 +151,20 @@ def read_encoder_of(file: EncoderFile, name: str, generator: Generator) -> Singl
     prefix = f"{name}." if file.kind == DUAL else ""
     place = (name,) if prefix else ()
     sizes: Any = file.config.get(name, {}) if prefix else file.config
-    encoder = lay_out_encoder(
-        file.settings(StyleEncoderConfig, *place, FIRST),
-        file.settings(PlaneUnetConfig, *place, SECOND),
-        generator,
-        file.average_latent.to(generator.device),
-        sizes.get(SPACE, "w+"),
-        file.count(*place, VIEW),
-    )
+    first, average_latent = file.settings(StyleEncoderConfig, *place, FIRST), file.average_latent.to(generator.device)
+    encoder: AnyEncoder
+    if DESCENT in sizes:
+        steps = PlaneDescent(file.settings(PlaneDescentConfig, *place, DESCENT))
+        encoder = DescentEncoder(GradualStyleEncoder(first), steps, average_latent)
+    else:
+        encoder = lay_out_encoder(
+            first,
+            file.settings(PlaneUnetConfig, *place, SECOND),
+            generator,
+            average_latent,
+            sizes.get(SPACE, "w+"),
+            file.count(*place, VIEW),
+        )
     for part, network in encoder.parts().items():
         file.load_into(network, prefix + part)
     return encoder

@@ -3,10 +3,12 @@
 from toolkit.encoders.training.batches import BatchMaker, EncodingBatch, Window
 from toolkit.encoders.training.code_losses import Reconstruction, code_error, code_losses, encoder_inputs, reconstructed
 from toolkit.encoders.training.data import EncodingData, open_data
+from toolkit.encoders.training.descent_losses import Elsewhere, descent_losses
 from toolkit.encoders.training.frozen_generator import FrozenGenerator, freeze_generator
 from toolkit.encoders.training.job import EncoderTraining
 from toolkit.encoders.training.recipe import LossContext, Opponent, Recipe, Stage
 from toolkit.encoders.training.settings import (
+    DescentSizes,
     EncodingSettings,
     ImageWeights,
     RefinerSizes,
@@ -17,6 +19,8 @@ from toolkit.encoders.training.start import take_parts
 
 __all__ = [
     "BatchMaker",
+    "DescentSizes",
+    "Elsewhere",
     "EncoderTraining",
     "EncodingBatch",
     "EncodingData",
@@ -34,6 +38,7 @@ __all__ = [
     "Window",
     "code_error",
     "code_losses",
+    "descent_losses",
     "encoder_inputs",
     "freeze_generator",
     "open_data",

@@ -62,6 +62,8 @@ class EncodingBatch(NamedTuple):
     window: Window
     yaws: Tensor | None
     """[P] yaws in radians, anywhere around, to look at the pairs from besides their own cameras."""
+    others: Photos | None = None
+    """Another picture of each photo's subject, where the stage weighs them."""
     sightings: Sightings | None = None
     """Which photos these are; left out of what goes to the device."""
 
@@ -128,14 +130,29 @@ class BatchMaker:
             chosen = self._pairs(rng)
             seen = augment(chosen.image, self.pair_settings.augment, rng)
             yaws = (rng.uniform() * 2 - 1) * math.pi
-        drawn, sightings = self._photos(number, local * world + rank, photos) if photos else (None, None)
-        return EncodingBatch(drawn, chosen, seen, _window(stage, local, shared), yaws, sightings)
+        indices = self._photo_indices(number, local * world + rank, photos) if photos else []
+        drawn, sightings = self._photo_set.draw(indices) if photos else (None, None)
+        others = self._others(indices, step) if photos and stage.others else None
+        return EncodingBatch(drawn, chosen, seen, _window(stage, local, shared), yaws, others, sightings)
 
-    def _photos(self, stage: int, draw: int, count: int) -> tuple[Photos, Sightings]:
+    @property
+    def _photo_set(self) -> PhotoSet:
         assert self.photos is not None  # a job without photos has no stage that wants them
+        return self.photos
+
+    def _photo_indices(self, stage: int, draw: int, count: int) -> list[int]:
         places = range(draw * count, (draw + 1) * count)
-        indices = [int(_order(self, stage, place // self.length)[place % self.length]) for place in places]
-        return self.photos.draw(indices)
+        return [int(_order(self, stage, place // self.length)[place % self.length]) for place in places]
+
+    def _others(self, indices: Sequence[int], step: int) -> Photos:
+        """Another picture of each photo's subject, mirrored as the photo is."""
+        photos, count = self._photo_set, len(self._photo_set)
+        chosen = []
+        for index in indices:
+            mates = photos.same_subject[index % count]
+            mate = mates[int(torch.randint(len(mates), (), generator=make_rng(self.seed, step, 2, index)))]
+            chosen.append(mate + (count if index >= count else 0))
+        return photos.draw(chosen)[0]
 
     def _pairs(self, rng: RowRng) -> Pairs:
         if self.pairs is None:
@@ -149,7 +166,8 @@ def on_device(batch: EncodingBatch, device: torch.device) -> EncodingBatch:
     photos = None if batch.photos is None else Photos(*(sent(part, device) for part in batch.photos)).as_numbers()
     pairs = None if batch.pairs is None else Pairs(*(sent(part, device) for part in batch.pairs))
     seen, yaws = (None if part is None else sent(part, device) for part in (batch.seen, batch.yaws))
-    return EncodingBatch(photos, pairs, seen, batch.window, yaws)
+    others = None if batch.others is None else Photos(*(sent(part, device) for part in batch.others)).as_numbers()
+    return EncodingBatch(photos, pairs, seen, batch.window, yaws, others)
 
 
 def photo_rows(stage: StageSettings) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
@@ -50,6 +51,12 @@ def draw_codes(generator: Generator, settings: PairSettings, rng: RowRng) -> Ten
 @torch.no_grad()
 def make_pairs(generator: Generator, settings: PairSettings, rng: RowRng) -> Pairs:
     """Render random codes from random cameras; the same rng gives the same pairs."""
+    return _made_pairs(generator, settings, rng, lambda image: image)
+
+
+@torch.no_grad()
+def _made_pairs(generator: Generator, settings: PairSettings, rng: RowRng, keep: Callable[[Tensor], Tensor]) -> Pairs:
+    """Pairs whose pictures are kept as `keep` makes them, few at a time."""
     ws = draw_codes(generator, settings, rng)
     turn, lift = rng.uniform() * 2 - 1, rng.uniform() * 2 - 1
     cameras = around(generator.spec, turn * math.radians(settings.yaw), lift * math.radians(settings.pitch)).to(
@@ -59,8 +66,8 @@ def make_pairs(generator: Generator, settings: PairSettings, rng: RowRng) -> Pai
     for start in range(0, len(ws), CHUNK):
         some = ws[start : start + CHUNK]
         view = generator.render(generator.planes(some), some, cameras[start : start + CHUNK], settings.resolution)
-        images.append(view.image.clamp(-1, 1))
-    return Pairs(torch.cat(images).cpu(), cameras.label.cpu(), ws.cpu())
+        images.append(keep(view.image.clamp(-1, 1)).cpu())
+    return Pairs(torch.cat(images), cameras.label.cpu(), ws.cpu())
 
 
 def kept_pairs(generator: Generator, settings: PairSettings, seed: int) -> Pairs:
@@ -73,8 +80,8 @@ def kept_pairs(generator: Generator, settings: PairSettings, seed: int) -> Pairs
     }
 
     def make() -> dict[str, Tensor]:
-        made = make_pairs(generator, settings, RowRng([torch.Generator().manual_seed(seed)], settings.count))
-        return {"image": ((made.image + 1) * 127.5).round().byte(), "label": made.label, "ws": made.ws}
+        rng = RowRng([torch.Generator().manual_seed(seed)], settings.count)
+        return _made_pairs(generator, settings, rng, _as_bytes)._asdict()
 
     tensors = kept_tensors(generator, str(settings.count), plan, make)
     return Pairs(tensors["image"], tensors["label"], tensors["ws"])
@@ -117,6 +124,10 @@ def pairs_of_heads(generator: Generator, heads: ImageFolder, latents: Tensor) ->
 def joined(first: Pairs, second: Pairs) -> Pairs:
     """The rows of both, the first ones first."""
     return Pairs(*(torch.cat(parts) for parts in zip(first, second, strict=True)))
+
+
+def _as_bytes(image: Tensor) -> Tensor:
+    return ((image + 1) * 127.5).round().byte()
 
 
 def rows(pairs: Pairs, indices: Tensor) -> Pairs:

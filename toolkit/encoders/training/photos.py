@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -97,6 +98,18 @@ class PhotoSet:
         """Whose picture each is; pictures of unknown subjects stand alone."""
         known = [folder.subjects for folder in self.folders]
         return [f"{number}/{known[number][index] or index}" for number, index in self.places]
+
+    @functools.cached_property
+    def same_subject(self) -> list[list[int]]:
+        """Of each picture the other pictures of its subject; itself where there is no other."""
+        by_subject: dict[str, list[int]] = {}
+        subjects = self.subjects
+        for index, subject in enumerate(subjects):
+            by_subject.setdefault(subject, []).append(index)
+        return [
+            [other for other in by_subject[subject] if other != index] or [index]
+            for index, subject in enumerate(subjects)
+        ]
 
     def name(self, index: int) -> str:
         """Data set and name of a picture."""

@@ -8,6 +8,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Field
 
 from toolkit.configuration import Config
+from toolkit.encoders.networks.plane_descent import PlaneDescentConfig
 from toolkit.encoders.networks.plane_unet import PlaneUnetConfig, plane_image_shape
 from toolkit.encoders.networks.style_encoder import StyleEncoderConfig
 from toolkit.interfaces import Generator, GeneratorSpec
@@ -114,6 +115,9 @@ class StageSettings(Config):
     windows: tuple[Annotated[float, Field(gt=0, le=1)], ...] = (1.0,)
     """Sides of the part of the picture that steps look at, in turn: 1 the whole, 0.5 a random quarter of it."""
     images: ImageWeights = ImageWeights()
+    others: Weight = 0.0
+    """Weight of the same terms on another picture of the same subject, drawn with each photo: what the input view hides
+    or distorts. Photos of subjects that have one picture only stand for themselves. Joint stages look at them."""
     mirror: Weight = 0.0
     """Weight of the same terms on the view from the mirrored camera, against the mirrored picture (TriPlaneNet v2)."""
     mirror_every: Count = 1
@@ -199,6 +203,26 @@ class RefinerSizes(Config):
         if self.pixel_shuffle and self.plane_scale is None:
             chosen["plane_scale"] = max(1, 2 * plane_image_shape(generator)[1] // chosen["image_size"])
         return PlaneUnetConfig.for_generator(generator, **chosen)
+
+
+class DescentSizes(Config):
+    """Sizes of learned steps down the error of the input view, in the place of a refiner of images."""
+
+    width: Count = 32
+    steps: Count = 2
+    resolution: Annotated[int, Field(ge=8)] | None = None
+    """Side of the ray grid that errors are seen at; None: the generator's own."""
+    perceptual: str = "lite0"
+    """A perceptual distance by name; inversions need it, too."""
+    perceptual_weight: Weight = 0.8
+
+    def for_generator(self, generator: Generator, plane_scale: float) -> PlaneDescentConfig:
+        """The sizes for a generator's planes, whose standard deviation is `plane_scale`.
+
+        Raises:
+            CapabilityError: Its planes do not fit.
+        """
+        return PlaneDescentConfig.for_generator(generator, plane_scale=plane_scale, **_chosen(self))
 
 
 def _chosen(sizes: Config) -> dict[str, Any]:

@@ -16,7 +16,9 @@ import torch
 from torch import Tensor, nn
 
 from toolkit.configuration import config_path, load_config
-from toolkit.encoders import EncoderFile
+from toolkit.encoders import DescentEncoder, EncoderFile
+from toolkit.encoders.networks.plane_descent import PlaneDescent
+from toolkit.encoders.networks.style_encoder import GradualStyleEncoder
 from toolkit.encoders.training import (
     EncoderTraining,
     EncodingBatch,
@@ -35,13 +37,14 @@ from toolkit_plugins.dual_encoder.networks import (
     DUAL,
     ENCODER_1,
     ENCODER_2,
+    AnyEncoder,
     DualEncoder,
-    SingleEncoder,
     lay_out_encoder,
 )
 from toolkit_plugins.dual_encoder.training.adversary import Adversary
+from toolkit_plugins.dual_encoder.training.descending import descending_losses, reaches_codes
 from toolkit_plugins.dual_encoder.training.joint import joint_losses
-from toolkit_plugins.dual_encoder.training.settings import DualSettings, EncoderStages
+from toolkit_plugins.dual_encoder.training.settings import DualSettings, EncoderStages, JointSettings
 
 DISCRIMINATOR = "discriminator"
 """Its name in checkpoints, logs and files."""
@@ -104,30 +107,43 @@ def _training(
     return EncoderTraining(settings, frozen, recipe)
 
 
-def _lay_out(settings: DualSettings, frozen: FrozenGenerator) -> SingleEncoder:
+def _lay_out(settings: DualSettings, frozen: FrozenGenerator) -> AnyEncoder:
     first = settings.network.for_generator(frozen.generator.spec)
+    if settings.descent is not None:
+        scale = float(frozen.generator.planes(frozen.average_latent[None]).std())
+        steps = PlaneDescent(settings.descent.for_generator(frozen.generator, scale))
+        return DescentEncoder(GradualStyleEncoder(first), steps, frozen.average_latent)
     second = settings.refiner.for_generator(frozen.generator, first.image_size)
     return lay_out_encoder(
         first, second, frozen.generator, frozen.average_latent, settings.space, settings.view_resolution
     )
 
 
-def _stages(name: str, encoder: SingleEncoder, settings: DualSettings, adversary: Adversary | None) -> list[Stage]:
+def _stages(name: str, encoder: AnyEncoder, settings: DualSettings, adversary: Adversary | None) -> list[Stage]:
     """Codes, the first stage alone, and both stages jointly."""
     mine: EncoderStages = settings.encoder1 if name == ENCODER_1 else settings.encoder2
 
     def joint(context: LossContext, batch: EncodingBatch, local: int) -> Mapping[str, Tensor]:
+        if isinstance(encoder, DescentEncoder):
+            return descending_losses(context, encoder, mine.joint, adversary, batch)
         return joint_losses(context, encoder, mine.joint, adversary, batch, local)
 
     return [
         Stage(f"{name}/codes", mine.codes, encoder.psp_encoder, _code_losses(encoder, mine.codes)),
         Stage(f"{name}/first", mine.first, encoder.psp_encoder, _code_losses(encoder, mine.first)),
-        Stage(f"{name}/joint", mine.joint, encoder, joint),
+        Stage(f"{name}/joint", mine.joint, _learning(encoder, mine.joint), joint),
     ]
 
 
+def _learning(encoder: AnyEncoder, stage: JointSettings) -> nn.Module:
+    """What a joint stage trains: both networks, or the steps alone where no term reaches the code."""
+    if isinstance(encoder, DescentEncoder) and not reaches_codes(stage):
+        return encoder.descent
+    return encoder
+
+
 def _code_losses(
-    encoder: SingleEncoder, settings: StageSettings
+    encoder: AnyEncoder, settings: StageSettings
 ) -> Callable[[LossContext, EncodingBatch, int], Mapping[str, Tensor]]:
     def losses(context: LossContext, batch: EncodingBatch, local: int) -> Mapping[str, Tensor]:
         return code_losses(context, settings, encoder.codes, batch, encoder.image_size, local)[0]
@@ -158,7 +174,7 @@ def _beginner(encoder: Any, *, copy: bool) -> Callable[[nn.Module | None], None]
 
 
 def _taker(
-    singles: Mapping[str, SingleEncoder], adversary: Adversary | None, settings: DualSettings, frozen: FrozenGenerator
+    singles: Mapping[str, AnyEncoder], adversary: Adversary | None, settings: DualSettings, frozen: FrozenGenerator
 ) -> Callable[[EncoderFile], None]:
     """How the networks of a file are taken over."""
 

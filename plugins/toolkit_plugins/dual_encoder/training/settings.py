@@ -8,7 +8,14 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 from toolkit.configuration import Config
-from toolkit.encoders.training import EncodingSettings, ImageWeights, RefinerSizes, StageSettings, StyleEncoderSizes
+from toolkit.encoders.training import (
+    DescentSizes,
+    EncodingSettings,
+    ImageWeights,
+    RefinerSizes,
+    StageSettings,
+    StyleEncoderSizes,
+)
 from toolkit.encoders.training.named_parts import DiscriminatorOptions
 from toolkit.encoders.training.settings import Count, Rate, Weight
 from toolkit.losses import adversarial
@@ -77,6 +84,10 @@ class DualSettings(EncodingSettings):
 
     network: StyleEncoderSizes = StyleEncoderSizes()
     refiner: RefinerSizes = RefinerSizes()
+    descent: DescentSizes | None = None
+    """Learned steps down the error of the input view instead of `refiner`, the paper's network of images; ours. Small
+    trainings learn much sooner with them: nothing must be learnt of where on the planes a pixel lies. Joint stages then
+    take the terms of `images` from here, and look at whole pictures."""
     space: Space = "w+"
     """Of the first stage's codes; z and z+ go through the mapping (the paper's Table 4)."""
     view_resolution: Annotated[int, Field(ge=8)] | None = None

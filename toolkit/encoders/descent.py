@@ -1,0 +1,123 @@
+"""A code first, then planes that go down the gradient of what the first inversion gets wrong, by learned steps."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from toolkit.camera import Camera
+from toolkit.encoders.networks.plane_descent import PlaneDescent
+from toolkit.encoders.networks.style_encoder import GradualStyleEncoder, fit_image
+from toolkit.encoders.triplanenet import FIRST
+from toolkit.interfaces import Code, Generator, Perceptual
+from toolkit.losses.perceptual import open_perceptual
+from toolkit.losses.reconstruction import l2
+
+DESCENT = "descent"
+"""Name of the second stage in files."""
+LARGEST_SIDE = 256
+"""Larger pictures are compared at this side."""
+
+
+class ViewError:
+    """How far heads are from a picture: mean squared difference of pixels, and a weighted perceptual distance."""
+
+    def __init__(self, perceptual: Perceptual | None, weight: float, image: Tensor, camera: Camera) -> None:
+        """Embed the picture once.
+
+        Args:
+            perceptual: None: pixels only.
+            weight: Of the perceptual distance.
+            image: [B, 3, S, S] in [-1, 1].
+            camera: What saw it.
+        """
+        self.image = fit_image(image, min(image.shape[-1], LARGEST_SIDE))
+        self.camera, self.weight = camera, weight
+        self.perceptual = perceptual if weight else None
+        if self.perceptual is not None:
+            with torch.no_grad():
+                self.embedded = self.perceptual.embed(self.image)
+
+    def of(self, generator: Generator, planes: Tensor, ws: Tensor, resolution: int | None) -> tuple[Tensor, Tensor]:
+        """Both terms, weighted: scalars, means over heads."""
+        view = fit_image(generator.render(planes, ws, self.camera, resolution).image, self.image.shape[-1])
+        pixels = l2(view, self.image)
+        if self.perceptual is None:
+            return pixels, torch.zeros_like(pixels)
+        return pixels, self.weight * self.perceptual.distance(self.perceptual.embed(view), self.embedded)
+
+    def gradient(
+        self, generator: Generator, planes: Tensor, ws: Tensor, resolution: int | None
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """The gradient with respect to planes, and both weighted terms, detached."""
+        with torch.enable_grad():
+            leaf = planes.detach().requires_grad_(True)
+            pixels, features = self.of(generator, leaf, ws.detach(), resolution)
+            (found,) = torch.autograd.grad(pixels + features, leaf)
+        return found, pixels.detach(), features.detach()
+
+
+class DescentEncoder(nn.Module):
+    """Reads a code off an image, then improves its planes in a few learned steps; a `TrainableEncoder`."""
+
+    average_latent: Tensor
+
+    def __init__(self, psp_encoder: GradualStyleEncoder, descent: PlaneDescent, average_latent: Tensor) -> None:
+        """Keep both stages.
+
+        Args:
+            psp_encoder: Image to offsets from the average w.
+            descent: The steps.
+            average_latent: [num_ws, w_dim].
+        """
+        super().__init__()
+        self.psp_encoder, self.descent = psp_encoder, descent
+        self.register_buffer("average_latent", average_latent.detach().clone(), persistent=False)
+        self._perceptual: dict[torch.device, Perceptual] = {}
+
+    @property
+    def image_size(self) -> int:
+        """Side at which the first stage looks at images."""
+        return self.psp_encoder.config.image_size
+
+    def codes(self, image: Tensor) -> Tensor:
+        """The first stage alone: images [B, 3, S, S] in [-1, 1] to ws [B, num_ws, w_dim]."""
+        codes: Tensor = self.psp_encoder(fit_image(image, self.image_size)) + self.average_latent
+        return codes
+
+    def view_error(self, image: Tensor, camera: Camera) -> ViewError:
+        """What the steps go by, for pictures [B, 3, S, S] in [-1, 1].
+
+        Raises:
+            ConfigError: The perceptual distance is not registered.
+            MissingDependencyError: A package that it needs is not installed.
+        """
+        config, device = self.descent.config, image.device
+        if config.perceptual_weight and device not in self._perceptual:
+            self._perceptual[device] = open_perceptual(config.perceptual, device=device)
+        return ViewError(self._perceptual.get(device), config.perceptual_weight, image, camera)
+
+    def encode(self, image: Tensor, camera: Camera, generator: Generator) -> Code:
+        """Encode images [B, 3, S, S] in [-1, 1] as what `camera` saw."""
+        ws = self.codes(image)
+        start = planes = generator.planes(ws)
+        error, config = self.view_error(image, camera), self.descent.config
+        for step in range(config.steps):
+            gradient, _, _ = error.gradient(generator, planes, ws, config.resolution)
+            planes = planes + self.descent(start, planes, gradient, ws - self.average_latent, step)
+        return Code(ws, planes)
+
+    def parts(self) -> Mapping[str, nn.Module]:
+        """Both stages by their names in files."""
+        return {FIRST: self.psp_encoder, DESCENT: self.descent}
+
+    def sizes(self) -> Mapping[str, Any]:
+        """Both stages' configurations."""
+        return {
+            FIRST: dataclasses.asdict(self.psp_encoder.config),
+            DESCENT: dataclasses.asdict(self.descent.config),
+        }
