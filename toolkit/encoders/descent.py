@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from toolkit.camera import Camera
 from toolkit.encoders.networks.plane_descent import PlaneDescent
 from toolkit.encoders.networks.style_encoder import GradualStyleEncoder, fit_image
-from toolkit.encoders.triplanenet import FIRST
+from toolkit.encoders.triplanenet import FIRST, plane_images
 from toolkit.interfaces import Code, Generator, Perceptual
 from toolkit.losses.perceptual import open_perceptual
 from toolkit.losses.reconstruction import l2
@@ -102,14 +102,30 @@ class DescentEncoder(nn.Module):
         return ViewError(self._perceptual.get(device), config.perceptual_weight, image, camera)
 
     def encode(self, image: Tensor, camera: Camera, generator: Generator) -> Code:
-        """Encode images [B, 3, S, S] in [-1, 1] as what `camera` saw."""
+        """Encode images [B, 3, S, S] in [-1, 1] as what `camera` saw.
+
+        Raises:
+            CapabilityError: The generator's planes cannot be seen as images.
+        """
         ws = self.codes(image)
         start = planes = generator.planes(ws)
         error, config = self.view_error(image, camera), self.descent.config
         for step in range(config.steps):
             gradient, _, _ = error.gradient(generator, planes, ws, config.resolution)
-            planes = planes + self.descent(start, planes, gradient, ws - self.average_latent, step)
+            planes = planes + self.step(generator, start, planes, gradient, ws, step)
         return Code(ws, planes)
+
+    def step(
+        self, generator: Generator, start: Tensor, planes: Tensor, gradient: Tensor, ws: Tensor, number: int
+    ) -> Tensor:
+        """What a step adds to planes [B, *planes_shape]; `start`, `planes` and `gradient` have that shape.
+
+        Raises:
+            CapabilityError: The generator's planes cannot be seen as images.
+        """
+        look = plane_images(generator)
+        images = [look.as_images(each) for each in (start, planes, gradient)]
+        return look.from_images(self.descent(*images, ws - self.average_latent, number))
 
     def parts(self) -> Mapping[str, nn.Module]:
         """Both stages by their names in files."""

@@ -27,7 +27,7 @@ _Stage = TypeVar("_Stage", PlaneOffsets, PlaneRefiner)
 
 
 @runtime_checkable
-class _PlaneImageGenerator(Generator, PlaneImages, Protocol):
+class PlaneImageGenerator(Generator, PlaneImages, Protocol):
     """A generator whose planes can be seen as images."""
 
 
@@ -124,7 +124,7 @@ class TriPlaneNetV1(_TwoStages):
         Raises:
             CapabilityError: The generator's planes cannot be seen as images.
         """
-        look = _plane_images(generator)
+        look = plane_images(generator)
         first = self.first(image, camera, generator)
         return self.second(first, image, camera, look, refinements)
 
@@ -132,7 +132,7 @@ class TriPlaneNetV1(_TwoStages):
         self, first: FirstInversion, image: Tensor, camera: Camera, generator: Generator, refinements: int = 0
     ) -> Code:
         """The second stage on the result of the first; gradients reach the second stage only."""
-        look = _plane_images(generator)
+        look = plane_images(generator)
         image, ws = fit_image(image, self.image_size), first.ws.detach()
         start = look.as_images(first.planes.detach())
         planes = look.from_images(start + self.offsets(first.view, image))
@@ -166,7 +166,7 @@ class TriPlaneNetV2(_TwoStages):
         Raises:
             CapabilityError: The generator's planes cannot be seen as images.
         """
-        look = _plane_images(generator)
+        look = plane_images(generator)
         first = self.first(image, camera, generator)
         return self.second(first, self.mirrored_view(first, camera, generator), image, look)
 
@@ -191,7 +191,7 @@ class TriPlaneNetV2(_TwoStages):
         Raises:
             CapabilityError: The generator's planes cannot be seen as images.
         """
-        look = _plane_images(generator)
+        look = plane_images(generator)
         image, view, mirrored = fit_image(image, self.image_size).detach(), first.view.detach(), mirrored_view.detach()
         inputs = torch.cat([view, image - view, image.flip(3) - mirrored], dim=1)
         ws, planes = (first.ws.detach(), first.planes.detach()) if detach else (first.ws, first.planes)
@@ -229,8 +229,13 @@ def build_triplanenet(file: EncoderFile, prefix: str = "") -> TriPlaneNetV2:
     return TriPlaneNetV2(first, second, file.average_latent, file.count(*place, VIEW))
 
 
-def _plane_images(generator: Generator) -> _PlaneImageGenerator:
-    if not isinstance(generator, _PlaneImageGenerator):
+def plane_images(generator: Generator) -> PlaneImageGenerator:
+    """The generator as one whose planes can be seen as images.
+
+    Raises:
+        CapabilityError: They cannot.
+    """
+    if not isinstance(generator, PlaneImageGenerator):
         raise CapabilityError(
             f"a second stage needs planes that can be seen as images, which generator {generator.spec.name!r} does not "
             "offer"

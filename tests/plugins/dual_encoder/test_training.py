@@ -196,3 +196,35 @@ def test_every_variant_trains_and_exports(
     assert changed(before, job.network)
     job.export(tmp_path / "weights.safetensors")
     assert bool(job.recipe.opponents) is ("adversary.discriminator=none" not in overrides)
+
+
+def test_planes_may_go_down_learned_steps(spherical: SphericalGenerator, photos: Path, tmp_path: Path):
+    names = ("descent.width=4", "descent.resolution=8", "descent.perceptual=pyramid")
+    both = [f"{encoder}.joint.{each}" for encoder in ("encoder1", "encoder2") for each in
+            ("photos=0.5", "codes=0.1", "others=0.5", "around=0.5")]  # fmt: skip
+    job = dual_training(tiny_settings(photos, *names, *both, "pairs.resolution=8"), "cpu", spherical)
+    before = [weights(each) for each in (job.network.visible.descent, job.network.occluded.descent)]
+    logged = run(job, 2)
+    assert {"encoder1/joint/view", "encoder1/joint/others", "encoder1/joint/around", "encoder1/joint/first"} <= set(
+        logged[0]
+    )
+    assert changed(before[0], job.network.visible.descent) and not changed(before[1], job.network.occluded.descent)
+    assert "encoder2/joint/adversarial" in run(job, start=2)[0]
+    job.export(tmp_path / "dual.safetensors")
+    method = open_dual_encoder(spherical, tmp_path / "dual.safetensors", {})
+    picture, camera = job.held_out.photos.as_numbers().image[:1], Camera(job.held_out.photos.label[:1])
+    made = method.invert(picture, camera, spherical)
+    assert not made.planes.requires_grad
+    with torch.no_grad():
+        expected = job.average.module.eval().encode(picture, camera, spherical)
+    torch.testing.assert_close(made.ws, expected.ws, rtol=0, atol=2e-2)
+    file = read_encoder(tmp_path / "dual.safetensors", "dual-encoder")
+    assert file.config["encoder1"]["descent"]["steps"] == 2
+
+
+def test_steps_learn_alone_where_no_term_reaches_the_code(spherical: SphericalGenerator, photos: Path):
+    names = ("descent.width=4", "descent.resolution=8", "descent.perceptual=pyramid", "encoder1.joint.first=0")
+    job = encoder1_training(tiny_settings(photos, *names), "cpu", spherical)
+    before = weights(job.network.psp_encoder), weights(job.network.descent)
+    run(job)
+    assert not changed(before[0], job.network.psp_encoder) and changed(before[1], job.network.descent)

@@ -7,17 +7,20 @@ gradient descent: Adler and Oktem, 2017; for images that are rendered: Flynn et 
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
-from typing import cast
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from toolkit.errors import CapabilityError, ConfigError
-from toolkit.interfaces import Generator
+from toolkit.encoders.networks.plane_unet import plane_image_shape
+from toolkit.errors import ConfigError
 
-HALVINGS = 2
+if TYPE_CHECKING:
+    from toolkit.interfaces import Generator
+
 STEP_SIZE = 0.3
 """A step of 1 from the network, in deviations of planes."""
 INPUTS = 3
@@ -61,25 +64,18 @@ class PlaneDescentConfig:
             raise ConfigError("plane_scale must be above 0, and perceptual_weight at least 0")
 
     @classmethod
-    def for_generator(cls, generator: Generator, **chosen: object) -> PlaneDescentConfig:
-        """Sizes that fit a generator's planes.
+    def for_generator(cls, generator: Generator, **chosen: Any) -> PlaneDescentConfig:
+        """Sizes that fit a generator's planes, seen as images.
 
         Raises:
-            CapabilityError: Its planes are not [P, C, H, W] with sides that can be halved twice.
+            CapabilityError: They cannot be seen so.
         """
-        shape, smallest = generator.spec.planes_shape, 2**HALVINGS
-        if len(shape) != 4 or shape[2] % smallest or shape[3] % smallest:
-            raise CapabilityError(
-                f"learned descent needs planes [P, C, H, W] with sides that are multiples of {smallest}, "
-                f"generator {generator.spec.name!r} has {list(shape)}"
-            )
-        fitting: dict[str, object] = {
-            "planes": shape[0],
-            "channels": shape[1],
-            "style_dim": generator.spec.latents.w_dim,
-            **chosen,
-        }
-        return cls(**fitting)  # type: ignore[arg-type]
+        channels = plane_image_shape(generator)[0]
+        planes = generator.spec.planes_shape[0]
+        if channels % planes:
+            planes = 1  # its images are not one plane after the other
+        fitting = cls(planes=planes, channels=channels // planes, style_dim=generator.spec.latents.w_dim)
+        return dataclasses.replace(fitting, **chosen)
 
 
 class PlaneDescent(nn.Module):
@@ -96,32 +92,27 @@ class PlaneDescent(nn.Module):
         )
 
     def forward(self, start: Tensor, planes: Tensor, gradient: Tensor, offsets: Tensor, step: int) -> Tensor:
-        """What to add to planes.
+        """What to add to planes, all of them seen as images.
 
         Args:
-            start: [B, P, C, H, W], the code's planes.
+            start: [B, K, H, W], the code's planes; K = planes * channels.
             planes: The same after the steps so far.
             gradient: The same shape: of the error, with respect to `planes`; its size does not matter.
             offsets: [B, num_ws, w_dim], the code less the average.
             step: Its number; from the last one on they are alike.
         """
-        config = self.config
-        scale = config.plane_scale
-        given = torch.cat([planes / scale, (planes - start) / scale, levelled(gradient)], dim=2)
+        config, scale = self.config, self.config.plane_scale
+        parts = (planes / scale, (planes - start) / scale, levelled(gradient))
+        # every network sees its own plane: features, way so far, gradient
+        given = [torch.cat(own, dim=1) for own in zip(*(part.chunk(config.planes, 1) for part in parts), strict=True)]
         networks = [cast(_PlaneStep, network) for network in self.planes]
-        seen = [network.down(given[:, place]) for place, network in enumerate(networks)]
+        seen = [network.down(x) for network, x in zip(networks, given, strict=True)]
         which = F.one_hot(torch.tensor(min(step, config.steps - 1), device=planes.device), config.steps)
-        told = torch.cat(
-            [
-                *(maps[-1].mean((2, 3)) for maps in seen),
-                offsets.mean(1) * _CODE_GAIN,
-                which.to(planes.dtype).expand(len(planes), -1),
-            ],
-            dim=1,
-        )
-        shifts = self.joined(told).view(len(planes), config.planes, -1)
-        found = [network.up(given[:, place], seen[place], shifts[:, place]) for place, network in enumerate(networks)]
-        return torch.stack(found, dim=1) * (scale * STEP_SIZE)
+        told = [maps[-1].mean((2, 3)) for maps in seen]
+        told += [offsets.mean(1) * _CODE_GAIN, which.to(planes.dtype).expand(len(planes), -1)]
+        shifts = self.joined(torch.cat(told, dim=1)).chunk(config.planes, 1)
+        found = [network.up(*each) for network, *each in zip(networks, given, seen, shifts, strict=True)]
+        return torch.cat(found, dim=1) * (scale * STEP_SIZE)
 
 
 class _PlaneStep(nn.Module):
@@ -150,8 +141,8 @@ class _PlaneStep(nn.Module):
         """The step [B, channels, H, W]; `shift` [B, third width] says what the other planes and the code tell."""
         full, half, quarter = maps
         quarter = self.at_quarter(quarter + shift[:, :, None, None])
-        half = self.back_at_half(half + _doubled(self.from_quarter(quarter)))
-        full = self.back_at_full(full + _doubled(self.from_half(half)))
+        half = self.back_at_half(half + _enlarged(self.from_quarter(quarter), half))
+        full = self.back_at_full(full + _enlarged(self.from_half(half), full))
         result: Tensor = self.leave(torch.cat([F.silu(full), x], dim=1))
         return result
 
@@ -184,5 +175,5 @@ def _deepest(config: PlaneDescentConfig) -> int:
     return widths(config)[-1]
 
 
-def _doubled(x: Tensor) -> Tensor:
-    return F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)
+def _enlarged(x: Tensor, like: Tensor) -> Tensor:
+    return F.interpolate(x, size=like.shape[-2:], mode="bilinear", align_corners=False)

@@ -56,7 +56,7 @@ def descent_losses(
     """
     config = encoder.descent.config
     start = generator.planes(ws)
-    error, offsets = encoder.view_error(image, camera), (ws - encoder.average_latent).detach()
+    error = encoder.view_error(image, camera)
     others = [(view, encoder.view_error(view.image, view.camera)) for view in elsewhere if view.weight]
     gradient, pixels, features = error.gradient(generator, start, ws, config.resolution)
     losses: dict[str, Tensor] = {}
@@ -65,7 +65,7 @@ def descent_losses(
     base, moved = start.detach() if detach else start, torch.zeros_like(start)
     code = Code(ws.detach() if detach else ws, base)
     for step in range(config.steps):
-        added = encoder.descent(start.detach(), (base + moved).detach(), gradient, offsets, step)
+        added = encoder.step(generator, start.detach(), (base + moved).detach(), gradient, ws.detach(), step)
         planes = base + moved + added
         gradient, pixels, features = error.gradient(generator, planes, ws, config.resolution)
         terms = {"view": with_gradient(planes, pixels + features, gradient)}

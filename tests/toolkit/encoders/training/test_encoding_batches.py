@@ -233,3 +233,28 @@ def test_augmentation_changes_looks_and_keeps_white_mostly_white():
     assert float(changed.abs().max()) <= 1
     assert float((changed[:, :, :4, :4] > 0.8).float().mean()) > 0.8
     assert float((changed - image)[:, :, 8:16, 8:16].abs().mean()) > 0.05
+
+
+def test_another_picture_of_the_same_subject_comes_with_each_photo(photo_folder: Path, tmp_path: Path):
+    import json
+    import shutil
+
+    folder = tmp_path / "pairs"
+    shutil.copytree(photo_folder, folder)
+    names = sorted(json.loads((folder / "subjects.json").read_text()))
+    people = {name: {"subject": str(number // 2), "view": "front"} for number, name in enumerate(names[:7])}
+    (folder / "subjects.json").write_text(json.dumps(people))
+    photos = PhotoSet([ImageFolder(folder)], 16)
+    assert photos.same_subject == [[1], [0], [3], [2], [5], [4], [6], [7]]
+    stage = StageSettings(steps=40, batch=4, others=1.0)
+    maker = BatchMaker(0, [stage], photos, None, PairSettings(), mirror=True)
+    for step in range(40):
+        batch = maker(step)
+        drawn = [int(place) for place in batch.sightings.places]
+        for row, place in enumerate(drawn):
+            mate = photos.same_subject[place][0]
+            expected = photos.rows([mate, mate + 8])
+            turned = not torch.equal(batch.photos.label[row], photos.labels[place])
+            assert torch.equal(batch.others.label[row], expected.label[int(turned)])
+            assert torch.equal(batch.others.as_numbers().image[row], expected.image[int(turned)])
+    assert BatchMaker(0, [StageSettings(steps=1, batch=4)], photos, None, PairSettings())(0).others is None
