@@ -15,7 +15,7 @@ import pytest
 import torch
 
 from toolkit.bench.protocols.comparisons import compare_all
-from toolkit.bench.protocols.registered import open_protocol
+from toolkit.bench.protocols.registered import open_protocol, protocol_class
 from toolkit.bench.protocols.rows import RowOrigin
 from toolkit.bench.records.schema import Results, Row
 from toolkit.bench.records.views import ViewFiles
@@ -182,7 +182,7 @@ def test_text_tables_mark_best_and_second_and_count(tmp_path: Path):
     line = next(line for line in printed.splitlines() if line.startswith("| near & dear"))
     assert [cell.strip() for cell in line.split("|")][2:-1] == ["8", "0.0100*", "20.0*", "0.100*"]
     assert "0.300 (n=6)" in printed  # mean failed twice on lpips-e, and on nothing else
-    assert "1 more columns" in printed
+    assert "columns of regions and stages in table.md: 1" in printed
     markdown = as_markdown(results)
     assert "**0.0100** [0.0090, 0.0110]" in markdown
     assert "_0.0200_ [0.0180, 0.0220]" in markdown
@@ -250,6 +250,15 @@ def test_the_leaderboard_says_how_it_was_made(tmp_path: Path):
     assert seconds[0].startswith("gt360: ")  # unlike counts of several protocols make no column
     assert set(seconds[1:]) == {"n"}
     assert "Failures: 1." in page
+
+
+def test_the_leaderboards_texts_are_those_of_the_shipped_protocols():
+    page = (Path(__file__).parents[3] / "docs" / "leaderboard.md").read_text(encoding="utf-8").replace("\\", "")
+    names = re.findall(r"^## (\w+) on ", page, re.MULTILINE)
+    assert len(names) == 5
+    for name in names:
+        assert f"\n{open_protocol(name).about}\n" in page
+        assert f"\nBrackets: {protocol_class(open_protocol(name).kind).interval}.\n" in page
 
 
 def test_charts_are_well_formed_and_keep_within_their_axes():

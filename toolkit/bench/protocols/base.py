@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from toolkit.camera import Camera
     from toolkit.interfaces import Generator
 
-MEAN_INTERVAL = "bootstrap 95 % of the mean, whole subjects drawn with replacement, 1000 times"
+MEAN_INTERVAL = "95 % bootstrap interval of the mean (whole subjects are drawn with replacement, 1000 times)"
 
 
 class Numbers(NamedTuple):

@@ -14,7 +14,10 @@ from toolkit.bench.records.units import CellRecord
 from toolkit.bench.subjects.inputs import BenchItem
 from toolkit.interfaces import Metric
 
-RESAMPLED = f"mean difference on the same items; bootstrap 95 %, whole subjects with replacement, {RESAMPLES} times"
+RESAMPLED = (
+    "mean difference on the same items, with its 95 % bootstrap interval (whole subjects are drawn with replacement, "
+    f"{RESAMPLES} times)"
+)
 
 
 class Gap(NamedTuple):

@@ -42,10 +42,10 @@ _LEVELS = (2.5, 97.5)
 class Fid360(BenchProtocol):
     """Items are pictures; item i of n is seen from the i-th yaw, and so is the i-th random head."""
 
-    interval = "2.5th to 97.5th percentile over independent draws of the random heads"
+    interval = "2.5th to 97.5th percentile over independent sets of random heads"
     comparison = (
-        "difference of the distances on the same items from the same random heads; bootstrap 95 % around it, whole "
-        f"subjects with replacement, {RESAMPLES} times, each time beside the next draw of random heads"
+        "difference of the distances of the same items to the same random heads, with its 95 % bootstrap interval "
+        f"(whole subjects are drawn with replacement, {RESAMPLES} times, each time with the next set of random heads)"
     )
 
     def __init__(self, context: ProtocolContext) -> None:

@@ -36,8 +36,8 @@ def as_tables(rows: Sequence[Row]) -> str:
             lines.append([one_line(method), _counts(whole, method), *cells])
         note = "* best, + second; n = used + failed"
         parts = len(table.columns) - len(whole.columns)
-        note += "; no mark: too few to tell" if not all(map(whole.can_tell, whole.columns)) else ""
-        note += f"; {parts} more columns (regions, stages) in table.md" if parts else ""
+        note += "; no mark: too few to tell methods apart" if not all(map(whole.can_tell, whole.columns)) else ""
+        note += f"; columns of regions and stages in table.md: {parts}" if parts else ""
         texts.append(f"{one_line(table.title)}\n\n{_grid(lines)}\n\n{note}")
     return "\n\n\n".join(texts)
 
@@ -61,7 +61,8 @@ def as_markdown(results: Results) -> str:
             f"Brackets: {_markdown(interval)}.\n"
         )
     texts.append(
-        "**Best**, _second_; ↓ lower, ↑ higher is better; n = comparisons used + failed; no mark where n cannot tell.\n"
+        "**Best** and _second_ best. ↓: lower is better; ↑: higher is better. n: comparisons that were used +"
+        " comparisons that failed. A column without marks cannot tell the methods apart.\n"
     )
     return "\n".join(texts)
 
@@ -70,9 +71,10 @@ def as_leaderboard(results: Results) -> str:
     """A page with the first table, how it was made, and all tables below."""
     texts = [
         "# Leaderboard\n",
-        "Made by `make leaderboard`; do not edit. The embedded world compares methods under equal conditions on"
-        " synthetic heads; its numbers say nothing about photographs and stand beside no number of the literature."
-        " Presets are in the command below; what others bring: [methods](methods.md).\n",
+        "Made by `make leaderboard`; do not edit. In the embedded world, all methods are compared under the same"
+        " conditions on synthetic heads. These numbers do not say how good a method is on photographs, and they must"
+        " not be compared with numbers of papers. The command below names the preset; [methods](methods.md) has results"
+        " of other presets.\n",
     ]
     tables = tables_of(results.rows)
     for data in dict.fromkeys(table.data for table in tables):
@@ -82,9 +84,9 @@ def as_leaderboard(results: Results) -> str:
     for run in list(results.runs.values())[:1]:
         generator, machine, made, command = results.generator, run.machine, run.environment, one_line(run.command)
         texts.append(
-            f"Generator {_markdown(generator.name)} ({generator.fingerprint[:12]}); {run.pictures.cells} heads; "
-            f"{machine.cores} cores ({_markdown(str(machine.processor))}), device {machine.device}; "
-            f"torch {made.torch}, {made.threads} threads, seed {made.seed}. The command:\n\n    {command}\n"
+            f"Generator: {_markdown(generator.name)} ({generator.fingerprint[:12]}). Heads: {run.pictures.cells}. "
+            f"Machine: {machine.cores} cores ({_markdown(str(machine.processor))}), device {machine.device}, "
+            f"torch {made.torch}, threads {made.threads}. Seed: {made.seed}. The command:\n\n    {command}\n"
         )
     failed = len({(entry.method, entry.item, entry.error) for entry in results.failures})
     texts.append(f"Failures: {failed}." + (" They are listed in results.json and report.html.\n" if failed else "\n"))

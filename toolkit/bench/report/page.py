@@ -129,8 +129,8 @@ def _glance(tables: Sequence[Table], colours: Mapping[str, int], results: Result
     if table is None:
         return ""
     note = (
-        "<b>Best</b>, <u>second</u>; ≈ not to be told from the best (paired bootstrap); no mark where n cannot tell. "
-        "Click a heading to sort."
+        "<b>Best</b>, <u>second</u> best; ≈: cannot be told from the best (paired bootstrap). A column without marks "
+        "cannot tell the methods apart. Click a heading to sort."
     )
     return f'{table_html(table, colours, _ties(results, table))}<p class="small">{note}</p>'
 
