@@ -1,4 +1,4 @@
-"""Reading JSON that somebody else may have written or damaged: every way in which it is none is a ValueError."""
+"""Reading JSON that others wrote or damaged: whatever is wrong with it, the error is a ValueError."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ def read_bounded(path: Path, limit: int = LARGEST) -> bytes:
         ValueError: It is a pipe or a device, which may never end, or larger than `limit` bytes.
     """
     if path.exists() and not path.is_file():
-        raise ValueError(f"{path} is not a regular file")
+        raise ValueError("it is not a regular file")
     with open(path, "rb") as file:
         data = file.read(limit + 1)
     if len(data) > limit:
-        raise ValueError(f"{path} is larger than {limit >> 20} MiB")
+        raise ValueError(f"it is larger than {limit >> 20} MiB")
     return data
 
 

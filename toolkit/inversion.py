@@ -23,6 +23,7 @@ from torch.nn import Module
 
 from toolkit.camera import Camera, as_camera
 from toolkit.devices import told_arithmetic
+from toolkit.documents import read_document
 from toolkit.errors import InputError, ToolkitError, WeightsError
 from toolkit.files import atomic_write, file_sha256, sort_metadata
 from toolkit.tensors import check_header, read_tensors
@@ -352,10 +353,8 @@ def _read_record(folder: Path) -> dict[str, Any]:
     if not path.is_file():
         raise InputError(f"{folder} is not an inversion: it has no {RECORD_FILE}")
     try:
-        if path.stat().st_size > _RECORD_LIMIT:
-            raise InputError(f"{path} is damaged: larger than {_RECORD_LIMIT >> 20} MiB")
-        record = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
+        record = read_document(path, _RECORD_LIMIT)
+    except (OSError, ValueError) as error:
         raise InputError(f"{path} cannot be read: {error}") from error
     if not isinstance(record, dict) or record.get("format") != _FORMAT:
         raise InputError(f"{path} is not an inversion's record (its format is not {_FORMAT!r})")

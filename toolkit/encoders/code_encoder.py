@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from toolkit.camera import Camera
 from toolkit.encoders.files import EncoderFile, built_from_file
-from toolkit.encoders.networks.style_encoder import GradualStyleEncoder, StyleEncoderConfig, fit_image
+from toolkit.encoders.networks.style_encoder import GradualStyleEncoder, StyleEncoderConfig, codes_of
 from toolkit.interfaces import Code, Generator
 
 
@@ -38,11 +38,10 @@ class CodeEncoder(nn.Module):
 
     def codes(self, image: Tensor) -> Tensor:
         """Images [B, 3, S, S] in [-1, 1] to ws [B, num_ws, w_dim]."""
-        offsets: Tensor = self.network(fit_image(image, self.image_size))
-        return offsets + self.average_latent
+        return codes_of(self.network, image, self.average_latent)
 
     def encode(self, image: Tensor, camera: Camera, generator: Generator) -> Code:
-        """Encode images [B, 3, S, S] in [-1, 1]; the camera is not looked at."""
+        """Encode images [B, 3, S, S] in [-1, 1]; the camera is not used."""
         ws = self.codes(image)
         return Code(ws, generator.planes(ws))
 

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from toolkit.camera import Camera
 from toolkit.encoders.files import EncoderFile, built_from_file
 from toolkit.encoders.networks.plane_unet import PlaneOffsets, PlaneRefiner, PlaneUnetConfig
-from toolkit.encoders.networks.style_encoder import GradualStyleEncoder, StyleEncoderConfig, fit_image
+from toolkit.encoders.networks.style_encoder import GradualStyleEncoder, StyleEncoderConfig, codes_of, fit_image
 from toolkit.errors import CapabilityError, ConfigError
 from toolkit.interfaces import Code, Generator, PlaneImages
 
@@ -72,7 +72,7 @@ class _TwoStages(nn.Module):
 
     @property
     def image_size(self) -> int:
-        """Side at which images are looked at and compared."""
+        """Side at which images are encoded and compared."""
         return self.psp_encoder.config.image_size
 
     def first(self, image: Tensor, camera: Camera, generator: Generator) -> FirstInversion:
@@ -86,8 +86,7 @@ class _TwoStages(nn.Module):
 
     def codes(self, image: Tensor) -> Tensor:
         """The first stage alone: images [B, 3, S, S] in [-1, 1] to ws [B, num_ws, w_dim]."""
-        codes: Tensor = self.psp_encoder(fit_image(image, self.image_size)) + self.average_latent
-        return codes
+        return codes_of(self.psp_encoder, image, self.average_latent)
 
     def view(self, planes: Tensor, ws: Tensor, camera: Camera, generator: Generator) -> Tensor:
         """Render planes at the encoders' size: [B, 3, S, S]."""

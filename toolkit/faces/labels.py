@@ -1,10 +1,9 @@
-"""What is already known about a photo: camera or landmarks in a file, an entry in the data set that it stands in."""
+"""What is known about a photo: camera or landmarks in a file, or an entry in the data set that contains it."""
 
 from __future__ import annotations
 
 import contextlib
 import functools
-import json
 import math
 import os
 from collections.abc import Sequence
@@ -16,13 +15,13 @@ import numpy as np
 from toolkit.camera import LABEL_SIZE, Camera
 from toolkit.data.labels import checked_cameras, parse_entry, parse_json, posix_name
 from toolkit.data.layout import LABELS_FILE, mask_name
-from toolkit.documents import read_bounded
+from toolkit.documents import parsed, read_bounded
 from toolkit.errors import InputError
 from toolkit.faces.template import check_landmarks
 
 LEVELS = 3
 """A picture's own folder and so many less one above it are searched for `dataset.json`."""
-_TEXT_LIMIT = 1_000_000
+_TEXT_LIMIT = 2**20
 """Bytes of a camera or landmark file."""
 
 
@@ -122,17 +121,15 @@ def _entries(index: Path, changed: int) -> dict[str, Any]:
 
 def _read_document(file: Path, where: str) -> Any:
     """JSON, or else plain numbers apart by blanks, commas or semicolons."""
+    if not file.exists():
+        raise InputError(f"{where} does not exist")
     try:
-        if not file.is_file():
-            raise InputError(f"{where} does not exist" if not file.exists() else f"{where} is not a regular file")
-        if file.stat().st_size > _TEXT_LIMIT:
-            raise InputError(f"{where} is larger than {_TEXT_LIMIT // 10**6} MB: that is something else")
-        text = file.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
+        text = read_bounded(file, _TEXT_LIMIT).decode("utf-8-sig")
+    except (OSError, ValueError) as error:
         raise InputError(f"{where} cannot be read as text: {error}") from error
     try:
-        return json.loads(text)
-    except (ValueError, RecursionError) as error:
+        return parsed(text)
+    except ValueError as error:
         try:
             return [float(word) for word in text.replace(",", " ").replace(";", " ").split()]
         except ValueError:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor
 
 from toolkit.encoders import CodeEncoder, EncoderFile, EncoderOpener, EncoderOptions, build_code_encoder
-from toolkit.encoders.networks.style_encoder import fit_image
+from toolkit.encoders.networks.style_encoder import codes_of
 from toolkit.interfaces import Generator
 from toolkit_plugins.e4e.encoder import ProgressiveEncoder
 
@@ -19,8 +19,7 @@ class E4eEncoder(CodeEncoder):
 
     def codes(self, image: Tensor, deltas: int | None = None) -> Tensor:
         """Images [B, 3, S, S] in [-1, 1] to ws [B, num_ws, w_dim], with so many deltas (None: the network's stage)."""
-        offsets: Tensor = self.network(fit_image(image, self.image_size), deltas)
-        return offsets + self.average_latent
+        return codes_of(self.network, image, self.average_latent, deltas)
 
 
 def build_e4e(file: EncoderFile, generator: Generator, options: EncoderOptions) -> E4eEncoder:

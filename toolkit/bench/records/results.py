@@ -1,4 +1,4 @@
-"""Reading and writing results.json; whatever is not one is answered with a sentence."""
+"""Reading and writing results.json; any other file ends in one sentence."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def read_results(folder: str | os.PathLike[str]) -> Results:
     try:
         content = read_bounded(path, _LARGEST)
     except ValueError as error:
-        raise InputError(f"{error}: no results of toolkit bench") from error
+        raise InputError(f"{path} holds no results of toolkit bench: {error}") from error
     except OSError as error:
         raise InputError(f"{folder} holds no results of toolkit bench ({error.strerror or error})") from error
     try:

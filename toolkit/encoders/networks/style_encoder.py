@@ -169,5 +169,18 @@ def fit_image(image: Tensor, side: int) -> Tensor:
     return F.interpolate(image, size=(side, side), mode="bilinear", align_corners=False)
 
 
+def codes_of(network: GradualStyleEncoder, image: Tensor, average_latent: Tensor, *arguments: Any) -> Tensor:
+    """Codes [B, num_ws, w_dim]: a network's offsets for images of any size, plus the average latent.
+
+    Args:
+        network: Images [B, 3, S, S] of the side that its `config` names, to offsets.
+        image: [B, 3, H, W] in [-1, 1].
+        average_latent: [num_ws, w_dim].
+        *arguments: What else the network takes.
+    """
+    offsets: Tensor = network(fit_image(image, network.config.image_size), *arguments)
+    return offsets + average_latent
+
+
 def _enlarged(x: Tensor, like: Tensor) -> Tensor:
     return F.interpolate(x, size=like.shape[-2:], mode="bilinear", align_corners=True)
