@@ -1,4 +1,4 @@
-"""Where things are kept that were made once: pictures, pairs, rays, and weights that the user provides."""
+"""The folders of things that are made once and kept (pictures, pairs, rays), and of the user's weights."""
 
 from __future__ import annotations
 

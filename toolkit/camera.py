@@ -92,7 +92,7 @@ class Camera:
                 or on the pitch's where only that one is on a GPU.
             pitch: Radians, a number or [B]; positive looks from above.
             radius: Distance from the origin.
-            pivot: The point looked at.
+            pivot: The point that the cameras look at.
             focal: Focal length divided by the image's width.
         """
         angles = [torch.as_tensor(yaw).float(), torch.as_tensor(pitch).float()]

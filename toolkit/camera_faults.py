@@ -1,4 +1,4 @@
-"""Camera labels that are cameras, but not of a head: what is odd about the numbers, and what probably went wrong.
+"""Camera labels that cannot be a head's: what is wrong with the numbers, and the likely cause.
 
 A label that came out of another convention is usually a perfectly good matrix. It is told by what it would show: a head
 at the world's origin must lie in front of the camera, in the picture, upright, and at a size at which one can see it.

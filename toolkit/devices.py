@@ -1,4 +1,4 @@
-"""Devices by name, checked before anything expensive begins, and what must keep all its bits on any of them."""
+"""Devices by name, checked before anything expensive begins; and what must be computed in full precision on them."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def checked_device(name: str) -> str:
 def worker_device(name: str, worker: int) -> str:
     """On which device worker `worker` (from 0) of this machine computes: of several GPUs, 'cuda' means each in turn.
 
-    A device with a number, such as 'cuda:1', is everybody's.
+    With a device such as 'cuda:1', all workers use that device.
     """
     if name == AUTO:
         name = best_device()
@@ -90,7 +90,7 @@ def chosen_arithmetic() -> tuple[Arithmetic, ...]:
 
 
 def arithmetic_in_use() -> list[str]:
-    """What is switched on in this process, by torch's own switches: whoever set them, results tell it."""
+    """What is switched on in this process, by torch's own switches. Results record it, whoever set them."""
     matmul, convolutions = torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32
     found = {
         "tf32": matmul and convolutions,

@@ -1,4 +1,4 @@
-"""Writing so that nothing half-written is ever seen: to a sibling first, then rename."""
+"""Writing files so that none is ever incomplete: under another name first, which is then renamed."""
 
 from __future__ import annotations
 
@@ -240,7 +240,7 @@ def _exchange(new: Path, target: Path, shelf: Path) -> None:
 
 @contextlib.contextmanager
 def _full_disk_told(temporary: Path, target: Path) -> Iterator[None]:
-    """Turn whatever a library says on a full disk into the system's own error, before what fills it is removed."""
+    """Turn a library's error on a full disk into the system's own, before the file that fills the disk is removed."""
     try:
         yield
     except OutputError as error:  # of a file that was written by another function: name the place that the user knows

@@ -1,4 +1,4 @@
-"""What work will cost, told in one form: the benchmark's units of work, and the steps of a training."""
+"""What work will cost, in one form for the benchmark's units of work and the steps of a training."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Importing other people's modules: what they print, a way out of the program, and an endless loop are contained."""
+"""Importing third parties' modules: their prints, exits and endless loops do not harm the program."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ is_ending = False
 
 
 class LeavingError(SystemExit):
-    """In the place of an end of the process: whoever imports or builds a stranger's code goes on."""
+    """Raised instead of an exit of the process, so that the program survives the import of a stranger's code."""
 
 
 class EndWanted(BaseException):
@@ -67,7 +67,7 @@ def contained(what: str, timed: bool = False) -> Iterator[None]:
 
     Args:
         what: For the message: "it", or whose code it is.
-        timed: Whether the block may not take for ever (see `SECONDS_VARIABLE`).
+        timed: Whether the time of the block is limited (see `SECONDS_VARIABLE`).
     """
     allowed = f"{SECONDS_VARIABLE} says how long it may"
     with (
@@ -156,7 +156,7 @@ def time_limited(message: str, seconds: float) -> Iterator[None]:
 
     Args:
         message: What is raised then as a `LeavingError`; `{:g}` stands for the seconds.
-        seconds: 0: for ever.
+        seconds: 0: no limit.
     """
     usable = seconds > 0 and os.name == "posix" and threading.current_thread() is threading.main_thread()
     if not usable or signal.getsignal(signal.SIGALRM) is not signal.SIG_DFL or signal.getitimer(signal.ITIMER_REAL)[0]:

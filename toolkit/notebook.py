@@ -1,4 +1,4 @@
-"""What a notebook shows of a result by itself: a picture, or a table."""
+"""How a notebook displays a result: as a picture or as a table."""
 
 from __future__ import annotations
 

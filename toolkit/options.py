@@ -1,4 +1,4 @@
-"""What users set: one parser of `a.b=c`, and one sentence for whatever is wrong with an option or a key.
+"""Options that users set: one parser of `a.b=c`, and one form of sentence for a wrong option or key.
 
 A name that has dots itself stands in quotes: `losses."edges.v2"=0.5`.
 

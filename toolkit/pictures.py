@@ -1,9 +1,9 @@
-"""Decoding pictures of strangers, wherever one is read: known formats by content, bounded, upright, in sRGB.
+"""Decoding pictures that others made, in every command: known formats by content, bounded, upright, in sRGB.
 
 The rules, the same for photos, masks and data sets:
 
 - The content decides the format, never the name; anything but `FORMATS` is refused before a decoder runs.
-- What the header promises is judged before anything is decoded.
+- What the header declares is checked before anything is decoded.
 - The camera's orientation (EXIF) is applied: pixel coordinates are those of the upright picture.
 - An embedded colour profile is applied, whatever the mode: pixels are sRGB.
 - Transparent pixels are put on white, also where a file calls one colour transparent.

@@ -1,6 +1,6 @@
-"""The settings of a process that everybody's numbers and output depend on: how each is read, set and compared.
+"""The settings of the process that numbers and output depend on: how each is read, set and compared.
 
-torch and numpy are looked at where they are loaded; this module loads neither.
+Settings of torch and numpy are compared if these are loaded; this module loads neither.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def _begins_with(now: list[str], before: list[str]) -> bool:
 
 
 def _put_first(before: list[str]) -> None:
-    """What was added stays where it harms nobody: a plugin may look for modules there later."""
+    """What was added stays at the end, where it does no harm: a plugin may look for modules there later."""
     sys.path[:] = [*before, *(place for place in sys.path if place not in before)]
 
 

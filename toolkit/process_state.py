@@ -1,4 +1,4 @@
-"""What of this process everybody's numbers and output depend on: remembered, compared, put back.
+"""The state of the process that numbers and output depend on: remembered, compared, restored.
 
 Strangers' code runs in it while plugins are imported and their parts are built.
 """
@@ -23,7 +23,7 @@ class ProcessWatch:
         self._numpy_random = None if numpy is None else numpy.random.get_state()
 
     def undo(self) -> list[str]:
-        """Put back what differs; what that was. Drawing random numbers is nobody's change, and is undone silently."""
+        """Undo and return what differs. Drawn random numbers do not count as a change; they are undone silently."""
         random.setstate(self._random)
         if self._numpy_random is not None:
             sys.modules["numpy"].random.set_state(self._numpy_random)

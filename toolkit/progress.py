@@ -1,4 +1,4 @@
-"""How a long piece of work says how far it is; who listens decides how that is shown."""
+"""How long work reports its progress; the listener decides how it is shown."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ PART = ": "
 
 
 class Progress(Protocol):
-    """Hears how work goes on: inverting photos, comparing methods, training, preparing data."""
+    """Hears of the progress of work: inverting photos, comparing methods, training, preparing data."""
 
     def note(self, text: str) -> None:
         """Something begins that takes a while, or is worth knowing."""

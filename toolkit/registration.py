@@ -65,7 +65,7 @@ class Register(Protocol):
             interface: Version of the contract that the plugin was written for.
             headline: Methods and protocols: whether `--methods all`, `--protocol all` include it.
             world: 'embedded', 'full', 'untrained', or empty where that depends on the generator.
-            generator: Methods: what `toolkit invert` inverts into unless it is told; empty: the usual generator.
+            generator: Methods: the generator of `toolkit invert` where the user names none; empty: the usual one.
         """
         ...
 
@@ -143,7 +143,7 @@ class Registration:
         return f"{self.kind.replace('_', ' ')} {self.name!r} of plugin {self.plugin!r}"
 
     def running(self, alone: bool = True) -> contextlib.AbstractContextManager[None]:
-        """Run a block of this part's code; at arm's length where it is a stranger's (see `strangers_code`).
+        """Run a block of this part's code; contained where it is a stranger's (see `strangers_code`).
 
         Args:
             alone: Nobody else's code runs in the block: what changes is this part's doing.

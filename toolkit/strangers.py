@@ -1,4 +1,4 @@
-"""Running strangers' code in this process: what it raises is named, what it changes is put back."""
+"""Running third parties' code in this process: its errors are named, and its changes are undone."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ _changes: dict[str, dict[str, None]] = {}
 
 
 def changes() -> dict[str, list[str]]:
-    """What plugins changed of this process and must not, by plugin; it was put back."""
+    """What plugins changed in this process although they must not, by plugin; it was undone."""
     return {plugin: list(what) for plugin, what in _changes.items()}
 
 
 @contextlib.contextmanager
 def watched(plugin: str) -> Iterator[None]:
-    """Put back what a plugin's code changes of the process; it is told by `changes`."""
+    """Undo what a plugin's code changes in the process; `changes` lists it."""
     watch = ProcessWatch()
     try:
         yield

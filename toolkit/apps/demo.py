@@ -1,4 +1,4 @@
-"""What `toolkit demo` does: nothing but the public steps, in order."""
+"""What `toolkit demo` does: the public steps, one after the other."""
 
 from __future__ import annotations
 

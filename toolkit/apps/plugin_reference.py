@@ -95,7 +95,7 @@ def _register_table() -> str:
 
 
 def _section(kind: str, shown: set[type]) -> str:
-    """A hook, its contract, and what stands beside it and has not been `shown` yet."""
+    """A hook, its contract, and what its module also has and has not been `shown` yet."""
     contract = contract_of(kind)
     parts = [
         f"## {kind.replace('_', ' ')}: `{KINDS[kind]}(register)`",

@@ -32,8 +32,8 @@ DataOption = Annotated[str, typer.Option(help="Data folder or zip, READER:PATH, 
 KeepOption = Annotated[
     str,
     typer.Option(
-        help="Of inversions: exact (all but planes that the generator makes again exactly), half (the rest in 16 "
-        "bit), codes (no planes; methods invert again on need) or all."
+        help="What is kept of inversions: exact (all but planes that the generator can make again exactly), half (as "
+        "exact, in 16 bit), codes (no planes; methods invert again if needed) or all."
     ),
 ]
 
@@ -57,7 +57,7 @@ def bench_command(
     ] = "all",
     limit: Annotated[
         int | None,
-        typer.Option(help="At most so many subjects (or pictures); heads360: how many to make (8)."),
+        typer.Option(help="Maximum number of subjects (or pictures); heads360: how many to make (8)."),
     ] = None,
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the run; the same command continues it.")] = Path(
         "bench"
@@ -76,7 +76,7 @@ def bench_command(
     ] = None,
     outside: Annotated[
         list[Path] | None,
-        typer.Option("--results", help="Folder of outside renders, as one more method. Repeatable."),
+        typer.Option("--results", help="Folder of renders made elsewhere, as one more method. Repeatable."),
     ] = None,
     backend: Annotated[
         str, typer.Option(help="Metric networks: auto (the generator's world), reference, embedded or none.")
@@ -97,8 +97,8 @@ def bench_command(
 ) -> None:
     """Compare methods: report.html, tables, results.json, and every inversion, kept for next time.
 
-    Each cell is written down as soon as it is known: after any stop, the same command goes on. A failing method or a
-    broken picture costs its cell and is listed; exit code 1 says that there were some.
+    Each result is written to disk as soon as it is known. After any stop, the same command resumes the run. If a
+    method fails or a picture is broken, only that result is missing; it is listed, and the exit code is 1.
     """
     if context.invoked_subcommand is not None:
         return

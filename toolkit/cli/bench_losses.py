@@ -1,4 +1,4 @@
-"""What `toolkit bench` says of a run besides its tables: failures, warnings, and what was left out."""
+"""What `toolkit bench` prints about a run besides its tables: failures, warnings, and what was left out."""
 
 from __future__ import annotations
 

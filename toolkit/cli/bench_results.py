@@ -1,4 +1,4 @@
-"""`toolkit bench compare`, `report` and `check-results`: what is there already, read and judged."""
+"""`toolkit bench compare`, `report` and `check-results`: finished results are read, compared and checked."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from toolkit.errors import InputError
 
 def compare_command(
     first: Annotated[Path, typer.Argument(help="Folder of a run, or its results.json.")],
-    second: Annotated[Path, typer.Argument(help="Another one.")],
+    second: Annotated[Path, typer.Argument(help="Folder of the other run, or its results.json.")],
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ) -> None:
-    """Put two runs side by side, paired by picture; what is not the same protocol, pictures and metrics is refused."""
+    """Compare two runs, paired by picture. Runs with other protocols, pictures or metrics are refused."""
     from toolkit.bench.records.results import read_results
     from toolkit.bench.report.compare import as_text, compare_runs
 
@@ -51,7 +51,7 @@ def check_results_command(
     wanted: Annotated[Path | None, typer.Option(help="A run's wanted.json: are all of its renders there?")] = None,
     threads: Threads = None,
 ) -> None:
-    """Judge renders made elsewhere before a run with --results: pictures, cameras, faces; exit code 1 for faults."""
+    """Check renders made elsewhere, before a run with --results: pictures, cameras, faces; exit code 1 for faults."""
     from toolkit.bench.subjects.outside_check import check_outside
 
     use_threads(threads)

@@ -1,4 +1,4 @@
-"""`toolkit doctor`: what is here, what works, what is missing."""
+"""`toolkit doctor`: what is installed, what works, what is missing."""
 
 from __future__ import annotations
 

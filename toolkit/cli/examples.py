@@ -1,4 +1,4 @@
-"""Examples that the commands' help ends with; a test holds every option in them against the command's own."""
+"""Examples at the end of every command's help. A test checks that the command has each option in them."""
 
 from __future__ import annotations
 

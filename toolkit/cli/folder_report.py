@@ -1,4 +1,4 @@
-"""What is told of a data set that was checked."""
+"""What `toolkit data check` prints about a data set."""
 
 from __future__ import annotations
 

@@ -57,8 +57,8 @@ def invert_command(
 ) -> None:
     """Turn photos of heads into 3D heads.
 
-    Every photo gets a folder: inversion.safetensors and .json, views.png, orbit.mp4, mesh.glb, viewer.html. A bad photo
-    stops no other. Photos that have results are skipped. Ctrl-C keeps everything that is finished.
+    Every photo gets a folder: inversion.safetensors and .json, views.png, orbit.mp4, mesh.glb, viewer.html. A bad
+    photo does not stop the others. Photos that have results are skipped. Ctrl-C keeps everything that is finished.
     """
     if options_of is not None:
         _print_options(options_of)

@@ -1,4 +1,4 @@
-"""The end of the program: nothing that plugins left behind spoils results or exit code, or keeps it from ending."""
+"""The end of the program: what plugins left running cannot change output or exit code, or delay the end."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def leave(code: Any) -> NoReturn:
     """End the process with an exit code; what is printed from now on goes to stderr.
 
     Raises:
-        SystemExit: Always, unless threads that nobody ends would keep the process for ever: it ends without them then.
+        SystemExit: Always, unless threads keep the process alive: then it ends without waiting for them.
     """
     process, real_exit = os.getpid(), os._exit
 

@@ -23,7 +23,7 @@ plugins_app = typer.Typer(help="What plugins offer, and which are broken.", no_a
 def list_plugins(
     as_json: Annotated[bool, typer.Option("--json", help="Machine-readable output on stdout.")] = False,
 ) -> None:
-    """List the plugins that could not be loaded, and all that the others offer; exit code 1 for the former."""
+    """List the plugins that could not be loaded (then the exit code is 1), and what the other plugins offer."""
     from toolkit.registry import KINDS, default_registry
     from toolkit.strangers import changes
 

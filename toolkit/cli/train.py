@@ -1,4 +1,4 @@
-"""`toolkit train`: train anything that a plugin registers as trainable, and go on where a run stopped."""
+"""`toolkit train`: train anything that a plugin registers as trainable, and resume a run that was stopped."""
 
 from __future__ import annotations
 

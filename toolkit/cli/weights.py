@@ -1,4 +1,4 @@
-"""`toolkit weights`: what ships, what is here, what can be had; import of official files, downloads, checks."""
+"""`toolkit weights`: lists what ships, what is installed and what can be downloaded; imports, downloads, checks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Looking a data set folder through: every fault is named, none stops the search."""
+"""Checking a data set folder: every fault is named, and none stops the check."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def check_folder(
     Args:
         path: The folder or zip, or a store that shows another layout as one.
         progress: Hears of every picture.
-        faces: In how many pictures, spread over the data set, a face is looked for and held against the label.
+        faces: In how many pictures, spread over the data set, a face is detected and compared with the label.
 
     Raises:
         InputError: There is no data set at `path`, or nothing in it can be addressed at all.

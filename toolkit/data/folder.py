@@ -46,7 +46,7 @@ _Decoded = TypeVar("_Decoded")
 
 
 class ImageFolder:
-    """Items of a data set folder or zip, in the order of `dataset.json`; picklable, read from disk when asked for."""
+    """Items of a data set folder or zip, in the order of `dataset.json`; picklable, read from disk when needed."""
 
     def __init__(
         self,

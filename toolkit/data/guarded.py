@@ -1,4 +1,4 @@
-"""Data sets of strangers: whatever they raise is one sentence, and what they give is an item or refused."""
+"""Third parties' data sets: an error in one ends in one sentence, and what is not an item is refused."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from toolkit.registry import Registration
 
 
 class GuardedDataset:
-    """A stranger's data set, asked at arm's length (see `toolkit.strangers`)."""
+    """A stranger's data set; its errors and changes are contained (see `toolkit.strangers`)."""
 
     def __init__(self, dataset: Dataset, made_by: Registration) -> None:
         """Guard a data set that a registered part made."""
@@ -73,7 +73,7 @@ class GuardedIndexedDataset(GuardedDataset):
 
     @property
     def subjects(self) -> Sequence[str | None]:
-        """Whom each item shows; None where nobody says."""
+        """The subject of each item; None where it is not known."""
         with self._made_by.running():
             return [None if subject is None else str(subject) for subject in self._dataset.subjects]
 
@@ -84,7 +84,7 @@ class GuardedIndexedDataset(GuardedDataset):
 
 
 def guarded_dataset(opened: object, made_by: Registration) -> object:
-    """What a registered data set opened, at arm's length where it is a stranger's; the house's own folder is not."""
+    """What a registered data set opened; contained where it is a stranger's, and not our own `ImageFolder`."""
     if not made_by.is_strangers or isinstance(opened, ImageFolder) or not isinstance(opened, Dataset):
         return opened
     with made_by.running():

@@ -1,4 +1,4 @@
-"""Where a data set keeps what: names of files and folders, and the scale of stored depth."""
+"""The layout of a data set: names of files and folders, and the scale of stored depth."""
 
 from __future__ import annotations
 

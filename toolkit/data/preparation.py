@@ -156,7 +156,7 @@ def prepare_folder(
         spec: The generator whose crop, size and camera the items get.
         background: As for `toolkit.faces.photo.prepare_photo`.
         workers: Processes, one thread each.
-        progress: Hears of every photo that was looked at.
+        progress: Hears of every photo that is done.
 
     Raises:
         InputError: The folder holds something else.
@@ -267,7 +267,7 @@ def _is_done(entry: Mapping[str, Any] | None, photograph: Photograph, out: Path)
 
 
 def _stamp(path: Path) -> list[int]:
-    """Size and time of a file: a photo that has changed is looked at again."""
+    """Size and time of a file: a photo that has changed is processed again."""
     try:
         facts = os.stat(path)
     except OSError:
@@ -310,7 +310,7 @@ def _read_journal(path: Path) -> Iterator[dict[str, Any]]:
 
 
 def _is_entry(entry: Any) -> bool:
-    """Whether a line of the journal is whole; the photo of another one is looked at again."""
+    """Whether a line of the journal is whole; the photo of a broken line is processed again."""
     if not isinstance(entry, dict) or not isinstance(entry.get("name"), str):
         return False
     if "reason" in entry:

@@ -11,7 +11,7 @@ from toolkit.errors import InputError
 
 
 class EndlessSampler(Sampler[int]):
-    """Draws indices for ever: every epoch is one permutation (or one weighted draw), a function of (seed, epoch).
+    """Draws indices without end: every epoch is one permutation (or one weighted draw), a function of (seed, epoch).
 
     A sampler started at draw n yields exactly what an uninterrupted one yields from its n-th draw on. With several
     processes, process `rank` of `world` takes every `world`-th draw, so that together they are the single process.
@@ -48,7 +48,7 @@ class EndlessSampler(Sampler[int]):
         self._probabilities = None if weights is None else _probabilities(weights, length)
 
     def __iter__(self) -> Iterator[int]:
-        """Draw for ever, from draw `start` on."""
+        """Draw without end, from draw `start` on."""
         draw = self.start * self.world + self.rank
         current, order = -1, np.empty(0, dtype=np.int64)
         while True:

@@ -1,4 +1,4 @@
-"""What is made once and read whole, kept in files of some items each: a stop loses no file that is complete."""
+"""Shards: files of some items each, made once and read whole. An interruption loses no complete file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The parts `train` and `val` of a data set, by one rule that everybody can compute: nothing is copied or listed.
+"""The parts `train` and `val` of a data set, by a rule that needs no list and copies nothing.
 
 A picture belongs to `val` where sha256 of its identity, read as one large number, is divisible by 11 (9.1 %; the paper
 holds out 14k beside 140k), else to `train`. Its identity is its subject; without one, its name without ending and

@@ -31,7 +31,7 @@ _ARCHIVER_FOLDER = "__MACOSX/"
 
 
 def open_store(path: str | os.PathLike[str]) -> Store:
-    """Open a folder or a zip; one that holds nothing but a folder with a data set in it stands for that folder.
+    """Open a folder or a zip; if it holds only a folder with a data set in it, that folder is opened.
 
     Raises:
         InputError: There is nothing at `path`, or a file that is not a zip, or a zip with unsafe members.

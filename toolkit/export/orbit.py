@@ -1,4 +1,4 @@
-"""A full turn round the head, and videos of it."""
+"""A full orbit around the head, and videos of it."""
 
 from __future__ import annotations
 

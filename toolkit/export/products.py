@@ -96,7 +96,7 @@ def write_products(
 
 
 def steps_of(progress: Progress | None, name: str) -> OnView | None:
-    """What tells a listener how far one file is; None where nobody listens."""
+    """A function that reports the progress of one file; None where there is no listener."""
     return None if progress is None else lambda done, total: progress.step(f"head{PART}{name}", done, total)
 
 

@@ -1,4 +1,4 @@
-"""Methods that live in an environment of their own: run as a command, spoken to through files.
+"""Methods in an environment of their own: each runs as a command, and exchanges files with the toolkit.
 
 A method whose packages clash with the toolkit's is described in one YAML file and used like any other:
 `toolkit invert me.jpg --method goha.yaml`, `toolkit bench --methods psp,goha.yaml`. See docs/plugins/elsewhere.md.

@@ -1,4 +1,4 @@
-"""The files through which a method in another environment is asked and answers: PNG, JSON and safetensors only.
+"""The files of a request to a method in another environment, and of its answer: PNG, JSON and safetensors only.
 
 ```
 request/request.json     {"version": 1, "returns": "ws", "picture": "picture.png", "camera": [25 numbers], "seed": 0,

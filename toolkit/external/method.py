@@ -145,8 +145,8 @@ def open_external(
 
     Args:
         path: The file.
-        weights: None: checkpoints stand in the file.
-        options: None but a preset's name, which says nothing to it: settings stand in the file.
+        weights: Must be None: checkpoints stand in the file.
+        options: None; a preset's name is ignored. Settings stand in the file.
 
     Raises:
         ConfigError: The file, or one that results depend on, is missing or not as described; weights or options.

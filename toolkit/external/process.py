@@ -1,4 +1,4 @@
-"""Runs a command with a time limit, hears its progress, and ends it with everything that it started."""
+"""Runs a command with a time limit, reads its progress, and ends it with all processes that it started."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Does a face lie where a camera label says? A detector's view of a picture held against its label."""
+"""Whether a face is where the camera label says: a detected face is compared with the label."""
 
 from __future__ import annotations
 

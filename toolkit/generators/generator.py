@@ -48,7 +48,7 @@ class VolumeGenerator(VolumeCapabilities):
         return self._spec
 
     def renew_spec(self) -> None:
-        """Forget the fingerprint: for whoever changes weights in place and means the result as another generator."""
+        """Forget the fingerprint: after weights were changed in place, the result then counts as another generator."""
         self._spec = None
 
     def mapping(

@@ -71,7 +71,7 @@ class IndexedDataset(Dataset, Protocol):
 
     @property
     def subjects(self) -> Sequence[str | None]:
-        """Whom each item shows; None where nobody says."""
+        """The subject of each item; None where it is not known."""
         ...
 
     def digest(self, index: int) -> str:

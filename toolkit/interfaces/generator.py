@@ -69,7 +69,7 @@ class Latents(NamedTuple):
 
 @dataclass(frozen=True)
 class Orbit:
-    """The camera path on which a generator's heads are looked at."""
+    """The camera path on which a generator's heads are shown."""
 
     radius: float = 2.7
     """Distance of the camera from the world's origin."""
@@ -247,7 +247,7 @@ class PlaneImages(Protocol):
 
 @runtime_checkable
 class ResumableSynthesis(Protocol):
-    """Capability: stop the backbone at a size and go on from changed features."""
+    """Capability: stop the backbone at a size, and continue from changed features."""
 
     def features(self, ws: Tensor, size: int) -> tuple[Tensor, Tensor]:
         """Run up to and including the block of side `size`: (features [B, C, size, size], skip image)."""

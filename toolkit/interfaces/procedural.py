@@ -1,4 +1,4 @@
-"""What a procedural data set offers besides: it makes itself, and its heads can be looked at from anywhere."""
+"""What a procedural data set offers besides: it can be made by a command, and its heads can be seen from anywhere."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class RayColours(NamedTuple):
 
 @runtime_checkable
 class ProceduralHeads(Protocol):
-    """Capability of a data set plugin: heads that can be looked at along any ray, made from a latent."""
+    """Capability of a data set plugin: heads that can be seen along any ray, made from a latent."""
 
     latent_dim: int
 

@@ -1,4 +1,4 @@
-"""Methods at arm's length: opened, and asked for inversions, so that they can harm nothing.
+"""Opening methods, and asking them for inversions, so that they can harm nothing.
 
 Strangers' methods, and all that have a time limit, run in processes of their own (`toolkit.isolation.method`). The
 others run here: they get copies, their results are checked, and what they change is undone and named.
@@ -59,7 +59,7 @@ class MethodRequest:
     """The method's checkpoint."""
     options: Mapping[str, Any] = field(default_factory=dict)
     time_limit: float | None = None
-    """Seconds per inversion; None: for ever."""
+    """Seconds per inversion; None: without limit."""
     note: Callable[[str], None] = lambda text: None
     """Told of what the method prints."""
 

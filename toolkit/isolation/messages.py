@@ -1,4 +1,4 @@
-"""What is said between a method and whoever uses it: how it is opened, what it is asked, what comes back, errors."""
+"""The messages between a method and its caller: how it is opened, what it is asked, what it returns, errors."""
 
 from __future__ import annotations
 

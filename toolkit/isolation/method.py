@@ -1,4 +1,4 @@
-"""A method in a process of its own: it may end the process, crash, or take for ever, and costs one inversion."""
+"""A method in a process of its own: if it exits, crashes or never ends, this costs one inversion."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ class IsolatedMethod:
 
         Args:
             opening: What it is made from.
-            time_limit: Seconds that an inversion may take; None: for ever.
+            time_limit: Seconds that an inversion may take; None: without limit.
             note: Told of what the method prints, and of what its factory changed.
 
         Raises:

@@ -1,4 +1,4 @@
-"""What a method may return, and nothing else."""
+"""Checks what a method returns: it must be an inversion into the generator."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What of a generator a method must leave as it is: remembered, compared, put back."""
+"""What a method must not change in a generator: it is remembered, compared, and restored."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ def generator_loss(fake_logits: Tensor) -> Tensor:
 
 
 def discriminator_loss(real_logits: Tensor, fake_logits: Tensor) -> Tensor:
-    """Mean softplus(-D(real)) + mean softplus(D(fake)): a scalar >= 0, low when the two are told apart."""
+    """Mean softplus(-D(real)) + mean softplus(D(fake)): a scalar >= 0, low if it can tell the two apart."""
     return F.softplus(-real_logits).mean() + F.softplus(fake_logits).mean()
 
 

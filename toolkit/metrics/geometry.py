@@ -116,7 +116,7 @@ class MaskIou(MeanMetric):
 
 
 class PoseError(MeanMetric):
-    """Angle between the camera that was asked for and the pose of the face in what was rendered.
+    """Angle between the wanted camera and the pose of the face in the render.
 
     The pose is estimated from detected points, whose own error (about 4 degrees) is contained; where no face is found
     (views from behind) there is no score.
@@ -127,7 +127,7 @@ class PoseError(MeanMetric):
     backend = "five_point"
 
     def score(self, image: Tensor, camera: Camera) -> Tensor:
-        """Scores [B] of images [B, 3, H, W] in [-1, 1] and the B cameras asked for."""
+        """Scores [B] of images [B, 3, H, W] in [-1, 1] and the B wanted cameras."""
         cameras = camera.expand(image.shape[0])
         return torch.tensor([_pose_error(one, cameras[index]) for index, one in enumerate(image)], dtype=torch.float64)
 

@@ -1,4 +1,4 @@
-"""PSNR after the picture was laid over its target: what is left once a wrong camera or scale is forgiven.
+"""PSNR after the picture was aligned with its target: the error without that of a wrong camera or scale.
 
 A head that stands a little aside, or is a little larger, differs from its picture everywhere. `psnr` and `psnr_aligned`
 side by side tell how much of an error is that.

@@ -1,4 +1,4 @@
-"""What networks say about a picture, remembered: the same target is compared with every method's renders."""
+"""Networks' outputs for a picture, kept in memory: the same target is compared with every method's renders."""
 
 from __future__ import annotations
 

@@ -64,7 +64,7 @@ def activate(
 def _activate_in_place(
     x: Tensor, kind: str, bias: Tensor, gain: float, clamp: float | None, slope: float | None
 ) -> Tensor:
-    """The same without a fresh tensor per step, where nobody will ask for gradients."""
+    """The same without a new tensor per step, where no gradients are needed."""
     x = x + bias.to(x.dtype).reshape([1, -1] + [1] * (x.ndim - 2))
     if kind == "lrelu":
         F.leaky_relu_(x, LEAKY_SLOPE if slope is None else slope)

@@ -27,7 +27,7 @@ other end, softplus underflows. So features are asked for at those samples only 
 
 
 class Field(Protocol):
-    """A volume that can be asked at points in the world; ray marching renders it."""
+    """A volume that can be sampled at points in the world; ray marching renders it."""
 
     def __call__(self, points: Tensor) -> tuple[Tensor, Tensor]:
         """Raw density [B, M] and features [B, C, M] at world points [B, M, 3]."""

@@ -24,7 +24,7 @@ def occupied_space(density: DensityField, box: float, settings: MarchSettings, l
     without jitter. A speck smaller than a cell that touches nothing else may be missed.
 
     Args:
-        density: What is looked at (at the cells' centres).
+        density: What is sampled (at the cells' centres).
         box: Side of the cube round the origin that holds everything.
         settings: Whose samples are the farthest apart that rays will have.
         like: A tensor of the type and on the device of the points.

@@ -1,4 +1,4 @@
-"""Eight named ways to spoil a picture, each growing with a severity from 0 (nothing) to 1 (hardly to be recognised).
+"""Eight named distortions of a picture, each with a severity from 0 (none) to 1 (hardly recognisable).
 
 Pictures are [B, 3, S, S] in [-1, 1], severities [B]. Random numbers come from a seed and do not depend on the severity:
 the same seed at another severity is the same distortion, stronger or weaker.

@@ -1,4 +1,4 @@
-"""What must be kept by parts that no run of theirs can show: official files' readers, and protocols."""
+"""Checks of parts that cannot be run alone: readers of official files, and protocols."""
 
 from __future__ import annotations
 

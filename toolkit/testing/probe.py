@@ -15,7 +15,7 @@ HEADS = 2
 
 
 class GeneratorProbe:
-    """Two random heads of a generator, made when first asked for and shared by all checks."""
+    """Two random heads of a generator, made when first needed, and shared by all checks."""
 
     def __init__(self, generator: Generator, seed: int = 0) -> None:
         """Take in a generator; nothing is computed yet."""

@@ -1,4 +1,4 @@
-"""Slow, readable twins of the fast paths in `toolkit.nn`; tests hold each pair against one another, gradients too."""
+"""Slow, readable twins of the fast paths in `toolkit.nn`; tests compare each pair, gradients included."""
 
 from __future__ import annotations
 

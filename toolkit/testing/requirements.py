@@ -1,4 +1,4 @@
-"""How a check says what is wrong."""
+"""How a check reports what is wrong."""
 
 from __future__ import annotations
 

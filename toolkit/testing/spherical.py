@@ -1,4 +1,4 @@
-"""A tiny generator that is not a tri-grid: it keeps the contracts honest.
+"""A tiny generator that is not a tri-grid: it shows that code depends on the contracts only.
 
 Other latent sizes, planes with channels last that wrap around, another box, a constant background, no crop. Its weights
 are random but fixed, its heads are smooth blobs with a face-coloured front and a hair-coloured back.

@@ -1,4 +1,4 @@
-"""The conformance suite run on something that is registered: one line per check, whatever the plugin does.
+"""The conformance suite, run on a registered part: one line per check, whatever the plugin does.
 
 A part that needs weights, a package or another generator is not failed for it: the line says what was not checked.
 """
@@ -49,7 +49,7 @@ class Line(NamedTuple):
 
 @dataclass(frozen=True)
 class Given:
-    """What the caller brings along."""
+    """What the caller provides."""
 
     weights: Path | None = None
     """Weights of the part itself."""

@@ -1,4 +1,4 @@
-"""TensorBoard, for those who want it beside metrics.jsonl."""
+"""TensorBoard, as an option besides metrics.jsonl."""
 
 from __future__ import annotations
 

@@ -192,7 +192,7 @@ def broadcast_state(state: Any) -> Any:
     """Give all processes the first one's nested state (as `packing.pack` takes it); no disk need be shared.
 
     Args:
-        state: What the first process gives; the others' is not looked at.
+        state: The first process's; the others' is ignored.
 
     Returns:
         The first process's own object there, an equal one elsewhere.

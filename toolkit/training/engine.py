@@ -1,4 +1,4 @@
-"""The training loop: steps, what happens between them, and going on after any kind of stop.
+"""The training loop: steps, what happens between them, and resuming after any kind of stop.
 
 Devices, precision and accumulation are inside the job's `training_step` (`Stepper` helps); several processes each drive
 their own copy of the job, and the first one writes.

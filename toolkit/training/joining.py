@@ -51,7 +51,7 @@ def leave(store: dist.Store, *, well: bool) -> None:
 
     Args:
         store: What `join` returned.
-        well: Whether this process is done; after an error nobody is waited for.
+        well: Whether this process is done; after an error it waits for no other process.
     """
     rank, world = dist.get_rank(), dist.get_world_size()
     dist.destroy_process_group()

@@ -1,4 +1,4 @@
-"""The file metrics.jsonl: one JSON object a line, as if the training had never been stopped."""
+"""The file metrics.jsonl: one JSON object per line, the same whether or not the training was interrupted."""
 
 from __future__ import annotations
 

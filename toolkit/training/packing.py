@@ -1,4 +1,4 @@
-"""Nested states taken apart into tensors (for safetensors) and a JSON description, and put together again."""
+"""Nested states split into tensors (for safetensors) and a JSON description, and joined again."""
 
 from __future__ import annotations
 

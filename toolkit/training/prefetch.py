@@ -1,4 +1,4 @@
-"""Batches made ahead by worker processes, in order, and the same ones as without.
+"""Batches made ahead by worker processes: in order, and equal to those that one process makes.
 
 Workers are spawned, never forked: a fork would copy threads' locks, and CUDA, in an unknown state.
 """
@@ -49,7 +49,7 @@ def prefetched(make: BatchMaker, steps: range, workers: int) -> Generator[Any, N
         make: Makes one; with workers it must be picklable: a function of a module, or an object of settings and paths,
             rather than a method of a job with its networks.
         steps: Which.
-        workers: Processes, one CPU thread each; 0 makes every batch when it is asked for.
+        workers: Processes, one CPU thread each; 0 makes every batch when it is needed.
 
     Raises:
         InputError: What a worker refused, in its words.

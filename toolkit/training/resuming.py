@@ -1,4 +1,4 @@
-"""What a resumed run takes from its folder, and which of its settings may be other ones now."""
+"""What a resumed run takes from its folder, and which of its settings may change."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Stopping when asked to: the step in hand is finished and saved first."""
+"""Stopping on a signal: the current step is finished and saved first."""
 
 from __future__ import annotations
 

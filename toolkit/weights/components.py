@@ -1,4 +1,4 @@
-"""Finds networks that registered architectures recognise among the tensors of a file, whatever stands before names."""
+"""Finds networks that registered architectures recognise among a file's tensors, whatever the prefixes of names."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a weights file's header may ask for, before anything is built from it."""
+"""Checks what a weights file's header asks for, before anything is built from it."""
 
 from __future__ import annotations
 

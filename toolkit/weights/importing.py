@@ -156,7 +156,7 @@ def provenance(kind: str, files: Sequence[OfficialFile]) -> dict[str, Any]:
 
 
 def notes(used: Sequence[Component], found: Sequence[Component], files: Sequence[OfficialFile]) -> list[str]:
-    """What was left out of the files, and what they asked for that was not done."""
+    """What was left out of the files, and which calls in them were not done."""
     said = []
     for other in found:
         if other not in used and not any(other.place == each.place for each in used):

@@ -1,4 +1,4 @@
-"""What is in the store, and what the manifest knows beyond it."""
+"""What is in the store, and what else the manifest lists."""
 
 from __future__ import annotations
 

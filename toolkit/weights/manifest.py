@@ -1,4 +1,4 @@
-"""The files of weights that exist in the world: what for, how large, from where, under which licence."""
+"""The list of known weights files: purpose, size, source and licence."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Opens a file of somebody else's weights, whatever its format, without executing anything in it."""
+"""Opens a third party's weights file, whatever its format, without executing anything in it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The few calls in pickles of weights that have a meaning here, each as a function of its arguments."""
+"""The few calls in pickles of weights that are understood, each as a function of its arguments."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The one place of weights that the user brought: imported, downloaded, or simply put there."""
+"""The folder of the user's weights: imported, downloaded, or copied there by hand."""
 
 from __future__ import annotations
 

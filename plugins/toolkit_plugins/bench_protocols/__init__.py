@@ -1,4 +1,4 @@
-"""The benchmark's built-in protocols; a third party's registers in the same way."""
+"""The benchmark's built-in protocols. A third party's protocol registers in the same way."""
 
 from __future__ import annotations
 

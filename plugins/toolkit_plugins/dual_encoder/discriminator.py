@@ -77,7 +77,7 @@ class OcclusionDiscriminator(nn.Module):
         Args:
             channels: K.
             settings: None: the paper's.
-            domain: What it judges.
+            domain: What it scores.
         """
         super().__init__()
         self.settings = settings or DiscriminatorSettings()

@@ -1,4 +1,4 @@
-"""e4e's encoder: one w for all layers, and a delta per layer that training lets in one after the other."""
+"""e4e's encoder: one w for all layers, and a delta per layer. The training adds the deltas one after the other."""
 
 from __future__ import annotations
 

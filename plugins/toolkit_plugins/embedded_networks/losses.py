@@ -1,4 +1,4 @@
-"""What losses are made of; none of these files is used for scores."""
+"""The networks for losses. None of their files is used for scores."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Statements that a perceptual distance must agree with: one spoilt picture is nearer to the original than another."""
+"""Orderings that a perceptual distance must agree with: which of two distorted pictures is nearer to the original."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Ordering(NamedTuple):
 
 
 def orderings() -> list[Ordering]:
-    """Every statement that one picture is nearer to a scene than another; perceptual networks are judged by them."""
+    """Every statement that one picture is nearer to a scene than another; perceptual networks are scored by them."""
     return [*_within_kinds(), *_against_other_pictures(), *_between_kinds()]
 
 

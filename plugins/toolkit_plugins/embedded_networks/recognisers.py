@@ -1,4 +1,4 @@
-"""The two recognisers, aligned faces to unit vectors: of different kinds, so that one does not judge like the other."""
+"""The two recognisers: aligned faces to unit vectors. Their architectures differ, so that their errors differ, too."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ FOLDS = 10
 
 
 class Verification(NamedTuple):
-    """Shares 0..1 of pairs judged rightly by a threshold on the cosine that was chosen on other heads."""
+    """Shares 0..1 of pairs that are classified correctly by a threshold on the cosine, chosen on other heads."""
 
     accuracy: float
     """Same head against unrelated heads."""
@@ -23,7 +23,7 @@ class Verification(NamedTuple):
 
 
 def verify(embeddings: Tensor, relatives: Tensor, seed: int = 0) -> Verification:
-    """Ten-fold verification: each fold's heads are judged by the best threshold of the others.
+    """Ten-fold verification: each fold's heads are classified by the best threshold of the others.
 
     Args:
         embeddings: Unit vectors [H, F, E] of F faces of each of H heads.

@@ -49,7 +49,7 @@ class EncoderSettings:
 
 
 class Codes(NamedTuple):
-    """What the encoder gives; the generator's average latent is added by whoever uses it."""
+    """What the encoder returns; the caller adds the generator's average latent."""
 
     ws: Tensor
     """[B, num_ws, w_dim]."""

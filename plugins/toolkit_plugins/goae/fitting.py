@@ -1,4 +1,4 @@
-"""The sizes that a generator asks of GOAE's networks."""
+"""The sizes that GOAE's networks must have for a generator."""
 
 from __future__ import annotations
 

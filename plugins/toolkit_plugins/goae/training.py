@@ -107,7 +107,7 @@ class GoaeLosses:
         return {**losses, **self.adversary.losses(ws)}
 
     def before(self, batch: EncodingBatch, local: int) -> Mapping[str, float]:
-        """A step of the discriminator, on the codes that the encoder is judged by."""
+        """A step of the discriminator, on the codes that score the encoder."""
         image = encoder_inputs(batch, self._side)
         with self._offsets(self._level(local)):
             return self.adversary.learn(lambda: self.encoder.codes(image), batch.blocks, local)

@@ -1,4 +1,4 @@
-"""Random streams of identities: a split, a seed and an index give the same head everywhere and for ever.
+"""Random streams of identities: a split, a seed and an index always give the same head, on every machine.
 
 A stream is NumPy's PCG64 seeded by SeedSequence([crc32("heads360/<purpose>"), seed, index, ...]). The split is part
 of the purpose, so no seed moves an identity from one split to another. PyTorch's generators are not used: their

@@ -1,4 +1,4 @@
-"""The two domains: clean heads are exactly what the latent says, wild ones carry details beside it."""
+"""The two domains: a clean head follows from its latent alone; a wild one has details that no latent describes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Keeping a tuned generator what it was, wherever the photo says nothing: other heads, and other views of this one."""
+"""Locality: a tuned generator must not change where the photo shows nothing: other heads, other views of this one."""
 
 from __future__ import annotations
 

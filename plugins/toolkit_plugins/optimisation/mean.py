@@ -1,4 +1,4 @@
-"""The method `mean`: the average head. What a method must beat to have looked at the input at all."""
+"""The method `mean`: the average head. A method that is not better than `mean` ignores its input."""
 
 from __future__ import annotations
 

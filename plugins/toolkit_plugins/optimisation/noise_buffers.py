@@ -1,4 +1,4 @@
-"""Optimised synthesis noise, as in StyleGAN2's projector; PanoHead's own projector leaves it alone."""
+"""Optimised synthesis noise, as in StyleGAN2's projector. PanoHead's own projector does not optimise it."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ class People(ImageFolder):
 
     @staticmethod
     def procedural() -> ProceduralHeads:
-        """The heads as functions of a latent, to be looked at along any ray."""
+        """The heads as functions of a latent, which can be seen along any ray."""
         return Heads()
 
     def latents(self) -> Tensor:

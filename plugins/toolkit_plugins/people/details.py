@@ -1,4 +1,4 @@
-"""What no latent says: the wild domain's hats, scarves, light, and what a camera does to a picture."""
+"""Details that no latent describes: the wild domain's hats, scarves and light, and the effects of a camera."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from toolkit_plugins.people.light import Light, direction, studio
 
 @dataclass(frozen=True)
 class Details:
-    """What a head has beside its latent."""
+    """What a head has besides its latent."""
 
     light: Light
     hat: str = "none"

@@ -1,4 +1,4 @@
-"""The triangles of a head, gathered from its parts, with what shading wants to know about each vertex."""
+"""The triangles of a head, gathered from its parts, with what shading needs of each vertex."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A person in numbers that mean something to the eye: where the surface lies, which hair and clothes, which colours.
+"""A person as visible traits in numbers: where the surface lies, which hair and clothes, which colours.
 
 A latent says most of this in a roundabout way: a hair style is the largest of eighteen numbers, shifted by gender and
 age. Who learns from people learns faster from what the latent amounts to.

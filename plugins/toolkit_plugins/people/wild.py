@@ -1,4 +1,4 @@
-"""The two domains: clean heads are exactly what the latent says, wild ones have more, and their pictures are photos."""
+"""The two domains: a clean head follows from its latent alone; a wild one has more details, and photo-like pictures."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files inside installed packages: taken by their path, so that nothing of the package is run."""
+"""Files inside installed packages: found by their path, so that no code of the package is run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""dlib's detector, five-point predictor and recogniser; of the package with their files nothing is run.
+"""dlib's detector, five-point predictor and recogniser. No code of the package with their files is run.
 
 The package also brings a 68-point predictor, whose training data are for research only: it is not used.
 """

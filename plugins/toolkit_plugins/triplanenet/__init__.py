@@ -1,4 +1,4 @@
-"""TriPlaneNet (Bhattarai et al., WACV 2024): pSp first, then a network that mends the planes."""
+"""TriPlaneNet (Bhattarai et al., WACV 2024): pSp first, then a network that corrects the planes."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ class TriPlaneNetFile:
     generator = "eg3d"
 
     def parts(self) -> Sequence[Part]:
-        """The encoder into W+ and the one that mends planes."""
+        """The encoder into W+, and the network that corrects planes."""
         return Part(FIRST, FIRST_KINDS), Part(SECOND, SECOND_KINDS)
 
     def claims(self, settings: Mapping[str, Any]) -> bool | None:

@@ -1,4 +1,4 @@
-"""`toolkit plugins new`: a small package of one's own that installs, works and tests itself."""
+"""`toolkit plugins new`: writes a small package that installs, works and has tests."""
 
 from toolkit.apps.new_plugin.writing import KINDS, write_plugin
 

@@ -1,4 +1,4 @@
-"""Writes a package from the templates beside this file: `{name}` and its like are filled in, the rest stays."""
+"""Writes a package from the templates beside this file, with `{name}` and other placeholders filled in."""
 
 from __future__ import annotations
 

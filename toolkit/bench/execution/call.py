@@ -43,12 +43,12 @@ def run(
     arithmetic: Sequence[str] = (),
     progress: Progress | None = None,
 ) -> Results:
-    """Compare methods, or go on with a comparison: what `toolkit bench` does, with the same numbers.
+    """Compare methods, or resume a comparison: what `toolkit bench` does, with the same numbers.
 
     Args:
         methods: Names of methods, as a list or with commas; `all` stands for every headline method.
         data: A data folder or zip, READER:PATH, or the name of a data set that makes itself.
-        out: Folder of the run; the same call goes on in it.
+        out: Folder of the run; the same call resumes it.
         protocol: Names of protocols or YAML files with commas; `all`: every one that the data permits.
         limit: Subjects (or pictures) at most.
         generator: What to invert into.

@@ -1,4 +1,4 @@
-"""What an earlier run in the same folder found of methods that are not named now: it is carried along, or refused.
+"""Results of methods of an earlier run in the same folder that are not named now: they are kept, or refused.
 
 Results of a folder accumulate. A method of an earlier run stays in the tables, and in the comparisons, if every unit of
 it is known under the settings, pictures and metric networks of this run. Otherwise its numbers would not belong beside
@@ -78,7 +78,7 @@ def _records_of(run: ProtocolRun, method: ComparedMethod, earlier: Run) -> list[
 
 
 def _check_place(run: ProtocolRun, earlier: Run, engine: Engine, names: list[str]) -> None:
-    """Seconds of two places never stand in one table."""
+    """One table never has seconds of two machines."""
     if not set(EFFORT) & set(run.protocol.metrics.samples):
         return
     now = earlier.model_copy(

@@ -1,4 +1,4 @@
-"""What the numbers were made on: a result's timings mean nothing without it."""
+"""The machine and the versions that a run used. Without them, timings mean nothing."""
 
 from __future__ import annotations
 

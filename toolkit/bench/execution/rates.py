@@ -1,4 +1,4 @@
-"""How long pieces of work take, from what those of a kind took so far."""
+"""How long units of work take, estimated from earlier units of the same kind."""
 
 from __future__ import annotations
 

@@ -108,7 +108,7 @@ def _places(resources: Mapping[str, float], gpus: int) -> int:
 
 
 def _check_listens(address: str) -> None:
-    """Find out in seconds that nobody listens, where Ray would try for minutes; names such as 'auto' are Ray's affair.
+    """Find out within seconds that no cluster answers, where Ray tries for minutes. Names such as 'auto' are Ray's.
 
     Raises:
         InputError: Nobody does.

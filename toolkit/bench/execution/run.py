@@ -54,7 +54,7 @@ class Suite(NamedTuple):
     """Seconds that an inversion, or another part of a stranger's plugin, may take."""
 
     def run(self, progress: Progress | None = None) -> Results:
-        """Run, or go on with, the comparison (see `run_suite`)."""
+        """Run, or resume, the comparison (see `run_suite`)."""
         with strangers.time_limit(self.time_limit):
             return run_suite(self.requests, self.generator, self.methods, progress, self.engine)
 
@@ -87,7 +87,7 @@ def run_suite(
     progress: Progress | None = None,
     engine: Engine | None = None,
 ) -> Results:
-    """Run, or go on with, a comparison by several protocols and write results, tables and report into its folder.
+    """Run, or resume, a comparison by several protocols, and write results, tables and report into its folder.
 
     Every method's first picture comes first, in all protocols: after that the time left is known. Methods of an earlier
     run in the folder stay in its results (see `toolkit.bench.execution.carrying`).
@@ -106,7 +106,7 @@ def run_suite(
         InputError: The data can serve none of the protocols, no metric is available, or the folder holds results that
             cannot be read, or do not go together with this run.
         OutputError: The folder cannot be written.
-        Interrupted: A signal came; what was in hand is finished, everything is kept.
+        Interrupted: A signal came; the current work is finished, everything is kept.
     """
     first = requests[0]
     check_folder_place(first.out)
@@ -154,7 +154,7 @@ def rehearse_suite(
     Raises:
         InputError: The data can serve none of the protocols, or no metric is available.
         OutputError: The folder cannot be written.
-        Interrupted: A signal came; what was in hand is finished, everything is kept.
+        Interrupted: A signal came; the current work is finished, everything is kept.
     """
     check_folder_place(requests[0].out)
     say = progress.note if progress is not None else lambda text: None

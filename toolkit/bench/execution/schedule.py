@@ -1,4 +1,4 @@
-"""The order of work: every method's first picture, then the rest, with what is known already left alone."""
+"""The order of work: every method's first picture, then the rest. Units whose results are known are not done again."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ class Schedule:
         """Do what is not known yet; records by protocol.
 
         Raises:
-            Interrupted: A signal came; what was in hand is finished and kept.
+            Interrupted: A signal came; the current work is finished and kept.
         """
         with StopSignals() as stop:
             rest, forecast = self._begin(engine, stop)
@@ -85,7 +85,7 @@ class Schedule:
         """Do one piece of every kind that was never timed, and say how long the rest takes.
 
         Raises:
-            Interrupted: A signal came; what was in hand is finished and kept.
+            Interrupted: A signal came; the current work is finished and kept.
         """
         with StopSignals() as stop:
             return self._begin(engine, stop)[1]

@@ -1,4 +1,4 @@
-"""What a worker is given at once, does, and hands back; and on which device it does it.
+"""Shards: the units that a worker gets together, what it returns, and which device it uses.
 
 A shard is what one method has to do with one input picture, in all protocols, so that its inversion is made once; a
 piece of precompute is a shard of its own. A worker opens the run by itself from a plain description and returns

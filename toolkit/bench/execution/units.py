@@ -34,7 +34,7 @@ class Unit(ABC):
     @property
     @abstractmethod
     def owner(self) -> str:
-        """Under whose name its progress and its cost are told: the method's or the precompute's."""
+        """The name that progress and cost are shown under: the method's or the precompute's."""
 
     @property
     @abstractmethod
@@ -58,7 +58,7 @@ class Unit(ABC):
 
     @property
     def size(self) -> int:
-        """How much it is beside others of its kind."""
+        """Its amount of work, relative to others of its kind."""
         return 1
 
     @property

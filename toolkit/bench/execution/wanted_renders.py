@@ -1,4 +1,4 @@
-"""Which renders a method from elsewhere has to bring (see `toolkit.bench.subjects.outside`)."""
+"""Which renders are needed from a method that runs elsewhere (see `toolkit.bench.subjects.outside`)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Worker processes of this machine, any of which may die: its task is done again, the others never notice."""
+"""Worker processes of this machine. If one dies, its task is done again, and the others continue."""
 
 from __future__ import annotations
 
@@ -42,8 +42,8 @@ class _Begun(NamedTuple):
 class Workers(Generic[Task, Result]):
     """Processes that do one task each at a time.
 
-    Each is a pool of its own: when a process of a shared pool dies, all tasks in hand are lost, and if another one is
-    being started just then, Python 3.11 waits for it for ever.
+    Each is a pool of its own: when a process of a shared pool dies, all its current tasks are lost, and if another
+    process is being started just then, Python 3.11 never stops waiting for it.
     """
 
     def __init__(self) -> None:
@@ -58,7 +58,7 @@ class Workers(Generic[Task, Result]):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """End the processes, each after what it has in hand."""
+        """End the processes, each after its current task."""
         for process in self._processes():
             process.pool.shutdown()
 
@@ -72,7 +72,7 @@ class Workers(Generic[Task, Result]):
         self._begin(task, (function, *arguments), ATTEMPTS)
 
     def finished(self) -> tuple[Task, Result | Exception]:
-        """Wait for a task in hand; its result, or the error that ended it.
+        """Wait for a task that was begun; its result, or the error that ended it.
 
         A worker that dies is replaced; a task that outlives `ATTEMPTS` workers ends with `BrokenProcessPool`.
         """

@@ -138,12 +138,12 @@ class BenchProtocol(ABC):
 
     @property
     def choices(self) -> Mapping[str, Any]:
-        """What its numbers rest on beside settings; results hold it."""
+        """What its numbers depend on besides settings; results record it."""
         return {}
 
     @property
     def extent(self) -> int:
-        """What results on one item depend on beside its pictures: 0, or the number of items where they share yaws."""
+        """What results on one item depend on besides its pictures: 0, or the number of items where they share yaws."""
         return 0
 
     def find_items(self, limit: int | None) -> list[BenchItem]:
@@ -178,5 +178,5 @@ class BenchProtocol(ABC):
         return Numbers([row for rows in found for row in rows])
 
     def other_views(self, item: BenchItem) -> list[Camera]:
-        """Cameras of the views that it looks at beside those of the item's pictures."""
+        """Cameras of the views that it needs besides those of the item's pictures."""
         return []

@@ -1,4 +1,4 @@
-"""Protocol `fid360`: random heads against inversions, both seen once each from yaws all around."""
+"""Protocol `fid360`: inversions compared with random heads, each head rendered once, from yaws all around."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Protocol `gt360`: one picture of a subject in, ground truth from all around."""
+"""Protocol `gt360`: one picture of a subject is inverted and compared with ground truth from all around."""
 
 from __future__ import annotations
 

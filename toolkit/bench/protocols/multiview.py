@@ -1,4 +1,4 @@
-"""Protocol `multiview`: the frontal picture of a subject in, its pictures from other sides compared with."""
+"""Protocol `multiview`: the frontal picture of a subject is inverted and compared with its other pictures."""
 
 from __future__ import annotations
 

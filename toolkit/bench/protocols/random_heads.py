@@ -1,4 +1,4 @@
-"""Random heads of the generator for `fid360`: what inversions are compared with, made in pieces before."""
+"""Random heads of the generator for `fid360`: inversions are compared with them. They are made in pieces."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Protocol `reconstruction`: the input view of an inversion against the input."""
+"""Protocol `reconstruction`: an inversion, rendered with the input's camera, is compared with the input."""
 
 from __future__ import annotations
 

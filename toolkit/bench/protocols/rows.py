@@ -1,4 +1,4 @@
-"""From records to the rows of results.json: means with bootstrap intervals, and how much entered and how much not."""
+"""From records to the rows of results.json: means with bootstrap intervals, counts of used and failed comparisons."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Feeding metrics: which can be computed, and what each of them says about one comparison."""
+"""Scores: which metrics can be computed, and the value of each for one comparison."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def open_metrics(names: Iterable[str], backend: str, world: str, image_size: int
         backend: 'auto' takes the generator's world's ('embedded' or 'full').
         world: The generator's world.
         image_size: Side in pixels of the pictures that will be compared.
-        chosen: Somebody asked for these very metrics: those of the other backend are named, too.
+        chosen: The user named these metrics: those of the other backend are listed as unavailable, too.
 
     Raises:
         InputError: Unknown backend.

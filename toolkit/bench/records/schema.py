@@ -72,7 +72,7 @@ class ValueTable(Record):
 
 
 class Difference(Record):
-    """Two methods compared on what both did."""
+    """Two methods compared on the items that both have."""
 
     protocol: str
     """As in a row."""
@@ -83,7 +83,7 @@ class Difference(Record):
     first: str
     """A method."""
     second: str
-    """Another one."""
+    """The other method."""
     difference: float
     """First minus second: of means over items, or of distances between distributions."""
     low: float
@@ -136,7 +136,7 @@ class Failure(Record):
 
 
 class RunWarning(Record):
-    """What went well and is not to be trusted as it stands: odd cameras, methods that change what is not theirs."""
+    """What did not fail, but makes results doubtful: odd cameras, methods that changed the generator or the process."""
 
     protocol: str
     """As in a row."""
@@ -210,7 +210,7 @@ class Pictures(Record):
     """The data that a run inverted: where it came from, how it was read, and how many pictures were chosen."""
 
     source: str = ""
-    """As it was asked for."""
+    """As requested."""
     reader: str | None = None
     """Registered data set that read it (several: joined by +); null: the toolkit's own layout."""
     domain: str = ""
@@ -222,7 +222,7 @@ class Pictures(Record):
 
 
 class MethodEntry(Record):
-    """What a method was in this run."""
+    """Settings and weights of a method in this run."""
 
     options: dict[str, Any] = Field(default_factory=dict)
     """What the user set."""
@@ -231,7 +231,7 @@ class MethodEntry(Record):
     fingerprint: str = ""
     """Of everything else that its results depend on, such as weights that ship."""
     undone: list[str] = Field(default_factory=list)
-    """What building it changed of the generator or the process, and was put back."""
+    """What building it changed in the generator or the process; the change was undone."""
     seen: Count | None = None
     """How many of the inputs it was trained on; null: its weights do not tell."""
     command: str = ""
@@ -293,7 +293,7 @@ class Run(Record):
     image_size: Count = 0
     """Side of the generator's pictures in pixels."""
     choices: dict[str, Any] = Field(default_factory=dict)
-    """What numbers rest on beside settings: truncation, cameras, how distances are computed."""
+    """What numbers depend on besides settings: truncation, cameras, how distances are computed."""
     networks: dict[str, dict[str, str]] = Field(default_factory=dict)
     """sha256 of the files of each metric's networks, by metric and file."""
     interval: str = ""
@@ -301,9 +301,9 @@ class Run(Record):
     comparison: str = ""
     """What `low` and `high` of comparisons are."""
     backend: str = ""
-    """As it was asked for."""
+    """As requested."""
     methods: dict[str, MethodEntry] = Field(default_factory=dict)
-    """What each method was."""
+    """Settings and weights of each method."""
     environment: Environment = Environment()
     """Versions, threads, seed."""
     machine: Machine = Machine()
@@ -313,11 +313,11 @@ class Run(Record):
     command: str = ""
     """How to get these results again."""
     keep: str = ""
-    """How much of each inversion was kept; half: numbers are of what 16 bit hold."""
+    """How much of each inversion was kept; half: numbers are those of inversions in 16 bit."""
 
 
 class GeneratorEntry(Record):
-    """What everything was inverted into."""
+    """The generator that all methods invert into."""
 
     name: str
     """As registered."""
@@ -337,7 +337,7 @@ class Results(Record):
     schema_version: Literal[4] = 4
     """Rises when a key's meaning changes."""
     generator: GeneratorEntry
-    """What everything was inverted into."""
+    """The generator that all methods invert into."""
     runs: dict[str, Run] = Field(default_factory=dict)
     """By "PROTOCOL on DATA": how its numbers came about."""
     rows: list[Row] = Field(default_factory=list)
@@ -347,13 +347,13 @@ class Results(Record):
     values: list[ValueTable] = Field(default_factory=list)
     """Each method's value of each metric on each item."""
     comparisons: list[Difference] = Field(default_factory=list)
-    """Every two methods on the items that both did."""
+    """Comparisons of every two methods on the items that both have."""
     cells: list[Cell] = Field(default_factory=list)
     """Items that were worked on."""
     failures: list[Failure] = Field(default_factory=list)
     """What went wrong."""
     warnings: list[RunWarning] = Field(default_factory=list, validation_alias=AliasChoices("warnings", "doubts"))
-    """What went well and is not to be trusted as it stands (`doubts` in files of earlier versions)."""
+    """What did not fail, but makes results doubtful (`doubts` in files of earlier versions)."""
     unavailable: list[Unavailable] = Field(default_factory=list)
     """Metrics that could not be computed."""
     left_out: list[LeftOut] = Field(default_factory=list)

@@ -11,7 +11,7 @@ from toolkit.bench.records.base import Count, Measured, Record
 
 
 class ScoreRecord(Record):
-    """What a metric said about one comparison."""
+    """A metric's value for one comparison."""
 
     metric: str
     """Registered name, with `@part` where it looked at a part."""
@@ -35,7 +35,7 @@ class FeaturesRecord(Record):
     """Where the features of one render lie, for distances between distributions."""
 
     metric: None = None
-    """Always null: by it old readers told features from scores."""
+    """Always null; older versions of the toolkit tell features from scores by it."""
     features: str
     """File in the folder `features`."""
     yaw: Measured = None
@@ -63,17 +63,17 @@ class CellRecord(Record):
     stage: str | None = None
     """What failed: build, read, invert, score, time_limit, precompute, worker, machine (disk, memory or device)."""
     scores: Scores = Field(default_factory=list)
-    """What metrics said, and where features lie."""
+    """Values of metrics, and the places of features."""
     seen: bool | None = None
     """Whether the method was trained on the picture; null: it does not tell."""
     precompute: str | None = Field(None, validation_alias=AliasChoices("precompute", "groundwork"))
     """Whose piece it is; runs of earlier versions called it `groundwork`."""
     size: Count = 1
-    """How much it is beside other units of its kind."""
+    """Its amount of work, relative to other units of its kind."""
     took: Measured = None
     """Seconds."""
     undone: list[str] = Field(default_factory=list)
-    """What the method changed of the generator or the process, and was put back."""
+    """What the method changed in the generator or the process; the change was undone."""
 
     @property
     def measured(self) -> list[ScoreRecord]:
@@ -96,7 +96,7 @@ class InversionRecord(Record):
     item: str
     """The picture, by the name under which it was inverted first."""
     warm: bool
-    """Whether the method had inverted before in its process: a first time includes what is done once."""
+    """Whether the method had inverted before in its process: the first inversion includes initialisation."""
     folder: str = ""
     """Below `inversions/`; empty: made elsewhere."""
     error: str | None = None
@@ -106,12 +106,12 @@ class InversionRecord(Record):
     peak_memory: Measured = None
     """MiB."""
     undone: list[str] = Field(default_factory=list)
-    """What the method changed of the generator or the process, and was put back."""
+    """What the method changed in the generator or the process; the change was undone."""
     time_limit: Measured = None
     """Seconds after which it was ended; null: it was not."""
 
     @property
     def effort(self) -> dict[str, float | None]:
-        """What was measured, by the name of its metric; what nobody told is left out."""
+        """What was measured, by the name of its metric; what is not known is left out."""
         told = {"seconds": self.seconds, "peak_memory": self.peak_memory}
         return {name: value for name, value in told.items() if name in self.model_fields_set}

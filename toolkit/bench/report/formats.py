@@ -136,7 +136,7 @@ def _full_grid(table: Table) -> str:
 
 
 def _markdown(text: str) -> str:
-    """A name as Markdown shows it, letter by letter: names are nobody's markup."""
+    """A name for Markdown, with its special characters escaped."""
     return _MARKUP.sub(r"\\\g<0>", one_line(text))
 
 

@@ -1,4 +1,4 @@
-"""The literature's printed numbers: shown apart from measured ones, and said to be comparable only where they are."""
+"""Numbers that papers print: shown apart from measured ones, with a note whether the two can be compared."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def trained_on_inputs(run: Run) -> dict[str, int]:
 def differences_from_paper(table: PaperTable, paper: Paper, results: Results) -> list[str]:
     """What still differs between a printed table and the runs that come nearest to it, each in a few words.
 
-    What the paper does not print (pixel range, networks, pictures) can never be said to be equal: it is told last.
+    What the paper does not print (pixel range, networks, pictures) is never known to be equal: it is listed last.
     """
     settings = open_protocol(table.protocol)
     runs = [run for run in results.runs.values() if run.settings.kind == settings.kind]

@@ -1,4 +1,4 @@
-"""Rows of results as tables: methods down, metrics across; what must not be compared never shares one."""
+"""Rows of results as tables: a line per method, a column per metric. One table holds only comparable numbers."""
 
 from __future__ import annotations
 
@@ -183,6 +183,6 @@ def number(value: float | None, places: int | None = None) -> str:
 
 
 def one_line(text: str) -> str:
-    """A text without line breaks, other control characters escaped: names in a results file are anybody's."""
+    """A text without line breaks, other control characters escaped: a results file may hold any name."""
     letters = (letter if letter.isprintable() or letter.isspace() else ascii(letter)[1:-1] for letter in text)
     return " ".join("".join(letters).split())

@@ -1,4 +1,4 @@
-"""What answers of a command are filed under, and what its failure is to a comparison."""
+"""The folder of a command's answers, and how a comparison records a failure of the command."""
 
 from __future__ import annotations
 

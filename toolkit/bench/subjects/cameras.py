@@ -22,7 +22,7 @@ def odd_cameras(data: IndexedDataset, indices: Collection[int], faces: int = FAC
     Args:
         data: The pictures.
         indices: Which of them are used.
-        faces: In how many of them a face is looked for and held against the label; 0: in none.
+        faces: In how many of them a face is detected and compared with the label; 0: in none.
     """
     chosen = sorted(indices)
     labels = data.cameras.label[chosen].tolist() if chosen else []

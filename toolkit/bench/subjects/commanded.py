@@ -37,7 +37,7 @@ def with_answers(compared: ComparedMethod, generator: Generator, out: Path) -> C
 
     Args:
         compared: Any method of a comparison.
-        generator: What the others invert into; the command is told its sizes.
+        generator: What the other methods invert into; the command gets its sizes.
         out: The run's folder: answers are kept in it, and the cameras that are wanted stand there.
     """
     method = compared.inverter
@@ -111,7 +111,7 @@ class CommandedHeads:
     def _keep(
         self, item: Item, known: OutsideHeads | None, labels: list[Tensor], pictures: Tensor, seconds: float
     ) -> None:
-        """Write renders down beside those that are there; an interruption leaves the old ones."""
+        """Add renders to those that are kept already; an interruption leaves the old ones."""
         folder = self._folder / self._name(item)
         before = [] if known is None else known.renders[item.id]
         entries = [[item.id, name, label.tolist()] for name, label in before]

@@ -1,4 +1,4 @@
-"""What a run is told to compare, and the generator and the methods that are opened from it, here and in a worker."""
+"""The description of a run; and the generator and methods that it names, opened in this process or in a worker."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What protocols look at: an inversion (see `subjects.inversions`), or renders that were made elsewhere."""
+"""The heads that protocols measure: an inversion (see `subjects.inversions`), or renders that were made elsewhere."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Views(NamedTuple):
 
 
 class Head(Protocol):
-    """Something that can be looked at."""
+    """A head that can be rendered, or has been."""
 
     def input_view(self) -> Views:
         """The view by the input's camera."""

@@ -1,4 +1,4 @@
-"""An inversion as protocols look at it."""
+"""An inversion as a head that protocols measure."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 class InvertedHead:
     """An inversion and the generator that shows it; a view that was seen once is kept.
 
-    Views are rendered one at a time: their numbers must not depend on which others are asked for together.
+    Views are rendered one at a time: their numbers must not depend on which views are rendered together.
     """
 
     def __init__(self, inversion: Inversion, generator: Generator) -> None:

@@ -1,4 +1,4 @@
-"""A method in another environment that answers with a mesh: asked once per picture, and looked at from every camera.
+"""A method in another environment that returns a mesh: called once per picture, and rendered from every camera.
 
 The mesh is kept as it came (`mesh.safetensors`), and as a file to look at (`mesh.glb`).
 """

@@ -29,7 +29,7 @@ TRIED_AGAIN = ("read", MACHINE, "worker", TIME_LIMIT)
 
 
 class UnitError(Exception):
-    """A unit of work failed; it costs its own numbers and is listed, the run goes on."""
+    """A unit of work failed. Only its own numbers are lost; the failure is listed, and the run continues."""
 
     def __init__(self, stage: str, message: str) -> None:
         super().__init__(message)
@@ -38,7 +38,7 @@ class UnitError(Exception):
 
 @runtime_checkable
 class HeadSource(Protocol):
-    """In the place of a method: whoever has finished renders of an item instead of an inversion."""
+    """Takes the place of a method: it has finished renders of an item instead of an inversion."""
 
     def head(self, item: Item) -> Head:
         """The renders of an item; raises UnitError where there are none."""
@@ -81,7 +81,7 @@ class ComparedMethod:
 
     @property
     def trained_on(self) -> Tensor | None:
-        """Prints of the pictures that it was trained on; None: nobody tells."""
+        """Prints of the pictures that it was trained on; None: not known."""
         return checked_prints(self.inverter.trained_on) if isinstance(self.inverter, KnowsItsPictures) else None
 
     @property

@@ -1,4 +1,4 @@
-"""Judges a folder of renders that were made elsewhere before a benchmark is run with it."""
+"""Checks a folder of renders that were made elsewhere, before a benchmark uses it."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def check_outside(folder: Path, wanted: Path | None = None) -> OutsideReport:
 
     Args:
         folder: With `renders.json`.
-        wanted: A run's `wanted.json`; None: coverage is not judged.
+        wanted: A run's `wanted.json`; None: coverage is not checked.
 
     Raises:
         InputError: The folder or its list is not as described (see `toolkit.bench.subjects.outside`).

@@ -1,4 +1,4 @@
-"""Making rendered pictures look like anyone's photos, so that what is learnt from them carries over."""
+"""Augmenting rendered pictures so that they look like photos, and encoders that learn from them work on photos."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The batch of a step: photos, pairs, and which part of the picture is looked at; a function of seed and step."""
+"""The batch of a step: photos, pairs, and the window of the picture that is used; a function of seed and step."""
 
 from __future__ import annotations
 

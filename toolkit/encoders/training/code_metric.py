@@ -1,4 +1,4 @@
-"""How much an error of a code shows: a linear guess of how pictures change with w.
+"""How much an error of a code changes pictures, by a linear estimate of how pictures depend on w.
 
 Most of a code's variance moves nothing that one sees. An encoder that must predict all numbers alike spends itself on
 those, and is left with the average head. One that must predict what shows learns the head from the same pictures.

@@ -1,4 +1,4 @@
-"""Held-out photos: how well their input views are reconstructed, and what the heads look like from elsewhere."""
+"""Held-out photos: how well their input views are reconstructed, and what the heads look like from other sides."""
 
 from __future__ import annotations
 

@@ -43,8 +43,8 @@ class ImageLosses:
             settings: Which.
             spec: The generator's: says where faces are.
             device: Where to compute.
-            identity: Whether the identity term will be asked for.
-            names: Registered losses and perceptual distances that will be asked for by name.
+            identity: Whether the identity term is used.
+            names: Registered losses and perceptual distances that are used by name.
 
         Raises:
             ConfigError: Unknown perceptual distance or loss.

@@ -1,4 +1,4 @@
-"""What is made of a generator once, in minutes, and kept in the user's cache."""
+"""Data that is made from a generator once, within minutes, and kept in the user's cache."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A discriminator of w beside an encoder: it learns to tell encoded w from mapped ones, the encoder to pass.
+"""A discriminator of w: it learns to tell encoded w from mapped ones, and the encoder learns to deceive it.
 
 Processes that train together remember the same w: those of the whole batch, exchanged in the order of its rows.
 """
@@ -60,7 +60,7 @@ class LatentAdversary:
 
         Raises:
             PluginError: No such discriminator is registered.
-            ConfigError: It has no such option, or judges something else than latents.
+            ConfigError: It has no such option, or does not score latents.
         """
         self.settings, self.generator, self.seed = settings, generator, seed
         device = generator.device

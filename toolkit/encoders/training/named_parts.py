@@ -33,14 +33,14 @@ def open_discriminator(
 
     Args:
         name: As registered.
-        generator: Whose samples it judges; it goes to the generator's device.
+        generator: Whose samples it scores; it is moved to the generator's device.
         options: Keyword arguments of its factory.
-        domains: What it may judge here.
+        domains: What it may score here.
         key: The options' place in the configuration, for messages.
 
     Raises:
         PluginError: Unknown name, or what it makes is not a discriminator.
-        ConfigError: The factory has no such option, or the discriminator judges something else.
+        ConfigError: The factory has no such option, or the discriminator scores something else.
     """
     factory = default_registry().load("discriminator", name)
     known = [each.name for each in inspect.signature(factory).parameters.values() if each.kind is each.KEYWORD_ONLY]

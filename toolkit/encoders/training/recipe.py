@@ -1,4 +1,4 @@
-"""What a method says about its training: the encoder, its stages, its opponents, and how a file is taken over.
+"""A method's recipe for its training: the encoder, its stages, its discriminators, and how it starts from a file.
 
 A plugin builds a `Recipe`; `EncoderTraining` does everything else. So that losses depend on little, they get a
 `LossContext` and not the training.
@@ -86,7 +86,7 @@ def _itself(encoder: Any, stage: str) -> Sequence[Encoder]:
 
 @dataclass(frozen=True)
 class Recipe:
-    """What a method brings to the training of its encoder: the network, the stages, and what they minimise."""
+    """A method's part of the training of its encoder: the network, the stages, and what they minimise."""
 
     kind: str
     """Name of the training, and kind of the file that it writes."""

@@ -1,4 +1,4 @@
-"""How a stage goes by: its optimiser, its learning rate, and which of its steps cost alike."""
+"""The course of a stage: its optimiser, its learning rate, and which of its steps cost the same."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where an encoder's training begins: at a file, at an encoder that ships, at a face recogniser's trunk."""
+"""What an encoder's training starts from: a file, a shipped encoder, or a face recogniser's trunk."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from toolkit.weights.store import found_weights, how_to_get
 
 
 def find_start(start: str) -> Path:
-    """The file that the setting `start` stands for.
+    """The file that the setting `start` names.
 
     Args:
         start: A path (whatever has a folder or a suffix, there or not), or a name of `toolkit weights list`.
@@ -40,7 +40,7 @@ def find_start(start: str) -> Path:
 
 
 def find_recogniser(recogniser: str) -> Path:
-    """The file that the setting `recogniser` stands for: a path, or a kind whose weights are in the store.
+    """The file that the setting `recogniser` names: a path, or a kind whose weights are in the store.
 
     Raises:
         ConfigError: No such weights.

@@ -1,4 +1,4 @@
-"""The discriminator's side of encoder 2's training: what it judges, and its own steps."""
+"""The discriminator in encoder 2's training: which planes or images it scores, and its own steps."""
 
 from __future__ import annotations
 
@@ -59,14 +59,14 @@ class Adversary:
         self._log: dict[str, Tensor] = {}
 
     def loss(self, planes: Tensor, ws: Tensor, occlusion: Tensor | None, rows: Sequence[int]) -> Tensor:
-        """Let the discriminator learn, then judge: the encoder's weighted adversarial term (Eq. 7).
+        """Let the discriminator learn, then score: the encoder's weighted adversarial term (Eq. 7).
 
-        It takes one step a batch, when the last part has come; the parts before are judged by what it knew until then.
+        It takes one step per batch, after the last part. Earlier parts are scored with the weights before this step.
 
         Args:
             planes: Encoded, [B, *planes_shape]; gradients reach them.
             ws: Encoded, [B, num_ws, w_dim].
-            occlusion: What the input views do not see, in the generator's occupancy shape; None: judge everything.
+            occlusion: What the input views do not see, in the generator's occupancy shape; None: score everything.
             rows: The heads' numbers [B] in the whole batch of all processes.
         """
         rng = row_rng(rows, self.seed, self.steps, _PURPOSE)

@@ -152,7 +152,7 @@ def _code_losses(
 
 
 def _beginning_at_averages(stages: Sequence[Stage], encoder: Any, settings: DualSettings) -> list[Stage]:
-    """Every stage goes on from the averaged weights; encoder 2's first one begins at encoder 1's, if so set."""
+    """Every stage starts from the averaged weights; encoder 2's first stage starts from encoder 1's, if so set."""
     found, active = [], [stage for stage in stages if stage.settings.steps]
     first_of_two = next((stage for stage in active if stage.name.startswith(ENCODER_2)), None)
     copies = isinstance(encoder, DualEncoder) and settings.encoder2_from == "encoder1"

@@ -1,4 +1,4 @@
-"""What happens to pictures on their way into a network in training; one `torch.Generator` draws everything."""
+"""The augmentation of pictures in training; one `torch.Generator` draws all random numbers."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ _OUTFITS = 1_000_003
 
 @dataclass(frozen=True)
 class PicturePlan:
-    """Which heads, and how often each is looked at."""
+    """Which heads, and how many pictures of each."""
 
     dataset: str = "heads360"
     split: str = "train"

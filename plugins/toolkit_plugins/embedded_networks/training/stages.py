@@ -134,7 +134,7 @@ class PerceptionStage(Stage):
         return [self.network]
 
     def losses(self, batch: Mapping[str, Tensor], step: int) -> dict[str, Tensor]:
-        """What is told, and the ranking of distortions."""
+        """The losses of what is predicted, and of the ranking of distortions."""
         source = torch.Generator().manual_seed(self.settings.seed * 1_000_003 + step)
         noisy = torch.cat([batch["faces"], batch["views"]])
         noisy = noisy + 0.05 * torch.rand((), generator=source) * sent(

@@ -1,4 +1,4 @@
-"""Beginning a training where another one ended, with planes as fine as before or finer."""
+"""Starting a training from the weights of another one, with planes of the same or a higher resolution."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Marching with samples placed by the known hit depth: what lets a field settle on a surface within minutes.
+"""Marching with samples near the known depth of a hit: so the density learns a surface within minutes.
 
 Depth-free sampling leaves fog at a small budget, so colour never settles and eyes stay blurred; a few samples in the
 free space before the surface, a few in a narrow window round it and a penalty on density in free space do it.
@@ -34,7 +34,7 @@ sides of the surface in which it does not judge."""
 
 
 class Samples(NamedTuple):
-    """Where rays are looked at."""
+    """Where rays are sampled."""
 
     depths: Tensor
     """[B, R, S], sorted."""
@@ -96,7 +96,7 @@ def guided_march(field: Field, rays: Rays, hits: Tensor, samples: Samples, count
         rays: One bundle per head.
         hits: True hit depths [B, R], 0 for a miss.
         samples: Of these rays.
-        counts: What means over free, and over judged samples divide by.
+        counts: The counts that means over free samples, and over compared samples, divide by.
         step: Length over which a free sample's density counts in the penalty (world units).
     """
     depths, is_free = samples

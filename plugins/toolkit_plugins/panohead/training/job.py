@@ -214,7 +214,7 @@ class MiniJob(TrainingJob):
         Args:
             drawn: The whole batch.
             rows: The part's, ascending.
-            step: Decides what is looked at.
+            step: Decides which rays and patches are used.
         """
         heads, weights = changed(drawn.heads, lambda whole: whole[rows]), self.settings.losses
         ws, told = self._codes_of(heads, step)

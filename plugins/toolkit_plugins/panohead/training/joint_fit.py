@@ -36,7 +36,7 @@ def fit_jointly(
         ws: Where to start, [1, num_ws, w_dim].
         cameras: V cameras.
         images: [V, 3, S, S] in [-1, 1], on white.
-        steps: Patches looked at.
+        steps: Number of patches.
         rate: Of Adam; falls to zero over the last half.
         side: Side of a patch in rays.
         seed: Of patches and samples.

@@ -1,4 +1,4 @@
-"""What is made of heads and kept beside their rays: made again on another request, or when the heads have changed."""
+"""Data that is made from heads and kept beside their rays. It is made again if the request or the heads change."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Codes that mean something: made from the traits of heads, so that no network has to find out what a latent says.
+"""Codes that are made from the traits of heads, so that no network has to learn what a latent means.
 
 The synthesis network learns from these codes; the mapping learns beside it to give them, from many more latents than
 there are heads with rays.

@@ -44,7 +44,7 @@ class NetworkSettings(Config):
 
 
 class HeadsSettings(Config):
-    """Which procedural heads, and what is looked at of each."""
+    """Which procedural heads, and which views and rays of each."""
 
     dataset: str = "heads360"
     seed: Annotated[int, Field(ge=0)] = 0

@@ -1,4 +1,4 @@
-"""What happens to a face before the student sees it: moved, mirrored, in other light, blurred, noisy, compressed."""
+"""The augmentation of a face for the student: moved, mirrored, in other light, blurred, noisy, compressed."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def plain_faces(crops: Tensor) -> Tensor:
 
 
 def worn_faces(crops: Tensor, rng: np.random.Generator) -> Tensor:
-    """Aligned faces [B, 3, 112, 112] in [-1, 1], each spoilt in its own way.
+    """Aligned faces [B, 3, 112, 112] in [-1, 1], each augmented in its own way.
 
     Args:
         crops: [B, 3, SIDE, SIDE] in [-1, 1].

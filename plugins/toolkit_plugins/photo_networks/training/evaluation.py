@@ -1,4 +1,4 @@
-"""How well a student says what its teacher says: of distances between faces, and of who is who."""
+"""How well a student agrees with its teacher: on distances between faces, and on who is the same person."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def score_student(student: Tensor, teacher: Tensor, people: Tensor) -> dict[str,
 
 
 def best_accuracy(same: np.ndarray, different: np.ndarray) -> float:
-    """Mean of the shares of distances rightly judged by the best threshold: `same` below it, `different` above."""
+    """Mean of the shares of distances that the best threshold gets right: `same` below it, `different` above."""
     places = np.unique(np.concatenate([same, different]))
     below = np.searchsorted(np.sort(same), places, side="right") / len(same)
     above = 1 - np.searchsorted(np.sort(different), places, side="right") / len(different)

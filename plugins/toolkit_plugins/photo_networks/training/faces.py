@@ -38,7 +38,7 @@ _WARPS = (0.15, 0.5)
 
 @dataclass(frozen=True)
 class FacePlan:
-    """Which people, and how often each is looked at."""
+    """Which people, and how many pictures of each."""
 
     dataset: str
     split: str

@@ -1,4 +1,4 @@
-"""The trunk's maps of spoilt copies of faces: computed once, because the trunk does not learn."""
+"""The trunk's maps of augmented copies of faces: computed once, because the trunk does not learn."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _NAMES = ("first", "second", "third")
 
 
 class Copies(NamedTuple):
-    """N faces, K copies each: as they are, then spoilt."""
+    """N faces, K copies each: as they are, then augmented."""
 
     maps: Maps
     """[N, K, C, S, S] float16 of three depths."""
@@ -44,7 +44,7 @@ def prepare_copies(
         faces: The faces.
         plan: What they are made by, in plain types, to recognise files by.
         copies: Of each face; the first is as it is.
-        seed: Decides how the others are spoilt.
+        seed: Decides how the others are augmented.
         folder: Where files are kept.
         note: Hears what is done.
 
