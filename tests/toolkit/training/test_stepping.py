@@ -186,3 +186,17 @@ def test_in_fp16_an_infinite_loss_costs_its_step_and_many_in_a_row_the_training(
     ends = [step(math.inf).keys() for _ in range(OVERFLOWS + 1)]
     assert ends[OVERFLOWS - 1] == {"finite"}
     assert ends[-1] == {"finite", "other"}
+
+
+def test_batch_statistics_are_joined_on_gpus_alone_and_the_keys_stay() -> None:
+    def made() -> nn.Sequential:
+        return nn.Sequential(nn.Conv2d(3, 4, 1), nn.Sequential(nn.BatchNorm2d(4), nn.PReLU()))
+
+    net, settings = made(), EngineSettings(sync_batch_norm=True)
+    with pytest.raises(InputError, match=r"^engine.sync_batch_norm works on GPUs only"):
+        Stepper(settings).prepare(net)
+    Stepper(settings, "cuda").prepare(net)
+    assert isinstance(net[1][0], nn.SyncBatchNorm)
+    assert net.state_dict().keys() == made().state_dict().keys()
+    Stepper(EngineSettings(), "cuda").prepare(plain := made())
+    assert type(plain[1][0]) is nn.BatchNorm2d
