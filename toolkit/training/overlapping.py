@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import contextlib
 import gc
-import warnings
 import weakref
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
@@ -25,9 +24,6 @@ from toolkit.training.distribution import before_leaving, joined, peers_watched
 
 if TYPE_CHECKING:
     from torch.nn.parallel import DistributedDataParallel
-
-_NOTHING_UNUSED = "find_unused_parameters=True was specified"
-"""PyTorch's hint that a step used every parameter; another step of the same training may not."""
 
 
 class OverlappingGradients:
@@ -65,13 +61,11 @@ class OverlappingGradients:
         if not joined():
             loss_of().backward()
             return
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", message=f".*{_NOTHING_UNUSED}")
-            together = self._together()
-            with contextlib.nullcontext() if last else together.no_sync():
-                loss = together(loss_of)
-                with peers_watched(computing=True):
-                    loss.backward()
+        together = self._together()
+        with contextlib.nullcontext() if last else together.no_sync():
+            loss = together(loss_of)
+            with peers_watched(computing=True):
+                loss.backward()
 
     def _together(self) -> DistributedDataParallel:
         learning = [parameter for parameter in parameters_of(self.optimiser) if parameter.requires_grad]
@@ -107,7 +101,9 @@ class _Computation(Module):
 
     def __init__(self, parameters: Iterable[Parameter]) -> None:
         super().__init__()
-        self.parameters_that_learn = ParameterList(parameters)
+        self.learning = ParameterList(parameters)
+        # PyTorch's C++ side writes a warning where a first step uses every parameter; a later one may not
+        self.never_used = Parameter(self.learning[0].new_zeros(1))
 
     def forward(self, compute: Callable[[], Tensor]) -> Tensor:
         return compute()
