@@ -11,8 +11,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from toolkit.containment import contained, stdout_to_stderr
 from toolkit.errors import PluginError
-from toolkit.importing import contained, stdout_to_stderr
 from toolkit.strangers import strangers_code, watched
 
 BUILT_IN_PACKAGE = "toolkit_plugins"

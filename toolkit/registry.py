@@ -22,8 +22,8 @@ from typing import Any
 import pluggy
 
 from toolkit import hookspecs
+from toolkit.containment import contained, stdout_caught
 from toolkit.errors import PluginError
-from toolkit.importing import contained, stdout_caught
 from toolkit.registration import (
     BUILT_IN_PACKAGE,
     INTERFACE_VERSIONS,

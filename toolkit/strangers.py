@@ -5,8 +5,8 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 
+from toolkit.containment import contained, stdout_to_stderr, time_limited
 from toolkit.errors import InputError, PluginError, ToolkitError
-from toolkit.importing import contained, stdout_to_stderr, time_limited
 from toolkit.machine_failures import Kind, machine_failure
 from toolkit.process_state import ProcessWatch
 

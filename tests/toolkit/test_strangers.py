@@ -19,9 +19,9 @@ import numpy as np
 import pytest
 import torch
 
-from toolkit import importing, load_generator, strangers
+from toolkit import containment, load_generator, strangers
+from toolkit.containment import EndWanted, contained
 from toolkit.errors import InputError, PluginError
-from toolkit.importing import EndWanted, contained
 from toolkit.process_state import SETTINGS, ProcessWatch
 from toolkit.registry import Registration, Registry, default_registry
 from toolkit.strangers import changes, strangers_code, time_limit, watched
@@ -202,7 +202,7 @@ def clings() -> None:
 def test_a_part_that_takes_for_ever_ends_at_the_limit_that_the_user_gave(
     does: Callable[[], object], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(importing, "_AGAIN", 0.05)
+    monkeypatch.setattr(containment, "_AGAIN", 0.05)
     words = r"^the part failed: .* longer than 0.1 s \(--time-limit\)$"
     with time_limit(0.1), pytest.raises(PluginError, match=words), strangers_code("the part", "sx"):
         does()
@@ -302,7 +302,7 @@ def test_what_modules_and_factories_of_parts_change_is_put_back(strange: Callabl
 
 
 def ended(body: str) -> subprocess.CompletedProcess[str]:
-    program = "\n".join(["import sys, threading, atexit, os, time", "from toolkit import importing",
+    program = "\n".join(["import sys, threading, atexit, os, time", "from toolkit import containment",
                          "from toolkit.cli import leaving", body, "leaving.leave(3)"])  # fmt: skip
     return subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
 
@@ -312,8 +312,8 @@ def ended(body: str) -> subprocess.CompletedProcess[str]:
     [
         "atexit.register(print, 'bye')",
         "atexit.register(os.write, 1, b'bye')",
-        "with importing.contained('it'): atexit.register(os._exit, 9)",
-        "with importing.contained('it'): atexit.register(os.abort)",
+        "with containment.contained('it'): atexit.register(os._exit, 9)",
+        "with containment.contained('it'): atexit.register(os.abort)",
         "def end(): os._exit(9)\natexit.register(end)",
         "leaving.PATIENCE = 0.2\nthreading.Thread(target=time.sleep, args=(60,), name='odd').start()",
         "threading.Thread(target=lambda: (time.sleep(0.3), print('late'))).start()",

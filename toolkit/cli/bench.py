@@ -16,8 +16,8 @@ from toolkit.cli.bench_losses import report_losses
 from toolkit.cli.config_file import ConfigFile
 from toolkit.cli.options import Arithmetic, Device, ThreadsOfEach, TimeLimit, Workers
 from toolkit.cli.text import say, say_lines
+from toolkit.containment import stdout_to_stderr
 from toolkit.errors import InputError
-from toolkit.importing import stdout_to_stderr
 
 if TYPE_CHECKING:
     from toolkit.bench.execution.run import Suite

@@ -13,8 +13,8 @@ from toolkit import DEFAULT_GENERATOR
 from toolkit.cli.config_file import ConfigFile
 from toolkit.cli.options import Arithmetic, Device, Landmarks, Mask, Photos, Threads, TimeLimit, use_threads
 from toolkit.cli.text import say
+from toolkit.containment import stdout_to_stderr
 from toolkit.errors import InputError
-from toolkit.importing import stdout_to_stderr
 
 if TYPE_CHECKING:
     from toolkit.apps.invert import Outcome

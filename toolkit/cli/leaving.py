@@ -9,7 +9,7 @@ import sys
 import threading
 from typing import Any, NoReturn
 
-from toolkit import importing
+from toolkit import containment
 from toolkit.cli.main import main
 from toolkit.cli.text import say
 
@@ -40,7 +40,7 @@ def leave(code: Any) -> NoReturn:
             real_exit(status)
 
     changed: Any = os
-    changed._exit, importing.is_ending = refused, True
+    changed._exit, containment.is_ending = refused, True
     with contextlib.suppress(OSError, ValueError):
         sys.stdout.flush()
     with contextlib.suppress(OSError):

@@ -24,8 +24,8 @@ from toolkit.cli.render import render_command
 from toolkit.cli.text import accept_all_text, say
 from toolkit.cli.train import train_command
 from toolkit.cli.weights import weights_app
+from toolkit.containment import EndWanted
 from toolkit.errors import ToolkitError
-from toolkit.importing import EndWanted
 from toolkit.strangers import changes
 from toolkit.version import VERSION
 

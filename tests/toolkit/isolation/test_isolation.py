@@ -18,8 +18,8 @@ from torch import Tensor
 
 import toolkit.registry
 from toolkit.camera import Camera
+from toolkit.containment import stdout_caught, stdout_to_stderr
 from toolkit.errors import KilledError, OverTimeError, PluginError
-from toolkit.importing import stdout_caught, stdout_to_stderr
 from toolkit.inversion import Inversion, identity_of
 from toolkit.isolation.guard import GeneratorSource, MethodRequest, guarded_inversion, open_method
 from toolkit.isolation.messages import ForeignError, InversionRequest

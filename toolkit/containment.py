@@ -1,4 +1,4 @@
-"""Importing third parties' modules: their prints, exits and endless loops do not harm the program."""
+"""Containing third parties' code while it is imported or run: prints, exits and endless loops do no harm."""
 
 from __future__ import annotations
 
