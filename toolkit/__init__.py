@@ -19,6 +19,8 @@ __version__ = VERSION
 __all__ = ["__version__", "hookimpl", "load_generator", "load_method"]
 
 DEFAULT_GENERATOR = "panohead-mini"
+DEFAULT_METHODS = ("dual-encoder", "wplus")
+"""Where none is named: the first that is installed and has weights for the generator (the last needs none)."""
 
 
 def load_generator(name: str = DEFAULT_GENERATOR, weights: str | Path | None = None, device: str = "cpu") -> Generator:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from toolkit import load_generator, load_method, strangers
+from toolkit import DEFAULT_METHODS, load_generator, load_method, strangers
 from toolkit.apps.result_folders import distinct, result_folders, sources
 from toolkit.devices import checked_device
 from toolkit.errors import (
@@ -39,10 +39,7 @@ from toolkit.registry import Registration, default_registry, method_and_plugin
 if TYPE_CHECKING:
     from toolkit.interfaces import Generator, Method
 
-__all__ = ["DEFAULT_METHODS", "Outcome", "PhotoOptions", "Products", "default_method", "invert_photos"]
-
-DEFAULT_METHODS = ("dual-encoder", "wplus")
-"""Where none is named: the first that is installed and has weights for the generator (the last needs none)."""
+__all__ = ["Outcome", "PhotoOptions", "Products", "default_method", "invert_photos"]
 
 
 @dataclass(frozen=True)

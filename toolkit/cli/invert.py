@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from toolkit import DEFAULT_GENERATOR
+from toolkit import DEFAULT_GENERATOR, DEFAULT_METHODS
 from toolkit.cli.config_file import ConfigFile
 from toolkit.cli.options import Arithmetic, Device, Landmarks, Mask, Photos, Threads, TimeLimit, use_threads
 from toolkit.cli.text import say
@@ -30,7 +30,8 @@ def invert_command(
         str | None, typer.Option(help="How to invert (plugins list); default: dual-encoder, without its weights wplus.")
     ] = None,
     generator: Annotated[
-        str | None, typer.Option(help="Generator to invert into; default: the method's own choice, else panohead-mini.")
+        str | None,
+        typer.Option(help="Generator to invert into; default: the checkpoint's, or the method's own choice."),
     ] = None,
     weights: Annotated[Path | None, typer.Option(help="Weights of the generator; default: its own.")] = None,
     method_weights: Annotated[Path | None, typer.Option(help="Checkpoint of the method; default: its own.")] = None,
@@ -72,8 +73,9 @@ def invert_command(
 
     options = parse_settings(settings or [])
     # what can be refused at once is refused before torch is imported
-    known = None if method is None or is_declaration(method) else default_registry().get("method", method)
-    generator = generator or (known.generator if known else "") or DEFAULT_GENERATOR
+    if method is not None and not is_declaration(method):
+        default_registry().get("method", method)
+    generator = generator or _generator_of(method, method_weights)
     default_registry().get("generator", generator)
 
     from toolkit.apps.invert import PhotoOptions, Products, invert_photos
@@ -121,6 +123,21 @@ def _tell(outcomes: Sequence[Outcome], as_json: bool) -> None:
         say(f"failed   {outcome.image}: {outcome.error}", err=True)
     if failed:
         raise typer.Exit(2 if len(failed) == len(outcomes) == 1 else 1)
+
+
+def _generator_of(method: str | None, checkpoint: Path | None) -> str:
+    """Into which generator to invert where none is named: the checkpoint's, or the method's own choice."""
+    from toolkit.registry import default_registry
+
+    if checkpoint is not None:
+        from toolkit.encoders.files import trained_for
+
+        named = trained_for(checkpoint)
+        if named in {entry.name for entry in default_registry().of_kind("generator")}:
+            return named
+    first = method or DEFAULT_METHODS[0]
+    choices = {entry.name: entry.generator for entry in default_registry().of_kind("method")}
+    return choices.get(first) or DEFAULT_GENERATOR
 
 
 def _print_options(method: str) -> None:

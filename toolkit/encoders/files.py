@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.nn import Module
 
 from toolkit.data.prints import PRINT_SIZE
-from toolkit.errors import ConfigError, WeightsError
+from toolkit.errors import ConfigError, ToolkitError, WeightsError
 from toolkit.interfaces import GeneratorSpec
 from toolkit.options import made_of
 from toolkit.tensors import half, read_metadata, write_tensors
@@ -219,6 +219,15 @@ def read_encoder(path: str | os.PathLike[str], *kinds: str) -> EncoderFile:
 def _generator_name(header: Mapping[str, Any]) -> Any:
     generator = header.get("generator")
     return generator.get("name") if isinstance(generator, Mapping) else None
+
+
+def trained_for(path: Path) -> str:
+    """Name of the generator that a file's encoder was trained for; empty: it does not say, or is of another kind."""
+    try:
+        name = _generator_name(read_metadata(path))
+    except ToolkitError:  # whoever opens the file says what is wrong with it
+        return ""
+    return name if isinstance(name, str) else ""
 
 
 def find_encoder(weights: Path | None, package: str, kind: str, spec: GeneratorSpec) -> Path:

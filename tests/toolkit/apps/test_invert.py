@@ -10,6 +10,7 @@ from PIL import Image
 
 import toolkit.apps.invert as inverting
 import toolkit.export.products as presentation
+from toolkit import DEFAULT_METHODS
 from toolkit.apps.invert import PhotoOptions, Products, invert_photos
 from toolkit.camera import Camera
 from toolkit.errors import CapabilityError, ConfigError, InputError, OutputError, WeightsError
@@ -154,7 +155,7 @@ def test_a_device_that_is_not_there_is_named() -> None:
 
 def refusing(*refusals: Exception | None):
     """A `load_method` whose first method, second method, ... raises that (None: gives its name); of options, if so."""
-    answers = dict(zip(inverting.DEFAULT_METHODS, refusals, strict=False))
+    answers = dict(zip(DEFAULT_METHODS, refusals, strict=False))
 
     def load(name: str, *_: object, **options: object) -> str:
         answer = answers.get(name)

@@ -15,6 +15,7 @@ from safetensors.torch import save_file
 
 import toolkit.apps.invert as inverting
 from toolkit.inversion import Inversion
+from toolkit.tensors import write_tensors
 
 QUICK = ("--method", "mean", "--set", "samples=4", "--no-video", "--no-mesh", "--no-viewer")
 
@@ -254,3 +255,36 @@ def test_a_method_chooses_its_generator_unless_another_is_named(
     monkeypatch.setattr(inverting, "invert_photos", lambda *_, **named: taken.append(named["generator"]) or [])
     assert program("invert", tmp_path / "a.png", *words, "--out", tmp_path / "out").code == 0
     assert taken == [generator]
+
+
+@pytest.mark.parametrize(
+    ("header", "words", "generator"),
+    [
+        ({"name": "panohead-mini-people"}, (), "panohead-mini-people"),
+        ({"name": "panohead-mini"}, ("--method", "pti"), "panohead-mini"),
+        ({"name": "panohead-mini-people"}, ("--generator", "panohead-mini"), "panohead-mini"),
+        ({"name": "not-installed"}, ("--method", "psp"), "panohead-mini"),
+        ({"name": 3}, ("--method", "psp"), "panohead-mini"),
+        ("text", ("--method", "psp"), "panohead-mini"),
+    ],
+)
+def test_a_checkpoint_says_which_generator_it_is_for(
+    program,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    header: object,
+    words: tuple[str, ...],
+    generator: str,
+) -> None:
+    file, taken = tmp_path / "mine.safetensors", list[object]()
+    write_tensors(file, {"x": torch.zeros(1)}, {"generator": header})
+    monkeypatch.setattr(inverting, "invert_photos", lambda *_, **named: taken.append(named["generator"]) or [])
+    run = program("invert", tmp_path / "a.png", *words, "--method-weights", file, "--out", tmp_path / "out")
+    assert run.code == 0 and taken == [generator]
+
+
+def test_a_checkpoint_that_is_none_is_refused_by_its_reader(program, tmp_path: Path) -> None:
+    for name, content in (("text.safetensors", b"no weights"), ("empty.pt", b"")):
+        (tmp_path / name).write_bytes(content)
+        run = program("invert", tmp_path / "a.png", "--method-weights", tmp_path / name, "--out", tmp_path / "out")
+        assert run.code == 2 and name in run.err and "Traceback" not in run.err
