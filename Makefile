@@ -68,7 +68,7 @@ types: $(VENV)/.installed
 
 # The shipped weights, made again one after the other; a target that was stopped goes on where it was.
 RUNS := $(OUT)/training
-MADE := $(foreach name,panohead-mini panohead-mini-longer people-mapping embedded-networks psp e4e triplanenet goae dual-encoder,$(RUNS)/$(name)/weights.safetensors)
+MADE := $(foreach name,panohead-mini panohead-mini-longer people-mapping embedded-networks psp e4e triplanenet goae dual-encoder psp-people dual-encoder-people,$(RUNS)/$(name)/weights.safetensors)
 
 weights: $(MADE)
 	@echo "== made: $(MADE)"
@@ -91,6 +91,13 @@ $(RUNS)/e4e/weights.safetensors $(RUNS)/triplanenet/weights.safetensors: private
 $(RUNS)/e4e/weights.safetensors $(RUNS)/triplanenet/weights.safetensors: $(RUNS)/psp/weights.safetensors
 $(RUNS)/dual-encoder/weights.safetensors: private START = triplanenet
 $(RUNS)/dual-encoder/weights.safetensors: $(RUNS)/triplanenet/weights.safetensors
+
+# the same for the generator of people
+$(RUNS)/dual-encoder-people/weights.safetensors: private START = psp-people
+$(RUNS)/dual-encoder-people/weights.safetensors: $(RUNS)/psp-people/weights.safetensors
+$(RUNS)/%-people/weights.safetensors: | $(VENV)/.installed
+	$(BIN)/toolkit train $* --config training/$*-people $(if $(START),--set start=$(RUNS)/$(START)/weights.safetensors) \
+		--resume --threads 1 --out $(RUNS)/$*-people
 
 $(RUNS)/%/weights.safetensors: | $(VENV)/.installed
 	$(BIN)/toolkit train $* $(if $(START),--set start=$(RUNS)/$(START)/weights.safetensors) --resume --threads 1 --out $(RUNS)/$*
