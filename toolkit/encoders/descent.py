@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from toolkit.camera import Camera
 from toolkit.encoders.networks.plane_descent import PlaneDescent
-from toolkit.encoders.networks.style_encoder import GradualStyleEncoder, fit_image
+from toolkit.encoders.networks.style_encoder import GradualStyleEncoder, codes_of, fit_image
 from toolkit.encoders.triplanenet import FIRST, plane_images
 from toolkit.interfaces import Code, Generator, Perceptual
 from toolkit.losses.perceptual import open_perceptual
@@ -86,8 +86,7 @@ class DescentEncoder(nn.Module):
 
     def codes(self, image: Tensor) -> Tensor:
         """The first stage alone: images [B, 3, S, S] in [-1, 1] to ws [B, num_ws, w_dim]."""
-        codes: Tensor = self.psp_encoder(fit_image(image, self.image_size)) + self.average_latent
-        return codes
+        return codes_of(self.psp_encoder, image, self.average_latent)
 
     def view_error(self, image: Tensor, camera: Camera) -> ViewError:
         """What the steps go by, for pictures [B, 3, S, S] in [-1, 1].

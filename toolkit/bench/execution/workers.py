@@ -108,7 +108,7 @@ class Workers(Generic[Task, Result]):
 
 
 def _started(number: int) -> _Process:
-    """A spawned process."""
+    """A worker with its number: a pool of one process, which is spawned with its first task."""
     context = multiprocessing.get_context("spawn")  # forked threads of torch may hang
     return _Process(number, ProcessPoolExecutor(1, context, begin_worker))
 
