@@ -269,6 +269,13 @@ class Inversion:
         except (TypeError, ValueError, RecursionError) as error:
             raise InputError(f"its options, timings or provenance are no JSON: {error}") from error
 
+    def with_gradients(self) -> list[str]:
+        """Names of those tensors of it that carry a gradient, among its settings and notes, too."""
+        named: dict[str, Any] = {"ws": self.ws, "planes": self.planes, "camera": self.camera.label}
+        for group in (*_GROUPS, "options", "timings", "provenance"):
+            named |= {f"{group}.{name}": value for name, value in (getattr(self, group) or {}).items()}
+        return [name for name, value in named.items() if _carries_gradient(value)]
+
     def _tensors(self) -> dict[str, Tensor]:
         named = {"ws": self.ws, "planes": self.planes}
         named |= {f"tuned.{name}": delta for name, delta in (self.tuned or {}).items()}
@@ -331,6 +338,14 @@ def run_provenance(**known: Any) -> dict[str, Any]:
         "arithmetic": told_arithmetic(),
         **known,
     }
+
+
+def _carries_gradient(value: Any) -> bool:
+    if isinstance(value, Mapping):
+        return any(map(_carries_gradient, value.values()))
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return any(map(_carries_gradient, value))
+    return isinstance(value, Tensor) and value.requires_grad
 
 
 def _plain(value: Any) -> Any:

@@ -11,6 +11,7 @@ from torch import Tensor
 from toolkit.camera import Camera
 from toolkit.errors import InputError, PluginError
 from toolkit.inversion import Inversion
+from toolkit.isolation.watch import listed
 from toolkit.registry import method_and_plugin
 
 if TYPE_CHECKING:
@@ -18,10 +19,11 @@ if TYPE_CHECKING:
 
 
 def checked_inversion(found: object, method: str, generator: Generator) -> Inversion:
-    """What a method returned, if it is an inversion into this generator; tensors that carry gradients lose them.
+    """What a method returned, if it is an inversion into this generator.
 
     Raises:
-        PluginError: It is something else, or does not fit; the message names the method, and whose plugin it is.
+        PluginError: It is something else, does not fit, or carries gradients; the message names the method, and whose
+            plugin it is.
     """
     who = method_and_plugin(method)
     if not isinstance(found, Inversion):
@@ -41,24 +43,29 @@ def checked_inversion(found: object, method: str, generator: Generator) -> Inver
         found.check_savable()
     except InputError as error:
         raise PluginError(f"{who} returned what does not fit: {error}") from error
+    if carrying := found.with_gradients():
+        raise PluginError(
+            f"{who} returned tensors with gradients ({listed(carrying)}): invert under torch.no_grad(), or return "
+            "`tensor.detach()`"
+        )
     return Inversion(  # a plain one, whose tensors nobody else holds
-        ws=found.ws.detach().float().clone(),
-        planes=found.planes.detach().float().clone(),
-        camera=Camera.from_label(found.camera.label.detach().clone()),
+        ws=found.ws.float().clone(),
+        planes=found.planes.float().clone(),
+        camera=Camera.from_label(found.camera.label.clone()),
         generator=found.generator,
         fingerprint=found.fingerprint,
         method=found.method,
         world=found.world,
         options=dict(found.options),
         timings=dict(found.timings),
-        tuned=None if found.tuned is None else _detached(found.tuned),
-        extra=_detached(found.extra),
+        tuned=None if found.tuned is None else _cloned(found.tuned),
+        extra=_cloned(found.extra),
         provenance=dict(found.provenance),
     )
 
 
-def _detached(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    return {name: tensor.detach().clone() for name, tensor in tensors.items()}
+def _cloned(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {name: tensor.clone() for name, tensor in tensors.items()}
 
 
 def _check_types(found: Inversion, who: str) -> None:

@@ -37,10 +37,10 @@ class GeneratorWatch:
         """Put back what differs; what that was, in phrases."""
         replaced = self._undo_parts()
         changed = self._undo_tensors()
-        phrases = [f"parts of the generator ({_listed(replaced)})"] if replaced else []
-        phrases += [f"weights of the generator ({_listed(changed)})"] if changed else []
+        phrases = [f"parts of the generator ({listed(replaced)})"] if replaced else []
+        phrases += [f"weights of the generator ({listed(changed)})"] if changed else []
         changed = self._undo_settings()
-        return phrases + ([f"settings of the generator ({_listed(changed)})"] if changed else [])
+        return phrases + ([f"settings of the generator ({listed(changed)})"] if changed else [])
 
     def _current(self) -> list[tuple[str, Tensor]]:
         if self._module is None:
@@ -162,6 +162,7 @@ def _equal(tensor: Tensor, before: Tensor) -> bool:
     )
 
 
-def _listed(names: list[str]) -> str:
+def listed(names: list[str]) -> str:
+    """The first few names, and how many more there are."""
     shown = ", ".join(names[:SHOWN])
     return shown if len(names) <= SHOWN else f"{shown} and {len(names) - SHOWN} more"

@@ -85,8 +85,9 @@ def _method_record(probe: MethodProbe) -> None:
 
 
 def _method_gradients(probe: MethodProbe) -> None:
-    found = probe.first
-    require(not found.ws.requires_grad and not found.planes.requires_grad, "an inversion must carry no gradient")
+    carrying = ", ".join(probe.first.with_gradients())
+    advice = "invert under torch.no_grad(), or return `tensor.detach()`"
+    require(not carrying, f"an inversion must carry no gradient, got {carrying} with one: {advice}")
 
 
 def _method_device(probe: MethodProbe) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -142,3 +143,77 @@ def test_results_that_cannot_be_read_are_never_dropped(
     with pytest.raises(InputError, match="no results of toolkit bench"):
         run_suite(requests()[:1], spherical, [method("c", 2)])
     assert path.read_text()
+
+
+def bent(path: Path, change: Callable[[dict], object]) -> bytes:
+    document = json.loads(path.read_text())
+    change(document)
+    path.write_text(json.dumps(document))
+    return path.read_bytes()
+
+
+@pytest.fixture
+def ran(
+    spherical: SphericalGenerator,
+    requests: Requests,
+    method: Make,
+    tmp_path: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Path:
+    """`results.json` of a folder that holds what a run of `a` by both protocols found; it is run once."""
+    kept = tmp_path_factory.getbasetemp() / "ran"
+    if not kept.exists():
+        run_suite(requests(), spherical, [method("a", 0)])
+        shutil.copytree(tmp_path / "out", kept)
+    return shutil.copytree(kept, tmp_path / "out", dirs_exist_ok=True) / "results.json"
+
+
+def test_a_smaller_limit_never_narrows_the_rows_of_other_methods(
+    spherical: SphericalGenerator, requests: Requests, method: Make, ran: Path
+):
+    before, new = (ran.read_bytes(), ran.with_name("wanted.json").read_bytes()), method("c", 2)
+    for limit in (1, 2):
+        with pytest.raises(InputError, match=f"results of a .* of 3 items, this run is of {limit}: name these"):
+            run_suite(requests(limit=limit)[:1], spherical, [new])
+    assert new.inverter.calls == 0 and (ran.read_bytes(), ran.with_name("wanted.json").read_bytes()) == before
+
+
+@pytest.mark.parametrize("empties", [("rows",), ("rows", "values", "cells", "comparisons", "heads")])
+def test_rows_that_were_taken_out_of_results_come_back_from_the_records(
+    spherical: SphericalGenerator, requests: Requests, method: Make, ran: Path, empties: tuple[str, ...]
+):
+    first = read_results(ran)
+    bent(ran, lambda document: document.update({key: [] for key in empties}))
+    second = run_suite(requests()[:1], spherical, [method("c", 2)])
+    measured = {key: value for key, value in numbers(first).items() if key[1] == "reconstruction"}
+    assert measured and measured.items() <= numbers(second).items()
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda document: document.update(rows=[]), "with other settings"),
+        (lambda document: document.update(runs={}), "without saying how they were run"),
+        (lambda document: [run.update(methods={}) for run in document["runs"].values()], "without saying how"),
+        (lambda document: document["generator"].update(name="another"), "with generator 'another'"),
+        (lambda document: document["generator"].update(fingerprint="another"), "with other weights of generator"),
+    ],
+)
+def test_results_that_cannot_be_carried_along_are_not_replaced(
+    spherical: SphericalGenerator, requests: Requests, method: Make, ran: Path, change: Callable, words: str
+):
+    ran.with_name("cells.jsonl").unlink()
+    before, new = bent(ran, change), method("c", 2)
+    for attempt in (run_suite, rehearse_suite):
+        with pytest.raises(InputError, match=f"holds results of a .*{words}"):
+            attempt(requests()[:1], spherical, [new])
+    assert new.inverter.calls == 0 and ran.read_bytes() == before
+
+
+def test_rows_of_a_protocol_that_this_run_cannot_measure_are_not_dropped(
+    spherical: SphericalGenerator, requests: Requests, method: Make, ran: Path
+):
+    before = ran.read_bytes()
+    with pytest.raises(InputError, match=r"results of a \(fid360\) which this run cannot measure \(.*two pictures"):
+        run_suite(requests(limit=1), spherical, [method("a", 0)])
+    assert ran.read_bytes() == before

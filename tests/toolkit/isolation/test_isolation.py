@@ -192,19 +192,39 @@ def test_what_is_no_inversion_is_refused_by_name(
     assert message in str(caught.value)
 
 
-def test_gradients_are_left_behind_and_tensors_are_the_results_own(spherical: SphericalGenerator):
+def leaf(tensor: Tensor) -> Tensor:
+    return tensor.clone().requires_grad_()
+
+
+@pytest.mark.parametrize(
+    ("returns", "named"),
+    [
+        (changed(ws=leaf), "ws"),
+        (changed(ws=lambda ws: leaf(ws) * 2), "ws"),
+        (changed(planes=leaf), "planes"),
+        (changed(ws=leaf, planes=leaf), "ws, planes"),
+        (changed(camera=lambda camera: Camera.from_label(leaf(camera.label))), "camera"),
+        (changed(tuned={"weight": torch.nn.Parameter(torch.ones(2))}), "tuned.weight"),
+        (changed(extra=lambda extra: {"more": leaf(torch.ones(2)) + 1}), "extra.more"),
+        (changed(options={"rate": [leaf(torch.ones(()))]}), "options.rate"),
+        (changed(provenance={"loss": {"last": leaf(torch.ones(()))}}), "provenance.loss"),
+        (changed(extra={str(i): leaf(torch.ones(1)) for i in range(5)}), "extra.0, extra.1, extra.2 and 2 more"),
+    ],
+)
+def test_a_result_with_gradients_is_refused_with_what_to_do(
+    spherical: SphericalGenerator, returns: Callable[[Inversion], object], named: str
+):
+    with pytest.raises(PluginError, match="'strange'") as caught:
+        invert(Strange(lambda *_: None, returns), spherical)
+    assert f"returned tensors with gradients ({named}): invert under torch.no_grad()" in str(caught.value)
+
+
+def test_tensors_of_a_result_are_its_own(spherical: SphericalGenerator):
     kept: list[Inversion] = []
-
-    def with_gradients(found: Inversion) -> Inversion:
-        found.ws = found.ws.clone().requires_grad_()
-        found.extra = {"more": found.ws * 2}
-        kept.append(found)
-        return found
-
-    found, _ = invert(Strange(lambda *_: None, with_gradients), spherical)
-    assert not found.ws.requires_grad and not found.extra["more"].requires_grad
+    found, _ = invert(Strange(lambda *_: None, lambda found: (kept.append(found), found)[1]), spherical)
     kept[0].planes.fill_(7)
-    assert not (found.planes == 7).all()
+    kept[0].ws.fill_(7)
+    assert not (found.planes == 7).all() and not (found.ws == 7).all()
 
 
 STRANGERS = """

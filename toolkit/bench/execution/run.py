@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from toolkit import strangers
-from toolkit.bench.execution.carrying import carried_methods
+from toolkit.bench.execution.carrying import carried_methods, earlier_results
 from toolkit.bench.execution.engines import open_engine
 from toolkit.bench.execution.entries import (
     failures_of,
@@ -25,7 +25,7 @@ from toolkit.bench.execution.schedule import Engine, LocalEngine, ProtocolRecord
 from toolkit.bench.execution.wanted_renders import write_wanted
 from toolkit.bench.protocols.comparisons import compare_all, value_tables
 from toolkit.bench.protocols.rows import RowOrigin
-from toolkit.bench.records.merging import earlier_results, merged, run_title
+from toolkit.bench.records.merging import merged, run_title
 from toolkit.bench.records.results import write_results
 from toolkit.bench.records.schema import Cell, LeftOut, MethodEntry, Results, Unavailable
 from toolkit.bench.records.store import key_of
@@ -111,15 +111,13 @@ def run_suite(
     first = requests[0]
     check_folder_place(first.out)
     say = progress.note if progress is not None else lambda text: None
-    before = earlier_results(first.out, generator_entry(generator))
+    before, engine = earlier_results(first.out, generator), engine or LocalEngine()
     runs, left_out = open_runs(requests, generator, say)
+    carried = carried_methods(before, runs, left_out, {method.name for method in methods}, engine)
     write_wanted(first.out, runs)
     for method in methods:
         if isinstance(method.inverter, IsolatedMethod):
             method.inverter.note = say
-    engine = engine or LocalEngine()
-    names = {method.name for method in methods}
-    carried = {run.title: carried_methods(before, run, names, engine) for run in runs}
     with heard_steps(methods, progress):
         found = Schedule(runs, methods, progress, say).run(engine)
     parts = []
@@ -158,10 +156,10 @@ def rehearse_suite(
     """
     check_folder_place(requests[0].out)
     say = progress.note if progress is not None else lambda text: None
-    before, engine = earlier_results(requests[0].out, generator_entry(generator)), engine or LocalEngine()
+    before, engine = earlier_results(requests[0].out, generator), engine or LocalEngine()
     runs, left_out = open_runs(requests, generator, say)
-    for run in runs:
-        carried_methods(before, run, {method.name for method in methods}, engine)  # refuses what the run would refuse
+    names = {method.name for method in methods}
+    carried_methods(before, runs, left_out, names, engine)  # refuses what the run would refuse
     with heard_steps(methods, progress):
         return Schedule(runs, methods, progress, say).rehearse(engine), left_out
 

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import TypeVar
 
-from toolkit.bench.records.results import RESULTS_FILE, read_results
 from toolkit.bench.records.schema import (
     Cell,
     CurvePoint,
     Difference,
     Failure,
-    GeneratorEntry,
     Head,
     LeftOut,
     Results,
@@ -73,18 +70,6 @@ def merged(
         left_out=[*every(lambda each: each.left_out), *left_out],
         heads=[*(head for place, head in earlier.items() if place not in fresh), *map(wider, heads)],
     )
-
-
-def earlier_results(folder: Path, generator: GeneratorEntry) -> Results | None:
-    """What the folder holds already, if it is of this generator.
-
-    Raises:
-        InputError: It holds results that cannot be read.
-    """
-    if not (folder / RESULTS_FILE).exists():
-        return None
-    found = read_results(folder)
-    return found if found.generator == generator else None
 
 
 def run_title(protocol: str, data: str) -> str:
