@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -12,6 +13,9 @@ from toolkit.data.folder import ImageFolder
 from toolkit.errors import PluginError
 from toolkit.interfaces import Dataset, IndexedDataset, Item
 from toolkit.registry import Registration
+
+_ROUNDING = 0.01
+"""How far a value may be outside its range: what resizing and rounding do."""
 
 
 class GuardedDataset:
@@ -98,10 +102,31 @@ def _why_no_item(found: object) -> str:
     image, side = found.image, found.image.shape[-1] if isinstance(found.image, Tensor) and found.image.ndim else 0
     if not isinstance(image, Tensor) or not image.is_floating_point() or image.shape != (3, side, side) or side < 1:
         return "has no picture [3, S, S] of floating-point numbers"
-    if not isinstance(found.id, str) or not isinstance(found.camera, Camera) or len(found.camera) != 1:
+    if not isinstance(found.id, str) or not found.id or not isinstance(found.camera, Camera) or len(found.camera) != 1:
         return "has no id, or no camera"
+    if not all(isinstance(each, str) or each is None for each in (found.subject, found.view)):
+        return "has a subject or a view that is no text"
     maps = {"mask": found.mask, "depth": found.depth}
     for name, each in maps.items():
         if each is not None and (not isinstance(each, Tensor) or each.shape != (1, side, side)):
             return f"has a {name} of another shape than [1, {side}, {side}]"
+    return _why_no_values(found)
+
+
+def _why_no_values(found: Item) -> str:
+    ranges = (
+        ("picture", found.image, -1.0, 1.0),
+        ("mask", found.mask, 0.0, 1.0),
+        ("depth", found.depth, 0.0, math.inf),
+    )
+    for name, values, low, high in ranges:
+        if values is None:
+            continue
+        if values.requires_grad:
+            return f"has a {name} that carries a gradient: give `tensor.detach()`"
+        if not bool(values.isfinite().all()):
+            return f"has a {name} with NaN or infinity"
+        least, most = values.aminmax()
+        if float(least) < low - _ROUNDING or float(most) > high + _ROUNDING:
+            return f"has a {name} with values from {float(least):.3g} to {float(most):.3g}, not in [{low:g}, {high:g}]"
     return ""

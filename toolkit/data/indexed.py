@@ -6,6 +6,7 @@ import bisect
 import hashlib
 import itertools
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +18,9 @@ from toolkit.data.transforms import resize_item
 from toolkit.errors import InputError
 from toolkit.interfaces import Dataset, IndexedDataset, Item
 
+MOST_ITEMS = 10_000_000
+"""Items of a data set that is read to find out what it holds."""
+
 
 class ReadOnce:
     """A data set that offers items only; each is read once to find out what it is called and who it shows."""
@@ -25,9 +29,11 @@ class ReadOnce:
         """Read every item.
 
         Raises:
-            InputError: It is empty.
+            InputError: It is empty, has two items of one id, or says that it is larger than any data set.
         """
         self.path, self._dataset = path, dataset
+        if len(dataset) > MOST_ITEMS:
+            raise InputError(f"{path}: {len(dataset)} items are too many to read each once (at most {MOST_ITEMS})")
         self.names: list[str] = []
         self.subjects: list[str | None] = []
         self._digests: list[str] = []
@@ -40,6 +46,9 @@ class ReadOnce:
             labels.append(item.camera.label)
         if not labels:
             raise InputError(f"{path} holds no pictures")
+        if len(set(self.names)) < len(self.names):
+            twice = next(name for name, count in Counter(self.names).items() if count > 1)
+            raise InputError(f"{path}: two items are called {twice!r}; results tell items by their ids")
         self._labels = torch.cat(labels)
 
     def __len__(self) -> int:

@@ -148,7 +148,7 @@ def open_source_store(text: str) -> Store:
     """The files of PATH or READER:PATH, named as in `toolkit.data.layout`, labels unread.
 
     Raises:
-        InputError: There is no data set, or it is in another layout (the reader is named).
+        InputError: There is no data set, it is in another layout (the reader is named), or its reader shows no files.
         PluginError: The reader cannot be loaded.
     """
     source = _existing(text)
@@ -159,7 +159,14 @@ def open_source_store(text: str) -> Store:
     from toolkit.registry import default_registry
 
     reader = default_registry().load("dataset", source.reader)
-    return reader.store(source.path) if isinstance(reader, Readable) else open_store(source.path)
+    if isinstance(reader, Readable):
+        return reader.store(source.path)
+    if not isinstance(_opened(source, None), ImageFolder):
+        raise InputError(
+            f"the data set {source.reader!r} shows no files that could be looked at (`Readable`); "
+            f"`toolkit plugins check {source.reader} --data {source.path}` reads its items"
+        )
+    return open_store(source.path)
 
 
 def absolute_source(text: str) -> str:

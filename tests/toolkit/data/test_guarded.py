@@ -12,8 +12,8 @@ import pytest
 import torch
 
 from toolkit.data.guarded import guarded_dataset
-from toolkit.data.sources import open_dataset
-from toolkit.errors import PluginError
+from toolkit.data.sources import open_dataset, open_source_store
+from toolkit.errors import InputError, PluginError
 from toolkit.registry import Registration, default_registry
 
 MODULE = """
@@ -39,6 +39,13 @@ leaves, nothing = opens(lambda index: os._exit(0)), opens(lambda index: None)
 oblong = opens(lambda index: item(index, torch.zeros(3, 5, 7)))
 whole = opens(lambda index: item(index, torch.zeros(3, 8, 8, dtype=torch.uint8)))
 masked = opens(lambda index: item(index, mask=torch.zeros(1, 4, 4)))
+def painted(value): return torch.full((3, 8, 8), value)
+blank, bright = opens(lambda i: item(i, painted(float("nan")))), opens(lambda i: item(i, painted(255.0)))
+graded = opens(lambda index: item(index, torch.zeros(3, 8, 8, requires_grad=True)))
+loud = opens(lambda index: item(index, mask=torch.full((1, 8, 8), 255.0)))
+behind = opens(lambda index: item(index, depth=torch.full((1, 8, 8), -2.0)))
+whom = opens(lambda index: item(index, subject=["a"]))
+twins, endless = opens(lambda index: item(0)), opens(item, lambda: 10**15)
 blind = opens(lambda index: item(index, camera=None))
 changes = opens(spoils)
 def fails(path, size=None): raise KeyError("no")
@@ -71,6 +78,12 @@ def odd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], str]
         ("whole", r"item 0 has no picture \[3, S, S\] of floating-point"),
         ("masked", "item 0 has a mask of another shape"),
         ("blind", "item 0 has no id, or no camera"),
+        ("blank", "item 0 has a picture with NaN"),
+        ("bright", r"item 0 has a picture with values from 255 to 255, not in \[-1, 1\]"),
+        ("graded", "item 0 has a picture that carries a gradient"),
+        ("loud", r"item 0 has a mask with values .* not in \[0, 1\]"),
+        ("behind", "item 0 has a depth with values from -2"),
+        ("whom", "item 0 has a subject or a view that is no text"),
         ("fails", "failed: KeyError"),
     ],
 )
@@ -81,6 +94,21 @@ def test_a_data_set_that_fails_or_gives_no_items_is_one_sentence(
         data = open_dataset(odd(attribute))
         data[0]
     assert "\n" not in str(caught.value) and os.getpid()
+
+
+@pytest.mark.parametrize(
+    ("attribute", "told"), [("twins", "two items are called '0'"), ("endless", "1000000000000000 items are too many")]
+)
+def test_a_data_set_whose_items_cannot_be_told_apart_or_counted_is_refused(
+    odd: Callable[[str], str], attribute: str, told: str
+) -> None:
+    with pytest.raises(InputError, match=told):
+        open_dataset(odd(attribute))
+
+
+def test_files_of_a_data_set_that_shows_none_are_not_those_of_its_folder(odd: Callable[[str], str]) -> None:
+    with pytest.raises(InputError, match=r"the data set 'odd' shows no files .*toolkit plugins check odd"):
+        open_source_store(odd("sound"))
 
 
 @pytest.mark.parametrize("attribute", ["sound", "changes"])
