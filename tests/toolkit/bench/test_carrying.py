@@ -217,3 +217,22 @@ def test_rows_of_a_protocol_that_this_run_cannot_measure_are_not_dropped(
     with pytest.raises(InputError, match=r"results of a \(fid360\) which this run cannot measure \(.*two pictures"):
         run_suite(requests(limit=1), spherical, [method("a", 0)])
     assert ran.read_bytes() == before
+
+
+def test_results_that_another_process_wrote_meanwhile_are_not_dropped(
+    spherical: SphericalGenerator, requests: Requests, method: Make, ran: Path
+):
+    theirs, mine = ran.read_bytes(), method("c", 2)
+    ran.unlink()
+    invert = mine.inverter.invert
+
+    def slowly(*arguments: object) -> object:
+        ran.write_bytes(theirs)
+        return invert(*arguments)
+
+    mine.inverter.invert = slowly
+    with pytest.raises(InputError, match=r"another process has written results of a .*run this command again"):
+        run_suite(requests()[:1], spherical, [mine])
+    assert ran.read_bytes() == theirs
+    both = run_suite(requests()[:1], spherical, [method("c", 2)])
+    assert {row.method for row in both.rows if row.protocol == "reconstruction"} == {"a", "c"}

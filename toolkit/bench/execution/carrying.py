@@ -93,6 +93,23 @@ def carried_methods(
     return {run.title: _carried(before, run, named, engine) for run in runs}
 
 
+def refuse_overwriting(folder: Path, generator: Generator, results: Results) -> None:
+    """Make sure that these results may take the place of what the folder holds by now.
+
+    Raises:
+        InputError: Another process wrote results there since this run began, and some would be lost.
+    """
+    now = earlier_results(folder, generator)
+    runs = {} if now is None else now.runs
+    kept = {(title, name) for title, run in results.runs.items() for name in run.methods}
+    lost = dict.fromkeys(name for title, run in runs.items() for name in run.methods if (title, name) not in kept)
+    if lost:
+        raise InputError(
+            f"another process has written results of {', '.join(lost)} into {folder}: run this command again, to add "
+            "its results to them; nothing is measured twice"
+        )
+
+
 def _carried(before: Results, run: ProtocolRun, named: Collection[str], engine: Engine) -> list[Carried]:
     earlier = before.runs.get(run_title(run.title, run.request.data_name))
     known = {} if earlier is None else earlier.methods

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from toolkit import strangers
-from toolkit.bench.execution.carrying import carried_methods, earlier_results
+from toolkit.bench.execution.carrying import carried_methods, earlier_results, refuse_overwriting
 from toolkit.bench.execution.engines import open_engine
 from toolkit.bench.execution.entries import (
     failures_of,
@@ -130,6 +130,7 @@ def run_suite(
     others = {each.method.name: each.method for mine in carried.values() for each in mine}
     heads = Gallery(runs, [*others.values(), *methods], parts, say).complete()
     results = merged(before, parts, heads, left_out, runs[0].inversions.views.count)
+    refuse_overwriting(first.out, generator, results)
     write_results(first.out, results)
     write_report(first.out, results)
     return results
