@@ -26,7 +26,7 @@ from toolkit.devices import told_arithmetic
 from toolkit.documents import read_document
 from toolkit.errors import InputError, ToolkitError, WeightsError
 from toolkit.files import atomic_write, file_sha256, sort_metadata
-from toolkit.tensors import check_header, read_tensors
+from toolkit.tensors import carries_gradient, check_header, read_tensors
 from toolkit.version import VERSION
 
 __all__ = [
@@ -274,7 +274,7 @@ class Inversion:
         named: dict[str, Any] = {"ws": self.ws, "planes": self.planes, "camera": self.camera.label}
         for group in (*_GROUPS, "options", "timings", "provenance"):
             named |= {f"{group}.{name}": value for name, value in (getattr(self, group) or {}).items()}
-        return [name for name, value in named.items() if _carries_gradient(value)]
+        return [name for name, value in named.items() if carries_gradient(value)]
 
     def _tensors(self) -> dict[str, Tensor]:
         named = {"ws": self.ws, "planes": self.planes}
@@ -338,14 +338,6 @@ def run_provenance(**known: Any) -> dict[str, Any]:
         "arithmetic": told_arithmetic(),
         **known,
     }
-
-
-def _carries_gradient(value: Any) -> bool:
-    if isinstance(value, Mapping):
-        return any(map(_carries_gradient, value.values()))
-    if isinstance(value, (list, tuple, set, frozenset)):
-        return any(map(_carries_gradient, value))
-    return isinstance(value, Tensor) and value.requires_grad
 
 
 def _plain(value: Any) -> Any:

@@ -155,3 +155,12 @@ def single(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Bring 16-bit tensors back to float32; other types stay."""
     return {name: tensor.float() if tensor.dtype in (torch.float16, torch.bfloat16) else tensor
             for name, tensor in tensors.items()}  # fmt: skip
+
+
+def carries_gradient(value: Any) -> bool:
+    """Whether a tensor, or one among nested lists and dictionaries, requires a gradient."""
+    if isinstance(value, Mapping):
+        return any(map(carries_gradient, value.values()))
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return any(map(carries_gradient, value))
+    return isinstance(value, Tensor) and value.requires_grad
