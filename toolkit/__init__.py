@@ -40,7 +40,10 @@ def load_generator(name: str = DEFAULT_GENERATOR, weights: str | Path | None = N
     entry = default_registry().get("generator", name)
     made = entry.build(None if weights is None else Path(weights), device)
     if entry.is_strangers:
+        from toolkit.isolation.generator import guard_generator
+
         _check_generator(made, entry)
+        guard_generator(made, entry)
     return made
 
 

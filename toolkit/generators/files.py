@@ -68,9 +68,10 @@ def load_generator(
     tensors, header = open_weights(path, architecture)
     if header.get("architecture") != architecture or "config" not in header:
         found = header.get("architecture")
-        other = f"; --generator {found} opens it" if ("generator", found) in default_registry().registrations else ""
+        known = isinstance(found, str) and ("generator", found) in default_registry().registrations
+        other = f"; --generator {found} opens it" if known else ""
         raise WeightsError(
-            f"{path} does not hold a generator of kind {architecture!r}: its header names {found!r}{other}"
+            f"{path} does not hold a generator of kind {architecture!r}: its header names {repr(found)[:80]}{other}"
         )
     check_described(header, str(path))
     try:
