@@ -257,6 +257,8 @@ def _rotation(name: str, points: np.ndarray, spec: GeneratorSpec) -> np.ndarray:
         rotation = np.array(estimator.estimate(points.copy(), spec).rotation, dtype=np.float64)
     if rotation.shape != (3, 3) or not np.abs(rotation.T @ rotation - np.eye(3)).max() < ORTHONORMALITY:
         raise PluginError(f"{entry.whose} told no rotation of three rows and columns")
+    if np.linalg.det(rotation) < 0:
+        raise PluginError(f"{entry.whose} told a mirrored rotation (determinant -1)")
     return rotation
 
 
