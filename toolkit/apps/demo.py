@@ -20,10 +20,9 @@ _FACE_SEED, _FACE_VIEW = 7, "left_30"
 
 
 def run_demo(out: Path, preset: str, progress: Progress, device: str = "cpu") -> list[Outcome]:
-    """Invert the astronaut and one heads360 wild face seen from three quarters, below `out`.
+    """Invert the astronaut and one procedural person in wild light seen from three quarters, below `out`.
 
-    Both by the dual encoder, which was trained for a generator of procedural heads; the photograph, far from anything
-    that these are, also by pivotal tuning of the generator of people.
+    Both by the dual encoder, in seconds; the photograph also by pivotal tuning, in minutes.
 
     Args:
         out: Folder of the results.
@@ -41,7 +40,7 @@ def run_demo(out: Path, preset: str, progress: Progress, device: str = "cpu") ->
     for method, chosen in options.items():
         generator = load_generator(generators[method], device=place)
         load_method(method, generator, **chosen)  # refuses now what it would refuse after the faces are made
-    photos = [write_astronaut(out / "photos" / "astronaut.png"), *make_faces(out / "heads360")]
+    photos = [write_astronaut(out / "photos" / "astronaut.png"), *make_faces(out / "people")]
     outcomes = []
     for method, some in ((ENCODER, photos), (OPTIMISER, photos[:1])):
         outcomes += invert_photos(
@@ -64,7 +63,7 @@ def write_astronaut(path: Path) -> Path:
 
 
 def make_faces(folder: Path) -> list[Path]:
-    """Make one held-out heads360 wild subject and return its three-quarter view."""
-    request = MakeRequest(folder, 1, "test", _FACE_SEED, "wild", (_FACE_VIEW,), 128)
-    default_registry().load("dataset", "heads360").make(request)
+    """Make one held-out person in wild light and return the three-quarter view."""
+    request = MakeRequest(folder, 1, "test", _FACE_SEED, "wild", (_FACE_VIEW,), 256)
+    default_registry().load("dataset", "people").make(request)
     return [folder / "00000" / f"{_FACE_VIEW}.png"]

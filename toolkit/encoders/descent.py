@@ -66,16 +66,25 @@ class DescentEncoder(nn.Module):
 
     average_latent: Tensor
 
-    def __init__(self, psp_encoder: GradualStyleEncoder, descent: PlaneDescent, average_latent: Tensor) -> None:
+    def __init__(
+        self,
+        psp_encoder: GradualStyleEncoder,
+        descent: PlaneDescent,
+        average_latent: Tensor,
+        steps: int | None = None,
+    ) -> None:
         """Keep both stages.
 
         Args:
             psp_encoder: Image to offsets from the average w.
-            descent: The steps.
+            descent: What takes the steps.
             average_latent: [num_ws, w_dim].
+            steps: How many an inversion takes; None: as many as in the training. Further ones bring the input view
+                nearer, and the rest of the head away from what the training saw.
         """
         super().__init__()
         self.psp_encoder, self.descent = psp_encoder, descent
+        self.steps = descent.config.steps if steps is None else steps
         self.register_buffer("average_latent", average_latent.detach().clone(), persistent=False)
         self._perceptual: dict[torch.device, Perceptual] = {}
 
@@ -107,12 +116,32 @@ class DescentEncoder(nn.Module):
             CapabilityError: The generator's planes cannot be seen as images.
         """
         ws = self.codes(image)
-        start = planes = generator.planes(ws)
-        error, config = self.view_error(image, camera), self.descent.config
-        for step in range(config.steps):
-            gradient, _, _ = error.gradient(generator, planes, ws, config.resolution)
-            planes = planes + self.step(generator, start, planes, gradient, ws, step)
-        return Code(ws, planes)
+        start = generator.planes(ws)
+        if self.steps <= self.descent.config.steps:
+            return Code(ws, self._descended(start, ws, self.view_error(image, camera), generator))
+        planes = [  # one by one: whether a step is taken depends on the head alone
+            self._descended(start[row], ws[row], self.view_error(image[row], camera[row]), generator)
+            for row in (slice(index, index + 1) for index in range(len(image)))
+        ]
+        return Code(ws, torch.cat(planes))
+
+    def _descended(self, start: Tensor, ws: Tensor, view: ViewError, generator: Generator) -> Tensor:
+        """Planes after all steps; beyond those of the training, only steps are taken that bring the error down."""
+        config, planes, size = self.descent.config, start, 1.0
+        gradient, *terms = view.gradient(generator, planes, ws, config.resolution)
+        added: Tensor | None = None
+        for number in range(self.steps):
+            if added is None:
+                added = self.step(generator, start, planes, gradient, ws, number)
+            tried, trained = planes + size * added, number < config.steps
+            if trained and number == self.steps - 1:
+                return tried
+            its_gradient, *its_terms = view.gradient(generator, tried, ws, config.resolution)
+            if trained or sum(its_terms) < sum(terms):
+                planes, gradient, terms, added = tried, its_gradient, its_terms, None
+            else:
+                size /= 2
+        return planes
 
     def step(
         self, generator: Generator, start: Tensor, planes: Tensor, gradient: Tensor, ws: Tensor, number: int

@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from toolkit.registry import Register
 
 _HERE = "toolkit_plugins.dual_encoder"
+_PHOTOGRAPHS = "panohead-mini-people"
+"""Into which a photograph is inverted where no generator is named."""
 
 
 @hookimpl
@@ -21,11 +23,16 @@ def register_methods(register: Register) -> None:
         summary="one encoder for what the picture shows, one for what it hides, stitched",
         interface=1,
         headline=True,
+        generator=_PHOTOGRAPHS,
     )
-    register("encoder1", f"{_HERE}.methods:open_encoder1", summary="the dual encoder's visible half alone", interface=1)
-    register(
-        "encoder2", f"{_HERE}.methods:open_encoder2", summary="the dual encoder's occluded half alone", interface=1
-    )
+    for name, attribute, half in (("encoder1", "open_encoder1", "visible"), ("encoder2", "open_encoder2", "occluded")):
+        register(
+            name,
+            f"{_HERE}.methods:{attribute}",
+            summary=f"the dual encoder's {half} half alone",
+            interface=1,
+            generator=_PHOTOGRAPHS,
+        )
 
 
 @hookimpl

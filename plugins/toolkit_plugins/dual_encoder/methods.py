@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import Field
 
 from toolkit.encoders import EncoderFile, EncoderOpener, EncoderOptions
 from toolkit.encoders.training.named_parts import open_stitcher
@@ -27,6 +29,18 @@ PAPER: Mapping[str, Any] = {"stitcher": "hard", "mask.free_space": 0, "mask.clos
 """Eq. 3 to the letter: the mask is what pixels of the input view hit, and nothing softens or widens it."""
 
 
+Steps = Annotated[int, Field(ge=1, le=1000)]
+VISIBLE_STEPS = 12
+"""More than in the training: they go by the input view, and encoder 1 is seen where that view sees."""
+
+
+class SingleOptions(EncoderOptions):
+    """What a user may set on an encoder alone."""
+
+    descent_steps: Steps | None = None
+    """Steps of learned descent, where the file has it; None: as many as in the training. Each takes about a second."""
+
+
 class DualOptions(EncoderOptions):
     """What a user may set."""
 
@@ -36,6 +50,9 @@ class DualOptions(EncoderOptions):
     """Which registered stitcher joins the planes."""
     mask: MaskSettings = MaskSettings()
     ws: StyleChoice = StyleChoice()
+    descent_steps: Steps = VISIBLE_STEPS
+    """Steps of encoder 1's learned descent, where the file has it; those beyond the training's are only taken while the
+    error of the input view falls. Encoder 2 takes as many as in the training. Each takes about a second."""
     keep_planes: bool = False
     """Keep both encoders' planes and the mask in the inversion's `extra`."""
 
@@ -47,19 +64,20 @@ def build_dual(file: EncoderFile, generator: Generator, options: DualOptions) ->
         PluginError: Unknown stitcher.
         WeightsError: The weights do not fit.
     """
-    visible, occluded = (read_encoder_of(file, name, generator) for name in (ENCODER_1, ENCODER_2))
+    visible = read_encoder_of(file, ENCODER_1, generator, options.descent_steps)
+    occluded = read_encoder_of(file, ENCODER_2, generator)
     return DualEncoder(
         visible, occluded, open_stitcher(options.stitcher), options.mask, options.ws, keep_planes=options.keep_planes
     )
 
 
-def build_single(name: str, file: EncoderFile, generator: Generator, options: EncoderOptions) -> AnyEncoder:
+def build_single(name: str, file: EncoderFile, generator: Generator, options: SingleOptions) -> AnyEncoder:
     """Encoder 1 or 2 of its own file, or of a dual encoder's.
 
     Raises:
         WeightsError: The weights do not fit.
     """
-    return read_encoder_of(file, name, generator)
+    return read_encoder_of(file, name, generator, options.descent_steps)
 
 
 def check_options(generator: Generator, options: DualOptions) -> None:
@@ -76,7 +94,8 @@ def check_options(generator: Generator, options: DualOptions) -> None:
 
 DUAL_OPENER = EncoderOpener(DUAL, PACKAGE, build_dual, DualOptions, check=check_options, named={"paper": PAPER})
 OPENER_1, OPENER_2 = (
-    EncoderOpener(name, PACKAGE, functools.partial(build_single, name), shipped=DUAL) for name in (ENCODER_1, ENCODER_2)
+    EncoderOpener(name, PACKAGE, functools.partial(build_single, name), SingleOptions, shipped=DUAL)
+    for name in (ENCODER_1, ENCODER_2)
 )
 open_dual, open_dual_encoder = DUAL_OPENER.encoder, DUAL_OPENER.method
 open_first, open_encoder1 = OPENER_1.encoder, OPENER_1.method

@@ -137,13 +137,14 @@ def lay_out_encoder(
 
 
 @built_from_file
-def read_encoder_of(file: EncoderFile, name: str, generator: Generator) -> AnyEncoder:
+def read_encoder_of(file: EncoderFile, name: str, generator: Generator, steps: int | None = None) -> AnyEncoder:
     """An encoder out of its own file or of a dual encoder's.
 
     Args:
         file: Of kind `name`, or a dual encoder's.
         name: ENCODER_1 or ENCODER_2.
         generator: Which codes are wanted for.
+        steps: How many steps of learned descent an inversion takes, where the file has it; None: the training's.
 
     Raises:
         WeightsError: The weights do not fit.
@@ -154,8 +155,8 @@ def read_encoder_of(file: EncoderFile, name: str, generator: Generator) -> AnyEn
     first, average_latent = file.settings(StyleEncoderConfig, *place, FIRST), file.average_latent.to(generator.device)
     encoder: AnyEncoder
     if DESCENT in sizes:
-        steps = PlaneDescent(file.settings(PlaneDescentConfig, *place, DESCENT))
-        encoder = DescentEncoder(GradualStyleEncoder(first), steps, average_latent)
+        descent = PlaneDescent(file.settings(PlaneDescentConfig, *place, DESCENT))
+        encoder = DescentEncoder(GradualStyleEncoder(first), descent, average_latent, steps)
     else:
         encoder = lay_out_encoder(
             first,

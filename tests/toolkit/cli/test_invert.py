@@ -241,7 +241,7 @@ def test_a_call_without_a_photo_says_what_is_missing(program) -> None:
 @pytest.mark.parametrize(
     ("words", "generator"),
     [
-        ((), "panohead-mini"),
+        ((), "panohead-mini-people"),
         (("--method", "psp"), "panohead-mini"),
         (("--method", "pti"), "panohead-mini-people"),
         (("--method", "wplus"), "panohead-mini-people"),
