@@ -41,6 +41,32 @@ def test_files_are_small_and_belong_to_the_generator(kind: str, mini: Generator)
     assert opened.about["licence"] == "Apache-2.0"
 
 
+@pytest.mark.parametrize("kind", ["psp", "dual-encoder"])
+def test_files_for_the_generator_of_people_are_found_beside_the_others(kind: str) -> None:
+    people = toolkit.load_generator("panohead-mini-people")
+    file = find_encoder(None, f"toolkit_plugins.{kind.replace('-', '_')}", kind, people.spec)
+    assert file.stem == f"{kind}-panohead-mini-people" and file.stat().st_size < 11 * MEBIBYTE
+    read_encoder(file, kind).check_generator(people.spec)
+    default = default_registry().get("method", "dual-encoder").generator
+    assert default == people.spec.name
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["psp", "encoder1", "dual-encoder"])
+def test_people_come_back_by_the_encoders_that_were_trained_on_people(name: str, tmp_path: Path) -> None:
+    folder = tmp_path / "people"
+    default_registry().load("dataset", "people").make(MakeRequest(folder, 3, "val", 5, "wild", ("front",), 256))
+    data, people = ImageFolder(folder, size=256), toolkit.load_generator("panohead-mini-people")
+
+    def error(method: str) -> float:
+        opened = toolkit.load_method(method, people, **({"samples": 200} if method == "mean" else {}))
+        faces = [data[index] for index in range(len(data))]
+        views = [opened.invert(face.image[None], face.camera, people).render(people, face.camera) for face in faces]
+        return sum(float(l2(view.image, face.image[None])) for view, face in zip(views, faces, strict=True))
+
+    assert error(name) < {"psp": 0.75, "encoder1": 0.6, "dual-encoder": 0.5}[name] * error("mean")
+
+
 @pytest.mark.parametrize("name", METHODS)
 def test_every_encoder_beats_the_average_head(name: str, mini: Generator, faces: list[Item]) -> None:
     def error(method: str) -> float:
