@@ -1,4 +1,4 @@
-"""`toolkit invert` with the shipped encoders, into the shipped generator."""
+"""`toolkit invert` with the shipped encoders, into the generators that ship."""
 
 from __future__ import annotations
 
@@ -10,11 +10,20 @@ import pytest
 from toolkit.inversion import Inversion
 
 
-@pytest.mark.parametrize("method", ["psp", "e4e", "triplanenet", "goae", "dual-encoder"])
-def test_an_encoder_on_board_makes_a_head_of_a_photo(program, photo: Path, tmp_path: Path, method: str) -> None:
+@pytest.mark.parametrize(
+    ("method", "words", "generator", "file"),
+    [
+        *((name, (), "panohead-mini", name) for name in ("psp", "e4e", "triplanenet", "goae")),
+        ("dual-encoder", ("--generator", "panohead-mini"), "panohead-mini", "dual-encoder"),
+        ("dual-encoder", ("--set", "descent_steps=3"), "panohead-mini-people", "dual-encoder-panohead-mini-people"),
+    ],
+)
+def test_an_encoder_on_board_makes_a_head_of_a_photo(
+    program, photo: Path, tmp_path: Path, method: str, words: tuple[str, ...], generator: str, file: str
+) -> None:
     out = tmp_path / "out"
     ended = program(
-        "invert", photo, "--camera", tmp_path / "camera.json", "--method", method, "--no-video", "--no-mesh",
+        "invert", photo, "--camera", tmp_path / "camera.json", "--method", method, *words, "--no-video", "--no-mesh",
         "--no-viewer", "--json", "--out", out,
     )  # fmt: skip
     assert ended.code == 0, ended.err
@@ -23,5 +32,5 @@ def test_an_encoder_on_board_makes_a_head_of_a_photo(program, photo: Path, tmp_p
     folder = Path(said["folder"])
     assert sorted(path.name for path in folder.iterdir()) == ["inversion.json", "inversion.safetensors", "views.png"]
     inversion = Inversion.load(folder)
-    assert (inversion.method, inversion.generator) == (method, "panohead-mini")
-    assert inversion.provenance["encoder"]["weights"] == f"{method}.safetensors"
+    assert (inversion.method, inversion.generator) == (method, generator)
+    assert inversion.provenance["encoder"]["weights"] == f"{file}.safetensors"
