@@ -19,6 +19,8 @@ from toolkit.losses.reconstruction import l2
 
 DESCENT = "descent"
 """Name of the second stage in files."""
+FURTHER = 0.4
+"""Size of the steps beyond those of the training, until one is refused. Whole ones overshoot: skin begins to glow."""
 LARGEST_SIDE = 256
 """Larger pictures are compared at this side."""
 
@@ -127,13 +129,14 @@ class DescentEncoder(nn.Module):
 
     def _descended(self, start: Tensor, ws: Tensor, view: ViewError, generator: Generator) -> Tensor:
         """Planes after all steps; beyond those of the training, only steps are taken that bring the error down."""
-        config, planes, size = self.descent.config, start, 1.0
+        config, planes, size = self.descent.config, start, FURTHER
         gradient, *terms = view.gradient(generator, planes, ws, config.resolution)
         added: Tensor | None = None
         for number in range(self.steps):
             if added is None:
                 added = self.step(generator, start, planes, gradient, ws, number)
-            tried, trained = planes + size * added, number < config.steps
+            trained = number < config.steps
+            tried = planes + (1.0 if trained else size) * added
             if trained and number == self.steps - 1:
                 return tried
             its_gradient, *its_terms = view.gradient(generator, tried, ws, config.resolution)

@@ -30,7 +30,7 @@ PAPER: Mapping[str, Any] = {"stitcher": "hard", "mask.free_space": 0, "mask.clos
 
 
 Steps = Annotated[int, Field(ge=1, le=1000)]
-VISIBLE_STEPS = 12
+VISIBLE_STEPS = 8
 """More than in the training: they go by the input view, and encoder 1 is seen where that view sees."""
 
 
