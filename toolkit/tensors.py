@@ -21,6 +21,9 @@ from toolkit.files import atomic_write
 
 HEADER_LIMIT = 16 * 2**20
 """Largest accepted safetensors header in bytes."""
+_PICKLES = {bytes([128, protocol]): "a pickle" for protocol in range(2, 6)}
+_PICKLES[b"PK\x03\x04"] = "a zip, as torch.save writes them round a pickle"
+"""What else people call weights, by how it begins; only looked at where the header's size is senseless."""
 _METADATA_KEY = "toolkit"
 
 
@@ -129,6 +132,10 @@ def check_header(path: str | os.PathLike[str]) -> None:
         prefix = stream.read(8)
     size = struct.unpack("<Q", prefix)[0] if len(prefix) == 8 else 0
     if not 2 <= size <= min(HEADER_LIMIT, file.stat().st_size - 8):
+        kind = next((kind for start, kind in _PICKLES.items() if prefix.startswith(start)), None)
+        if kind is not None:
+            advice = "nothing in it is run here; `toolkit weights import` reads official files"
+            raise WeightsError(f"{file} is not a sound safetensors file, but {kind}: {advice}")
         raise WeightsError(f"{file} is not a sound safetensors file: its header claims {size} bytes")
 
 
