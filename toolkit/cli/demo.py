@@ -17,12 +17,12 @@ def demo_command(
     threads: Threads = None,
     device: Device = "auto",
 ) -> None:
-    """Turn a photograph (scikit-image's astronaut) and a synthetic wild face into 3D heads."""
+    """Turn a photograph (scikit-image's astronaut) and a picture of a procedural person into 3D heads."""
     from toolkit.apps.demo import run_demo
     from toolkit.cli.progress import TerminalProgress
 
     use_threads(threads)
-    typer.echo("Two heads from one picture each: a photograph (NASA, public domain) and a heads360 wild face.")
+    typer.echo("Two heads from one picture each: a photograph (NASA, public domain) and a procedural person.")
     with TerminalProgress(transient=True) as progress:
         outcomes = run_demo(out, preset, progress, device)
     for outcome in outcomes:
