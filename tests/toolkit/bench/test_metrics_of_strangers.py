@@ -53,6 +53,10 @@ word = lambda: Odd(value=("good", 1, 0))
 several = lambda: Odd(value=(torch.ones(2), 1, 0))
 huge = lambda: Odd(value=(10**400, 1, 0))
 counts = lambda: Odd(value=(1.0, -5, 0))
+def sideways():
+    made = Odd()
+    made.direction = "sideways"
+    return made
 def broken(): raise ZeroDivisionError("bo\\nom")
 def ends(): os._exit(0)
 """
@@ -131,7 +135,14 @@ def test_a_metric_that_takes_for_ever_ends_at_the_limit_and_costs_its_own_number
     assert "took longer than 0.2 s (--time-limit)" in (found["odd"].error or "")
 
 
-@pytest.mark.parametrize(("attribute", "told"), [("broken", "ZeroDivisionError: bo"), ("ends", "tried to end")])
+@pytest.mark.parametrize(
+    ("attribute", "told"),
+    [
+        ("sideways", "its direction is neither lower nor higher"),
+        ("broken", "ZeroDivisionError: bo"),
+        ("ends", "tried to end"),
+    ],
+)
 def test_a_metric_that_cannot_be_built_is_unavailable(odd: Callable[[str], None], attribute: str, told: str) -> None:
     odd(attribute)
     metrics = opened("odd", "psnr")

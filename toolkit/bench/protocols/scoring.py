@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from torch import Tensor
 
@@ -13,7 +13,7 @@ from toolkit.camera import Camera
 from toolkit.devices import sent
 from toolkit.errors import InputError, PluginError, ToolkitError
 from toolkit.interfaces import ComparesFeatures, Metric, NeedsSize, UsesNetworks
-from toolkit.interfaces.metric import Takes
+from toolkit.interfaces.metric import Direction, Takes
 from toolkit.machine_failures import machine_failure
 from toolkit.registry import Registration, unknown_name
 
@@ -96,6 +96,11 @@ def open_metrics(names: Iterable[str], backend: str, world: str, image_size: int
             continue
         if not isinstance(sample, Metric):
             metrics.unavailable[name] = "is not a metric: it lacks a member of the contract, such as `takes`"
+            continue
+        if sample.direction not in get_args(Direction) or not isinstance(sample.unit, str):
+            metrics.unavailable[name] = (
+                "is not a metric: its direction is neither lower nor higher, or its unit no text"
+            )
             continue
         if sample.takes == "distribution" and not isinstance(sample, ComparesFeatures):
             metrics.unavailable[name] = "takes a distribution, and offers no features to keep (`ComparesFeatures`)"

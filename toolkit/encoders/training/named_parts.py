@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any
 
+import torch
 from pydantic import AfterValidator
+from torch import Tensor
 from torch.nn import Module
 
 from toolkit.errors import ConfigError, PluginError
 from toolkit.interfaces import Discriminator, Generator, Stitcher
-from toolkit.registry import default_registry, unknown_name
+from toolkit.registry import Registration, default_registry, unknown_name
 
 
 def _of_registered(options: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
@@ -63,7 +66,32 @@ def open_stitcher(name: str) -> Stitcher:
     Raises:
         PluginError: Unknown name, or what it makes is not a stitcher.
     """
-    stitcher = default_registry().build("stitcher", name)
+    entry = default_registry().get("stitcher", name)
+    stitcher = entry.build()
     if not isinstance(stitcher, Stitcher):
         raise PluginError(f"stitcher {name!r} makes a {type(stitcher).__name__}, which has no stitch")
+    if entry.is_strangers:
+        for each in ("stitch", "soften"):
+            if hasattr(stitcher, each):
+                setattr(stitcher, each, functools.partial(_asked, entry, each, getattr(stitcher, each)))
     return stitcher
+
+
+def _asked(made_by: Registration, name: str, function: Callable[..., Any], first: Tensor, *others: Any) -> Tensor:
+    """What a stranger's stitcher gives: of the first input's shape, and none of its inputs is written to.
+
+    Raises:
+        PluginError: It fails, or does something else; it is named.
+    """
+    tensors = [each for each in (first, *others) if isinstance(each, Tensor) and not each.is_inference()]
+    before = [each._version for each in tensors]
+    with made_by.running():
+        found = function(first, *others)
+    if before != [each._version for each in tensors]:
+        raise PluginError(f"{made_by.whose} wrote into what `{name}` was given")
+    if not isinstance(found, Tensor) or found.shape != first.shape or found.dtype != first.dtype:
+        kind = f"{found.dtype} {list(found.shape)}" if isinstance(found, Tensor) else type(found).__name__
+        raise PluginError(f"{made_by.whose}: `{name}` gave {kind}, not {first.dtype} {list(first.shape)}")
+    if not torch.isfinite(found.detach()).all() and torch.isfinite(first.detach()).all():
+        raise PluginError(f"{made_by.whose}: `{name}` gave NaN or infinity")
+    return found
