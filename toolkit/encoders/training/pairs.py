@@ -48,7 +48,6 @@ def draw_codes(generator: Generator, settings: PairSettings, rng: RowRng) -> Ten
     return ws
 
 
-@torch.no_grad()
 def make_pairs(generator: Generator, settings: PairSettings, rng: RowRng) -> Pairs:
     """Render random codes from random cameras; the same rng gives the same pairs."""
     return _made_pairs(generator, settings, rng, lambda image: image)

@@ -11,10 +11,8 @@ from torch import Tensor
 from toolkit.camera import Camera
 from toolkit.encoders import DescentEncoder
 from toolkit.encoders.training import Elsewhere, EncodingBatch, LossContext, code_error, descent_losses
-from toolkit.rendering.views import around
-from toolkit.training.distribution import row_numbers
 from toolkit_plugins.dual_encoder.training.adversary import Adversary
-from toolkit_plugins.dual_encoder.training.joint import joined_rows
+from toolkit_plugins.dual_encoder.training.joint import adversarial_loss, joined_rows, shown_around
 from toolkit_plugins.dual_encoder.training.settings import JointSettings
 
 
@@ -52,10 +50,7 @@ def descending_losses(
     if stage.codes and len(ws_of_pairs):
         losses["codes"] = stage.codes * code_error(context, stage, ws[photos:] - ws_of_pairs)
     if adversary is not None:
-        masked = adversary.domain == "planes" and adversary.settings.occlusion
-        mask = adversary.settings.mask
-        occlusion = mask.find(context.generator, code.planes.detach(), camera) if masked else None
-        losses["adversarial"] = adversary.loss(code.planes, code.ws, occlusion, row_numbers(*batch.blocks))
+        losses["adversarial"] = adversarial_loss(context, adversary, code, code.planes, camera, batch)
     return losses
 
 
@@ -73,9 +68,6 @@ def _elsewhere(
         others = batch.others
         found.append(Elsewhere("others", stage.others, slice(photos), others.image, Camera(others.label)))
     if stage.around and batch.yaws is not None:
-        generator = context.generator
-        camera = around(generator.spec, batch.yaws)
-        with torch.no_grad():
-            truth = generator.render(generator.planes(ws_of_pairs), ws_of_pairs, camera, stage.resolution).image
+        truth, camera = shown_around(context, stage, ws_of_pairs, batch.yaws)
         found.append(Elsewhere("around", stage.around, slice(photos, None), truth, camera))
     return found

@@ -59,10 +59,7 @@ def joint_losses(
         last = slice(len(seen) - len(ws_of_pairs), None)
         losses |= around_losses(context, stage, Code(code.ws[last], code.planes[last]), ws_of_pairs, batch.yaws)
     if adversary is not None:
-        settings = adversary.settings
-        masked = adversary.domain == "planes" and settings.occlusion
-        occlusion = settings.mask.find(context.generator, first.planes.detach(), camera) if masked else None
-        losses["adversarial"] = adversary.loss(code.planes, code.ws, occlusion, row_numbers(*batch.blocks))
+        losses["adversarial"] = adversarial_loss(context, adversary, code, first.planes, camera, batch)
     return losses
 
 
@@ -78,12 +75,36 @@ def around_losses(
         ws: The pairs' own codes [P, num_ws, w_dim].
         yaws: Yaws [P] in radians to look from.
     """
-    camera = around(context.generator.spec, yaws)
-    with torch.no_grad():
-        truth = context.generator.render(context.generator.planes(ws), ws, camera, stage.resolution).image
+    truth, camera = shown_around(context, stage, ws, yaws)
     view = context.generator.render(found.planes, found.ws, camera, stage.resolution)
     terms = context.images.terms(stage.images, view, truth, camera, whole=False)  # no face to know from behind
     return {f"around_{name}": stage.around * term for name, term in terms.items()}
+
+
+@torch.no_grad()
+def shown_around(context: LossContext, stage: JointSettings, ws: Tensor, yaws: Tensor) -> tuple[Tensor, Camera]:
+    """What the generator shows of codes [P, num_ws, w_dim] from yaws [P] in radians: pictures, and what saw them."""
+    camera = around(context.generator.spec, yaws)
+    return context.generator.render(context.generator.planes(ws), ws, camera, stage.resolution).image, camera
+
+
+def adversarial_loss(
+    context: LossContext, adversary: Adversary, code: Code, planes: Tensor, camera: Camera, batch: EncodingBatch
+) -> Tensor:
+    """The weighted adversarial term of encoded heads; the discriminator takes its step here.
+
+    Args:
+        context: The generator.
+        adversary: Encoder 2's opponent.
+        code: What is judged.
+        planes: Say what the input views hide.
+        camera: The input views.
+        batch: The heads' numbers.
+    """
+    settings = adversary.settings
+    masked = adversary.domain == "planes" and settings.occlusion
+    occlusion = settings.mask.find(context.generator, planes.detach(), camera) if masked else None
+    return adversary.loss(code.planes, code.ws, occlusion, row_numbers(*batch.blocks))
 
 
 def joined_rows(batch: EncodingBatch) -> tuple[Tensor, Tensor, Tensor, Tensor]:
