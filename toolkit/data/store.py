@@ -121,6 +121,15 @@ class FolderStore:
             raise InputError(f"{file}: cannot be read ({error.strerror})") from error
 
 
+class _Opened:
+    """A zip that one process has opened."""
+
+    def __init__(self, process: int, file: zipfile.ZipFile) -> None:
+        self.process, self.file = process, file
+        # some archivers of Windows write backslashes
+        self.members = {info.filename.replace("\\", "/"): info for info in file.infolist()}
+
+
 class ZipStore:
     """Members of a zip; picklable, and reopened in every process, since a file position cannot be shared."""
 
@@ -131,9 +140,9 @@ class ZipStore:
             InputError: It is not a zip, or a member is unsafe.
         """
         self.path = path
-        self._opened: tuple[int, zipfile.ZipFile] | None = None
-        for info in self._zip().infolist():
-            self._check(info)
+        self._opened: _Opened | None = None
+        for name, info in self._members().items():
+            self._check(name, info)
 
     def __getstate__(self) -> dict[str, Any]:
         """Everything but the open file."""
@@ -142,15 +151,15 @@ class ZipStore:
     def names(self) -> list[str]:
         """All file names, sorted."""
         return sorted(
-            info.filename
-            for info in self._zip().infolist()
-            if not info.is_dir() and not any(part.startswith(".") for part in PurePosixPath(info.filename).parts)
+            name
+            for name in self._members()
+            if not name.endswith("/") and not any(part.startswith(".") for part in PurePosixPath(name).parts)
         )
 
     def read(self, name: str, limit: int = MEMBER_LIMIT) -> bytes:
         """The bytes of one member (see `Store.read`)."""
         try:
-            with self._zip().open(safe_name(name, self.path)) as member:
+            with self._zip().open(self._members()[safe_name(name, self.path)]) as member:
                 data = member.read(limit + 1)
         except KeyError as error:
             raise InputError(f"{self.path}: no member {name!r}") from error
@@ -160,16 +169,22 @@ class ZipStore:
             raise InputError(f"{self.path}: member {name!r} is larger than {_in_words(limit)}")
         return data
 
+    def _members(self) -> dict[str, zipfile.ZipInfo]:
+        return self._open().members
+
     def _zip(self) -> zipfile.ZipFile:
-        if self._opened is None or self._opened[0] != os.getpid():
+        return self._open().file
+
+    def _open(self) -> _Opened:
+        if self._opened is None or self._opened.process != os.getpid():
             try:
-                self._opened = (os.getpid(), zipfile.ZipFile(self.path))
+                self._opened = _Opened(os.getpid(), zipfile.ZipFile(self.path))
             except _NO_ZIP as error:
                 raise InputError(f"{self.path} is neither a folder nor a readable zip ({error})") from error
-        return self._opened[1]
+        return self._opened
 
-    def _check(self, info: zipfile.ZipInfo) -> None:
-        safe_name(info.filename, self.path)
+    def _check(self, name: str, info: zipfile.ZipInfo) -> None:
+        safe_name(name, self.path)
         if info.file_size > MEMBER_LIMIT:
             raise InputError(f"{self.path}: member {info.filename!r} is larger than {_in_words(MEMBER_LIMIT)}")
         if info.compress_type not in _COMPRESSIONS or info.flag_bits & _ENCRYPTED:

@@ -193,7 +193,7 @@ def test_names_that_leave_the_folder_are_refused(folder: Path, name: str):
         ImageFolder(folder)[0]
 
 
-@pytest.mark.parametrize("name", ["../secret.png", "/etc/passwd", "a\\b.png"])
+@pytest.mark.parametrize("name", ["../secret.png", "/etc/passwd", "..\\secret.png", "\\etc\\passwd", "a\\..\\..\\b"])
 def test_zips_with_members_that_climb_out_are_refused(tmp_path: Path, name: str):
     with zipfile.ZipFile(tmp_path / "bad.zip", "w") as archive:
         archive.writestr(zipfile.ZipInfo(name), b"x")
@@ -356,6 +356,20 @@ def test_labels_and_subjects_with_backslashes_are_read(folder: Path):
     data = ImageFolder(folder)
     assert data.names == list(NAMES)
     assert data[2].subject == "00001"
+
+
+@pytest.mark.parametrize("below", ["", "heads\\"])
+def test_zips_with_backslashes_are_read(folder: Path, tmp_path: Path, below: str):
+    packed = tmp_path / "windows.zip"
+    with zipfile.ZipFile(packed, "w") as archive:
+        if below:
+            archive.writestr(zipfile.ZipInfo(below), b"")  # an entry of the folder itself
+        for file in sorted(each for each in folder.rglob("*") if each.is_file()):
+            name = zipfile.ZipInfo(below + str(file.relative_to(folder)).replace("/", "\\"))
+            archive.writestr(name, file.read_bytes())
+    data, plain = ImageFolder(packed), ImageFolder(folder)
+    assert data.names == plain.names and data.digest(1) == plain.digest(1)
+    assert torch.equal(pickle.loads(pickle.dumps(data))[1].image, plain[1].image)
 
 
 @pytest.mark.parametrize(

@@ -30,6 +30,40 @@ class Odd(SphericalGenerator):
         found = getattr(super(), name)(*given)
         return self.spoil[name](found, given) if name in self.spoil else found
 
+    def march(self, *given: Any) -> Any:
+        return self._spoilt("march", *given)
+
+    def footprint(self, *given: Any) -> Any:
+        return self._spoilt("footprint", *given)
+
+    def as_images(self, *given: Any) -> Any:
+        return self._spoilt("as_images", *given)
+
+    def from_images(self, *given: Any) -> Any:
+        return self._spoilt("from_images", *given)
+
+    def features(self, *given: Any) -> Any:
+        return self._spoilt("features", *given)
+
+    def expand(self, *given: Any) -> Any:
+        return self._spoilt("expand", *given)
+
+    def smooth(self, *given: Any) -> Any:
+        return self._spoilt("smooth", *given)
+
+    def tunable_parameters(self) -> Any:
+        yield from self._spoilt("tunable_parameters")
+
+    def density(self, planes: Any, points: Any) -> Any:
+        found = self.query(planes, points).density[..., 0]
+        return self.spoil["density"](found, (planes, points)) if "density" in self.spoil else found
+
+    def occupied(self, planes: Any) -> Any:
+        def marks(points: Any) -> Any:
+            return self.spoil.get("marks", lambda found, given: found)(points[..., 0] < 9, (points,))
+
+        return self.spoil.get("occupied", lambda found, given: found)(marks, (planes,))
+
     def mapping(self, *given: Any) -> Any:
         return self._spoilt("mapping", *given)
 
@@ -58,6 +92,21 @@ def used(generator: Generator) -> tuple[Render, Query]:
     ws = generator.mapping(z, camera)
     planes = generator.planes(ws)
     return generator.render(planes, ws, camera), generator.query(planes, torch.zeros(1, 4, 3))
+
+
+@torch.no_grad()
+def used_capabilities(generator: Any) -> None:
+    """Everything that methods and products ask of a generator besides, once."""
+    camera, ws = Camera.orbit(0.3), torch.zeros(1, generator.spec.latents.num_ws, generator.spec.latents.w_dim)
+    planes, points = generator.planes(ws), torch.zeros(1, 4, 3)
+    generator.march(planes, camera, 6)
+    occupancy = generator.footprint(points)
+    generator.expand(generator.smooth(occupancy))
+    generator.from_images(generator.as_images(planes))
+    generator.features(ws, 6)
+    generator.density(planes, points)
+    generator.occupied(planes)(points)
+    assert dict(generator.tunable_parameters())
 
 
 def boom(found: Any, given: tuple) -> Any:
@@ -97,6 +146,56 @@ def test_what_a_strangers_generator_does_wrong_is_refused_by_its_name(
         used(odd(**spoil))
     assert str(caught.value).startswith("generator 'odd' of plugin 'sx'") and told in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("how", [boom, lambda found, given: os._exit(0)])
+@pytest.mark.parametrize(
+    "name",
+    ["march", "footprint", "expand", "smooth", "as_images", "from_images", "features", "density", "occupied", "marks",
+     "tunable_parameters"],
+)  # fmt: skip
+def test_a_capability_that_fails_or_ends_the_program_is_named(name: str, how: Callable[[Any, tuple], Any]):
+    used_capabilities(odd())
+    with pytest.raises(PluginError, match=r"^generator 'odd' of plugin 'sx' failed: "):
+        used_capabilities(odd(**{name: how}))
+
+
+@pytest.mark.parametrize(
+    ("spoil", "told"),
+    [
+        ({"march": lambda found, given: found._replace(depth=found.depth[..., :1])}, "`march` gave depth [1, 1, 6, 1]"),
+        ({"march": lambda found, given: tuple(found)}, "`march` gave a tuple as depth"),
+        ({"march": lambda found, given: found._replace(opacity=found.opacity * NAN)}, "gave opacity with NaN"),
+        ({"footprint": lambda found, given: None}, "`footprint` gave a NoneType as occupancy"),
+        ({"smooth": lambda found, given: found[..., :1]}, "`smooth` gave occupancy ["),
+        ({"expand": lambda found, given: found[:, :1]}, "`expand` gave planes [1, 1"),
+        ({"as_images": lambda found, given: found[0]}, "`as_images` gave images ["),
+        ({"from_images": lambda found, given: found[..., :1]}, "`from_images` gave planes ["),
+        ({"features": lambda found, given: found[0]}, "`features` gave a Tensor, not (features"),
+        ({"density": lambda found, given: found[..., None]}, "`density` gave density [1, 4, 1], not [1, 4]"),
+        ({"density": lambda found, given: (given[0].zero_(), found)[1]}, "wrote into what `density` was given"),
+        ({"occupied": lambda found, given: None}, "`occupied` gave a NoneType, not a function of points"),
+        ({"marks": lambda found, given: found.float()}, "gave a tensor of torch.float32 as marks, not booleans"),
+        ({"marks": lambda found, given: found[:, :1]}, "`occupied` gave marks [1, 1], not [1, 4]"),
+        ({"tunable_parameters": lambda found, given: [1]}, "`tunable_parameters` gave a int, not pairs"),
+        ({"render": lambda found, given: found._replace(depth=found.depth[..., :3])}, "gave depth [1, 1, 24, 3]"),
+        ({"render": lambda found, given: type(found)(*(each.repeat(2, 1, 1, 1) for each in found))}, "image [2, 3"),
+    ],
+)  # fmt: skip
+def test_what_a_capability_gives_is_checked(spoil: dict[str, Callable[[Any, tuple], Any]], told: str):
+    with pytest.raises(PluginError) as caught:
+        used_capabilities(odd(**spoil)), used(odd(**spoil))
+    assert str(caught.value).startswith("generator 'odd' of plugin 'sx'") and told in str(caught.value)
+
+
+def test_a_sound_generators_capabilities_give_what_they_gave(spherical: SphericalGenerator):
+    camera, ws = Camera.orbit(0.3), torch.zeros(1, spherical.spec.latents.num_ws, spherical.spec.latents.w_dim)
+    guarded, planes = odd(), spherical.planes(ws)
+    for found, plain in zip(guarded.march(planes, camera, 6), spherical.march(planes, camera, 6), strict=True):
+        assert torch.equal(found, plain)
+    names = [name for name, _ in guarded.tunable_parameters()]
+    assert names == [name for name, _ in spherical.tunable_parameters()]
+    assert copy.deepcopy(guarded).occupied(planes)(torch.zeros(2, 5, 3)).shape == (2, 5)
 
 
 def test_nan_that_it_was_given_is_not_its_fault():
