@@ -85,6 +85,11 @@ def contained(what: str, timed: bool = False) -> Iterator[None]:
             raise LeavingError(f"{what} raised {type(error).__name__}: {error}") from error
 
 
+def exits_named() -> contextlib.AbstractContextManager[None]:
+    """Refuse to be ended by strangers' code that runs outside `contained`; the message names the module."""
+    return _exits_raise("")
+
+
 def _seconds() -> float:
     try:
         found = float(os.environ.get(SECONDS_VARIABLE, SECONDS))
@@ -129,14 +134,14 @@ def _exits_raise(what: str) -> Iterator[None]:
             real_exit(code)
         if is_ending:
             return  # type: ignore[misc]  # the exit code is not a plugin's to choose
-        raise LeavingError(f"{what} tried to end the program (os._exit({code!r}))")
+        raise LeavingError(f"{what or _caller()} tried to end the program (os._exit({code!r}))")
 
     def abort() -> NoReturn:
         if os.getpid() != process:
             real_abort()
         if is_ending:
             return  # type: ignore[misc]  # as above
-        raise LeavingError(f"{what} tried to end the program (os.abort())")
+        raise LeavingError(f"{what or _caller()} tried to end the program (os.abort())")
 
     changed: Any = os
     changed._exit, changed.abort = leave, abort
@@ -144,6 +149,11 @@ def _exits_raise(what: str) -> Iterator[None]:
         yield
     finally:
         changed._exit, changed.abort = real_exit, real_abort
+
+
+def _caller() -> str:
+    """Whose code called the function that calls this one."""
+    return f"the module {sys._getframe(2).f_globals.get('__name__')!r}"
 
 
 _AGAIN = 1.0

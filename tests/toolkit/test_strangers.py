@@ -328,3 +328,10 @@ def test_what_plugins_leave_behind_spoils_neither_results_nor_the_exit_code(left
 def test_threads_that_end_are_waited_for(tmp_path: Path) -> None:
     run = ended(f"threading.Thread(target=lambda: (time.sleep(0.3), open({str(tmp_path / 'x')!r}, 'w'))).start()")
     assert run.returncode == 3 and (tmp_path / "x").exists() and threading.active_count() >= 1
+
+
+@pytest.mark.parametrize("end", ["os._exit(0)", "os.abort()"])
+def test_a_program_that_strangers_code_ends_wherever_it_runs_says_whose_it_was(end: str) -> None:
+    run = ended(f"def end(): {end}\nleaving.main = end\nleaving.program()")
+    assert (run.returncode, run.stdout) == (2, "")
+    assert run.stderr.startswith("error: the module '__main__' tried to end the program (os.")

@@ -21,7 +21,11 @@ def program() -> NoReturn:
     """Run `toolkit`, the script: `main`, and then the end of the process."""
     code: Any = 0
     try:
-        main()
+        with containment.exits_named():
+            main()
+    except containment.LeavingError as leaving:
+        say(f"error: {leaving}", err=True)
+        code = 2
     except SystemExit as leaving:
         code = leaving.code
     leave(code)

@@ -7,9 +7,10 @@ from typing import Annotated
 
 import typer
 
-from toolkit.cli.options import Arithmetic, Device, Threads, use_threads
+from toolkit.cli.options import Arithmetic, Device, Threads, TimeLimit, use_threads
 from toolkit.errors import InputError
 from toolkit.files import check_folder_place
+from toolkit.strangers import checked_time_limit, limit_time
 
 
 def mesh_command(
@@ -21,6 +22,7 @@ def mesh_command(
     threads: Threads = None,
     device: Device = "auto",
     arithmetic: Arithmetic = "",
+    time_limit: TimeLimit = None,
 ) -> None:
     """Export the head as mesh.glb: y up, in metres, colours from rendered views."""
     from toolkit.cli.progress import TerminalProgress
@@ -29,6 +31,7 @@ def mesh_command(
     if out is not None and out.suffix.lower() != ".glb":
         raise InputError(f"--out writes GLB, so the name must end in .glb, got {out}")
     use_threads(threads, arithmetic)
+    limit_time(checked_time_limit(time_limit))
     target = inversion / "mesh.glb" if out is None else out
     if inversion.is_dir():
         check_folder_place(target.parent)

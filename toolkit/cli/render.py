@@ -7,9 +7,10 @@ from typing import Annotated
 
 import typer
 
-from toolkit.cli.options import Arithmetic, Device, Threads, use_threads
+from toolkit.cli.options import Arithmetic, Device, Threads, TimeLimit, use_threads
 from toolkit.errors import InputError
 from toolkit.files import check_folder_place
+from toolkit.strangers import checked_time_limit, limit_time
 
 
 def render_command(
@@ -37,6 +38,7 @@ def render_command(
     threads: Threads = None,
     device: Device = "auto",
     arithmetic: Arithmetic = "",
+    time_limit: TimeLimit = None,
 ) -> None:
     """Render the head from any side; without options, eight views evenly around it."""
     angles = chosen_angles(yaw or [], pitch or [], views)
@@ -53,6 +55,7 @@ def render_command(
     from toolkit.export.wanted import read_wanted, write_wanted
 
     use_threads(threads, arithmetic)
+    limit_time(checked_time_limit(time_limit))
     folder = inversion / "renders" if out is None else out
     if inversion.is_dir():
         check_folder_place(folder)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
@@ -73,14 +74,16 @@ def train_command(
     chosen = best_device() if device == AUTO else device
     with process_group(chosen) as place, _settings_of_run(folder if resume else None, config_file, settings) as own:
         # the first process makes the data that is missing
-        with main_process_first(), _hint(config if dry_run and not entry.world else None):
+        running = functools.partial(entry.running, alone=False)
+        with main_process_first(), _hint(config if dry_run and not entry.world else None), running():
             job = factory(own, settings or [], checked_device(place))
         if dry_run:
-            lines = rehearse(job).lines()
+            with running():
+                lines = rehearse(job).lines()
             if main_process():
                 say_lines("\n".join(lines))
             return
-        with TerminalProgress() as progress:
+        with TerminalProgress() as progress, running():
             run = train(
                 job,
                 folder,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
 
-from toolkit.camera import Camera
+from toolkit.arms_length import contained_call
 from toolkit.errors import PluginError
 from toolkit.isolation.generator_answers import LISTS, OCCUPIED, OPTIONAL, REQUIRED, fault_of, fault_of_marks
 
@@ -69,26 +69,14 @@ def _marked(made_by: Registration, function: Callable[[Tensor], Tensor], points:
 def _contained(
     made_by: Registration, name: str, function: Callable[..., Any], given: tuple[Any, ...], options: dict[str, Any]
 ) -> Any:
-    """What a function returns; its errors are named.
+    """What a function returns (see `contained_call`); it may ask its generator, and pairs are read here."""
 
-    Raises:
-        PluginError: It fails, or writes into what it was given.
-    """
-    inputs = [each for each in (*given, *options.values()) if isinstance(each, (Tensor, Camera))]
-    tensors = [each.label if isinstance(each, Camera) else each for each in inputs]
-    before = [_version(each) for each in tensors]
+    def read(*given: Any, **options: Any) -> Any:
+        found = function(*given, **options)
+        return list(found) if name in LISTS and found is not None else found
+
     token = _inside.set(True)
     try:
-        with made_by.running():
-            found = function(*given, **options)
-            found = list(found) if name in LISTS and found is not None else found
+        return contained_call(made_by, name, read, given, options)
     finally:
         _inside.reset(token)
-    if before != [_version(each) for each in tensors]:
-        raise PluginError(f"{made_by.whose} wrote into what `{name}` was given")
-    return found
-
-
-def _version(tensor: Tensor) -> int:
-    """A number that rises whenever a tensor is written to; tensors of inference mode have none."""
-    return 0 if tensor.is_inference() else tensor._version

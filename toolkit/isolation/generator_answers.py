@@ -1,4 +1,4 @@
-"""What the functions of a stranger's generator must give (see `toolkit.interfaces.generator`), and what is wrong else."""
+"""What the functions of a stranger's generator must give (see `toolkit.interfaces.generator`)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
+from toolkit.arms_length import fault_of_tensor, kind_of
 from toolkit.camera import Camera
+from toolkit.interfaces import March, Query, Render
 
 if TYPE_CHECKING:
     from toolkit.interfaces import Generator
@@ -47,18 +49,17 @@ def fault_of(generator: Generator, name: str, found: object, given: Sequence[Any
         return _fault_of_list(found)
     if name == "features" and not (isinstance(found, tuple) and len(found) == 2):
         return f"a {type(found).__name__}, not (features, skip image)"
-    finite = all(map(_is_finite, map(_tensor, given)))
     for part, value, shape in _parts(name, found, _shapes(generator, name, given, resolution)):
-        fault = _fault_of_tensor(part, value, shape, finite)
+        fault = fault_of_tensor(value, given, shape)
         if fault:
-            return fault
+            return f"{fault} as {part}"
     return ""
 
 
 def fault_of_marks(found: object, points: Tensor) -> str:
     """What is wrong with booleans [...] for points [..., 3]; empty: nothing."""
     if not isinstance(found, Tensor) or found.dtype != torch.bool:
-        return f"{_kind(found)} as marks, not booleans"
+        return f"{kind_of(found)}, not booleans"
     return "" if found.shape == points.shape[:-1] else f"marks {list(found.shape)}, not {list(points.shape[:-1])}"
 
 
@@ -70,23 +71,6 @@ def _fault_of_list(found: object) -> str:
     return ""
 
 
-def _fault_of_tensor(part: str, value: object, shape: Shape | None, finite: bool) -> str:
-    if not isinstance(value, Tensor) or (shape is not None and not value.is_floating_point()):
-        return f"{_kind(value)} as {part}"
-    if shape is not None and not _fits(value, shape):
-        return f"{part} {list(value.shape)}, not [{', '.join('any' if size is None else str(size) for size in shape)}]"
-    return f"{part} with NaN or infinity" if finite and not _is_finite(value) else ""
-
-
-def _fits(value: Tensor, shape: Shape) -> bool:
-    same = value.ndim == len(shape)
-    return same and all(want is None or have == want for have, want in zip(value.shape, shape, strict=True))
-
-
-def _kind(value: object) -> str:
-    return f"a tensor of {value.dtype}" if isinstance(value, Tensor) else f"a {type(value).__name__}"
-
-
 def _parts(name: str, found: object, shapes: Mapping[str, Shape | None]) -> Iterator[tuple[str, object, Shape | None]]:
     """What was given by name, with the shape that each should have."""
     if len(shapes) == 1:
@@ -95,7 +79,7 @@ def _parts(name: str, found: object, shapes: Mapping[str, Shape | None]) -> Iter
     elif name == "features" and isinstance(found, tuple):
         yield from ((part, value, shape) for (part, shape), value in zip(shapes.items(), found, strict=True))
     else:  # a NamedTuple, or something that has none of its fields
-        fields = found._asdict() if hasattr(found, "_asdict") else {}
+        fields = found._asdict() if isinstance(found, (Render, March, Query)) else {}
         yield from ((part, fields.get(part, found), shape) for part, shape in shapes.items())
 
 
@@ -140,7 +124,3 @@ def _tensor(given: Any) -> Tensor:
     if isinstance(given, Camera):
         return given.label
     return given if isinstance(given, Tensor) else torch.empty(())
-
-
-def _is_finite(tensor: Tensor) -> bool:
-    return not tensor.is_floating_point() or bool(torch.isfinite(tensor.detach()).all())

@@ -243,7 +243,8 @@ class _Child:
                 os.close(self._lifeline)
             self._lifeline = None  # type: ignore[assignment]  # closed once
         self._process.wait()
-        self._listener.join(1)
+        if threading.current_thread() is not self._listener:  # a method may be collected while its output is read
+            self._listener.join(1)
 
     def _listen(self, stream: IO[bytes], told: Callable[[str], None]) -> None:
         with stream:

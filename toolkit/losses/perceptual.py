@@ -8,6 +8,7 @@ is ever downloaded.
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,8 @@ import torch
 from torch import Tensor
 from torch.nn import Module
 
-from toolkit.errors import ConfigError, MissingDependencyError, WeightsError
+from toolkit.arms_length import fault_of_gradient, fault_of_tensor, guarded, kind_of
+from toolkit.errors import ConfigError, MissingDependencyError, PluginError, WeightsError
 from toolkit.interfaces import Perceptual
 from toolkit.losses.pyramid import feature_difference, pyramid_features
 from toolkit.registry import default_registry, unknown_name
@@ -126,14 +128,35 @@ def open_perceptual(name: str, trunk: Path | None = None, device: torch.device |
         ConfigError: Unknown name.
         WeightsError: The weights that it needs are not there.
         MissingDependencyError: A package that it needs is not installed.
+        PluginError: It is a stranger's, and fails.
     """
     known = perceptual_names()
     if name not in known:
         raise ConfigError(unknown_name("perceptual distance", name, known))
-    perceptual: Perceptual = default_registry().load(_KIND, name)(trunk)
+    entry = default_registry().get(_KIND, name)
+    perceptual: Perceptual = entry.build(trunk)
+    if not isinstance(perceptual, Perceptual):
+        raise PluginError(f"{entry.whose} makes a {type(perceptual).__name__}, which lacks name, embed or distance")
+    guarded(perceptual, entry, {"embed": _fault_of_embedding, "distance": fault_of_loss})
     if isinstance(perceptual, Module):
         perceptual.to(device)
     return perceptual
+
+
+def fault_of_loss(found: Any, given: Sequence[Any]) -> str:
+    """What is wrong with a loss of given images, or of embeddings; empty: nothing."""
+    firsts = given[0] if isinstance(given[0], (tuple, list)) else given[:1]
+    return fault_of_tensor(found, given, ()) or fault_of_gradient(found, any(each.requires_grad for each in firsts))
+
+
+def _fault_of_embedding(found: Any, given: Sequence[Any]) -> str:
+    if not isinstance(found, (tuple, list)) or not found:
+        return f"{kind_of(found)}, not a tuple of tensors"
+    wrong = next(filter(None, (fault_of_tensor(each, given) for each in found)), "")
+    if wrong:
+        return wrong
+    first = next((each for each in found if each.requires_grad), found[0])
+    return fault_of_gradient(first, given[0].requires_grad)
 
 
 def lpips_network(net: str, trunk: Path) -> Any:

@@ -52,6 +52,9 @@ table = lambda: Odd(value={"v": 1})
 word = lambda: Odd(value=("good", 1, 0))
 several = lambda: Odd(value=(torch.ones(2), 1, 0))
 huge = lambda: Odd(value=(10**400, 1, 0))
+nan = lambda: Odd(value=(float("nan"), 1, 0))
+endless = lambda: Odd(value=(torch.tensor(float("inf")), 1, 0))
+no_face = lambda: Odd(value=(float("nan"), 0, 1))
 counts = lambda: Odd(value=(1.0, -5, 0))
 def sideways():
     made = Odd()
@@ -150,17 +153,31 @@ def test_a_metric_that_cannot_be_built_is_unavailable(odd: Callable[[str], None]
     assert os.getpid()
 
 
+@pytest.mark.parametrize("attribute", ["nan", "endless", "no_face"])
+def test_a_metric_without_a_number_counts_as_failed(odd: Callable[[str], None], attribute: str) -> None:
+    odd(attribute)
+    (found,) = score(opened("odd"), inputs())
+    assert (found.value, found.used, found.failed, found.error) == (None, 0, 1, None)
+
+
 @pytest.mark.slow
+@pytest.mark.parametrize(
+    ("attribute", "told"),
+    [
+        ("nan", "metric 'odd' of plugin 'sx' gave NaN or infinity instead of a number in 3 of 3 comparisons"),
+        ("fails", "metric 'odd' of plugin 'sx' failed: ZeroDivisionError: boom (3 times)"),
+    ],
+)
 def test_results_name_a_metric_that_failed(
     odd: Callable[[str], None], spherical: SphericalGenerator, own_heads: Path, tmp_path: Path,
-    protocol: Callable[..., Any], method: Callable[..., ComparedMethod],
+    protocol: Callable[..., Any], method: Callable[..., ComparedMethod], attribute: str, told: str,
 ) -> None:  # fmt: skip
-    odd("fails")
+    odd(attribute)
     asked = protocol("reconstruction", "odd", "psnr", input_yaws=(0.0,))
     request = BenchRequest(asked, str(own_heads), tmp_path / "out", backend="none")
     results = run_suite([request], spherical, [method("m", 0)])
     rows = {row.metric: row for row in results.rows}
     assert (rows["odd"].value, rows["odd"].failed) == (None, 3) and rows["psnr"].n == 3
     (warning,) = results.warnings
-    assert warning.text == "metric 'odd' of plugin 'sx' failed: ZeroDivisionError: boom (3 times)"
+    assert warning.text == told
     assert not results.failures

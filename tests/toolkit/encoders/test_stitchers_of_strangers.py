@@ -44,7 +44,7 @@ def given() -> tuple[torch.Tensor, ...]:
     [
         (lambda *planes: os._exit(0), "tried to end the program"),
         (lambda *planes: {}["x"], "failed: KeyError"),
-        (lambda *planes: None, "gave NoneType"),
+        (lambda *planes: None, "gave a NoneType"),
         (lambda *planes: mixed(*planes)[:, :1], "not torch.float32"),
         (lambda *planes: mixed(*planes).double(), "gave torch.float64"),
         (lambda *planes: mixed(*planes) / 0, "gave NaN or infinity"),

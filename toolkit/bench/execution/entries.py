@@ -23,6 +23,7 @@ from toolkit.bench.subjects.data import data_readers
 from toolkit.bench.subjects.methods import ComparedMethod
 from toolkit.isolation.guard import changes_as_text
 from toolkit.metrics.images import COMPARED_AT
+from toolkit.registration import Registration
 
 if TYPE_CHECKING:
     from toolkit.interfaces import Generator
@@ -123,7 +124,8 @@ def warnings_of(run: ProtocolRun, methods: Mapping[str, MethodEntry], found: Pro
         for method, entry in methods.items()
         if entry.seen
     ]
-    warnings += [RunWarning(**where, text=text) for text in _broken_metrics(found)]
+    told = [*_broken_metrics(found), *_silent_metrics(found, run.protocol.metrics.strangers)]
+    warnings += [RunWarning(**where, text=text) for text in told]
     return warnings + [
         RunWarning(**where, method=method, item=record.item, text=changes_as_text(method, record.undone))
         for method, records in found.methods.items()
@@ -142,6 +144,21 @@ def _broken_metrics(found: ProtocolRecords) -> list[str]:
         if score.error and not score.target
     )
     return [f"{reason} ({count} times)" for reason, count in reasons.items()]
+
+
+def _silent_metrics(found: ProtocolRecords, strangers: Mapping[str, Registration]) -> list[str]:
+    """How often strangers' metrics gave no number, although they did not fail."""
+    asked, silent = Counter[str](), Counter[str]()
+    for records in found.methods.values():
+        for score in (score for record in records for score in record.measured if score.error is None):
+            name = score.metric.partition("@")[0]
+            asked[name] += score.used + score.failed
+            silent[name] += score.failed if score.value is None else 0
+    return [
+        f"{entry.whose} gave NaN or infinity instead of a number in {silent[name]} of {asked[name]} comparisons"
+        for name, entry in strangers.items()
+        if silent[name]
+    ]
 
 
 def _precompute_failure(records: Sequence[CellRecord], protocol: str) -> list[str]:

@@ -187,7 +187,8 @@ def ask(metrics: OpenMetrics, name: str, label: str, arguments: tuple[Any, ...])
         if entry is None:
             return _scored(factory, label, arguments)
         with entry.running():  # its changes of the process are undone, and its inputs are copies
-            return _scored(factory, label, tuple(map(_copied, arguments)))
+            found = _scored(factory, label, tuple(map(_copied, arguments)))
+        return found if found.value is not None else no_score(label, failed=max(1, found.used + found.failed))
     except Exception as error:  # a metric's failure costs its own number; it is counted
         if machine_failure(error) is not None:
             raise

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import functools
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,15 +12,16 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.nn import Module
 
+from toolkit.arms_length import asked, fault_of_gradient, fault_of_tensor, guarded
 from toolkit.camera import Camera
 from toolkit.encoders.networks.style_encoder import fit_image
 from toolkit.encoders.training.settings import ImageWeights, NetworkLosses
-from toolkit.errors import ConfigError
-from toolkit.interfaces import GeneratorSpec, ImageLoss, Perceptual, Render
+from toolkit.errors import ConfigError, PluginError
+from toolkit.interfaces import FaceEmbedder, GeneratorSpec, ImageLoss, Perceptual, Render
 from toolkit.losses.identity import IdentityLoss
-from toolkit.losses.perceptual import open_perceptual, perceptual_names
+from toolkit.losses.perceptual import fault_of_loss, open_perceptual, perceptual_names
 from toolkit.losses.reconstruction import l2
-from toolkit.registry import default_registry, unknown_name
+from toolkit.registry import Registration, default_registry, unknown_name
 
 LARGEST_SIDE = 256
 """Larger pictures are compared at this side, as the published trainings do."""
@@ -117,7 +119,7 @@ def _named(name: str, device: torch.device) -> ImageLoss:
     registry = default_registry()
     losses, distances = [entry.name for entry in registry.of_kind("loss")], perceptual_names()
     if name in losses:
-        loss: ImageLoss = registry.build("loss", name)
+        loss = _loss(registry.get("loss", name))
     elif name in distances:
         return PerceptualLoss(open_perceptual(name, device=device))
     else:
@@ -127,9 +129,33 @@ def _named(name: str, device: torch.device) -> ImageLoss:
     return loss
 
 
+def _loss(entry: Registration) -> ImageLoss:
+    """A registered loss; a stranger's at arm's length.
+
+    Raises:
+        PluginError: It cannot be built, or cannot be called.
+    """
+    loss: ImageLoss = entry.build()
+    if not callable(loss):
+        raise PluginError(f"{entry.whose} makes a {type(loss).__name__}, which cannot be called")
+    if not entry.is_strangers or isinstance(loss, Module):
+        return guarded(loss, entry, {"forward": fault_of_loss})
+    return functools.partial(asked, entry, "__call__", loss, fault_of_loss)
+
+
 def _identity(settings: NetworkLosses, spec: GeneratorSpec, device: torch.device) -> IdentityLoss:
     weights = None if settings.embedder_weights is None else Path(settings.embedder_weights).expanduser()
-    embedder: Any = default_registry().build("face_embedder", settings.embedder, weights)
+    entry = default_registry().get("face_embedder", settings.embedder)
+    embedder: Any = entry.build(weights)
+    if not isinstance(embedder, FaceEmbedder):
+        raise PluginError(f"{entry.whose} makes a {type(embedder).__name__}, which has no embed")
+    guarded(embedder, entry, {"embed": _fault_of_vectors})
     if isinstance(embedder, Module):
         embedder.to(device)
     return IdentityLoss(embedder, face_points=spec.face_points)
+
+
+def _fault_of_vectors(found: Any, given: Sequence[Any]) -> str:
+    """What is wrong with vectors of faces [B, 3, P, P]; empty: nothing."""
+    faces = given[0]
+    return fault_of_tensor(found, given, (len(faces), None)) or fault_of_gradient(found, faces.requires_grad)

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Mapping, Sequence
-from typing import Annotated, Any
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, cast
 
-import torch
 from pydantic import AfterValidator
 from torch import Tensor
 from torch.nn import Module
 
+from toolkit.arms_length import fault_of_gradient, fault_of_tensor, guarded
 from toolkit.errors import ConfigError, PluginError
 from toolkit.interfaces import Discriminator, Generator, Stitcher
-from toolkit.registry import Registration, default_registry, unknown_name
+from toolkit.registry import default_registry, unknown_name
 
 
 def _of_registered(options: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
@@ -45,19 +45,22 @@ def open_discriminator(
         PluginError: Unknown name, or what it makes is not a discriminator.
         ConfigError: The factory has no such option, or the discriminator scores something else.
     """
-    factory = default_registry().load("discriminator", name)
+    entry = default_registry().get("discriminator", name)
+    factory = entry.load()
     known = [each.name for each in inspect.signature(factory).parameters.values() if each.kind is each.KEYWORD_ONLY]
     for option in options:
         if option not in known:
             raise ConfigError(f"{key}: {unknown_name(f'option of discriminator {name!r}', option, known)}")
-    discriminator = factory(generator, None, **options)
+    with entry.running():
+        discriminator = factory(generator, None, **options)
     if not isinstance(discriminator, Module) or not isinstance(discriminator, Discriminator):
         raise PluginError(f"discriminator {name!r} makes a {type(discriminator).__name__}, not a Discriminator")
     if discriminator.domain not in domains:
         raise ConfigError(
             f"discriminator {name!r} judges {discriminator.domain}; this training has {' or '.join(domains)}"
         )
-    return discriminator.to(generator.device)
+    check = functools.partial(_fault_of_logits, discriminator)
+    return guarded(discriminator.to(generator.device), entry, {"forward": check})
 
 
 def open_stitcher(name: str) -> Stitcher:
@@ -70,28 +73,18 @@ def open_stitcher(name: str) -> Stitcher:
     stitcher = entry.build()
     if not isinstance(stitcher, Stitcher):
         raise PluginError(f"stitcher {name!r} makes a {type(stitcher).__name__}, which has no stitch")
-    if entry.is_strangers:
-        for each in ("stitch", "soften"):
-            if hasattr(stitcher, each):
-                setattr(stitcher, each, functools.partial(_asked, entry, each, getattr(stitcher, each)))
-    return stitcher
+    return guarded(stitcher, entry, {"stitch": _fault_of_planes, "soften": _fault_of_planes})
 
 
-def _asked(made_by: Registration, name: str, function: Callable[..., Any], first: Tensor, *others: Any) -> Tensor:
-    """What a stranger's stitcher gives: of the first input's shape, and none of its inputs is written to.
+def _fault_of_planes(found: object, given: Sequence[Any]) -> str:
+    """What is wrong with what should be like the first input; empty: nothing."""
+    first = given[0]
+    if isinstance(found, Tensor) and (found.shape != first.shape or found.dtype != first.dtype):
+        return f"{found.dtype} {list(found.shape)}, not {first.dtype} {list(first.shape)}"
+    return fault_of_tensor(found, given)
 
-    Raises:
-        PluginError: It fails, or does something else; it is named.
-    """
-    tensors = [each for each in (first, *others) if isinstance(each, Tensor) and not each.is_inference()]
-    before = [each._version for each in tensors]
-    with made_by.running():
-        found = function(first, *others)
-    if before != [each._version for each in tensors]:
-        raise PluginError(f"{made_by.whose} wrote into what `{name}` was given")
-    if not isinstance(found, Tensor) or found.shape != first.shape or found.dtype != first.dtype:
-        kind = f"{found.dtype} {list(found.shape)}" if isinstance(found, Tensor) else type(found).__name__
-        raise PluginError(f"{made_by.whose}: `{name}` gave {kind}, not {first.dtype} {list(first.shape)}")
-    if not torch.isfinite(found.detach()).all() and torch.isfinite(first.detach()).all():
-        raise PluginError(f"{made_by.whose}: `{name}` gave NaN or infinity")
-    return found
+
+def _fault_of_logits(discriminator: Module, found: object, given: Sequence[Any]) -> str:
+    x = given[0]
+    learns = x.requires_grad or any(each.requires_grad for each in discriminator.parameters())
+    return fault_of_tensor(found, given, (len(x), 1)) or fault_of_gradient(cast(Tensor, found), learns)
