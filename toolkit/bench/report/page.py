@@ -193,15 +193,21 @@ def _plain_table(heads: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
     return f'<div class="scroll"><table class="plain"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
 
 
+_FACTS = {"memory_gib": "memory (GiB)"}
+
+
 def _again(results: Results) -> str:
     generator, text = results.generator, ""
     for command in dict.fromkeys(_commands(results)):
-        text += f"<pre>{escape(command)}</pre>"
+        words = (
+            f"<span>{escape(word)}</span>" for word in command.split(" ")
+        )  # an option is not broken at its hyphens
+        text += f"<pre>{' '.join(words)}</pre>"
     facts = [("generator", f"{generator.name}, fingerprint {generator.fingerprint[:16]}"),
              ("licence of its weights", generator.licence or "not stated")]  # fmt: skip
     for run in list(results.runs.values())[:1]:
         about = {**run.environment.as_json(), **run.machine.as_json()}
-        facts += [(name, _said(value)) for name, value in about.items()]
+        facts += [(_FACTS.get(name, name), _said(value)) for name, value in about.items()]
         facts.append(("images compared at", run.compared_at))
     text += _plain_table(("what", "value"), facts)
     for title, run in results.runs.items():
