@@ -81,8 +81,8 @@ class DescentEncoder(nn.Module):
             psp_encoder: Image to offsets from the average w.
             descent: What takes the steps.
             average_latent: [num_ws, w_dim].
-            steps: How many an inversion takes; None: as many as in the training. Further ones bring the input view
-                nearer, and the rest of the head away from what the training saw.
+            steps: How many an inversion takes; None: as many as in the training. More steps make the input view more
+                like the photo, and the rest of the head less like the heads of the training.
         """
         super().__init__()
         self.psp_encoder, self.descent = psp_encoder, descent
@@ -163,7 +163,7 @@ class DescentEncoder(nn.Module):
         return {FIRST: self.psp_encoder, DESCENT: self.descent}
 
     def sizes(self) -> Mapping[str, Any]:
-        """Both stages' configurations."""
+        """Configurations of both stages, for the file's header."""
         return {
             FIRST: dataclasses.asdict(self.psp_encoder.config),
             DESCENT: dataclasses.asdict(self.descent.config),

@@ -93,15 +93,19 @@ def failures_of(run: ProtocolRun, found: ProtocolRecords) -> list[Failure]:
             if record.error is not None:
                 stage = record.stage or "score"
                 failures.append(Failure(**where, method=method, item=record.item, stage=stage, error=record.error))
-            lost = {score.target: score.error for score in record.measured if score.error and score.target}
             failures += [
                 Failure(**where, method=method, item=record.item, stage="read", target=target, error=why)
-                for target, why in lost.items()
+                for target, why in _unread(record).items()
             ]
     return failures + [
         Failure(**where, method=method, item=None, stage="build", error=reason)
         for method, reason in run.request.broken_methods.items()
     ]
+
+
+def _unread(record: CellRecord) -> dict[str, str]:
+    """Why pictures to compare with could not be read, by their names."""
+    return {score.target: score.error for score in record.measured if score.error and score.target}
 
 
 def warnings_of(run: ProtocolRun, methods: Mapping[str, MethodEntry], found: ProtocolRecords) -> list[RunWarning]:
