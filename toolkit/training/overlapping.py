@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import warnings
 import weakref
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
@@ -73,7 +74,9 @@ class OverlappingGradients:
             self._wrapped = None  # its hooks and buckets go before new ones come
             from torch.nn.parallel import DistributedDataParallel
 
-            with peers_watched():
+            with peers_watched(), warnings.catch_warnings():
+                # PyTorch 2.15 deprecates the option, but has no other that leaves buffers alone from the beginning
+                warnings.filterwarnings("ignore", "`broadcast_buffers` is deprecated", FutureWarning)
                 # weights are the same already; buffers are each process's own
                 wrapped = DistributedDataParallel(
                     _Computation(learning),
