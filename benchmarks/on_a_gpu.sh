@@ -1,27 +1,51 @@
 #!/usr/bin/env bash
 # What only a GPU can tell, in one go: bash benchmarks/on_a_gpu.sh OUT. Never run on one yet; about 15 minutes are guessed.
 # Each command runs whatever became of the one before it; OUT/log.txt holds them all, OUT/codes.txt their exit codes.
+# DEVICE=cpu and SHORT=1 (without the full-size steps) try the script itself on a machine without a GPU.
 set -u
 out=${1:?a folder for the results}
+device=${DEVICE:-cuda}
+short=${SHORT:-}
 mkdir -p "$out"
 step() {
   echo "== $*" | tee -a "$out/log.txt"
   timeout 300 "$@" >>"$out/log.txt" 2>&1
   echo "$? $*" >>"$out/codes.txt"
 }
-full=(--config training/without-files --set base=training/dual-encoder-panohead --dry-run --device cuda)
+dry() { # the full-size step of a training, batch 3: seconds and GiB; further settings follow its base
+  name=$1 base=$2
+  shift 2
+  [ -n "$short" ] || step toolkit train "$name" --config training/without-files --set "base=training/$base" --dry-run \
+    --device "$device" "$@"
+}
 step toolkit doctor
-for precision in fp32 bf16 fp16; do # seconds, GiB: the full-size step, batch 3
-  step toolkit train dual-encoder "${full[@]}" --set engine.precision=$precision
+for arithmetic in '[]' '[tf32]' '[tf32, cudnn-benchmark]'; do
+  dry dual-encoder dual-encoder-panohead --set "engine.arithmetic=$arithmetic"
 done
-step toolkit train dual-encoder "${full[@]}" --set engine.checkpoint_activations=true
+for precision in bf16 fp16; do
+  dry dual-encoder dual-encoder-panohead --set engine.precision=$precision
+done
+dry dual-encoder dual-encoder-panohead --set engine.checkpoint_activations=true
+dry encoder1 dual-encoder-panohead
+dry encoder1 dual-encoder-panohead --set engine.compile=true
+dry encoder2 dual-encoder-panohead
 for name in psp e4e triplanenet goae; do
-  step toolkit train "$name" --config training/without-files --set "base=training/$name-panohead" --dry-run --device cuda
+  dry "$name" "$name-panohead"
+done
+for name in panohead-mini embedded-networks; do # the small trainings: minutes of data first
+  [ -n "$short" ] || step toolkit train "$name" --dry-run --device "$device"
 done
 step toolkit data make heads360 --subjects 4 --split val --size 128 --views front,left_30,right_30,back "$out/heads"
-step toolkit bench --device cuda --methods all --data "$out/heads" --limit 2 --out "$out/bench"
+step toolkit bench --device "$device" --methods all --preset fast --data "$out/heads" --limit 2 --out "$out/bench"
 for picture in "$out"/heads/*/front.png; do
-  step toolkit invert "$picture" --device cuda --out "$out/inverted"
+  step toolkit invert "$picture" --generator panohead-mini --method psp --device "$device" --out "$out/inverted"
+  step toolkit render "$out"/inverted/* --device "$device" --arithmetic tf32,half-superresolution --out "$out/again"
+  step toolkit mesh "$out"/inverted/* --device "$device" --resolution 128 --out "$out/mesh.glb"
   break
 done
+gpus=$(nvidia-smi --list-gpus 2>/dev/null | wc -l)
+if [ "$gpus" -gt 1 ]; then # NCCL, buckets, joint batch statistics
+  step torchrun --nproc-per-node "$gpus" -m toolkit.cli.main train psp --device cuda --out "$out/psp" --set codes.steps=20 \
+    --set images.steps=20 --set photos.subjects=40 --set pairs.count=64 --set engine.sync_batch_norm=true
+fi
 cat "$out/codes.txt"

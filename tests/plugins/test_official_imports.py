@@ -46,6 +46,7 @@ def test_psp_becomes_a_method_file_with_its_average_latent(tmp_path: Path) -> No
     for key, value in file.part("psp_encoder").items():
         assert torch.equal(value, weights[key]), key
     assert any("decoder" in note for note in found.notes)
+    assert not any("no known network" in note and "latent_avg" in note for note in found.notes), "it was read"
 
 
 @pytest.mark.parametrize("direct", [True, False])

@@ -155,14 +155,23 @@ def provenance(kind: str, files: Sequence[OfficialFile]) -> dict[str, Any]:
     return {"licence": licence_of(kind), "source": source, "imported": f"toolkit {VERSION}"}
 
 
-def notes(used: Sequence[Component], found: Sequence[Component], files: Sequence[OfficialFile]) -> list[str]:
-    """What was left out of the files, and which calls in them were not done."""
+def notes(
+    used: Sequence[Component], found: Sequence[Component], files: Sequence[OfficialFile], read: Sequence[str] = ()
+) -> list[str]:
+    """What was left out of the files, and which calls in them were not done.
+
+    Args:
+        used: The networks that were imported.
+        found: All that the files hold.
+        files: The files.
+        read: Last parts of the names of tensors that are read besides.
+    """
     said = []
     for other in found:
         if other not in used and not any(other.place == each.place for each in used):
             said.append(f"not imported: {' or '.join(other.kinds)} at {other.place} (--as imports it)")
     for file in files:
-        rest = _of_no_network(file)
+        rest = _of_no_network(file, read)
         if rest:
             listed = [f"{name} ({count})" for name, count in list(rest.items())[:_SHOWN]]
             more = f" and {len(rest) - _SHOWN} more" if len(rest) > _SHOWN else ""
@@ -221,8 +230,9 @@ def _first_line(error: BaseException) -> str:
     return text.splitlines()[0][:200]
 
 
-def _of_no_network(file: OfficialFile) -> dict[str, int]:
+def _of_no_network(file: OfficialFile, read: Sequence[str]) -> dict[str, int]:
     """How many tensors belong to no known network, by the first two parts of their names."""
     taken = tuple(each.prefix for each in find_components(file))
-    groups = (".".join(key.split(".")[:2]) for key in file.tensors if not key.startswith(taken))
+    left = (key for key in file.tensors if not key.startswith(taken) and key.rpartition(".")[2] not in read)
+    groups = (".".join(key.split(".")[:2]) for key in left)
     return dict(Counter(groups))

@@ -78,7 +78,7 @@ def import_method(
     settings = _settings(files)
     owner = _generator(method, generator)
     average = _average(files, _code_shape(modules), owner)
-    said = notes(list(chosen.values()), found, files)
+    said = notes(list(chosen.values()), found, files, AVERAGES)
     if average is None:
         raise WeightsError(
             f"{' and '.join(str(file.path) for file in files)} holds no average latent: name the generator that "

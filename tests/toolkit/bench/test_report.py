@@ -412,3 +412,16 @@ def test_what_differs_from_the_paper_stands_beside_every_printed_table(tmp_path:
     changed = results_of(rows, runs={"any": {**run, "settings": {**settings, "digest": "another"}}})
     assert "settings of reconstruction were changed" in differences_from_paper(paper.tables[0], paper, changed)
     assert differences_from_paper(paper.tables[2], paper, nearest) == ["no run of the protocol multiview"]
+
+
+@pytest.mark.parametrize(("options", "told"), [({}, True), ({"preset": "default"}, True), ({"preset": "paper"}, False)])
+def test_a_method_that_has_the_papers_preset_and_ran_without_it_is_named(options: dict[str, Any], told: bool) -> None:
+    paper = read_paper()
+    run = {
+        "protocol": "reconstruction", "data": "crops", "settings": {"kind": "reconstruction", "digest": "x"},
+        "pictures": {"source": "lpff:/crops", "reader": "lpff", "cells": 1, "pictures": 1},
+        "methods": {"dual-encoder": {"options": options}, "psp": {"options": {}}},
+    }  # fmt: skip
+    differences = differences_from_paper(paper.tables[0], paper, results_of([], runs={"any": run}))
+    sentence = "dual-encoder without the preset 'paper' (--option dual-encoder.preset=paper)"
+    assert (sentence in differences) == told and not any(each.startswith("psp") for each in differences)

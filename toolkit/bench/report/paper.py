@@ -30,6 +30,8 @@ class Paper(Config):
     source: str
     world: str
     tables: tuple[PaperTable, ...]
+    presets: dict[str, str] = {}
+    """By method: the preset by which it does what the paper says, where its default does something else."""
 
 
 def read_paper() -> Paper:
@@ -88,6 +90,11 @@ def differences_from_paper(table: PaperTable, paper: Paper, results: Results) ->
     ]
     if run.settings.digest != settings.digest:
         found.append(f"settings of {table.protocol} were changed")
+    found += [
+        f"{method} without the preset {preset!r} (--option {method}.preset={preset})"
+        for method, preset in paper.presets.items()
+        if method in table.rows and method in run.methods and run.methods[method].options.get("preset") != preset
+    ]
     if run.pictures.cells < run.pictures.pictures and table.protocol == "reconstruction":
         found.append(f"{run.pictures.cells} of {run.pictures.pictures} pictures")
     measured = {row.metric.partition("@")[0] for row in results.rows if row.backend == "reference"}
