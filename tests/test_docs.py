@@ -43,7 +43,7 @@ def rows(text: str, first: str) -> list[list[str]]:
 
 def commands(text: str) -> Iterator[str]:
     """Every call of the program, from blocks without a language and from code in sentences."""
-    lines = [line for body in blocks(text, "") for line in body.splitlines()]
+    lines = [line for body in blocks(text, "") for line in re.sub(r"\\\n\s*", "", body).splitlines()]
     lines += re.findall(r"`((?:\.venv/bin/)?toolkit [^`]+)`", _FENCE.sub("", text))
     for line in lines:
         called = _PROGRAM.fullmatch(line.split("#")[0].strip())

@@ -152,6 +152,7 @@ def test_the_ablations_are_configurations_of_both_worlds(variant: reproduction.V
 
 def test_the_full_scale_configuration_is_the_paper_s():
     settings = load_config(DualSettings, config_path("training/dual-encoder-panohead"))
+    assert settings.recogniser == "irse50_arcface"
     for encoder in (settings.encoder1, settings.encoder2):
         joint = encoder.joint
         assert (joint.steps, joint.batch, joint.rate, joint.optimiser) == (500_000, 3, 1e-4, "ranger")

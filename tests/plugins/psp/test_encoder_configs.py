@@ -25,6 +25,7 @@ def settings(name: str, world: str = ""):
 def test_the_full_scale_configuration_is_the_papers(name: str):
     found = settings(name, "-panohead")
     assert found.generator == "panohead" and found.photos.rebalance and found.losses.perceptual == "lpips-alex"
+    assert found.recogniser == (None if name == "goae" else "irse50_arcface")
     stage = found.images
     assert (stage.steps, stage.batch, stage.rate, stage.optimiser) == (500_000, 3, 1e-4, "ranger")
     assert stage.images.l2 == 1.0 and stage.images.perceptual == 0.8 and stage.resolution is None

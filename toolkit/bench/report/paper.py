@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pydantic import Field
+
 from toolkit.bench.protocols.registered import open_protocol
 from toolkit.bench.records.schema import Results, Run
 from toolkit.bench.report.sections import escape
@@ -30,7 +32,7 @@ class Paper(Config):
     source: str
     world: str
     tables: tuple[PaperTable, ...]
-    presets: dict[str, str] = {}
+    presets: dict[str, str] = Field(default_factory=dict)
     """By method: the preset by which it does what the paper says, where its default does something else."""
 
 
