@@ -67,9 +67,7 @@ def bench_command(
     method_weights: Annotated[
         list[str] | None, typer.Option("--method-weights", help="A method's checkpoint: METHOD=FILE. Repeatable.")
     ] = None,
-    preset: Annotated[
-        str | None, typer.Option(help="Preset of all methods that know it: fast, default, quality, or paper.")
-    ] = None,
+    preset: Annotated[str | None, typer.Option(help="Preset of all methods that know it: fast, paper, ...")] = None,
     options: Annotated[
         list[str] | None, typer.Option("--option", help="A setting of a method: METHOD.KEY=VALUE. Repeatable.")
     ] = None,
