@@ -8,7 +8,8 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from toolkit.encoders import EncoderFile, EncoderOpener, EncoderOptions
+from toolkit.encoders import DescentEncoder, EncoderFile, EncoderOpener, EncoderOptions
+from toolkit.encoders.plane_fit import PlaneFit
 from toolkit.encoders.training.named_parts import open_stitcher
 from toolkit.interfaces import Generator
 from toolkit.registry import default_registry
@@ -25,8 +26,9 @@ from toolkit_plugins.dual_encoder.networks import (
 PACKAGE = "toolkit_plugins.dual_encoder"
 
 
-PAPER: Mapping[str, Any] = {"stitcher": "hard", "mask.free_space": 0, "mask.closing": 0}
-"""Eq. 3 to the letter: the mask is what pixels of the input view hit, and nothing softens or widens it."""
+PAPER: Mapping[str, Any] = {"stitcher": "hard", "mask.free_space": 0, "mask.closing": 0, "fit.steps": 0}
+"""Eq. 3 to the letter: the mask is what pixels of the input view hit, nothing softens or widens it, and the head stays
+as the encoders found it."""
 
 
 Steps = Annotated[int, Field(ge=1, le=1000)]
@@ -53,6 +55,8 @@ class DualOptions(EncoderOptions):
     descent_steps: Steps = VISIBLE_STEPS
     """Steps of encoder 1's learned descent, where the file has it; those beyond the training's are only taken while the
     error of the input view falls. Encoder 2 takes as many as in the training. Each takes about a second."""
+    fit: PlaneFit = PlaneFit()
+    """How the head is fitted to the photo in the end, where the photo sees it."""
     keep_planes: bool = False
     """Keep both encoders' planes and the mask in the inversion's `extra`."""
 
@@ -66,8 +70,15 @@ def build_dual(file: EncoderFile, generator: Generator, options: DualOptions) ->
     """
     visible = read_encoder_of(file, ENCODER_1, generator, options.descent_steps)
     occluded = read_encoder_of(file, ENCODER_2, generator)
+    fitted = options.fit.steps is not None or isinstance(visible, DescentEncoder)
     return DualEncoder(
-        visible, occluded, open_stitcher(options.stitcher), options.mask, options.ws, keep_planes=options.keep_planes
+        visible,
+        occluded,
+        open_stitcher(options.stitcher),
+        options.mask,
+        options.ws,
+        fit=options.fit if fitted else None,
+        keep_planes=options.keep_planes,
     )
 
 

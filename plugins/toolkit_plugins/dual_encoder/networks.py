@@ -15,11 +15,12 @@ from toolkit.encoders.files import built_from_file
 from toolkit.encoders.networks.plane_descent import PlaneDescent, PlaneDescentConfig
 from toolkit.encoders.networks.plane_unet import PlaneRefiner, PlaneUnetConfig
 from toolkit.encoders.networks.style_encoder import GradualStyleEncoder, StyleEncoderConfig
+from toolkit.encoders.plane_fit import PlaneFit, fit_planes
 from toolkit.encoders.triplanenet import FIRST, SECOND, VIEW
 from toolkit.interfaces import Code, Generator, Stitcher
 from toolkit_plugins.dual_encoder.joining import MaskSettings, StyleChoice
 from toolkit_plugins.dual_encoder.latent_space import MappedEncoder, Space
-from toolkit_plugins.dual_encoder.stitching import stitch_planes
+from toolkit_plugins.dual_encoder.stitching import occluded_share
 
 DUAL, ENCODER_1, ENCODER_2 = "dual-encoder", "encoder1", "encoder2"
 SPACE = "space"
@@ -56,6 +57,7 @@ class DualEncoder(nn.Module):
         mask: MaskSettings,
         styles: StyleChoice | None = None,
         *,
+        fit: PlaneFit | None = None,
         keep_planes: bool = False,
     ) -> None:
         """Put the parts together.
@@ -66,11 +68,13 @@ class DualEncoder(nn.Module):
             stitcher: Joins their planes.
             mask: How the occlusion of the input view is found.
             styles: Which encoder's ws drive what is not read from planes; None: encoder 1's.
+            fit: How what the input view sees is fitted to it in the end; None: not at all, as in the paper.
             keep_planes: Whether `encode_with_extras` keeps both encoders' planes and the mask.
         """
         super().__init__()
         self.visible, self.occluded = visible, occluded
-        self.stitcher, self.mask, self.styles, self.keep_planes = stitcher, mask, styles or StyleChoice(), keep_planes
+        self.stitcher, self.mask, self.styles = stitcher, mask, styles or StyleChoice()
+        self.fit, self.keep_planes = fit, keep_planes
 
     @property
     def average_latent(self) -> Tensor:
@@ -92,10 +96,13 @@ class DualEncoder(nn.Module):
         visible = self.visible.encode(image, camera, generator)
         occluded = self.occluded.encode(image, camera, generator)
         occlusion = self.mask.find(generator, visible.planes, camera)
-        planes = stitch_planes(self.stitcher, generator, visible.planes, occluded.planes, occlusion)
+        share = occluded_share(self.stitcher, generator, occlusion)
         ws = self.styles.pick(generator, visible.ws, occluded.ws)
+        code = Code(ws, self.stitcher.stitch(visible.planes, occluded.planes, share))
+        if self.fit is not None:
+            code = Code(ws, fit_planes(self.fit, generator, code, 1 - share, image, camera))
         extras = {"visible_planes": visible.planes, "occluded_planes": occluded.planes, "occlusion": occlusion}
-        return Code(ws, planes), extras if self.keep_planes else {}
+        return code, extras if self.keep_planes else {}
 
     def parts(self) -> Mapping[str, nn.Module]:
         """Both encoders' networks, each name behind its encoder's."""

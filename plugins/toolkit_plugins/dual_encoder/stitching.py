@@ -69,9 +69,23 @@ def stitch_planes(
         CapabilityError: The generator does not know its footprint.
         InputError: The shapes do not fit.
     """
+    return stitcher.stitch(visible, occluded, occluded_share(stitcher, generator, occlusion))
+
+
+def occluded_share(stitcher: Stitcher, generator: Generator, occlusion: Tensor) -> Tensor:
+    """How much of each entry of planes is the occluded encoder's, in [0, 1] and the planes' shape.
+
+    Args:
+        stitcher: May soften the mask.
+        generator: Whose planes they are.
+        occlusion: What `occlusion_mask` gives.
+
+    Raises:
+        CapabilityError: The generator does not know its footprint.
+    """
     if isinstance(stitcher, Softening):
         occlusion = stitcher.soften(occlusion, generator)
-    return stitcher.stitch(visible, occluded, _footprint(generator).expand(occlusion))
+    return _footprint(generator).expand(occlusion)
 
 
 def _footprint(generator: Generator) -> Footprint:

@@ -1,0 +1,149 @@
+"""Planes fitted to a photograph where it sees them: encoders find the head, steps of Adam what is special to it."""
+
+from __future__ import annotations
+
+import math
+from typing import Annotated
+
+import torch
+import torch.nn.functional as F
+from pydantic import Field
+from torch import Tensor
+
+from toolkit.camera import Camera
+from toolkit.configuration import Config
+from toolkit.encoders.kept_field import KeptField
+from toolkit.encoders.networks.style_encoder import fit_image
+from toolkit.encoders.triplanenet import plane_images
+from toolkit.interfaces import Code, Generator
+from toolkit.losses.perceptual import open_perceptual
+from toolkit.losses.reconstruction import l2
+
+Weight = Annotated[float, Field(ge=0)]
+STEPS = 30
+"""Usual number of steps."""
+POOL = 24_000
+"""Points at which the field is remembered, of each kind."""
+LARGEST_SIDE = 256
+"""Larger pictures are compared at this side."""
+
+
+class PlaneFit(Config):
+    """How planes are fitted to the input view."""
+
+    steps: Annotated[int, Field(ge=0, le=10_000)] | None = None
+    """Steps of Adam; 0: none. None: 30 after learned descent, none after networks of images, which are the paper's."""
+    levels: Annotated[int, Field(ge=1, le=8)] = 4
+    """What is added to planes is a sum of images, each of half the side of the one before."""
+    rate: Annotated[float, Field(gt=0)] = 0.1
+    """Adam's learning rate of the coarsest image at the beginning, in deviations of planes; it falls as a cosine."""
+    falloff: Annotated[float, Field(gt=0, le=1)] = 0.5
+    """Rate of an image over that of the next coarser one. At 1, noise of single cells takes the place of skin."""
+    fine: Annotated[float, Field(ge=0, le=1)] = 0.5
+    """Share of the steps, the last ones, with the generator's own ray grid; before, half as many rays a side."""
+    pixels: Weight = 4.0
+    """Weight of the mean squared difference of pixels."""
+    perceptual: str = "lite0"
+    """A perceptual distance by name."""
+    perceptual_weight: Weight = 0.8
+    shape: Weight = 3.0
+    """Weight of changes of the head's opacity: what is fitted is its colours."""
+    smoothness: Weight = 10.0
+    """Weight of changes of its features that differ from one point to its neighbour."""
+    points: Annotated[int, Field(ge=1, le=POOL)] = 4000
+    """Points at which a step looks at these changes, of each kind."""
+    seed: Annotated[int, Field(ge=0)] = 0
+
+
+def fit_planes(fit: PlaneFit, generator: Generator, code: Code, seen: Tensor, image: Tensor, camera: Camera) -> Tensor:
+    """Planes [B, *spec.planes_shape] whose input view is nearer to a photograph; one head after the other.
+
+    Args:
+        fit: How.
+        generator: Frozen.
+        code: B heads.
+        seen: Of the planes' shape, in [0, 1]: how much the photograph sees of each entry; the rest stays.
+        image: [B, 3, S, S] in [-1, 1].
+        camera: What saw the images.
+
+    Raises:
+        CapabilityError: The generator's planes cannot be seen as images.
+        MissingDependencyError: A package that the perceptual distance needs is not installed.
+    """
+    if fit.steps == 0:
+        return code.planes
+    rows = [slice(row, row + 1) for row in range(len(image))]
+    with torch.enable_grad():
+        return torch.cat(
+            [
+                _Fit(fit, generator, code.ws[row], code.planes[row], seen[row], image[row], camera[row]).run()
+                for row in rows
+            ]
+        )
+
+
+class _Fit:
+    """One head's."""
+
+    def __init__(
+        self,
+        fit: PlaneFit,
+        generator: Generator,
+        ws: Tensor,
+        planes: Tensor,
+        seen: Tensor,
+        image: Tensor,
+        camera: Camera,
+    ) -> None:
+        self.settings, self.generator, self.camera = fit, generator, camera
+        self.steps = STEPS if fit.steps is None else fit.steps
+        self.ws, self.start, self.seen = ws.detach(), planes.detach(), seen.detach()
+        self.look = plane_images(generator)
+        self.image = fit_image(image, min(image.shape[-1], LARGEST_SIDE))
+        self.perceptual = open_perceptual(fit.perceptual, device=image.device)
+        with torch.no_grad():
+            self.embedded = self.perceptual.embed(self.image)
+        rng = torch.Generator().manual_seed(fit.seed)
+        self.field = KeptField(generator, self.start, self.ws, POOL, rng)
+        batch, channels, height, width = self.look.as_images(self.start).shape
+        self.layers = [
+            self.start.new_zeros(batch, channels, max(1, height >> level), max(1, width >> level)).requires_grad_(True)
+            for level in range(fit.levels)
+        ]
+
+    def run(self) -> Tensor:
+        fit, rate = self.settings, self.settings.rate * float(self.start.std())
+        rates = [rate * fit.falloff ** (fit.levels - 1 - level) for level in range(fit.levels)]
+        groups = [{"params": [layer], "lr": each} for layer, each in zip(self.layers, rates, strict=True)]
+        optimiser = torch.optim.Adam(groups, betas=(0.9, 0.95))
+        for step in range(self.steps):
+            for group, each in zip(optimiser.param_groups, rates, strict=True):
+                group["lr"] = each * (0.5 + 0.5 * math.cos(math.pi * step / self.steps))
+            gradients = torch.autograd.grad(self._loss(step), self.layers)  # nothing reaches the generator's weights
+            for layer, gradient in zip(self.layers, gradients, strict=True):
+                layer.grad = gradient
+            optimiser.step()
+        with torch.no_grad():
+            return self._planes()
+
+    def _planes(self) -> Tensor:
+        """The planes as they are now."""
+        side = self.layers[0].shape[-2:]
+        added = self.layers[0] + sum(_enlarged(layer, side) for layer in self.layers[1:])
+        return self.start + self.seen * self.look.from_images(added)
+
+    def _loss(self, step: int) -> Tensor:
+        fit, planes = self.settings, self._planes()
+        coarse = step < (1 - fit.fine) * self.steps
+        side = max(8, self.generator.spec.raw_size // 2) if coarse else None
+        view = fit_image(self.generator.render(planes, self.ws, self.camera, side).image, self.image.shape[-1])
+        loss = fit.pixels * l2(view, self.image)
+        loss = loss + fit.perceptual_weight * self.perceptual.distance(self.perceptual.embed(view), self.embedded)
+        if fit.shape or fit.smoothness:
+            change = self.field.change(planes, fit.points)
+            loss = loss + fit.shape * change.shape + fit.smoothness * change.roughness
+        return loss
+
+
+def _enlarged(layer: Tensor, side: torch.Size) -> Tensor:
+    return F.interpolate(layer, size=side, mode="bilinear", align_corners=False)
