@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 import textwrap
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -21,6 +22,7 @@ from toolkit.camera import Camera
 from toolkit.containment import stdout_caught, stdout_to_stderr
 from toolkit.errors import KilledError, OverTimeError, PluginError
 from toolkit.inversion import Inversion, identity_of
+from toolkit.isolation import method as isolated
 from toolkit.isolation.guard import GeneratorSource, MethodRequest, guarded_inversion, open_method
 from toolkit.isolation.messages import ForeignError, InversionRequest
 from toolkit.isolation.method import IsolatedMethod
@@ -388,3 +390,20 @@ def test_what_is_printed_while_a_plugin_is_imported_is_collected(capfd: pytest.C
         print("from python")
         os.write(1, b"from the system\n")
     assert printed.text == "from python\nfrom the system" and capfd.readouterr().out == ""
+
+
+def test_the_thread_that_reads_a_methods_output_may_end_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(isolated, "_START", "print('x', flush=True); import time; time.sleep(60)")
+    made, ended, found = threading.Event(), threading.Event(), []
+
+    def end(line: str) -> None:
+        made.wait(30)
+        try:
+            found[0].end()
+        except RuntimeError as error:
+            found.append(error)
+        ended.set()
+
+    found.append(isolated._Child(end))
+    made.set()
+    assert ended.wait(30) and len(found) == 1 and not found[0].is_alive
