@@ -95,8 +95,8 @@ def kind_of(found: object) -> str:
 
 
 def is_finite(tensor: Tensor) -> bool:
-    """Whether no number is NaN or infinite."""
-    return not tensor.is_floating_point() or bool(torch.isfinite(tensor.detach()).all())
+    """Whether no number is NaN or infinite; tensors without numbers (torch's device `meta`) count as finite."""
+    return tensor.is_meta or not tensor.is_floating_point() or bool(torch.isfinite(tensor.detach()).all())
 
 
 def _fits(found: Tensor, shape: Sequence[int | None]) -> bool:

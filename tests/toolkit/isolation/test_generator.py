@@ -198,6 +198,13 @@ def test_a_sound_generators_capabilities_give_what_they_gave(spherical: Spherica
     assert copy.deepcopy(guarded).occupied(planes)(torch.zeros(2, 5, 3)).shape == (2, 5)
 
 
+def test_shapes_can_be_asked_for_without_numbers():
+    generator = odd()
+    planes = torch.zeros(1, *generator.spec.planes_shape, device="meta")
+    images = generator.as_images(planes)
+    assert images.is_meta and generator.from_images(images).shape == planes.shape
+
+
 def test_nan_that_it_was_given_is_not_its_fault():
     generator = odd()
     planes = torch.full((1, *generator.spec.planes_shape), NAN)
