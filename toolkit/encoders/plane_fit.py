@@ -35,6 +35,8 @@ class PlaneFit(Config):
     """Steps of Adam; 0: none. None: 30 after learned descent, none after networks of images, which are the paper's."""
     levels: Annotated[int, Field(ge=1, le=8)] = 4
     """What is added to planes is a sum of images, each of half the side of the one before."""
+    everywhere: Annotated[int, Field(ge=0, le=8)] = 2
+    """So many of the coarsest images also move entries that the photo does not see, so that colours go on there."""
     rate: Annotated[float, Field(gt=0)] = 0.1
     """Adam's learning rate of the coarsest image at the beginning, in deviations of planes; it falls as a cosine."""
     falloff: Annotated[float, Field(gt=0, le=1)] = 0.5
@@ -62,7 +64,8 @@ def fit_planes(fit: PlaneFit, generator: Generator, code: Code, seen: Tensor, im
         fit: How.
         generator: Frozen.
         code: B heads.
-        seen: Of the planes' shape, in [0, 1]: how much the photograph sees of each entry; the rest stays.
+        seen: Of the planes' shape, in [0, 1]: how much the photograph sees of each entry; only coarse changes reach
+            the rest.
         image: [B, 3, S, S] in [-1, 1].
         camera: What saw the images.
 
@@ -128,9 +131,12 @@ class _Fit:
 
     def _planes(self) -> Tensor:
         """The planes as they are now."""
-        side = self.layers[0].shape[-2:]
-        added = self.layers[0] + sum(_enlarged(layer, side) for layer in self.layers[1:])
-        return self.start + self.seen * self.look.from_images(added)
+        side, planes = self.layers[0].shape[-2:], self.start
+        kept_to_view = max(0, len(self.layers) - self.settings.everywhere)
+        for layers, where in ((self.layers[:kept_to_view], self.seen), (self.layers[kept_to_view:], 1.0)):
+            if layers:
+                planes = planes + where * self.look.from_images(sum(_enlarged(layer, side) for layer in layers))
+        return planes
 
     def _loss(self, step: int) -> Tensor:
         fit, planes = self.settings, self._planes()
@@ -146,4 +152,6 @@ class _Fit:
 
 
 def _enlarged(layer: Tensor, side: torch.Size) -> Tensor:
+    if layer.shape[-2:] == side:
+        return layer
     return F.interpolate(layer, size=side, mode="bilinear", align_corners=False)

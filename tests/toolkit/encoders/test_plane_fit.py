@@ -14,7 +14,7 @@ from toolkit.losses.reconstruction import l2
 from toolkit.rendering.views import around
 from toolkit.testing.spherical import BareSphericalGenerator, SphericalGenerator
 
-FIT = PlaneFit(steps=12, levels=2, rate=0.05, perceptual="pyramid", points=500)
+FIT = PlaneFit(steps=12, levels=2, everywhere=0, rate=0.05, perceptual="pyramid", points=500)
 
 
 @pytest.fixture(scope="module")
@@ -57,6 +57,17 @@ def test_what_the_photo_does_not_see_stays_to_the_bit(spherical: SphericalGenera
     planes = fit_planes(FIT, spherical, Code(heads.ws[:1], start), mask, image[:1], camera[:1])
     assert torch.equal(planes[mask == 0], start[mask == 0])
     assert not torch.equal(planes[mask == 1], start[mask == 1])
+
+
+def test_coarse_changes_reach_what_the_photo_does_not_see(spherical: SphericalGenerator, heads: Code, seen):
+    image, camera = seen
+    start = heads.planes[:1]
+    fit = FIT.model_copy(update={"everywhere": 1})
+    planes = fit_planes(fit, spherical, Code(heads.ws[:1], start), torch.zeros_like(start), image[:1], camera[:1])
+    images = spherical.as_images(planes - start)
+    assert images.abs().max() > 0
+    coarse = nn.functional.interpolate(nn.functional.avg_pool2d(images, 2), scale_factor=2, mode="bilinear")
+    assert (images - coarse).square().mean() < 0.1 * images.square().mean()
 
 
 def test_no_steps_change_nothing(spherical: SphericalGenerator, heads: Code, seen: tuple[Tensor, Camera]):
