@@ -132,10 +132,10 @@ class _Fit:
     def _planes(self) -> Tensor:
         """The planes as they are now."""
         side, planes = self.layers[0].shape[-2:], self.start
-        kept_to_view = max(0, len(self.layers) - self.settings.everywhere)
-        for layers, where in ((self.layers[:kept_to_view], self.seen), (self.layers[kept_to_view:], 1.0)):
-            if layers:
-                planes = planes + where * self.look.from_images(sum(_enlarged(layer, side) for layer in layers))
+        only_seen = len(self.layers) - self.settings.everywhere
+        for number, layer in enumerate(self.layers):
+            added = self.look.from_images(_enlarged(layer, side))
+            planes = planes + (self.seen * added if number < only_seen else added)
         return planes
 
     def _loss(self, step: int) -> Tensor:
