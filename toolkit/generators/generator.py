@@ -17,10 +17,11 @@ from toolkit.generators.networks import Seed
 from toolkit.interfaces.generator import GeneratorSpec, Latents, Orbit, Query, Render
 from toolkit.nn.superresolution import resize
 from toolkit.nn.synthesis import Noise
-from toolkit.rendering.marching import KeepMask, march
-from toolkit.rendering.occupancy import occupied_space
-from toolkit.rendering.rays import camera_rays
+from toolkit.rendering.marching import KeepMask, Marched, march
+from toolkit.rendering.occupancy import Occupancy, occupied_space
+from toolkit.rendering.rays import Rays, camera_rays
 from toolkit.rendering.sampling import FIXED_DRAWS, Draws
+from toolkit.rendering.sparse import StepwiseField, march_sparsely
 
 QUERY_CHUNK = 1 << 16
 """Points queried at once where no gradient is kept."""
@@ -124,13 +125,7 @@ class VolumeGenerator(VolumeCapabilities):
         if planes.shape[0] not in (1, batch):
             raise InputError(f"{planes.shape[0]} planes cannot be seen by {batch} cameras")
         side = self.config.raw_size if resolution is None else resolution
-        marched = march(
-            lambda points: self.decoder(self.read(volumes, points)),
-            camera_rays(cameras, side),
-            self.march_settings,
-            draws=_draws(draws, source),
-            keep=_both(self.crop, occupied),
-        )
+        marched = self._marched(volumes, camera_rays(cameras, side), _draws(draws, source), occupied)
         assert marched.features is not None  # for the type checker: this field has features
         opacity = marched.opacity.reshape(batch, 1, side, side)
         features = self.centred(marched.features.unflatten(2, (side, side)))
@@ -141,6 +136,25 @@ class VolumeGenerator(VolumeCapabilities):
             image = self.superresolution(raw, features, ws, self.noise(self.config.sr_noise, source)).float()
         depth = marched.depth.reshape(batch, 1, side, side)
         return Render(image, raw, depth, opacity * MASK_SCALE - MASK_SHIFT)
+
+    def _marched(self, volumes: Tensor, rays: Rays, draws: Draws, occupied: KeepMask | None) -> Marched:
+        """March along rays; sparsely where one head is seen on a CPU, nothing is random and no gradient is kept."""
+        fixed = not torch.is_grad_enabled() and draws is FIXED_DRAWS and self.march_settings.importance > 0
+        plain = volumes.device.type == "cpu" and not torch.is_autocast_enabled("cpu") and len(volumes) == 1
+        if isinstance(occupied, Occupancy) and fixed and plain:
+            return march_sparsely(self._stepwise(volumes), rays, self.march_settings, occupied, self.crop)
+        return march(
+            lambda points: self.decoder(self.read(volumes, points)),
+            rays,
+            self.march_settings,
+            draws=draws,
+            keep=_both(self.crop, occupied),
+        )
+
+    def _stepwise(self, volumes: Tensor) -> StepwiseField:
+        """What the volumes [1, ...] of one head hold, densities before features."""
+        steps = self.decoder.in_steps()
+        return StepwiseField(lambda points: steps.hidden(self.read(volumes, points)[0]), steps.density, steps.features)
 
     def query(self, planes: Tensor, points: Tensor) -> Query:
         """Raw density [B, M, 1] and features [B, M, F] at world points [B, M, 3], without crop or noise."""

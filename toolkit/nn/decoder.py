@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -74,13 +75,21 @@ class PointDecoder(nn.Module):
         weight, bias = self._last()
         return F.linear(self._hidden(x), weight[:1], bias[:1])[..., 0]
 
+    def in_steps(self) -> DecoderSteps:
+        """The same in steps, without gradients, the weights as they are now."""
+        with torch.no_grad():
+            return DecoderSteps(*self._first(), *self._last(), FEATURE_ACTIVATIONS[self.activation])
+
     def _hidden(self, x: Tensor) -> Tensor:
         """Activations [B, M, H] of the first layer."""
+        return softplus(F.linear(x.transpose(1, 2), *self._first()))
+
+    def _first(self) -> tuple[Tensor, Tensor]:
         first = self.net[0]
         assert isinstance(first, Dense)  # for the type checker
         weight, bias = first.scaled()
         assert bias is not None
-        return softplus(F.linear(x.transpose(1, 2), weight, bias))
+        return weight, bias
 
     def _last(self) -> tuple[Tensor, Tensor]:
         last = self.net[2]
@@ -92,6 +101,28 @@ class PointDecoder(nn.Module):
         scale = torch.ones_like(bias)
         scale[0] = self.density_scale
         return weight * scale[:, None], bias * scale
+
+
+class DecoderSteps(NamedTuple):
+    """A decoder taken apart: features are computed only where the density asks for them."""
+
+    first_weight: Tensor
+    first_bias: Tensor
+    last_weight: Tensor
+    last_bias: Tensor
+    activation: Callable[[Tensor], Tensor]
+
+    def hidden(self, x: Tensor) -> Tensor:
+        """Activations [M, H] of x [C, M]."""
+        return softplus(F.linear(x.t(), self.first_weight, self.first_bias))
+
+    def density(self, hidden: Tensor) -> Tensor:
+        """Raw density [M] of activations [M, H]."""
+        return torch.mv(hidden, self.last_weight[0]).add_(self.last_bias[0])
+
+    def features(self, hidden: Tensor) -> Tensor:
+        """Features [M, F] of activations [M, H]."""
+        return self.activation(F.linear(hidden, self.last_weight[1:], self.last_bias[1:]))
 
 
 def softplus(x: Tensor) -> Tensor:

@@ -157,10 +157,10 @@ def trace(
     keep: KeepMask | None = None,
 ) -> Trace:
     """The samples, densities and weights of a render, all rays at once."""
-    return _accumulate(field, rays, *_depths_and_draws(rays, settings, draws), keep).trace
+    return _accumulate(field, rays, *sample_depths(rays, settings, draws), keep).trace
 
 
-def _depths_and_draws(rays: Rays, settings: MarchSettings, draws: Draws) -> tuple[Tensor, Tensor | None]:
+def sample_depths(rays: Rays, settings: MarchSettings, draws: Draws) -> tuple[Tensor, Tensor | None]:
     """Coarse depths [B, R, S] and importance draws [B, R, I] of all rays (so that chunking changes nothing)."""
     batch, count, _ = rays.directions.shape
     device = rays.directions.device
@@ -186,7 +186,7 @@ def _march_all(
     keep: KeepMask | None,
     chunk: int | None,
 ) -> _Accumulated:
-    depths, importance = _depths_and_draws(rays, settings, draws)
+    depths, importance = sample_depths(rays, settings, draws)
     batch, count, _ = rays.directions.shape
     if chunk is None:
         chunk = CHUNK_POINTS if rays.directions.device.type == "cpu" else DEVICE_CHUNK_POINTS
@@ -374,12 +374,31 @@ def _summed(features: Tensor | None, samples: Trace) -> _Accumulated:
 
 
 def _finish(sums: _Accumulated, settings: MarchSettings) -> Marched:
-    """Depth becomes a mean, clamped to the sampled range of the batch; an empty ray gets the farthest depth."""
-    empty = sums.opacity == 0
-    mean = sums.depth_sum / torch.where(empty, torch.ones_like(sums.opacity), sums.opacity)
-    depth = torch.where(empty, sums.farthest, mean)
-    depth = torch.maximum(torch.minimum(depth, sums.farthest), sums.nearest)
-    features = sums.features
+    return finished(sums.features, sums.depth_sum, sums.opacity, sums.nearest, sums.farthest, settings)
+
+
+def finished(
+    features: Tensor | None,
+    depth_sum: Tensor,
+    opacity: Tensor,
+    nearest: Tensor,
+    farthest: Tensor,
+    settings: MarchSettings,
+) -> Marched:
+    """Depth becomes a mean, clamped to the sampled range of the batch; an empty ray gets the farthest depth.
+
+    Args:
+        features: [B, C, R], sums.
+        depth_sum: [B, R], weighted with the weights of intervals.
+        opacity: [B, R], sums of these weights.
+        nearest: The smallest sampled depth.
+        farthest: The largest.
+        settings: What is behind.
+    """
+    empty = opacity == 0
+    mean = depth_sum / torch.where(empty, torch.ones_like(opacity), opacity)
+    depth = torch.where(empty, farthest, mean)
+    depth = torch.maximum(torch.minimum(depth, farthest), nearest)
     if features is not None and settings.white_back:
-        features = features + (1 - sums.opacity)[:, None]
-    return Marched(features, depth, sums.opacity)
+        features = features + (1 - opacity)[:, None]
+    return Marched(features, depth, opacity)

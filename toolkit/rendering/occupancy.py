@@ -8,16 +8,51 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from toolkit.rendering.marching import DensityField, KeepMask, MarchSettings
+from toolkit.rendering.marching import DensityField, MarchSettings
 
-CELLS = 48
+CELLS = 64
 """Cells along the box's side."""
 EMPTY_BELOW = -8.0
 """Raw density below which matter is not seen: a hundred such samples along a ray have an opacity below 1e-3."""
+_NEAR_CELLS = 1
+"""Cells that matter may reach beyond the cells in whose centres it is found."""
 _POINTS = 1 << 15
 
 
-def occupied_space(density: DensityField, box: float, settings: MarchSettings, like: Tensor) -> KeepMask:
+class Occupancy:
+    """Looks points up in a grid: how near they lie to matter."""
+
+    NEAR, AROUND = 2, 1
+    """Levels: within one cell of an occupied one; within the distance of two samples, too."""
+
+    def __init__(self, levels: Tensor, box: float) -> None:
+        """Take the levels of all cells [CELLS^3], uint8, of a cube of side `box` round the origin."""
+        self._levels, self._box = levels, box
+        self._cells = round(len(levels) ** (1 / 3))
+
+    def __call__(self, points: Tensor) -> Tensor:
+        """Whether world points [..., 3] lie around matter."""
+        flat = points.reshape(-1, 3)
+        levels = self.along(torch.zeros_like(flat[:1]), flat, points.new_ones(1, 1))
+        return (levels >= self.AROUND).view(points.shape[:-1])
+
+    def along(self, origins: Tensor, directions: Tensor, depths: Tensor) -> Tensor:
+        """Levels [R, S] at depths [R, S] of rays; beyond the cube, those at its border.
+
+        Args:
+            origins: [R, 3], or [1, 3] for all.
+            directions: [R, 3].
+            depths: [R, S], or [1, S] for all.
+        """
+        scale = self._cells / self._box
+        first, step = ((part * scale).t().contiguous()[..., None] for part in (origins, directions))
+        place = torch.addcmul(first.add_(self._cells / 2), step, depths).clamp_(0, self._cells - 1).to(torch.int32)
+        x, y, z = place.unbind(dim=0)
+        index = x.mul_(self._cells).add_(y).mul_(self._cells).add_(z)
+        return self._levels.index_select(0, index.view(-1)).view(index.shape)
+
+
+def occupied_space(density: DensityField, box: float, settings: MarchSettings, like: Tensor) -> Occupancy:
     """Whether points lie near matter: within one cell, and within the distance of two samples, of an occupied cell.
 
     Samples outside change nothing: neither they nor their neighbours along a ray are dense, where rays are sampled
@@ -30,30 +65,26 @@ def occupied_space(density: DensityField, box: float, settings: MarchSettings, l
         like: A tensor of the type and on the device of the points.
 
     Returns:
-        A function from world points [..., 3] to booleans [...].
+        A function from world points [..., 3] to booleans [...], which also knows how near matter is.
     """
     centres = (torch.arange(CELLS, device=like.device, dtype=like.dtype) + 0.5) / CELLS * box - box / 2
     points = torch.stack(torch.meshgrid(centres, centres, centres, indexing="ij"), dim=-1).reshape(1, -1, 3)
     with torch.no_grad():
         found = torch.cat([density(some) for some in points.split(_POINTS, dim=1)], dim=1)
     matter = (found > EMPTY_BELOW).to(like.dtype).reshape(1, 1, CELLS, CELLS, CELLS)
-    reach = 1 + math.ceil(_widest_step(settings, box) / (box / CELLS))
+    step = _widest_step(settings, box) / (box / CELLS)
+    near = _dilated(matter, _NEAR_CELLS)
+    # a sample of the second pass lies within half a step of one of the first
+    around = _dilated(matter, max(1 + math.ceil(step), _NEAR_CELLS + 1 + math.ceil(step / 2)))
+    return Occupancy((near + around).flatten().to(torch.uint8), box)
+
+
+def _dilated(matter: Tensor, reach: int) -> Tensor:
+    """Matter [1, 1, X, Y, Z] (0 or 1), wider by some cells."""
     for axis in range(3):
         window = [2 * reach + 1 if each == axis else 1 for each in range(3)]
         matter = F.max_pool3d(matter, window, stride=1, padding=[size // 2 for size in window])
-    return _Occupied(matter.flatten() > 0, box)
-
-
-class _Occupied:
-    """Looks points up in a grid."""
-
-    def __init__(self, cells: Tensor, box: float) -> None:
-        self._cells, self._box = cells, box
-
-    def __call__(self, points: Tensor) -> Tensor:
-        place = (points * (CELLS / self._box) + CELLS / 2).long()
-        x, y, z = place.clamp_(0, CELLS - 1).unbind(dim=-1)
-        return self._cells[(x * CELLS + y) * CELLS + z]
+    return matter
 
 
 def _widest_step(settings: MarchSettings, box: float) -> float:
