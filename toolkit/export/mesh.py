@@ -12,10 +12,11 @@ from torch import Tensor
 
 from toolkit.camera import Camera
 from toolkit.errors import InputError
+from toolkit.export.gallery import Gallery
 from toolkit.export.surface import extract_surface
 from toolkit.export.triangles import vertex_normals
 from toolkit.interfaces import Render
-from toolkit.rendering.views import OnView, around, iterate_views
+from toolkit.rendering.views import OnView, around
 
 if TYPE_CHECKING:
     from toolkit.interfaces import Generator, GeneratorSpec
@@ -23,8 +24,9 @@ if TYPE_CHECKING:
 
 METRES_PER_UNIT = 0.5
 """Scale of exported meshes: in PanoHead's world it makes a head about 0.25 m high."""
-_RING = 8
-_RING_PITCHES = (-15.0, 20.0)
+_RING = 9
+_RING_PITCHES = (-20.0, 25.0)
+"""Degrees above the orbit's own pitch. The viewer (`toolkit.export.turntable`) shows these views, too."""
 _TOP_PITCH = 75.0
 _TOLERANCE = 0.03
 """How far behind the rendered depth a vertex may lie and still be seen, in sides of the box."""
@@ -59,6 +61,7 @@ def extract_mesh(
     scale: float = METRES_PER_UNIT,
     on_view: OnView | None = None,
     on_chunk: OnView | None = None,
+    gallery: Gallery | None = None,
 ) -> Mesh:
     """Turn planes into a mesh with a colour per vertex.
 
@@ -71,6 +74,7 @@ def extract_mesh(
         scale: Metres per world unit.
         on_view: Told how many of the views that paint it are rendered.
         on_chunk: Told how much of the density is read (see `extract_surface`).
+        gallery: Of this head; None makes one.
 
     Raises:
         InputError: Resolution or scale out of range, several heads, or a density that never crosses the level.
@@ -83,7 +87,8 @@ def extract_mesh(
     if ws is None:
         colours = np.full(surface.vertices.shape, _GREY, dtype=np.float32)
     else:
-        colours = vertex_colours(generator, planes, ws, surface.vertices, normals, on_view)
+        gallery = gallery or Gallery(generator, planes, ws)
+        colours = vertex_colours(gallery, generator.spec, surface.vertices, normals, on_view)
     return Mesh(surface.vertices * np.float32(scale), surface.faces, normals, colours)
 
 
@@ -94,24 +99,27 @@ def inversion_mesh(
     scale: float = METRES_PER_UNIT,
     on_view: OnView | None = None,
     on_chunk: OnView | None = None,
+    gallery: Gallery | None = None,
 ) -> Mesh:
     """`extract_mesh` of an inversion, with its tuned generator where there is one."""
     shown = inversion.tuned_generator(generator)
-    return extract_mesh(shown, inversion.planes, inversion.ws, resolution, None, scale, on_view, on_chunk)
+    return extract_mesh(shown, inversion.planes, inversion.ws, resolution, None, scale, on_view, on_chunk, gallery)
 
 
 def painting_cameras(spec: GeneratorSpec) -> Camera:
-    """Sixteen cameras around, from slightly below and slightly above, and one over the top."""
-    yaws = torch.arange(_RING) * (2 * math.pi / _RING)
-    rings = [around(spec, yaws + index * math.pi / _RING, math.radians(p)) for index, p in enumerate(_RING_PITCHES)]
+    """Eighteen cameras around, from slightly below and slightly above, and one over the top."""
+    yaws, level = torch.arange(_RING) * (2 * math.pi / _RING), spec.orbit.pitch
+    rings = [
+        around(spec, yaws + index * math.pi / _RING, level + math.radians(pitch))
+        for index, pitch in enumerate(_RING_PITCHES)
+    ]
     top = around(spec, torch.zeros(1), math.radians(_TOP_PITCH))
     return Camera(torch.cat([ring.label for ring in rings] + [top.label]))
 
 
 def vertex_colours(
-    generator: Generator,
-    planes: Tensor,
-    ws: Tensor,
+    gallery: Gallery,
+    spec: GeneratorSpec,
     vertices: np.ndarray,
     normals: np.ndarray,
     on_view: OnView | None = None,
@@ -122,9 +130,8 @@ def vertex_colours(
     depth; a vertex that no view sees takes the colours of the nearest ones that are seen.
 
     Args:
-        generator: What renders.
-        planes: [1, *spec.planes_shape].
-        ws: [1, num_ws, w_dim].
+        gallery: Of the head.
+        spec: Its generator's.
         vertices: [V, 3], world units.
         normals: [V, 3], unit.
         on_view: Told how many views are rendered.
@@ -132,17 +139,14 @@ def vertex_colours(
     Returns:
         [V, 3] float32 in [0, 1].
     """
-    cameras = painting_cameras(generator.spec)
+    cameras = painting_cameras(spec)
     points, outward = torch.from_numpy(vertices), torch.from_numpy(normals)
     colour, weight = torch.zeros(len(points), 3), torch.zeros(len(points), 1)
-    index = 0
-    for part in iterate_views(generator, planes, ws, cameras, on_view=on_view):
-        for view in range(len(part.image)):
-            seen = Render(*(tensor[view : view + 1].float() for tensor in part))
-            shade, counts = _look(seen, cameras[index], points, outward, _TOLERANCE * generator.spec.box)
-            colour += counts * shade
-            weight += counts
-            index += 1
+    for index, view in enumerate(gallery.renders(cameras, on_view)):
+        seen = Render(*(tensor.float() for tensor in view))
+        shade, counts = _look(seen, cameras[index], points, outward, _TOLERANCE * spec.box)
+        colour += counts * shade
+        weight += counts
     known = (weight[:, 0] > _ENOUGH).numpy()
     painted = (colour / weight.clamp(min=_ENOUGH)).clamp(-1, 1).numpy() * 0.5 + 0.5
     return _fill_from_nearest(painted.astype(np.float32), vertices, known)

@@ -16,9 +16,10 @@ import torch
 
 from toolkit.camera import Camera
 from toolkit.errors import InputError, MissingDependencyError, OutputError
+from toolkit.export.gallery import Gallery
 from toolkit.files import atomic_write
-from toolkit.rendering.pixels import GENERATED_BY, resized, to_pixels
-from toolkit.rendering.views import OnView, around, iterate_views
+from toolkit.rendering.pixels import GENERATED_BY, resized
+from toolkit.rendering.views import OnView, around
 
 if TYPE_CHECKING:
     from toolkit.interfaces import Generator, GeneratorSpec
@@ -61,16 +62,17 @@ def orbit_frames(
     frames: int = FRAMES,
     resolution: int | None = None,
     on_view: OnView | None = None,
+    gallery: Gallery | None = None,
 ) -> Iterator[np.ndarray]:
     """Render the orbit of one head, a frame uint8 [S, S, 3] at a time (`on_view`: see `iterate_views`).
+
+    A gallery of this inversion has a resolution of its own.
 
     Raises:
         InputError: Not the generator of this inversion, several heads, or fewer than one frame.
     """
-    shown = inversion.tuned_generator(generator)
-    cameras = orbit_cameras(shown.spec, frames)
-    for part in iterate_views(shown, inversion.planes, inversion.ws, cameras, resolution=resolution, on_view=on_view):
-        yield from to_pixels(part.image)
+    gallery = gallery or Gallery.of(inversion, generator, resolution)
+    yield from gallery.frames(orbit_cameras(generator.spec, frames), on_view)
 
 
 def write_video(

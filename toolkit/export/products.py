@@ -15,11 +15,12 @@ from toolkit import load_generator
 from toolkit.camera import Camera
 from toolkit.devices import checked_device, told_arithmetic
 from toolkit.errors import InputError, WeightsError
+from toolkit.export.gallery import Gallery
 from toolkit.export.glb import write_glb
-from toolkit.export.mesh import METRES_PER_UNIT, inversion_mesh
-from toolkit.export.orbit import FRAMES, orbit_frames, write_video
-from toolkit.export.sheets import views_sheet
-from toolkit.export.turntable import write_viewer
+from toolkit.export.mesh import METRES_PER_UNIT, inversion_mesh, painting_cameras
+from toolkit.export.orbit import FRAMES, orbit_cameras, orbit_frames, write_video
+from toolkit.export.sheets import sheet_cameras, views_sheet
+from toolkit.export.turntable import viewer_cameras, write_viewer
 from toolkit.inversion import RECORD_FILE, TENSORS_FILE, Inversion
 from toolkit.progress import PART, Progress
 from toolkit.rendering.pixels import to_pixels, write_png
@@ -78,21 +79,38 @@ def write_products(
         MissingDependencyError: A package that a file needs is not installed.
     """
     folder, wanted = Path(folder), products or Products()
-    sheet = views_sheet(inversion, generator, input_image, steps_of(progress, "views.png"))
+    gallery = _gallery(inversion, generator, wanted)
+    sheet = views_sheet(inversion, generator, input_image, steps_of(progress, "views.png"), gallery)
     files = [write_png(folder / "views.png", sheet, describe(inversion))]
     if wanted.video:
-        files.append(write_orbit(folder / "orbit.mp4", inversion, generator, progress=progress))
+        files.append(write_orbit(folder / "orbit.mp4", inversion, generator, progress=progress, gallery=gallery))
     if wanted.mesh:
         try:
-            files.append(write_mesh(folder / "mesh.glb", inversion, generator, progress=progress))
+            mesh = folder / "mesh.glb"
+            files.append(write_mesh(mesh, inversion, generator, progress=progress, gallery=gallery))
         except InputError as error:
             if note is None:
                 raise
             note(f"no mesh.glb: {error}")
     if wanted.viewer:
         viewer = folder / "viewer.html"
-        files.append(write_viewer(viewer, inversion, generator, on_view=steps_of(progress, viewer.name)))
+        tell = steps_of(progress, viewer.name)
+        files.append(write_viewer(viewer, inversion, generator, on_view=tell, gallery=gallery))
     return files
+
+
+def _gallery(inversion: Inversion, generator: Generator, wanted: Products) -> Gallery:
+    """The views of a head, which renders those once that several files show."""
+    gallery, spec = Gallery.of(inversion, generator), generator.spec
+    gallery.expect(sheet_cameras(inversion, spec))
+    for asked, cameras in (
+        (wanted.video, orbit_cameras),
+        (wanted.mesh, painting_cameras),
+        (wanted.viewer, viewer_cameras),
+    ):
+        if asked:
+            gallery.expect(cameras(spec))
+    return gallery
 
 
 def steps_of(progress: Progress | None, name: str) -> OnView | None:
@@ -134,10 +152,11 @@ def write_orbit(
     frames: int = FRAMES,
     resolution: int | None = None,
     progress: Progress | None = None,
+    gallery: Gallery | None = None,
 ) -> Path:
     """Write a video of a full turn (see `toolkit.export.orbit`)."""
     tell = steps_of(progress, Path(path).name)
-    frames_of_it = orbit_frames(inversion, generator, frames, resolution, tell)
+    frames_of_it = orbit_frames(inversion, generator, frames, resolution, tell, gallery)
     return write_video(path, frames_of_it, description=", ".join(told_arithmetic()))
 
 
@@ -148,10 +167,11 @@ def write_mesh(
     resolution: int = 128,
     scale: float = METRES_PER_UNIT,
     progress: Progress | None = None,
+    gallery: Gallery | None = None,
 ) -> Path:
     """Write the head as binary glTF (see `toolkit.export.mesh`)."""
     tell, surface = steps_of(progress, Path(path).name), steps_of(progress, "surface")
-    mesh = inversion_mesh(inversion, generator, resolution, scale, tell, surface)
+    mesh = inversion_mesh(inversion, generator, resolution, scale, tell, surface, gallery)
     details = {"method": inversion.method, "generator": inversion.generator, "metres_per_unit": scale}
     if told_arithmetic():
         details["arithmetic"] = ", ".join(told_arithmetic())

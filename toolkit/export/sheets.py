@@ -11,11 +11,12 @@ from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
 from toolkit.camera import Camera
+from toolkit.export.gallery import Gallery
 from toolkit.rendering.pixels import resized, to_pixels
-from toolkit.rendering.views import OnView, around, render_views
+from toolkit.rendering.views import OnView, around
 
 if TYPE_CHECKING:
-    from toolkit.interfaces import Generator
+    from toolkit.interfaces import Generator, GeneratorSpec
     from toolkit.inversion import Inversion
 
 SMALLEST_CELL = 256
@@ -25,7 +26,11 @@ _INK, _FAINT_INK, _PAPER, _EDGE = (32, 32, 36), (120, 120, 128), (255, 255, 255)
 
 
 def views_sheet(
-    inversion: Inversion, generator: Generator, input_image: Tensor | None, on_view: OnView | None = None
+    inversion: Inversion,
+    generator: Generator,
+    input_image: Tensor | None,
+    on_view: OnView | None = None,
+    gallery: Gallery | None = None,
 ) -> np.ndarray:
     """Lay out input, reconstruction and eight views around, back included, on white paper.
 
@@ -34,6 +39,7 @@ def views_sheet(
         generator: The generator that it was made with.
         input_image: [1, 3, S, S] or [3, S, S] in [-1, 1]; None leaves its place out.
         on_view: Told how many views are rendered.
+        gallery: Of this inversion; None makes one.
 
     Returns:
         uint8 [H, W, 3].
@@ -41,17 +47,24 @@ def views_sheet(
     Raises:
         InputError: Not the generator of this inversion, or several heads.
     """
-    shown = inversion.tuned_generator(generator)
-    yaws = torch.arange(_ROWS * _COLUMNS) * (2 * math.pi / (_ROWS * _COLUMNS))
-    turned = around(shown.spec, yaws)
-    cameras = Camera(torch.cat([inversion.camera.label.to(turned.label), turned.label]))
-    images = to_pixels(render_views(shown, inversion.planes, inversion.ws, cameras, on_view=on_view).image)
+    gallery = gallery or Gallery.of(inversion, generator)
+    images = list(gallery.frames(sheet_cameras(inversion, generator.spec), on_view))
     first = [("Reconstruction", images[0])]
     if input_image is not None:
         first.insert(0, ("Input", to_pixels(input_image.reshape(1, *input_image.shape[-3:]))[0]))
-    others = [(_yaw_name(round(math.degrees(yaw))), image) for yaw, image in zip(yaws, images[1:], strict=True)]
+    others = [(_yaw_name(round(math.degrees(yaw))), image) for yaw, image in zip(_yaws(), images[1:], strict=True)]
     caption = f"{inversion.method} · {inversion.generator} · generated image"
     return _lay_out(first, others, caption)
+
+
+def sheet_cameras(inversion: Inversion, spec: GeneratorSpec) -> Camera:
+    """The input's camera, and eight around."""
+    turned = around(spec, _yaws())
+    return Camera(torch.cat([inversion.camera.label.to(turned.label), turned.label]))
+
+
+def _yaws() -> Tensor:
+    return torch.arange(_ROWS * _COLUMNS) * (2 * math.pi / (_ROWS * _COLUMNS))
 
 
 def _yaw_name(degrees: int) -> str:

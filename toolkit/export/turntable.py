@@ -17,14 +17,16 @@ import numpy as np
 import torch
 from PIL import Image
 
+from toolkit.camera import Camera
 from toolkit.devices import told_arithmetic
 from toolkit.errors import InputError
+from toolkit.export.gallery import Gallery
 from toolkit.files import atomic_write
-from toolkit.rendering.pixels import GENERATED_BY, resized, to_pixels
-from toolkit.rendering.views import OnView, around, iterate_views
+from toolkit.rendering.pixels import GENERATED_BY, resized
+from toolkit.rendering.views import OnView, around
 
 if TYPE_CHECKING:
-    from toolkit.interfaces import Generator
+    from toolkit.interfaces import Generator, GeneratorSpec
     from toolkit.inversion import Inversion
 
 YAWS = 36
@@ -48,6 +50,7 @@ def write_viewer(
     resolution: int | None = None,
     budget: int = BUDGET,
     on_view: OnView | None = None,
+    gallery: Gallery | None = None,
 ) -> Path:
     """Render the head from all around and write the page.
 
@@ -60,6 +63,7 @@ def write_viewer(
         resolution: Side of the ray grid; None takes the generator's own.
         budget: Bytes that the page should not exceed; quality, then size, gives way.
         on_view: Told how many views are rendered.
+        gallery: Of this inversion, with a resolution of its own; None makes one.
 
     Raises:
         InputError: Not the generator of this inversion, several heads, or no frames asked for.
@@ -67,17 +71,20 @@ def write_viewer(
     """
     if yaws < 1 or not pitches or list(pitches) != sorted(pitches):
         raise InputError(f"a viewer needs at least one yaw and rising pitches, got {yaws} and {list(pitches)}")
-    shown = inversion.tuned_generator(generator)
-    ring = torch.arange(yaws) * (2 * math.pi / yaws)
-    tilts = torch.deg2rad(torch.tensor(pitches)) + shown.spec.orbit.pitch
-    cameras = around(shown.spec, ring.repeat(len(pitches)), tilts.repeat_interleave(yaws))
-    views = iterate_views(shown, inversion.planes, inversion.ws, cameras, resolution=resolution, on_view=on_view)
-    frames = [frame for part in views for frame in to_pixels(part.image)]
+    gallery = gallery or Gallery.of(inversion, generator, resolution)
+    frames = list(gallery.frames(viewer_cameras(generator.spec, yaws, pitches), on_view))
     caption = " · ".join([inversion.method, inversion.generator, *told_arithmetic(), "generated image"])
     page = build_page([frames[start : start + yaws] for start in range(0, len(frames), yaws)], pitches, caption, budget)
     with atomic_write(path) as temporary:
         temporary.write_text(page, encoding="utf-8")
     return Path(path)
+
+
+def viewer_cameras(spec: GeneratorSpec, yaws: int = YAWS, pitches: Sequence[float] = PITCHES) -> Camera:
+    """One ring per pitch (degrees above the orbit's own), each from the front on."""
+    ring = torch.arange(yaws) * (2 * math.pi / yaws)
+    tilts = torch.deg2rad(torch.tensor(pitches)) + spec.orbit.pitch
+    return around(spec, ring.repeat(len(pitches)), tilts.repeat_interleave(yaws))
 
 
 def build_page(

@@ -35,6 +35,7 @@ def iterate_views(
     resolution: int | None = None,
     on_view: OnView | None = None,
     stay: bool = False,
+    space: Callable[[Tensor], Tensor] | None = None,
 ) -> Iterator[Render]:
     """Render one head from many cameras, a batch at a time, without gradients.
 
@@ -47,6 +48,7 @@ def iterate_views(
         resolution: Side of the ray grid; None takes the generator's own.
         on_view: Told at the start and after every batch.
         stay: Whether renders stay on the generator's device.
+        space: What `empty_space` found of this head; None: it is asked where there are many views.
 
     Yields:
         Renders of up to `batch` views, on the CPU unless they stay, in the cameras' order.
@@ -61,8 +63,10 @@ def iterate_views(
     device = generator.device
     planes, ws, cameras = planes.to(device), ws.to(device), as_camera(cameras).to(device)
     render = generator.render
-    if isinstance(generator, EmptySpace) and len(cameras) >= MANY:
-        render = functools.partial(generator.render, occupied=generator.occupied(planes))
+    if space is None and len(cameras) >= MANY:
+        space = empty_space(generator, planes)
+    if isinstance(generator, EmptySpace) and space is not None:
+        render = functools.partial(generator.render, occupied=space)
     threads = torch.get_num_threads() if device.type == "cpu" else 1
     batch = min(batch, max(1, math.ceil(len(cameras) / threads)))
 
@@ -79,6 +83,11 @@ def iterate_views(
         done += len(seen.image)
         tell(done, len(cameras))
         yield seen
+
+
+def empty_space(generator: Generator, planes: Tensor) -> Callable[[Tensor], Tensor] | None:
+    """Whether points lie near matter of planes [1, *spec.planes_shape]; None where the generator does not tell."""
+    return generator.occupied(planes.to(generator.device)) if isinstance(generator, EmptySpace) else None
 
 
 def _spread(look: Callable[[Camera], Render], parts: list[Camera], threads: int) -> Iterator[Render]:

@@ -41,6 +41,6 @@ def test_views_videos_and_meshes_tell_their_views(tmp_path: Path, spherical: Sph
     totals = {name: told[-1] for name, told in listener.heard.items()}
     assert totals.pop("head: surface")[1] >= 1
     assert totals == {"head: views.png": (9, 9), "head: views": (2, 2), "head: turn.mp4": (3, 3),
-                      "head: head.glb": (17, 17)}  # fmt: skip
+                      "head: head.glb": (19, 19)}  # fmt: skip
     for told in listener.heard.values():
         assert told[0][0] == 0 and told == sorted(told)
