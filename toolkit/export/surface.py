@@ -1,7 +1,7 @@
 """The level set of a generator's density as triangles.
 
-Density is asked for on a straight grid, coarsely first and finely only near the surface, so that 256 cells per side
-cost little more than the surface's own share of them.
+Density is asked for on a straight grid, coarsely first, and then in cells half as wide wherever the surface could be,
+so that 256 cells per side cost little more than the surface's own share of them.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from toolkit.errors import InputError, MissingDependencyError
@@ -26,10 +25,11 @@ CHUNK = 2**18
 """Points per query."""
 SMALLEST, LARGEST = 8, 1024
 """Allowed cells along the box's side."""
-_STEP = 4
-"""Fine cells per coarse cell."""
-_FINE_ONLY = 96
-"""Below this resolution a coarse pass could miss an ear, and saves nothing."""
+_STEPS = {96: 4, 512: 8}
+"""From which resolution on the first cells are how many times as wide as the last ones: wider ones could miss an ear,
+and in smaller grids they save nothing."""
+_PAIR = (slice(None, -1), slice(1, None))
+"""Of neighbours along an axis: the first ones, the second ones."""
 
 Sample = Callable[[np.ndarray], np.ndarray]
 """From points [M, 3] to density [M]."""
@@ -63,7 +63,7 @@ def extract_surface(
         planes: [1, *spec.planes_shape].
         resolution: Grid cells along the box's side, 8 to 1024.
         level: Raw density of the surface; None takes `spec.surface_level`.
-        on_chunk: Told how many chunks of points of how many are asked for; fine points are counted after coarse ones.
+        on_chunk: Told how many chunks of points of how many are asked for; each finer pass counts anew.
 
     Raises:
         InputError: Resolution out of range, several heads, or a density that never crosses the level.
@@ -75,7 +75,7 @@ def extract_surface(
         raise InputError(f"a mesh's resolution must be {SMALLEST} to {LARGEST}, got {resolution}")
     if planes.shape[0] != 1:
         raise InputError(f"a mesh shows one head, got {planes.shape[0]}")
-    step = _STEP if resolution >= _FINE_ONLY else 1
+    step = max((step for least, step in _STEPS.items() if resolution >= least), default=1)
     lattice = visible_lattice(spec, resolution, step)
     values = sample_near_level(density_of(generator, planes, on_chunk), lattice, level, step)
     if not (values.min() < level < values.max()):
@@ -115,29 +115,67 @@ def visible_lattice(spec: GeneratorSpec, resolution: int, multiple: int = 1) -> 
 
 
 def sample_near_level(sample: Sample, lattice: Lattice, level: float, step: int) -> np.ndarray:
-    """Density at the corners of a lattice [nx+1, ny+1, nz+1]: sampled near the level, interpolated elsewhere.
+    """Density at the corners of a lattice [nx+1, ny+1, nz+1]: sampled near the level, and on its right side elsewhere.
 
-    A coarse cell is refined when its corners, continued by their own range, could reach the level, and so are its
-    neighbours; where nothing is refined all coarse corners lie on one side, and so does what is interpolated.
+    Cells of a side of `step` are asked first, and halved where they could hold the surface, until their side is 1. A
+    cell could hold it when its corners, continued by their own range, could reach the level, and so could its
+    neighbours (except in the last halving). Elsewhere all corners lie on one side, and so does the corner whose density
+    stands for the whole cell.
+
+    Args:
+        sample: What is asked.
+        lattice: Where; its cells per axis are a multiple of `step`.
+        level: Of the surface.
+        step: A power of two; 1 asks for every corner.
     """
-    shape = tuple(count + 1 for count in lattice.cells)
-    if step == 1:
-        every = np.stack(np.meshgrid(*map(np.arange, shape), indexing="ij"), axis=-1).reshape(-1, 3)
-        return sample(lattice.points(every)).reshape(shape)
-    coarse_shape = tuple(count // step + 1 for count in lattice.cells)
-    corners = np.stack(np.meshgrid(*map(np.arange, coarse_shape), indexing="ij"), axis=-1).reshape(-1, 3) * step
-    coarse = torch.from_numpy(sample(lattice.points(corners)).reshape(coarse_shape))[None, None]
-    highest = F.max_pool3d(coarse, 2, stride=1)
-    lowest = -F.max_pool3d(-coarse, 2, stride=1)
-    reach = highest - lowest
-    near = ((lowest - reach < level) & (highest + reach > level)).float()
-    near = F.max_pool3d(near, 3, stride=1, padding=1)
-    fine_cells = near.repeat_interleave(step, 2).repeat_interleave(step, 3).repeat_interleave(step, 4)
-    wanted = F.max_pool3d(F.pad(fine_cells, (1,) * 6), 2, stride=1)[0, 0].numpy() > 0
-    values = F.interpolate(coarse, size=shape, mode="trilinear", align_corners=True)[0, 0].numpy()
-    if wanted.any():  # else nothing crosses the level
-        values[wanted] = sample(lattice.points(np.argwhere(wanted)))
+    shape = np.asarray(lattice.cells) // step + 1
+    corners = np.stack(np.meshgrid(*map(np.arange, shape), indexing="ij"), axis=-1).reshape(-1, 3)
+    values = sample(lattice.points(corners * step)).reshape(shape)
+    near = np.ones(shape - 1, dtype=bool)
+    while step > 1:
+        near &= _could_hold(values, level, neighbours=step > 2)
+        step //= 2
+        values, near = _halved(values), _halved(near, cells=True)
+        wanted = np.argwhere(_corners_of(near))
+        if len(wanted):  # else nothing crosses the level
+            values[tuple(wanted.T)] = sample(lattice.points(wanted * step))
     return values
+
+
+def _could_hold(values: np.ndarray, level: float, *, neighbours: bool) -> np.ndarray:
+    """Which cells [X, Y, Z] of corners [X + 1, Y + 1, Z + 1] could hold the level, or have such a neighbour."""
+    lowest, highest = values, values
+    for axis in range(3):
+        first, second = (tuple(part if each == axis else slice(None) for each in range(3)) for part in _PAIR)
+        lowest, highest = np.minimum(lowest[first], lowest[second]), np.maximum(highest[first], highest[second])
+    reach = highest - lowest
+    near = (lowest - reach < level) & (highest + reach > level)
+    for axis in range(3 if neighbours else 0):
+        first, second = (tuple(part if each == axis else slice(None) for each in range(3)) for part in _PAIR)
+        wide = near.copy()
+        wide[first] |= near[second]
+        wide[second] |= near[first]
+        near = wide
+    return near
+
+
+def _halved(values: np.ndarray, *, cells: bool = False) -> np.ndarray:
+    """Twice as many cells per axis: each gets its parent's value, each corner that of its parent's first corner."""
+    for axis, size in enumerate(values.shape):
+        values = np.repeat(values, 2, axis=axis)
+        if not cells:
+            values = values[tuple(slice(2 * size - 1) if each == axis else slice(None) for each in range(3))]
+    return values
+
+
+def _corners_of(cells: np.ndarray) -> np.ndarray:
+    """The corners [X + 1, Y + 1, Z + 1] of marked cells [X, Y, Z]."""
+    for axis in range(3):
+        sides = ((0, 1) if each == axis else (0, 0) for each in range(3))
+        marked = np.pad(cells, tuple(sides))
+        marked[tuple(slice(1, None) if each == axis else slice(None) for each in range(3))] |= cells
+        cells = marked
+    return cells
 
 
 def _triangulate(values: np.ndarray, lattice: Lattice, level: float) -> Surface:
