@@ -130,7 +130,7 @@ def _look(
     met[aside] = (space.along(*beams.some(aside), fine) == space.NEAR).any(dim=1)
     rays = met.nonzero()[:, 0]
     found = _Samples(field, beams.some(rays), crop)
-    seen = found.march(*(part.index_select(0, rays) for part in (depths, draws, near)), space)
+    seen = found.march(depths.index_select(0, rays), draws.index_select(0, rays), near.index_select(0, rays), space)
     return _Seen(*(part.new_zeros(len(depths), *part.shape[1:]).index_copy_(0, rays, part) for part in seen))
 
 
