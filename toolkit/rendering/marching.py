@@ -387,13 +387,7 @@ def finished(
 ) -> Marched:
     """Depth becomes a mean, clamped to the sampled range of the batch; an empty ray gets the farthest depth.
 
-    Args:
-        features: [B, C, R], sums.
-        depth_sum: [B, R], weighted with the weights of intervals.
-        opacity: [B, R], sums of these weights.
-        nearest: The smallest sampled depth.
-        farthest: The largest.
-        settings: What is behind.
+    Features [B, C, R], depths [B, R] and opacities [B, R] are weighted sums over samples.
     """
     empty = opacity == 0
     mean = depth_sum / torch.where(empty, torch.ones_like(opacity), opacity)
