@@ -27,6 +27,13 @@ _DISK_ERRORS = {
     errno.ENAMETOOLONG,
     errno.EFBIG,
     errno.EIO,
+    errno.ELOOP,
+    errno.EBUSY,
+    errno.ENXIO,
+    errno.ENODEV,
+    errno.ENOTCONN,  # a share that is not there any more
+    errno.ESTALE,
+    errno.ETIMEDOUT,
 }
 _SYSTEM_CODE = re.compile(r"\(os error (\d+)\)")
 """How safetensors' error, which is no OSError, names the system's."""

@@ -55,7 +55,16 @@ def test_a_writer_that_replaces_the_temporary_file_is_fine(tmp_path: Path):
     assert (tmp_path / "a.txt").read_text() == "again"
 
 
-@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EROFS, errno.EDQUOT])
+def test_a_place_behind_links_that_lead_in_circles_is_one_sentence(tmp_path: Path):
+    (tmp_path / "one").symlink_to("two")
+    (tmp_path / "two").symlink_to("one")
+    with pytest.raises(OutputError, match=os.strerror(errno.ELOOP)), atomic_write(tmp_path / "one" / "sub" / "a.txt"):
+        pytest.fail("reached")
+    with pytest.raises(InputError, match="is not a folder"):
+        check_folder_place(tmp_path / "one" / "sub")
+
+
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EROFS, errno.EDQUOT, errno.ENOTCONN, errno.ESTALE, errno.EBUSY])
 def test_a_full_or_read_only_disk_is_one_sentence_that_names_the_file(tmp_path: Path, code: int):
     target = tmp_path / "result.bin"
     with pytest.raises(OutputError, match=r"result\.bin: " + os.strerror(code)), atomic_write(target):
