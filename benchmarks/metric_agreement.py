@@ -79,7 +79,7 @@ class Scene:
 def main() -> None:
     """Render, distort, ask, print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--dataset", default="people", help="whose procedural heads are rendered")
+    parser.add_argument("--dataset", default="heads360", help="whose procedural heads are rendered")
     parser.add_argument("--people", type=int, default=8)
     parser.add_argument("--metrics", nargs="+", default=METRICS)
     parser.add_argument(

@@ -20,11 +20,11 @@ import numpy as np
 import torch
 
 from toolkit.camera import Camera
-from toolkit_plugins.people.details import clean_details, wild_light
-from toolkit_plugins.people.from_latent import person_of
-from toolkit_plugins.people.head import Head
-from toolkit_plugins.people.identity import latent_of, stream
-from toolkit_plugins.people.rendering import render
+from toolkit_plugins.heads360.details import clean_details, wild_light
+from toolkit_plugins.heads360.from_latent import person_of
+from toolkit_plugins.heads360.head import Head
+from toolkit_plugins.heads360.identity import latent_of, stream
+from toolkit_plugins.heads360.rendering import render
 from toolkit_plugins.photo_networks.identity import described_pixels
 from toolkit_plugins.photo_networks.recogniser import open_recogniser
 

@@ -19,9 +19,9 @@ import torch
 from PIL import Image
 
 from toolkit.camera import Camera
-from toolkit_plugins.people.identity import stream
-from toolkit_plugins.people.rendering import render
-from toolkit_plugins.people.wild import make_head, photographed
+from toolkit_plugins.heads360.identity import stream
+from toolkit_plugins.heads360.rendering import render
+from toolkit_plugins.heads360.wild import make_head, photographed
 
 SIDES = 8
 

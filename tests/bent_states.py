@@ -28,7 +28,6 @@ from toolkit.training.metrics_log import MetricsLog
 from toolkit.training.resuming import settings_to_resume
 from toolkit.training.run_file import note_session
 from toolkit_plugins.heads360 import folder as heads360
-from toolkit_plugins.people import folder as people
 
 LABEL = Camera.orbit(0.3).label[0].tolist()
 
@@ -88,12 +87,10 @@ class _Asked:
 def state_readers(folder: Path, photos: Path) -> dict[str, Reader]:
     """What killed commands may leave, and the next ones go on with."""
     found = {}
-    for module in (heads360, people):
-        place = folder / module.__name__ / module.RECORD_FILE
-        record = {"seed": 0, "split": "train", "size": 32, "views": ["front"], "latents": {"00000": [0.5, 1.0]}}
-        found[f"the record of {module.__package__.rpartition('.')[2]}"] = file_reader(
-            place, record, lambda path, module=module, record=record: module._claim(path.parent, record)
-        )
+    record = {"seed": 0, "split": "train", "size": 32, "views": ["front"], "latents": {"00000": [0.5, 1.0]}}
+    found["the record of heads360"] = file_reader(
+        folder / "heads360" / heads360.RECORD_FILE, record, lambda path: heads360._claim(path.parent, record)
+    )
     photo, prepared = Photograph(photos / "00000" / "front.png", "a"), folder / "prepared"
     entry = {"name": "a", "source": [1, 2], "label": LABEL, "notes": ["x"]}
     request = {"version": 1, "generator": "spherical", "fingerprint": "f", "size": 48, "background": "auto"}

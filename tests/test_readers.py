@@ -203,7 +203,7 @@ NAMES = (
     "data check of a zip", "--config of bench", "--config of invert", "a recipe as bytes", "a protocol",
     "a command's declaration", "results.json", "results.json as bytes", "a report of results.json",
     "renders made elsewhere", "wanted cameras", "renders of an earlier call", "a method's answer", "a method's mesh",
-    "the record of heads360", "the record of people", "the request of data prepare", "the journal of data prepare",
+    "the record of heads360", "the request of data prepare", "the journal of data prepare",
     "the journal as bytes", "the settings of a run", "the sessions of a run", "metrics.jsonl", "cells.jsonl",
     "cells.jsonl as bytes",
 )  # fmt: skip

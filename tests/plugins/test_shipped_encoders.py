@@ -55,7 +55,7 @@ def test_files_for_the_generator_of_people_are_found_beside_the_others(kind: str
 @pytest.mark.parametrize("name", ["psp", "encoder1", "dual-encoder"])
 def test_people_come_back_by_the_encoders_that_were_trained_on_people(name: str, tmp_path: Path) -> None:
     folder = tmp_path / "people"
-    default_registry().load("dataset", "people").make(MakeRequest(folder, 3, "val", 5, "wild", ("front",), 256))
+    default_registry().load("dataset", "heads360").make(MakeRequest(folder, 3, "val", 5, "wild", ("front",), 256))
     data, people = ImageFolder(folder, size=256), toolkit.load_generator("panohead-mini-people")
 
     def error(method: str) -> float:

@@ -65,5 +65,5 @@ def write_astronaut(path: Path) -> Path:
 def make_faces(folder: Path) -> list[Path]:
     """Make one held-out person in wild light and return the three-quarter view."""
     request = MakeRequest(folder, 1, "test", _FACE_SEED, "wild", (_FACE_VIEW,), 256)
-    default_registry().load("dataset", "people").make(request)
+    default_registry().load("dataset", "heads360").make(request)
     return [folder / "00000" / f"{_FACE_VIEW}.png"]

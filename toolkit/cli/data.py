@@ -24,7 +24,7 @@ data_app = typer.Typer(
 
 @data_app.command("make")
 def make_command(
-    name: Annotated[str, typer.Argument(help="A procedural data set (heads360, people).")],
+    name: Annotated[str, typer.Argument(help="A procedural data set (heads360).")],
     out: Annotated[Path, typer.Argument(help="Folder to write.")],
     subjects: Annotated[int, typer.Option(help="Number of heads.")] = 10,
     split: Annotated[str, typer.Option(help=f"{', '.join(SPLITS)}; splits never share a head.")] = "train",

@@ -10,8 +10,6 @@ if TYPE_CHECKING:
     from toolkit.registry import Register
 
 _HERE = "toolkit_plugins.dual_encoder"
-_PHOTOGRAPHS = "panohead-mini-people"
-"""Into which a photograph is inverted where no generator is named."""
 
 
 @hookimpl
@@ -23,7 +21,6 @@ def register_methods(register: Register) -> None:
         summary="one encoder for what the picture shows, one for what it hides, stitched",
         interface=1,
         headline=True,
-        generator=_PHOTOGRAPHS,
     )
     for name, attribute, half in (("encoder1", "open_encoder1", "visible"), ("encoder2", "open_encoder2", "occluded")):
         register(
@@ -31,8 +28,7 @@ def register_methods(register: Register) -> None:
             f"{_HERE}.methods:{attribute}",
             summary=f"the dual encoder's {half} half alone",
             interface=1,
-            generator=_PHOTOGRAPHS,
-        )
+            )
 
 
 @hookimpl

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 def register_datasets(register: Register) -> None:
     """Offer the data set, which can make itself."""
     register(
-        "people",
-        "toolkit_plugins.people.dataset:People",
+        "heads360",
+        "toolkit_plugins.heads360.dataset:Heads360",
         summary="procedural people seen from all around; makes itself, needs no download",
         interface=1,
     )

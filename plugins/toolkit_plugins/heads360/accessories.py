@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 
-from toolkit_plugins.people.anatomy import anatomy
-from toolkit_plugins.people.geometry import (
+from toolkit_plugins.heads360.anatomy import anatomy
+from toolkit_plugins.heads360.geometry import (
     F32,
     Floats,
     sphere,
     tube,
 )
-from toolkit_plugins.people.parts import Kind, Parts
-from toolkit_plugins.people.person import Dress
-from toolkit_plugins.people.shaping import Bust, confined
+from toolkit_plugins.heads360.parts import Kind, Parts
+from toolkit_plugins.heads360.person import Dress
+from toolkit_plugins.heads360.shaping import Bust, confined
 
 FRAME_COLOURS = np.array(
     [(0.012, 0.012, 0.014), (0.10, 0.045, 0.02), (0.3, 0.29, 0.28), (0.35, 0.24, 0.1), (0.2, 0.02, 0.03),

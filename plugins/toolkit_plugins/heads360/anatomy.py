@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from toolkit_plugins.people.geometry import Floats, Ints, triangles_of
+from toolkit_plugins.heads360.geometry import Floats, Ints, triangles_of
 
 FILE = Path(__file__).with_name("assets") / "anatomy.npz"
 

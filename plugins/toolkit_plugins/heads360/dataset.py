@@ -1,4 +1,4 @@
-"""The data set `people`: reads a folder, makes one, and offers the heads themselves."""
+"""The data set `heads360`: reads a folder, makes one, and offers the heads themselves."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from torch import Tensor
 
 from toolkit.data import ImageFolder
 from toolkit.interfaces import MakeRequest, ProceduralHeads
-from toolkit_plugins.people.folder import known_latents, make_folder
-from toolkit_plugins.people.procedural import Heads
+from toolkit_plugins.heads360.folder import known_latents, make_folder
+from toolkit_plugins.heads360.procedural import Heads
 
 
-class People(ImageFolder):
+class Heads360(ImageFolder):
     """Items of a folder that `make` wrote: image, camera, subject, view, mask and depth."""
 
     @staticmethod
     def make(request: MakeRequest) -> Path:
-        """Write a data set folder (see `toolkit_plugins.people.folder`) and return it.
+        """Write a data set folder (see `toolkit_plugins.heads360.folder`) and return it.
 
         Raises:
             InputError: An impossible request, or a folder there that holds something else.

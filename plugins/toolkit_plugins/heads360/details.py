@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from toolkit_plugins.people.geometry import F32, Floats
-from toolkit_plugins.people.hats import HATS
-from toolkit_plugins.people.identity import check_identity, stream
-from toolkit_plugins.people.light import Light, direction, studio
+from toolkit_plugins.heads360.geometry import F32, Floats
+from toolkit_plugins.heads360.hats import HATS
+from toolkit_plugins.heads360.identity import check_identity, stream
+from toolkit_plugins.heads360.light import Light, direction, studio
 
 
 @dataclass(frozen=True)

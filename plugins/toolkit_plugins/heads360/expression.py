@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from toolkit_plugins.people.latent import Latent
+from toolkit_plugins.heads360.latent import Latent
 
 
 @dataclass(frozen=True)

@@ -6,10 +6,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from toolkit_plugins.people.anatomy import anatomy
-from toolkit_plugins.people.geometry import F32, Floats, sphere, unit
-from toolkit_plugins.people.parts import Kind, Parts
-from toolkit_plugins.people.shaping import Bust
+from toolkit_plugins.heads360.anatomy import anatomy
+from toolkit_plugins.heads360.geometry import F32, Floats, sphere, unit
+from toolkit_plugins.heads360.parts import Kind, Parts
+from toolkit_plugins.heads360.shaping import Bust
 
 
 class Eye(NamedTuple):

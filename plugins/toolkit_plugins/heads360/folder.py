@@ -1,10 +1,10 @@
 """Making a data set folder: the same bytes whatever the number of processes, and continued where it was interrupted.
 
 ```
-people.json              what was asked for, and the latent of every subject; written first
+heads360.json            what was asked for, and the latent of every subject; written first
 00000/front.png          pictures: 8-bit RGB
 masks/00000/front.png    8-bit grey: share of the pixel that the head covers
-segments/00000/front.png 8-bit grey: what the ray through the pixel's centre sees (`toolkit_plugins.people.labels`)
+segments/00000/front.png 8-bit grey: what the ray through the pixel's centre sees (`toolkit_plugins.heads360.labels`)
 depth/00000/front.png    16-bit grey: distance along the ray through the pixel's centre, 10000 = 1 unit, 0 = none
 subjects.json            picture -> subject and view
 dataset.json             cameras; written last, so a folder without it is unfinished
@@ -37,15 +37,15 @@ from toolkit.documents import read_document
 from toolkit.errors import InputError
 from toolkit.files import atomic_write, is_empty
 from toolkit.interfaces import MakeRequest, Store
-from toolkit_plugins.people.identity import check_identity, latent_of
-from toolkit_plugins.people.latent import LATENT_DIM
-from toolkit_plugins.people.rendering import SIZE_LIMIT, Picture, render
-from toolkit_plugins.people.views import check_views, view_camera
-from toolkit_plugins.people.wild import DOMAINS, make_head, photographed
+from toolkit_plugins.heads360.identity import check_identity, latent_of
+from toolkit_plugins.heads360.latent import LATENT_DIM
+from toolkit_plugins.heads360.rendering import SIZE_LIMIT, Picture, render
+from toolkit_plugins.heads360.views import check_views, view_camera
+from toolkit_plugins.heads360.wild import DOMAINS, make_head, photographed
 
-VERSION = 1
+VERSION = 2
 """Of the pictures: a change of what a request gives makes it one larger."""
-RECORD_FILE = "people.json"
+RECORD_FILE = "heads360.json"
 ANTIALIAS = 2
 SUBJECT_LIMIT = 100_000
 
@@ -151,7 +151,7 @@ def _claim(out: Path, record: dict[str, Any]) -> None:
     if found != record:
         keys = [key for key in record if not isinstance(found, dict) or found.get(key) != record[key]]
         what = ("number of subjects" if keys[0] == "latents" else keys[0]) if keys else "kind"
-        raise InputError(f"{out} holds a people data set of another {what}; choose another folder")
+        raise InputError(f"{out} holds a heads360 data set of another {what}; choose another folder")
 
 
 def _missing_views(request: MakeRequest, index: int) -> list[str]:

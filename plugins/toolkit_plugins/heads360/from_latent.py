@@ -6,11 +6,11 @@ import numpy as np
 from torch import Tensor
 
 from toolkit.errors import InputError
-from toolkit_plugins.people import population
-from toolkit_plugins.people.expression import expression_of
-from toolkit_plugins.people.geometry import F32, Floats, smoothstep
-from toolkit_plugins.people.latent import LATENT_DIM, Latent
-from toolkit_plugins.people.person import Dress, Hair, Person, Skin
+from toolkit_plugins.heads360 import population
+from toolkit_plugins.heads360.expression import expression_of
+from toolkit_plugins.heads360.geometry import F32, Floats, smoothstep
+from toolkit_plugins.heads360.latent import LATENT_DIM, Latent
+from toolkit_plugins.heads360.person import Dress, Hair, Person, Skin
 
 
 def person_of(latent: Tensor) -> Person:

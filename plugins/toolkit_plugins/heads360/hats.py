@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from toolkit_plugins.people.anatomy import anatomy
-from toolkit_plugins.people.clothing.cutting import cut
-from toolkit_plugins.people.geometry import F32, Floats, Surface, sheet, smoothstep, triangles_of, tube, unit
-from toolkit_plugins.people.hair.scalp import Scalp
-from toolkit_plugins.people.parts import Kind, Parts
-from toolkit_plugins.people.shaping import confined
+from toolkit_plugins.heads360.anatomy import anatomy
+from toolkit_plugins.heads360.clothing.cutting import cut
+from toolkit_plugins.heads360.geometry import F32, Floats, Surface, sheet, smoothstep, triangles_of, tube, unit
+from toolkit_plugins.heads360.hair.scalp import Scalp
+from toolkit_plugins.heads360.parts import Kind, Parts
+from toolkit_plugins.heads360.shaping import confined
 
 HATS = ("none", "beanie", "cap", "brimmed")
 _CELLS = 4

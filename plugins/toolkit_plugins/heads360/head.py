@@ -8,24 +8,24 @@ from dataclasses import replace
 import numpy as np
 from scipy import sparse
 
-from toolkit_plugins.people import accessories
-from toolkit_plugins.people.anatomy import anatomy
-from toolkit_plugins.people.clothing.garments import Cloth, dress
-from toolkit_plugins.people.clothing.necklines import below_neckline
-from toolkit_plugins.people.details import Details, clean_details
-from toolkit_plugins.people.eyeball import add_eye
-from toolkit_plugins.people.geometry import F32, Floats, Surface, triangles_of
-from toolkit_plugins.people.hair.face import grow_beard, grow_brows, grow_lashes
-from toolkit_plugins.people.hair.scalp import Scalp
-from toolkit_plugins.people.hair.styles import grow_hair
-from toolkit_plugins.people.hats import add_hat
-from toolkit_plugins.people.light import Light
-from toolkit_plugins.people.parts import STRANDS, Kind, Parts, Solid
-from toolkit_plugins.people.person import Person
-from toolkit_plugins.people.scene import Scene
-from toolkit_plugins.people.shading.skin import skin_map
-from toolkit_plugins.people.shaping import bust_of
-from toolkit_plugins.people.transfer import HairFog, HairLight, hair_visibility, surface_transfer
+from toolkit_plugins.heads360 import accessories
+from toolkit_plugins.heads360.anatomy import anatomy
+from toolkit_plugins.heads360.clothing.garments import Cloth, dress
+from toolkit_plugins.heads360.clothing.necklines import below_neckline
+from toolkit_plugins.heads360.details import Details, clean_details
+from toolkit_plugins.heads360.eyeball import add_eye
+from toolkit_plugins.heads360.geometry import F32, Floats, Surface, triangles_of
+from toolkit_plugins.heads360.hair.face import grow_beard, grow_brows, grow_lashes
+from toolkit_plugins.heads360.hair.scalp import Scalp
+from toolkit_plugins.heads360.hair.styles import grow_hair
+from toolkit_plugins.heads360.hats import add_hat
+from toolkit_plugins.heads360.light import Light
+from toolkit_plugins.heads360.parts import STRANDS, Kind, Parts, Solid
+from toolkit_plugins.heads360.person import Person
+from toolkit_plugins.heads360.scene import Scene
+from toolkit_plugins.heads360.shading.skin import skin_map
+from toolkit_plugins.heads360.shaping import bust_of
+from toolkit_plugins.heads360.transfer import HairFog, HairLight, hair_visibility, surface_transfer
 
 _LIFT = 0.012
 """Light is gathered this far above a surface."""

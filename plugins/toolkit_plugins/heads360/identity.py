@@ -2,7 +2,8 @@
 
 A stream is NumPy's PCG64 seeded by SeedSequence([crc32("people/<purpose>"), seed, index, ...]). The split is part
 of the purpose, so no seed moves an identity from one split to another. PyTorch's generators are not used: their
-numbers differ between devices.
+numbers differ between devices. The purposes keep the first name of this data set: the weights that ship have learnt
+these people.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import torch
 from torch import Tensor
 
 from toolkit.errors import InputError
-from toolkit_plugins.people.latent import EXPRESSION_DIM, LATENT_DIM
+from toolkit_plugins.heads360.latent import EXPRESSION_DIM, LATENT_DIM
 
 SPLITS = ("train", "val", "test")
 

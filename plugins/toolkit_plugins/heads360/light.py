@@ -7,7 +7,7 @@ from functools import cached_property
 
 import numpy as np
 
-from toolkit_plugins.people.geometry import F32, Floats, unit
+from toolkit_plugins.heads360.geometry import F32, Floats, unit
 
 DIRECTIONS = 96
 

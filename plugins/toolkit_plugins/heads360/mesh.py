@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 import trimesh
 
-from toolkit_plugins.people.geometry import F32
-from toolkit_plugins.people.head import Head
-from toolkit_plugins.people.light import tone_mapped
-from toolkit_plugins.people.parts import STRANDS
-from toolkit_plugins.people.shading.samples import Samples
-from toolkit_plugins.people.shaping import UNIT
-from toolkit_plugins.people.tracing import CHUNK, shade
+from toolkit_plugins.heads360.geometry import F32
+from toolkit_plugins.heads360.head import Head
+from toolkit_plugins.heads360.light import tone_mapped
+from toolkit_plugins.heads360.parts import STRANDS
+from toolkit_plugins.heads360.shading.samples import Samples
+from toolkit_plugins.heads360.shaping import UNIT
+from toolkit_plugins.heads360.tracing import CHUNK, shade
 
 
 def head_mesh(head: Head, strands: bool = True) -> trimesh.Trimesh:

@@ -12,7 +12,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import ArrayLike
 
-from toolkit_plugins.people.geometry import F32, Floats
+from toolkit_plugins.heads360.geometry import F32, Floats
 
 PERIOD, STEPS = 16, 8
 _SIDE = PERIOD * STEPS

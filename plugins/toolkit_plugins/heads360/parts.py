@@ -8,7 +8,7 @@ from enum import IntEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from toolkit_plugins.people.geometry import F32, Floats, Ints, Surface
+from toolkit_plugins.heads360.geometry import F32, Floats, Ints, Surface
 
 
 class Kind(IntEnum):

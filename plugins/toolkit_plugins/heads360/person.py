@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from toolkit_plugins.people.expression import Expression
-from toolkit_plugins.people.geometry import Floats
+from toolkit_plugins.heads360.expression import Expression
+from toolkit_plugins.heads360.geometry import Floats
 
 
 @dataclass(frozen=True)

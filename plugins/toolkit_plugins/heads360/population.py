@@ -16,8 +16,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from toolkit_plugins.people.geometry import F32, Floats, smoothstep
-from toolkit_plugins.people.latent import Latent
+from toolkit_plugins.heads360.geometry import F32, Floats, smoothstep
+from toolkit_plugins.heads360.latent import Latent
 
 HAIR_STYLES = (
     "bald", "balding", "buzz", "crop", "swept", "parted", "spiky", "curly top",

@@ -9,14 +9,14 @@ import torch
 from torch import Tensor
 
 from toolkit.interfaces import RayColours
-from toolkit_plugins.people.details import draw_details
-from toolkit_plugins.people.from_latent import person_of
-from toolkit_plugins.people.head import Head
-from toolkit_plugins.people.identity import expression_latent_of, latent_of
-from toolkit_plugins.people.latent import EXPRESSION_DIM, LATENT_DIM
-from toolkit_plugins.people.shaping import UNIT
-from toolkit_plugins.people.tracing import trace
-from toolkit_plugins.people.traits import traits_of
+from toolkit_plugins.heads360.details import draw_details
+from toolkit_plugins.heads360.from_latent import person_of
+from toolkit_plugins.heads360.head import Head
+from toolkit_plugins.heads360.identity import expression_latent_of, latent_of
+from toolkit_plugins.heads360.latent import EXPRESSION_DIM, LATENT_DIM
+from toolkit_plugins.heads360.shaping import UNIT
+from toolkit_plugins.heads360.tracing import trace
+from toolkit_plugins.heads360.traits import traits_of
 
 
 class Heads:
@@ -63,12 +63,12 @@ class Heads:
         return _look(_head(_key(latent), outfit), origins, directions)
 
     def labels(self, latent: Tensor, origins: Tensor, directions: Tensor) -> Tensor:
-        """What each ray sees, [R] uint8: see `toolkit_plugins.people.labels.Label`."""
+        """What each ray sees, [R] uint8: see `toolkit_plugins.heads360.labels.Label`."""
         head = _head(_key(latent), None)
         return torch.from_numpy(trace(head, _array(origins), _array(directions)).label)
 
     def traits(self, latent: Tensor) -> Tensor:
-        """What the latent amounts to, [T] float32: see `toolkit_plugins.people.traits`.
+        """What the latent amounts to, [T] float32: see `toolkit_plugins.heads360.traits`.
 
         Raises:
             InputError: `latent` is not [latent_dim] of finite numbers.

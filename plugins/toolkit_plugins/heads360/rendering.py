@@ -15,10 +15,10 @@ from torch import Tensor
 
 from toolkit.camera import Camera
 from toolkit.errors import InputError
-from toolkit_plugins.people.geometry import F32, Floats, Mask
-from toolkit_plugins.people.head import Head
-from toolkit_plugins.people.labels import Label
-from toolkit_plugins.people.tracing import Seen, trace
+from toolkit_plugins.heads360.geometry import F32, Floats, Mask
+from toolkit_plugins.heads360.head import Head
+from toolkit_plugins.heads360.labels import Label
+from toolkit_plugins.heads360.tracing import Seen, trace
 
 SIZE_LIMIT = 4096
 _EVEN_LABELS = (Label.BACKGROUND, Label.SKIN, Label.NECK, Label.EAR, Label.CLOTH)

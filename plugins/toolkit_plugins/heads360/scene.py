@@ -9,7 +9,7 @@ from embreex import rtcore_scene
 from embreex.mesh_construction import TriangleMesh
 from numpy.typing import NDArray
 
-from toolkit_plugins.people.geometry import F32, Floats
+from toolkit_plugins.heads360.geometry import F32, Floats
 
 
 class Hits(NamedTuple):

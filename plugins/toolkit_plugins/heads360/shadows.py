@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from toolkit_plugins.people.geometry import F32, Floats, unit
-from toolkit_plugins.people.light import Light
-from toolkit_plugins.people.scene import Scene
+from toolkit_plugins.heads360.geometry import F32, Floats, unit
+from toolkit_plugins.heads360.light import Light
+from toolkit_plugins.heads360.scene import Scene
 
 _START = 0.03
 """Rays leave this far from the surface, decimetres."""

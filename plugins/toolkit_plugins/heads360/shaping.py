@@ -6,9 +6,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from toolkit_plugins.people.anatomy import Anatomy, anatomy
-from toolkit_plugins.people.geometry import F32, Floats, Ints, rotation, vertex_normals
-from toolkit_plugins.people.person import Person
+from toolkit_plugins.heads360.anatomy import Anatomy, anatomy
+from toolkit_plugins.heads360.geometry import F32, Floats, Ints, rotation, vertex_normals
+from toolkit_plugins.heads360.person import Person
 
 UNIT = 5.2
 """Decimetres in one unit of the world."""

@@ -7,19 +7,19 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from toolkit_plugins.people.clothing.necklines import below_neckline
-from toolkit_plugins.people.geometry import F32, Floats, dot, unit
-from toolkit_plugins.people.head import Head
-from toolkit_plugins.people.labels import Label
-from toolkit_plugins.people.light import tone_mapped
-from toolkit_plugins.people.parts import STRANDS, Kind
-from toolkit_plugins.people.shading.cloth import shade_cloth
-from toolkit_plugins.people.shading.eyes import shade_eye, shade_mouth
-from toolkit_plugins.people.shading.samples import Samples
-from toolkit_plugins.people.shading.skin import shade_skin
-from toolkit_plugins.people.shading.strands import shade_strands
-from toolkit_plugins.people.shadows import lamp_seen
-from toolkit_plugins.people.shaping import UNIT
+from toolkit_plugins.heads360.clothing.necklines import below_neckline
+from toolkit_plugins.heads360.geometry import F32, Floats, dot, unit
+from toolkit_plugins.heads360.head import Head
+from toolkit_plugins.heads360.labels import Label
+from toolkit_plugins.heads360.light import tone_mapped
+from toolkit_plugins.heads360.parts import STRANDS, Kind
+from toolkit_plugins.heads360.shading.cloth import shade_cloth
+from toolkit_plugins.heads360.shading.eyes import shade_eye, shade_mouth
+from toolkit_plugins.heads360.shading.samples import Samples
+from toolkit_plugins.heads360.shading.skin import shade_skin
+from toolkit_plugins.heads360.shading.strands import shade_strands
+from toolkit_plugins.heads360.shadows import lamp_seen
+from toolkit_plugins.heads360.shaping import UNIT
 
 CHUNK = 16384
 """Points shaded at a time: what a processor's cache likes."""

@@ -12,11 +12,11 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from toolkit_plugins.people import population
-from toolkit_plugins.people.anatomy import anatomy
-from toolkit_plugins.people.geometry import F32, Floats
-from toolkit_plugins.people.person import Dress, Hair, Person, Skin
-from toolkit_plugins.people.shaping import bust_of
+from toolkit_plugins.heads360 import population
+from toolkit_plugins.heads360.anatomy import anatomy
+from toolkit_plugins.heads360.geometry import F32, Floats
+from toolkit_plugins.heads360.person import Dress, Hair, Person, Skin
+from toolkit_plugins.heads360.shaping import bust_of
 
 _SURFACE_WEIGHT = 15.0
 """Per decimetre: makes the strongest change of shape (weight, lean) weigh as much as a choice does."""

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 
-from toolkit_plugins.people.geometry import F32, Floats, Ints
-from toolkit_plugins.people.hair.scalp import Scalp
-from toolkit_plugins.people.light import DIRECTIONS, SPHERE, Light
-from toolkit_plugins.people.scene import Scene
+from toolkit_plugins.heads360.geometry import F32, Floats, Ints
+from toolkit_plugins.heads360.hair.scalp import Scalp
+from toolkit_plugins.heads360.light import DIRECTIONS, SPHERE, Light
+from toolkit_plugins.heads360.scene import Scene
 
 _VOXEL = 0.09
 _LOW = np.array([-2.0, -2.0, -2.0], F32)

@@ -22,7 +22,7 @@ from collections.abc import Sequence
 
 from toolkit.camera import Camera
 from toolkit.errors import InputError
-from toolkit_plugins.people.identity import stream
+from toolkit_plugins.heads360.identity import stream
 
 YAWS = {
     "front": 0,

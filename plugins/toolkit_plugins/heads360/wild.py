@@ -10,11 +10,11 @@ from PIL import Image
 from scipy import ndimage
 
 from toolkit.errors import InputError
-from toolkit_plugins.people.details import draw_details
-from toolkit_plugins.people.from_latent import person_of
-from toolkit_plugins.people.head import Head
-from toolkit_plugins.people.identity import latent_of, stream
-from toolkit_plugins.people.rendering import Picture
+from toolkit_plugins.heads360.details import draw_details
+from toolkit_plugins.heads360.from_latent import person_of
+from toolkit_plugins.heads360.head import Head
+from toolkit_plugins.heads360.identity import latent_of, stream
+from toolkit_plugins.heads360.rendering import Picture
 
 DOMAINS = ("clean", "wild")
 

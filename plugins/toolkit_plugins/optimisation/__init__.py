@@ -10,10 +10,6 @@ if TYPE_CHECKING:
     from toolkit.registry import Register
 
 
-_PHOTOGRAPHS = "panohead-mini-people"
-"""Into which a photograph is inverted: these methods need no weights that were trained for another generator."""
-
-
 @hookimpl
 def register_methods(register: Register) -> None:
     """Offer `wplus`, `pti` and `mean`."""
@@ -24,7 +20,6 @@ def register_methods(register: Register) -> None:
         summary="optimise the W+ code for the input view",
         interface=1,
         headline=True,
-        generator=_PHOTOGRAPHS,
     )
     register(
         "pti",
@@ -32,6 +27,5 @@ def register_methods(register: Register) -> None:
         summary="W+ optimisation, then tune the generator around the code (pivotal tuning)",
         interface=1,
         headline=True,
-        generator=_PHOTOGRAPHS,
     )
     register("mean", f"{here}.mean:open_mean", summary="the generator's average head, whatever the input", interface=1)

@@ -30,14 +30,7 @@ def register_generators(register: Register) -> None:
     register(
         "panohead-mini",
         "toolkit_plugins.panohead.loading:load_mini",
-        summary="miniature PanoHead, 128 px, weights included",
-        interface=1,
-        world="embedded",
-    )
-    register(
-        "panohead-mini-people",
-        "toolkit_plugins.panohead.loading:load_mini_people",
-        summary="miniature PanoHead of people, 256 px, weights included; for photographs, by pti or wplus",
+        summary="miniature PanoHead, 256 px, weights included",
         interface=1,
         world="embedded",
     )
@@ -60,7 +53,7 @@ def register_trainables(register: Register) -> None:
     register(
         "panohead-mini",
         "toolkit_plugins.panohead.training.job:make_job",
-        summary="the embedded generator, learnt from procedural heads",
+        summary="the embedded generator, learnt from procedural people",
         interface=1,
         world="embedded",
     )

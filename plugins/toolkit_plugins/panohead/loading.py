@@ -18,6 +18,7 @@ from toolkit_plugins.panohead.generator import PanoHead
 
 ARCHITECTURE = "panohead"
 UNTRAINED = "panohead-untrained"
+MINIATURE = "panohead-mini"
 
 
 def build(config: PanoHeadConfig | None = None) -> PanoHead:
@@ -71,25 +72,12 @@ def load_mini(weights: Path | None = None, device: str = "cpu") -> PanoHead:
     Raises:
         WeightsError: The file is missing or cannot be used.
     """
-    return _embedded("panohead-mini", weights, device)
-
-
-def load_mini_people(weights: Path | None = None, device: str = "cpu") -> PanoHead:
-    """The miniature that has learnt people, with its embedded weights unless a file is given.
-
-    Raises:
-        WeightsError: The file is missing or cannot be used.
-    """
-    return _embedded("panohead-mini-people", weights, device)
-
-
-def _embedded(name: str, weights: Path | None, device: str) -> PanoHead:
     if weights is not None:
         return load(weights, device)
-    with resources.as_file(resources.files("toolkit_plugins.panohead") / f"weights/{name}.safetensors") as path:
+    with resources.as_file(resources.files("toolkit_plugins.panohead") / f"weights/{MINIATURE}.safetensors") as path:
         if not path.is_file():
             raise WeightsError(
-                f"generator {name!r} has no embedded weights in this installation: train it with "
-                "'toolkit train panohead-mini' or name a weights file"
+                f"generator {MINIATURE!r} has no embedded weights in this installation: train it with "
+                f"'toolkit train {MINIATURE}' or name a weights file"
             )
         return load(path, device)

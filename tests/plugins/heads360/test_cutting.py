@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from toolkit_plugins.people.clothing.cutting import cut
-from toolkit_plugins.people.geometry import grid_quads, triangles_of
+from toolkit_plugins.heads360.clothing.cutting import cut
+from toolkit_plugins.heads360.geometry import grid_quads, triangles_of
 
 
 def test_a_cut_keeps_exactly_the_positive_part():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from toolkit_plugins.people.noise import STEPS, noise, smooth_noise
+from toolkit_plugins.heads360.noise import STEPS, noise, smooth_noise
 
 
 def test_a_lookup_is_the_noise_at_the_nearest_sample():

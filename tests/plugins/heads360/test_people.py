@@ -12,20 +12,20 @@ import torch
 from toolkit.camera import Camera
 from toolkit.errors import InputError
 from toolkit.interfaces import DressedHeads, ProceduralHeads
-from toolkit_plugins.people.anatomy import anatomy
-from toolkit_plugins.people.details import clean_details, wild_light
-from toolkit_plugins.people.from_latent import person_of
-from toolkit_plugins.people.hair.styles import STYLES
-from toolkit_plugins.people.head import Head
-from toolkit_plugins.people.identity import latent_of
-from toolkit_plugins.people.labels import Label
-from toolkit_plugins.people.latent import EXPRESSION_DIM, LATENT_DIM, PIECES
-from toolkit_plugins.people.mesh import head_mesh
-from toolkit_plugins.people.parts import Kind
-from toolkit_plugins.people.procedural import Heads
-from toolkit_plugins.people.rendering import Picture, render
-from toolkit_plugins.people.shaping import FLOOR, REACH, TOP, UNIT
-from toolkit_plugins.people.wild import photographed
+from toolkit_plugins.heads360.anatomy import anatomy
+from toolkit_plugins.heads360.details import clean_details, wild_light
+from toolkit_plugins.heads360.from_latent import person_of
+from toolkit_plugins.heads360.hair.styles import STYLES
+from toolkit_plugins.heads360.head import Head
+from toolkit_plugins.heads360.identity import latent_of
+from toolkit_plugins.heads360.labels import Label
+from toolkit_plugins.heads360.latent import EXPRESSION_DIM, LATENT_DIM, PIECES
+from toolkit_plugins.heads360.mesh import head_mesh
+from toolkit_plugins.heads360.parts import Kind
+from toolkit_plugins.heads360.procedural import Heads
+from toolkit_plugins.heads360.rendering import Picture, render
+from toolkit_plugins.heads360.shaping import FLOOR, REACH, TOP, UNIT
+from toolkit_plugins.heads360.wild import photographed
 
 
 @pytest.fixture(scope="module")

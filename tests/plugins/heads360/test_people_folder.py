@@ -14,11 +14,11 @@ from toolkit.camera import Camera
 from toolkit.data import check_folder
 from toolkit.errors import InputError
 from toolkit.interfaces import Dataset, Makeable, MakeRequest
-from toolkit_plugins.people.dataset import People
-from toolkit_plugins.people.procedural import Heads
-from toolkit_plugins.people.rendering import render
-from toolkit_plugins.people.views import view_camera
-from toolkit_plugins.people.wild import make_head, photographed
+from toolkit_plugins.heads360.dataset import Heads360
+from toolkit_plugins.heads360.procedural import Heads
+from toolkit_plugins.heads360.rendering import render
+from toolkit_plugins.heads360.views import view_camera
+from toolkit_plugins.heads360.wild import make_head, photographed
 
 VIEWS = ("front", "left_30", "random")
 
@@ -29,7 +29,7 @@ def request(out: Path) -> MakeRequest:
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return People.make(request(tmp_path_factory.mktemp("heads") / "set"))
+    return Heads360.make(request(tmp_path_factory.mktemp("heads") / "set"))
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -43,8 +43,8 @@ def test_a_made_folder_has_no_faults(made: Path):
 
 
 def test_items_carry_what_was_rendered(made: Path):
-    dataset = People(made)
-    assert isinstance(dataset, Dataset) and isinstance(People, Makeable)
+    dataset = Heads360(made)
+    assert isinstance(dataset, Dataset) and isinstance(Heads360, Makeable)
     item = dataset[1]
     assert (item.id, item.subject, item.view) == ("00000/left_30.png", "00000", "left_30")
     assert torch.allclose(item.camera.label, Camera.orbit(math.radians(-30)).label)
@@ -56,7 +56,7 @@ def test_items_carry_what_was_rendered(made: Path):
 
 
 def test_the_record_holds_the_latents(made: Path):
-    record = json.loads((made / "people.json").read_text())
+    record = json.loads((made / "heads360.json").read_text())
     assert record["split"] == "test" and record["domain"] == "wild" and record["seed"] == 0
     assert torch.equal(torch.tensor(record["latents"]["00001"]), Heads().latent("test", 0, 1))
 
@@ -66,13 +66,13 @@ def test_an_interrupted_folder_is_completed_to_the_same_bytes(made: Path, tmp_pa
     for name in ("dataset.json", "00001/random.png"):
         (made / name).unlink()
     untouched = (made / "00000/front.png").stat().st_mtime_ns
-    People.make(request(made))
+    Heads360.make(request(made))
     assert contents(made) == before
     assert (made / "00000/front.png").stat().st_mtime_ns == untouched
 
 
 def test_the_number_of_processes_does_not_show(made: Path, tmp_path: Path):
-    out = People.make(replace(request(tmp_path / "parallel"), views=("left_30",), workers=2))
+    out = Heads360.make(replace(request(tmp_path / "parallel"), views=("left_30",), workers=2))
     serial, pictures = contents(made), {name: data for name, data in contents(out).items() if name.endswith(".png")}
     assert len(pictures) == 8
     assert pictures == {name: serial[name] for name in pictures}
@@ -80,12 +80,12 @@ def test_the_number_of_processes_does_not_show(made: Path, tmp_path: Path):
 
 def test_another_request_does_not_mix_with_a_folder(made: Path, tmp_path: Path):
     with pytest.raises(InputError, match="another seed"):
-        People.make(replace(request(made), seed=1))
+        Heads360.make(replace(request(made), seed=1))
     (tmp_path / "notes.txt").write_text("mine")
     with pytest.raises(InputError, match="not empty"):
-        People.make(request(tmp_path))
+        Heads360.make(request(tmp_path))
     with pytest.raises(InputError, match="is a file"):
-        People.make(request(tmp_path / "notes.txt"))
+        Heads360.make(request(tmp_path / "notes.txt"))
 
 
 @pytest.mark.parametrize(
@@ -105,7 +105,7 @@ def test_another_request_does_not_mix_with_a_folder(made: Path, tmp_path: Path):
 )
 def test_an_impossible_request_is_refused_before_anything_is_written(tmp_path: Path, change: dict, message: str):
     with pytest.raises(InputError, match=message):
-        People.make(replace(request(tmp_path / "out"), **change))
+        Heads360.make(replace(request(tmp_path / "out"), **change))
     assert not (tmp_path / "out").exists()
 
 

@@ -7,11 +7,11 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from toolkit_plugins.people import population
-from toolkit_plugins.people.from_latent import person_of
-from toolkit_plugins.people.identity import latent_of
-from toolkit_plugins.people.latent import biases
-from toolkit_plugins.people.person import Person
+from toolkit_plugins.heads360 import population
+from toolkit_plugins.heads360.from_latent import person_of
+from toolkit_plugins.heads360.identity import latent_of
+from toolkit_plugins.heads360.latent import biases
+from toolkit_plugins.heads360.person import Person
 
 COUNT = 400
 

@@ -7,10 +7,10 @@ import torch
 
 from toolkit.errors import InputError
 from toolkit.interfaces import DescribedHeads
-from toolkit_plugins.people.from_latent import person_of
-from toolkit_plugins.people.identity import latent_of
-from toolkit_plugins.people.latent import LATENT_DIM, PIECES
-from toolkit_plugins.people.procedural import Heads
+from toolkit_plugins.heads360.from_latent import person_of
+from toolkit_plugins.heads360.identity import latent_of
+from toolkit_plugins.heads360.latent import LATENT_DIM, PIECES
+from toolkit_plugins.heads360.procedural import Heads
 
 HEADS = Heads()
 

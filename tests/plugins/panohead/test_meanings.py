@@ -12,11 +12,11 @@ from toolkit.registry import default_registry
 from toolkit_plugins.panohead.training.meanings import Meanings
 from toolkit_plugins.panohead.training.rays import RayPlan
 
-PLAN = RayPlan(dataset="people", heads=12)
+PLAN = RayPlan(dataset="heads360", heads=12)
 
 
 def test_codes_are_centred_damped_and_kept(tmp_path: Path):
-    heads = default_registry().load("dataset", "people").procedural()
+    heads = default_registry().load("dataset", "heads360").procedural()
     made = Meanings(heads, PLAN, 3, 16, tmp_path)
     assert made.codes.shape == (15, 16) and made.latents.shape == (15, heads.latent_dim)
     known = made.codes[:12]
@@ -33,6 +33,8 @@ def test_codes_are_centred_damped_and_kept(tmp_path: Path):
 
 
 def test_heads_that_say_no_traits_are_refused(tmp_path: Path):
-    heads = default_registry().load("dataset", "heads360").procedural()
+    class Silent:
+        latent_dim = 4
+
     with pytest.raises(ConfigError, match="say their traits"):
-        Meanings(heads, RayPlan(heads=2), 0, 8, tmp_path)
+        Meanings(Silent(), RayPlan(heads=2), 0, 8, tmp_path)  # type: ignore[arg-type]

@@ -120,18 +120,18 @@ def test_a_file_in_the_way_of_the_faces_is_told_before_any_is_made(
     (tmp_path / "cache").write_text("a file")
     monkeypatch.setattr(faces_module, "open_people", lambda *_: pytest.fail("faces are made"))
     with pytest.raises(InputError, match="cache is not a folder"):
-        prepare_faces(FacePlan("people", "train", 0, 2, 2, 30.0, 10.0, warps=1), tmp_path / "cache" / below)
+        prepare_faces(FacePlan("heads360", "train", 0, 2, 2, 30.0, 10.0, warps=1), tmp_path / "cache" / below)
 
 
 def test_faces_are_kept_by_their_plan(tmp_path: Path):
-    plan = FacePlan("people", "train", 0, 2, 2, 30.0, 10.0, warps=1)
+    plan = FacePlan("heads360", "train", 0, 2, 2, 30.0, 10.0, warps=1)
     made = prepare_faces(plan, tmp_path)
     assert made.crops.shape == (2, 4, 3, SIDE, SIDE) and made.descriptors.shape == (2, 4, 128)
     assert not torch.equal(made.crops[:, 0], made.crops[:, 1])  # warped
     looked = FlatPeople.looked
     again = prepare_faces(plan, tmp_path)
     assert FlatPeople.looked == looked and torch.equal(again.crops, made.crops)
-    prepare_faces(FacePlan("people", "train", 0, 2, 2, 20.0, 10.0, warps=1), tmp_path)
+    prepare_faces(FacePlan("heads360", "train", 0, 2, 2, 20.0, 10.0, warps=1), tmp_path)
     assert FlatPeople.looked > looked
 
 

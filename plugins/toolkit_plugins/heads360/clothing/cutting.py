@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy import sparse
 
-from toolkit_plugins.people.geometry import F32, Floats, Ints
+from toolkit_plugins.heads360.geometry import F32, Floats, Ints
 
 
 class Cut(NamedTuple):

@@ -8,10 +8,10 @@ import numpy as np
 from scipy import sparse
 from scipy.spatial import cKDTree
 
-from toolkit_plugins.people.anatomy import anatomy
-from toolkit_plugins.people.clothing.cutting import cut
-from toolkit_plugins.people.clothing.necklines import below_neckline
-from toolkit_plugins.people.geometry import (
+from toolkit_plugins.heads360.anatomy import anatomy
+from toolkit_plugins.heads360.clothing.cutting import cut
+from toolkit_plugins.heads360.clothing.necklines import below_neckline
+from toolkit_plugins.heads360.geometry import (
     F32,
     Floats,
     Ints,
@@ -24,9 +24,9 @@ from toolkit_plugins.people.geometry import (
     unit,
     vertex_normals,
 )
-from toolkit_plugins.people.noise import fractal
-from toolkit_plugins.people.parts import Kind, Parts
-from toolkit_plugins.people.shaping import FLOOR, Bust, confined
+from toolkit_plugins.heads360.noise import fractal
+from toolkit_plugins.heads360.parts import Kind, Parts
+from toolkit_plugins.heads360.shaping import FLOOR, Bust, confined
 
 _CELLS = 5
 """Each quad of the tights becomes this many squared."""

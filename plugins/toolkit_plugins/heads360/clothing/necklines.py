@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from toolkit_plugins.people.geometry import F32, Floats, smoothstep
+from toolkit_plugins.heads360.geometry import F32, Floats, smoothstep
 
 _RADIUS = {"tank top": 0.86, "v-neck": 0.70, "blouse": 0.74, "shirt": 0.58, "polo": 0.59, "suit": 0.58, "jacket": 0.60,
            "hoodie": 0.64, "sweater": 0.66}  # fmt: skip

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from toolkit_plugins.people.geometry import F32, Floats, dot, smoothstep, unit
-from toolkit_plugins.people.hair.growth import Guides, Locks
-from toolkit_plugins.people.hair.scalp import Roots, Scalp
-from toolkit_plugins.people.person import Hair
+from toolkit_plugins.heads360.geometry import F32, Floats, dot, smoothstep, unit
+from toolkit_plugins.heads360.hair.growth import Guides, Locks
+from toolkit_plugins.heads360.hair.scalp import Roots, Scalp
+from toolkit_plugins.heads360.person import Hair
 
 Keep = Callable[[Floats], Floats]
 """Points [N, K, 3] -> [N, K], above 0.5 where hair is."""

@@ -8,14 +8,14 @@ from typing import NamedTuple
 import numpy as np
 from scipy import ndimage
 
-from toolkit_plugins.people.anatomy import anatomy
-from toolkit_plugins.people.geometry import F32, Floats, Ints, Surface, bell, dot, smoothstep, tube, unit
-from toolkit_plugins.people.hair.growth import ribbons
-from toolkit_plugins.people.hair.scalp import Scalp
-from toolkit_plugins.people.parts import Kind, Parts
-from toolkit_plugins.people.person import Person
-from toolkit_plugins.people.scene import Scene
-from toolkit_plugins.people.shaping import Bust
+from toolkit_plugins.heads360.anatomy import anatomy
+from toolkit_plugins.heads360.geometry import F32, Floats, Ints, Surface, bell, dot, smoothstep, tube, unit
+from toolkit_plugins.heads360.hair.growth import ribbons
+from toolkit_plugins.heads360.hair.scalp import Scalp
+from toolkit_plugins.heads360.parts import Kind, Parts
+from toolkit_plugins.heads360.person import Person
+from toolkit_plugins.heads360.scene import Scene
+from toolkit_plugins.heads360.shaping import Bust
 
 BROW_START, BROW_LENGTH = 0.115, 0.42
 

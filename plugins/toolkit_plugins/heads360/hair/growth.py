@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.spatial import cKDTree
 
-from toolkit_plugins.people.geometry import F32, Floats, Ints, Surface, smoothstep, triangles_of, unit
-from toolkit_plugins.people.hair.scalp import Scalp
-from toolkit_plugins.people.shaping import confined
+from toolkit_plugins.heads360.geometry import F32, Floats, Ints, Surface, smoothstep, triangles_of, unit
+from toolkit_plugins.heads360.hair.scalp import Scalp
+from toolkit_plugins.heads360.shaping import confined
 
 Field = Callable[[Floats, float, Floats], Floats]
 """What bends guides: points [N, 3], place along 0..1, directions [N, 3] -> change of direction [N, 3]."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from toolkit_plugins.people.geometry import F32, Floats, smoothstep, unit
-from toolkit_plugins.people.hair.bunch import Bunch, Stylist, constant
-from toolkit_plugins.people.hair.growth import Field, Locks, grow
+from toolkit_plugins.heads360.geometry import F32, Floats, smoothstep, unit
+from toolkit_plugins.heads360.hair.bunch import Bunch, Stylist, constant
+from toolkit_plugins.heads360.hair.growth import Field, Locks, grow
 
 _FRINGE_LENGTH = (0.62, 0.8)
 _BESIDE_FACE = 0.68

@@ -7,9 +7,9 @@ from typing import NamedTuple
 import numpy as np
 from scipy.spatial import cKDTree
 
-from toolkit_plugins.people.anatomy import anatomy
-from toolkit_plugins.people.geometry import F32, Floats, Ints, smoothstep, unit
-from toolkit_plugins.people.shaping import Bust
+from toolkit_plugins.heads360.anatomy import anatomy
+from toolkit_plugins.heads360.geometry import F32, Floats, Ints, smoothstep, unit
+from toolkit_plugins.heads360.shaping import Bust
 
 _LINE_Z = (-1.3, -0.2, 0.1, 0.2, 0.35, 0.65, 0.8, 1.0, 1.2, 1.4, 1.6)
 _LINE_Y = (6.62, 6.72, 6.9, 7.2, 7.42, 7.38, 7.5, 7.78, 7.97, 8.05, 8.05)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from toolkit_plugins.people.geometry import F32, Floats, smoothstep, unit
-from toolkit_plugins.people.hair.bunch import Bunch, Stylist, constant
-from toolkit_plugins.people.hair.growth import Locks, grow
+from toolkit_plugins.heads360.geometry import F32, Floats, smoothstep, unit
+from toolkit_plugins.heads360.hair.bunch import Bunch, Stylist, constant
+from toolkit_plugins.heads360.hair.growth import Locks, grow
 
 
 def buzz(s: Stylist) -> list[Bunch]:

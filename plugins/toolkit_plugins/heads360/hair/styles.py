@@ -6,15 +6,15 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from toolkit_plugins.people.anatomy import anatomy
-from toolkit_plugins.people.geometry import F32, Floats, smoothstep
-from toolkit_plugins.people.hair import long, short, tied
-from toolkit_plugins.people.hair.bunch import GUIDES, Bunch, Stylist
-from toolkit_plugins.people.hair.growth import children, ribbons
-from toolkit_plugins.people.hair.scalp import Scalp
-from toolkit_plugins.people.parts import Kind, Parts
-from toolkit_plugins.people.person import Person
-from toolkit_plugins.people.shaping import confined
+from toolkit_plugins.heads360.anatomy import anatomy
+from toolkit_plugins.heads360.geometry import F32, Floats, smoothstep
+from toolkit_plugins.heads360.hair import long, short, tied
+from toolkit_plugins.heads360.hair.bunch import GUIDES, Bunch, Stylist
+from toolkit_plugins.heads360.hair.growth import children, ribbons
+from toolkit_plugins.heads360.hair.scalp import Scalp
+from toolkit_plugins.heads360.parts import Kind, Parts
+from toolkit_plugins.heads360.person import Person
+from toolkit_plugins.heads360.shaping import confined
 
 STYLES: Mapping[str, Callable[[Stylist], list[Bunch]]] = {
     "balding": short.balding,

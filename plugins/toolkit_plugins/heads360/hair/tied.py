@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from toolkit_plugins.people.geometry import F32, Floats, dot, unit
-from toolkit_plugins.people.hair.bunch import Bunch, Stylist
-from toolkit_plugins.people.hair.growth import Guides, Locks, grow
-from toolkit_plugins.people.shaping import FLOOR
+from toolkit_plugins.heads360.geometry import F32, Floats, dot, unit
+from toolkit_plugins.heads360.hair.bunch import Bunch, Stylist
+from toolkit_plugins.heads360.hair.growth import Guides, Locks, grow
+from toolkit_plugins.heads360.shaping import FLOOR
 
 
 def bun(s: Stylist) -> list[Bunch]:

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 
-from toolkit_plugins.people.accessories import frame_colour
-from toolkit_plugins.people.clothing.garments import MARK_COLLAR
-from toolkit_plugins.people.clothing.necklines import below_neckline
-from toolkit_plugins.people.details import Details
-from toolkit_plugins.people.geometry import F32, Floats, dot
-from toolkit_plugins.people.light import Light
-from toolkit_plugins.people.noise import noise
-from toolkit_plugins.people.parts import Kind
-from toolkit_plugins.people.person import Dress
-from toolkit_plugins.people.shading.samples import Samples
+from toolkit_plugins.heads360.accessories import frame_colour
+from toolkit_plugins.heads360.clothing.garments import MARK_COLLAR
+from toolkit_plugins.heads360.clothing.necklines import below_neckline
+from toolkit_plugins.heads360.details import Details
+from toolkit_plugins.heads360.geometry import F32, Floats, dot
+from toolkit_plugins.heads360.light import Light
+from toolkit_plugins.heads360.noise import noise
+from toolkit_plugins.heads360.parts import Kind
+from toolkit_plugins.heads360.person import Dress
+from toolkit_plugins.heads360.shading.samples import Samples
 
 _METAL = np.array([0.62, 0.48, 0.24], F32)
 

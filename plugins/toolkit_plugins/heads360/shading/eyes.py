@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from toolkit_plugins.people.eyeball import Eye
-from toolkit_plugins.people.geometry import F32, Floats, dot, smoothstep, unit
-from toolkit_plugins.people.light import Light
-from toolkit_plugins.people.noise import noise
-from toolkit_plugins.people.shading.samples import Samples
+from toolkit_plugins.heads360.eyeball import Eye
+from toolkit_plugins.heads360.geometry import F32, Floats, dot, smoothstep, unit
+from toolkit_plugins.heads360.light import Light
+from toolkit_plugins.heads360.noise import noise
+from toolkit_plugins.heads360.shading.samples import Samples
 
 _IRIS, _PUPIL = 0.475, 0.165
 """Radii as angles from the eye's middle, radians."""

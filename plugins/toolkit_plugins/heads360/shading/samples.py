@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import NDArray
 
-from toolkit_plugins.people.geometry import F32, Floats
+from toolkit_plugins.heads360.geometry import F32, Floats
 
 
 @dataclass(frozen=True)

@@ -7,16 +7,16 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from toolkit_plugins.people.anatomy import anatomy
-from toolkit_plugins.people.geometry import F32, Floats, bell, dot, smoothstep, unit
-from toolkit_plugins.people.hair.face import BROW_LENGTH, BROW_START, beard_mask, brow_height
-from toolkit_plugins.people.hair.scalp import above_hairline
-from toolkit_plugins.people.hair.styles import hair_recession
-from toolkit_plugins.people.labels import Label
-from toolkit_plugins.people.light import Light
-from toolkit_plugins.people.noise import fractal, noise
-from toolkit_plugins.people.person import Person
-from toolkit_plugins.people.shading.samples import Samples
+from toolkit_plugins.heads360.anatomy import anatomy
+from toolkit_plugins.heads360.geometry import F32, Floats, bell, dot, smoothstep, unit
+from toolkit_plugins.heads360.hair.face import BROW_LENGTH, BROW_START, beard_mask, brow_height
+from toolkit_plugins.heads360.hair.scalp import above_hairline
+from toolkit_plugins.heads360.hair.styles import hair_recession
+from toolkit_plugins.heads360.labels import Label
+from toolkit_plugins.heads360.light import Light
+from toolkit_plugins.heads360.noise import fractal, noise
+from toolkit_plugins.heads360.person import Person
+from toolkit_plugins.heads360.shading.samples import Samples
 
 _BASE = np.array([0.20, 0.40, 0.62], F32)
 _MELANIN = np.array([1.85, 2.4, 2.75], F32)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from toolkit_plugins.people.geometry import F32, Floats, dot, smoothstep, unit
-from toolkit_plugins.people.light import Light
-from toolkit_plugins.people.parts import Kind
-from toolkit_plugins.people.person import Hair
-from toolkit_plugins.people.shading.samples import Samples
-from toolkit_plugins.people.transfer import HairLight
+from toolkit_plugins.heads360.geometry import F32, Floats, dot, smoothstep, unit
+from toolkit_plugins.heads360.light import Light
+from toolkit_plugins.heads360.parts import Kind
+from toolkit_plugins.heads360.person import Hair
+from toolkit_plugins.heads360.shading.samples import Samples
+from toolkit_plugins.heads360.transfer import HairLight
 
 _GREY = np.array([0.40, 0.40, 0.41], F32)
 

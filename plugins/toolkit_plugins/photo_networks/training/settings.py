@@ -18,7 +18,7 @@ Seed = Annotated[int, Field(ge=0)]
 class PeopleSettings(Config):
     """The people whose faces are described, and where faces are kept."""
 
-    dataset: str = "people"
+    dataset: str = "heads360"
     seed: Seed = 0
     train: Count = 600
     held_out: Annotated[int, Field(ge=2)] = 30
