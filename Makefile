@@ -68,36 +68,25 @@ types: $(VENV)/.installed
 
 # The shipped weights, made again one after the other; a target that was stopped goes on where it was.
 RUNS := $(OUT)/training
-MADE := $(foreach name,panohead-mini panohead-mini-longer people-mapping embedded-networks psp e4e triplanenet goae dual-encoder psp-people dual-encoder-people,$(RUNS)/$(name)/weights.safetensors)
+MADE := $(foreach name,panohead-mini psp e4e triplanenet goae dual-encoder,$(RUNS)/$(name)/weights.safetensors)
 
 weights: $(MADE)
 	@echo "== made: $(MADE)"
 
-$(RUNS)/panohead-mini-longer/weights.safetensors: $(RUNS)/panohead-mini/weights.safetensors
-	$(BIN)/torchrun --nproc-per-node 2 -m toolkit.cli.main train panohead-mini --config training/panohead-mini-longer \
-		--set start=$< --resume --threads 1 --out $(RUNS)/panohead-mini-longer
-
-# the generator of people: coarse planes, then fine ones with super-resolution, then the mapping alone; one set of rays
-$(RUNS)/people-fine/weights.safetensors: private START = people-coarse
-$(RUNS)/people-fine/weights.safetensors: $(RUNS)/people-coarse/weights.safetensors
-$(RUNS)/people-mapping/weights.safetensors: private START = people-fine
-$(RUNS)/people-mapping/weights.safetensors: $(RUNS)/people-fine/weights.safetensors
-$(RUNS)/people-%/weights.safetensors: | $(VENV)/.installed
-	$(BIN)/toolkit train panohead-mini --config training/panohead-mini-people$(if $(filter-out fine,$*),-$*) \
-		$(if $(START),--set start=$(RUNS)/$(START)/weights.safetensors) --resume --threads 1 --out $(RUNS)/people-$*
+# the generator: coarse planes, then fine ones with super-resolution, then the mapping alone; one set of rays
+$(RUNS)/panohead-mini-coarse/weights.safetensors: private STAGE = -coarse
+$(RUNS)/panohead-mini-fine/weights.safetensors: private START = panohead-mini-coarse
+$(RUNS)/panohead-mini-fine/weights.safetensors: $(RUNS)/panohead-mini-coarse/weights.safetensors
+$(RUNS)/panohead-mini/weights.safetensors: private STAGE = -mapping
+$(RUNS)/panohead-mini/weights.safetensors: private START = panohead-mini-fine
+$(RUNS)/panohead-mini/weights.safetensors: $(RUNS)/panohead-mini-fine/weights.safetensors
+$(RUNS)/panohead-mini%weights.safetensors: | $(VENV)/.installed
+	$(BIN)/toolkit train panohead-mini --config training/panohead-mini$(STAGE) \
+		$(if $(START),--set start=$(RUNS)/$(START)/weights.safetensors) --resume --threads 1 --out $(@D)
 
 # the encoders learn with the generator that ships, not with the one just made
-$(RUNS)/e4e/weights.safetensors $(RUNS)/triplanenet/weights.safetensors: private START = psp
-$(RUNS)/e4e/weights.safetensors $(RUNS)/triplanenet/weights.safetensors: $(RUNS)/psp/weights.safetensors
-$(RUNS)/dual-encoder/weights.safetensors: private START = triplanenet
-$(RUNS)/dual-encoder/weights.safetensors: $(RUNS)/triplanenet/weights.safetensors
-
-# the same for the generator of people
-$(RUNS)/dual-encoder-people/weights.safetensors: private START = psp-people
-$(RUNS)/dual-encoder-people/weights.safetensors: $(RUNS)/psp-people/weights.safetensors
-$(RUNS)/%-people/weights.safetensors: | $(VENV)/.installed
-	$(BIN)/toolkit train $* --config training/$*-people $(if $(START),--set start=$(RUNS)/$(START)/weights.safetensors) \
-		--resume --threads 1 --out $(RUNS)/$*-people
+$(foreach name,e4e triplanenet dual-encoder,$(RUNS)/$(name)/weights.safetensors): private START = psp
+$(foreach name,e4e triplanenet dual-encoder,$(RUNS)/$(name)/weights.safetensors): $(RUNS)/psp/weights.safetensors
 
 $(RUNS)/%/weights.safetensors: | $(VENV)/.installed
 	$(BIN)/toolkit train $* $(if $(START),--set start=$(RUNS)/$(START)/weights.safetensors) --resume --threads 1 --out $(RUNS)/$*

@@ -36,9 +36,8 @@ def run_demo(out: Path, preset: str, progress: Progress, device: str = "cpu") ->
     check_folder_place(out)
     options: dict[str, dict[str, str]] = {OPTIMISER: {"preset": preset}, ENCODER: {}}
     place = checked_device(device)
-    generators = {method: default_registry().get("method", method).generator or DEFAULT_GENERATOR for method in options}
+    generator = load_generator(device=place)
     for method, chosen in options.items():
-        generator = load_generator(generators[method], device=place)
         load_method(method, generator, **chosen)  # refuses now what it would refuse after the faces are made
     photos = [write_astronaut(out / "photos" / "astronaut.png"), *make_faces(out / "people")]
     outcomes = []
@@ -47,7 +46,7 @@ def run_demo(out: Path, preset: str, progress: Progress, device: str = "cpu") ->
             some,
             out / method,
             method=method,
-            generator=generators[method],
+            generator=DEFAULT_GENERATOR,
             progress=progress,
             options=options[method],
             device=place,
