@@ -1,1 +1,0 @@
-"""How the embedded networks are trained: on pictures of procedural heads, made on the fly and kept."""
