@@ -56,8 +56,8 @@ COLUMNS = ("least kind", "all kinds", "photographs", "fair", "before stranger", 
 BLENDS = (0.2, 0.4, 0.6, 0.8, 1.0)
 SIDE, SUPERSAMPLED = 256, 2
 TURN = math.radians(25)
-METRICS = ("l2", "psnr", "ssim", "ms_ssim", "lpips-e", "lpips_lite", "lpips_alex", "lpips_vgg", "id-e", "id_dlib",
-           "id_curricularface", "fid-e", "fd_lite", "kd_lite", "fid", "kid")  # fmt: skip
+METRICS = ("l2", "psnr", "ssim", "ms_ssim", "lpips_lite", "lpips_alex", "lpips_vgg", "id_dlib",
+           "id_curricularface", "fd_lite", "kd_lite", "fid", "kid")  # fmt: skip
 OTHER_SEED = 7_000
 """Seed of the subjects whose light and dress the second pictures have."""
 

@@ -104,19 +104,19 @@ class Results:
 def judge(results: Mapping[str, Any]) -> list[Finding]:
     """The claims about encoder 1, encoder 2 and both together."""
     found = Results(results)
-    ahead = [(INPUT, "lpips-e"), (INPUT, "id-e"), (INPUT, "l2")]
-    behind = [(AROUND, "fid-e"), (AROUND, "fid-e@back")]
+    ahead = [(INPUT, "lpips_lite"), (INPUT, "id_dlib"), (INPUT, "l2")]
+    behind = [(AROUND, "fd_lite"), (AROUND, "fd_lite@back")]
     return [
         _both_ways(found, "1. Encoder 1 is the best at the input view", ENCODER_1, ENCODER_2, ahead),
         _both_ways(found, "2. Encoder 2 is the better one all around", ENCODER_2, ENCODER_1, behind),
         _both_ways(
             found, "   what exact ground truth says of the occluded part", ENCODER_2, ENCODER_1,
-            [(TRUTH, "lpips-e@occluded"), (TRUTH, "l2@occluded")],
+            [(TRUTH, "lpips_lite@occluded"), (TRUTH, "l2@occluded")],
         ),
-        _share(found, f"3. The dual encoder closes {CLOSED:.0%} of encoder 1's gap all around", AROUND, "fid-e", True),
-        _share(found, f"3. It loses {LOST:.0%} of encoder 2's gap at most at the input view (LPIPS-e)", INPUT,
-               "lpips-e", False),
-        _share(found, f"3. It loses {LOST:.0%} of encoder 2's gap at most at the input view (ID-e)", INPUT, "id-e",
+        _share(found, f"3. The dual encoder closes {CLOSED:.0%} of encoder 1's gap all around", AROUND, "fd_lite", True),
+        _share(found, f"3. It loses {LOST:.0%} of encoder 2's gap at most at the input view (lpips_lite)", INPUT,
+               "lpips_lite", False),
+        _share(found, f"3. It loses {LOST:.0%} of encoder 2's gap at most at the input view (id_dlib)", INPUT, "id_dlib",
                False),
     ]  # fmt: skip
 
@@ -132,11 +132,11 @@ def judge_discriminators(results: Mapping[str, Any]) -> list[Finding]:
     return [
         _both_ways(found, claim, first, second, [(protocol, metric)])
         for claim, first, second, protocol, metric in (
-            (f"{planes}, all around", "planes", "images", AROUND, "fid-e"),
-            (f"{planes}, at the input view (LPIPS-e)", "planes", "images", INPUT, "lpips-e"),
-            (f"{planes}, at the input view (ID-e)", "planes", "images", INPUT, "id-e"),
-            (f"{hidden}, all around", "occlusion", "planes", AROUND, "fid-e"),
-            (f"{hidden}, at the input view", "occlusion", "planes", INPUT, "lpips-e"),
+            (f"{planes}, all around", "planes", "images", AROUND, "fd_lite"),
+            (f"{planes}, at the input view (lpips_lite)", "planes", "images", INPUT, "lpips_lite"),
+            (f"{planes}, at the input view (id_dlib)", "planes", "images", INPUT, "id_dlib"),
+            (f"{hidden}, all around", "occlusion", "planes", AROUND, "fd_lite"),
+            (f"{hidden}, at the input view", "occlusion", "planes", INPUT, "lpips_lite"),
         )
     ]
 

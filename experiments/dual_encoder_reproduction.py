@@ -30,11 +30,11 @@ from toolkit.files import atomic_write
 
 METHODS = ("encoder1", "encoder2", "dual-encoder")
 """Whom the claims are about; the leaderboard has all others."""
-SCORES = (("reconstruction", "lpips-e"), ("reconstruction", "id-e"), ("fid360", "fid-e"))
+SCORES = (("reconstruction", "lpips_lite"), ("reconstruction", "id_dlib"), ("fid360", "fd_lite"))
 """LPIPS, ID and FID, as the paper's ablations give them."""
-NETWORKS = {"psp": None, "triplanenet": "psp", "dual-encoder": "triplanenet"}
+NETWORKS = {"psp": None, "dual-encoder": "psp"}
 """What is trained where nothing ships, and what it begins at."""
-STARTS = {3: "dual-encoder", 5: "triplanenet"}
+STARTS = {3: "dual-encoder", 5: "psp"}
 """Whose networks a table's trainings begin at; Table 4's rows encode into unlike spaces and begin at random."""
 WEIGHTS, RESULTS = "weights.safetensors", "results.json"
 HEADS, WORKERS = "heads360", 2

@@ -88,6 +88,6 @@ def test_the_tutorial_as_printed_makes_an_encoder_that_sees(reader: Reader) -> N
     for command in _COMMANDS:
         said = reader.follow(command)
         assert "projected total" in said or "--dry-run" not in command
-    for metric, sign in (("l2", 1), ("lpips-e", 1), ("id-e", -1)):
+    for metric, sign in (("l2", 1), ("lpips_lite", 1), ("id_dlib", 1)):
         found = reader.scores(metric)
         assert sign * found["glance"] < sign * found["mean"], metric

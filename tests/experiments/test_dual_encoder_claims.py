@@ -11,14 +11,14 @@ from toolkit.bench.protocols import fid360
 def row(protocol: str, metric: str, method: str, value: float, spread: float = 0.01) -> dict[str, Any]:
     return {
         "protocol": protocol, "metric": metric, "method": method, "value": value, "low": value - spread,
-        "high": value + spread, "direction": "higher" if metric.startswith("id") else "lower",
+        "high": value + spread, "direction": "lower",
     }  # fmt: skip
 
 
 def results(fid: tuple[float, float, float], lpips: tuple[float, float, float], **more: Any) -> dict[str, Any]:
     names = ("encoder1", "dual-encoder", "encoder2")
-    rows = [row("fid360", "fid-e", name, value, 1.0) for name, value in zip(names, fid, strict=True)]
-    rows += [row("reconstruction", "lpips-e", name, value) for name, value in zip(names, lpips, strict=True)]
+    rows = [row("fid360", "fd_lite", name, value, 1.0) for name, value in zip(names, fid, strict=True)]
+    rows += [row("reconstruction", "lpips_lite", name, value) for name, value in zip(names, lpips, strict=True)]
     return {"rows": rows, **more}
 
 
@@ -46,7 +46,7 @@ def test_a_claim_counts_only_where_the_encoders_differ():
 def test_pairs_decide_where_there_are_pairs():
     found = results((90, 65, 64), (0.100, 0.101, 0.110))
     assert verdicts(found)[0] == "undecided"
-    pair = {"protocol": "reconstruction", "metric": "lpips-e", "first": "encoder2", "second": "encoder1",
+    pair = {"protocol": "reconstruction", "metric": "lpips_lite", "first": "encoder2", "second": "encoder1",
             "difference": 0.01, "low": 0.008, "high": 0.012}  # fmt: skip
     assert verdicts({**found, "comparisons": [pair]})[0] == "holds"
 
@@ -55,7 +55,7 @@ def test_all_around_the_same_random_heads_and_pictures_decide():
     """Draws of random heads move both encoders by more than they differ."""
     found = results((64.5, 64.1, 64.0), (0.10, 0.10, 0.12))
     assert verdicts(found)[1] == verdicts(found)[3] == "undecided"
-    pair = {"protocol": "fid360", "metric": "fid-e", "first": "encoder1", "second": "encoder2",
+    pair = {"protocol": "fid360", "metric": "fd_lite", "first": "encoder1", "second": "encoder2",
             "difference": 0.5, "low": 0.3, "high": 0.7}  # fmt: skip
     decided = {**found, "comparisons": [pair]}
     assert verdicts(decided)[1] == verdicts(decided)[3] == "holds"
@@ -71,16 +71,16 @@ def test_discriminators_are_judged_by_pairs_where_there_are_pairs():
     rows = [
         row(protocol, metric, name, value, spread)
         for name, fid, lpips, identity in (
-            ("occlusion", 60.0, 0.10, 0.8), ("images", 70.0, 0.13, 0.8), ("planes", 60.5, 0.10, 0.7),
+            ("occlusion", 60.0, 0.10, 0.5), ("images", 70.0, 0.13, 0.5), ("planes", 60.5, 0.10, 0.6),
         )
         for protocol, metric, value, spread in (
-            ("fid360", "fid-e", fid, 1.0), ("reconstruction", "lpips-e", lpips, 0.01),
-            ("reconstruction", "id-e", identity, 0.01),
+            ("fid360", "fd_lite", fid, 1.0), ("reconstruction", "lpips_lite", lpips, 0.01),
+            ("reconstruction", "id_dlib", identity, 0.01),
         )
     ]  # fmt: skip
     judged = judge_discriminators({"rows": rows})
     assert [finding.verdict for finding in judged] == ["holds", "holds", "does not hold", "undecided", "undecided"]
-    pair = {"protocol": "fid360", "metric": "fid-e", "first": "planes", "second": "occlusion", "difference": 0.5,
+    pair = {"protocol": "fid360", "metric": "fd_lite", "first": "planes", "second": "occlusion", "difference": 0.5,
             "low": 0.2, "high": 0.8}  # fmt: skip
     paired = judge_discriminators({"rows": rows, "comparisons": [pair]})
     assert [finding.verdict for finding in paired] == ["holds", "holds", "does not hold", "holds", "undecided"]
@@ -96,7 +96,7 @@ def test_findings_make_a_table():
 
 def test_the_floor_is_told_beside_distances_all_around():
     found = results((89.5, 65.4, 64.0), (0.10, 0.102, 0.14))
-    found["rows"].append(row("fid360", "fid-e", fid360.FLOOR, 50.0, 2.0))
+    found["rows"].append(row("fid360", "fd_lite", fid360.FLOOR, 50.0, 2.0))
     told = [finding.numbers for finding in judge(found)]
     assert all(f"{FLOOR} 50 [48, 52]" in numbers for numbers in (told[1], told[3]))
     assert FLOOR not in told[0] + told[4]

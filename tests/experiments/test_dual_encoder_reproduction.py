@@ -79,14 +79,14 @@ def test_rows_of_an_ablation_are_paired_across_their_runs(tmp_path: Path):
     origin = {"protocol": "reconstruction", "data": "heads"}
     benches = {}
     for name, value in (("planes", 0.1), ("images", 0.3)):
-        row = {**origin, "method": "encoder2", "metric": "lpips-e", "value": value, "low": 0.0, "high": 1.0}
+        row = {**origin, "method": "encoder2", "metric": "lpips_lite", "value": value, "low": 0.0, "high": 1.0}
         row |= {"n": 2, "failed": 0, "direction": "lower", "unit": "", "backend": "embedded", "world": "embedded"}
         found = {
             **EMPTY, "runs": {"r": {**origin, "settings": {"digest": "1", "seed": 0}, "image_size": 8,
                                      "pictures": {"cells": 2}}},
             "rows": [row],
             "cells": [{**origin, "item": item, "subject": item, "pictures": item} for item in "ab"],
-            "values": [{**origin, "method": "encoder2", "metric": "lpips-e", "values": {"a": value, "b": 2 * value}}],
+            "values": [{**origin, "method": "encoder2", "metric": "lpips_lite", "values": {"a": value, "b": 2 * value}}],
         }  # fmt: skip
         benches[name] = tmp_path / name
         benches[name].mkdir()
@@ -104,7 +104,7 @@ def test_each_seed_s_claims_are_judged_from_one_training(
     trained = [call for call in calls if call[0] == "train"]
     assert [call[1] for call in trained] == ["dual-encoder"] * 2
     (start,) = {part.removeprefix("start=") for call in trained for part in call if part.startswith("start=")}
-    assert Path(start).name == "triplanenet.safetensors" and Path(start).is_file()
+    assert Path(start).name == "psp.safetensors" and Path(start).is_file()
     for seed in range(2):
         file = tmp_path / "table5" / f"table5-dual-{seed}" / "training" / "weights.safetensors"
         assert any(

@@ -38,7 +38,7 @@ def test_the_sample_stands_beside_a_method(tmp_path: Path, monkeypatch: pytest.M
     results = run(
         methods=["mean"], data="heads360", out=tmp_path / "out", protocol="reconstruction", limit=2, outside=[SAMPLE]
     )
-    found = {row.method: row.value for row in results.rows if row.metric == "lpips-e"}
+    found = {row.method: row.value for row in results.rows if row.metric == "lpips_lite"}
     assert results.failures == []
     assert found["psp-elsewhere"] is not None and found["mean"] is not None
     assert found["psp-elsewhere"] < found["mean"]

@@ -29,7 +29,6 @@ COVERED: dict[str, tuple[str, ...]] = {
     "train encoder1": ("test_every_training_step_runs",),
     "train encoder2": ("test_every_training_step_runs",),
     "train panohead-mini": ("test_the_generator_of_heads_learns",),
-    "train embedded-networks": ("test_embedded_networks_learn",),
     "train identity-lite": ("test_the_recogniser_of_losses_learns", "test_the_recogniser_of_losses_passes_gradients"),
 }
 """By command that has --device (and by training): beginnings of names of tests here."""

@@ -1,4 +1,4 @@
-"""The trainings that make generators and networks of ours, on a GPU that is not there."""
+"""The training that makes the embedded generator, on a GPU that is not there."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ from fake_cuda import fake_cuda
 
 from toolkit.registry import default_registry
 from toolkit.tensors import write_tensors
-from toolkit_plugins.embedded_networks.training.job import make_job
 from toolkit_plugins.panohead.training import rays
 from toolkit_plugins.panohead.training.evaluation import _VERSION, YAWS
 from toolkit_plugins.panohead.training.job import MiniJob
@@ -55,18 +54,3 @@ def test_the_generator_of_heads_learns_and_waits_for_the_gpu_less_than_five_time
             job.training_step(batch, step)
             assert 0 < gpu.waits.total() < 5, gpu.places
         assert set(job.evaluate(job.steps)) == {"psnr", "psnr_head"}
-
-
-def test_embedded_networks_learn_and_wait_for_the_gpu_less_than_five_times_a_step(tmp_path: Path) -> None:
-    """Pictures that are spoiled for the ranking are not counted: JPEG is made on the CPU."""
-    stages = ("identity_loss", "identity_e", "perceptual_loss", "perceptual_e")
-    few = [f"{stage}.{key}=2" for stage in stages for key in ("steps", "batch")]
-    plain = make_job(None, [*few, "heads.train=4", "heads.held_out=4", f"heads.folder={tmp_path}"], "cpu")
-    with fake_cuda() as gpu:
-        job = make_job(None, [*few, "heads.train=4", "heads.held_out=4", f"heads.folder={tmp_path}"], "cuda:0")
-        for step in range(plain.steps):
-            batch = job.batch(step)
-            gpu.waits.clear(), gpu.places.clear()
-            job.training_step(batch, step)
-            waits = {place: count for place, count in gpu.places.items() if "distortions" not in place}
-            assert 0 < sum(waits.values()) < 5, waits

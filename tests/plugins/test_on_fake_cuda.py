@@ -142,10 +142,10 @@ def test_in_batches_pictures_are_scored_where_they_are(gpu: FakeCuda, mini: Gene
     half[..., : side // 2] = 1
     asked = MetricInputs(view.image, torch.zeros(1, 3, side, side), camera.to("cpu"), {"visible": half})
     alone, *others = score_all(metrics, [asked] * 3)
-    assert {each.metric for each in alone} >= {"l2", "ssim", "lpips-e", "lpips_lite", "lpips-e@visible"}
+    assert {each.metric for each in alone} >= {"l2", "ssim", "lpips_lite", "lpips_lite@visible"}
     assert not [score.metric for each in (alone, *others) for score in each if score.error]
     unscored = {each.metric.partition("@")[0] for each in alone if each.failed}
-    assert unscored <= {"id-e", "id_dlib", "pose_error"}  # a face must be found first, and there is none
+    assert unscored <= {"id_dlib", "pose_error"}  # a face must be found first, and there is none
     assert features_of_each(extractors_of(metrics), view.image.expand(2, -1, -1, -1))
 
 

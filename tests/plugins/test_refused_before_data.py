@@ -15,7 +15,6 @@ MAKERS = (
     "toolkit.encoders.training.data.kept_pairs",
     "toolkit_plugins.panohead.training.job.prepare_rays",
     "toolkit_plugins.photo_networks.training.job.prepare_faces",
-    "toolkit_plugins.embedded_networks.training.job.prepare_pictures",
 )
 
 
@@ -46,7 +45,6 @@ def no_data(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         ("panohead-mini", "losses={patch_perceptual: 1, perceptual: nosuch}", "'nosuch'"),
         ("panohead-mini", "heads.dataset=nosuch", "unknown dataset 'nosuch'"),
         ("identity-lite", "cadence.best=psnr", "unknown score 'psnr'; available: correlation"),
-        ("embedded-networks", "cadence.best=psnr", "unknown score 'psnr'; available: none"),
     ],
 )
 def test_a_wrong_name_is_refused_before_data_is_made(training: str, setting: str, sentence: str) -> None:

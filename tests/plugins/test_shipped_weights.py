@@ -7,14 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 from safetensors import safe_open
 
 import toolkit
 from toolkit.errors import WeightsError
 from toolkit.interfaces import Generator
 from toolkit.tensors import read_tensors, write_tensors
-from toolkit_plugins.embedded_networks.files import ROLES, build, read_network
 
 PLUGINS = Path(__file__).resolve().parents[2] / "plugins" / "toolkit_plugins"
 FILES = sorted(PLUGINS.glob("*/weights/*.safetensors"))
@@ -59,9 +57,5 @@ def open_again(name: str, file: Path, header: dict[str, Any]) -> None:
     """Read a file as whoever uses one of this name does."""
     if name.startswith("panohead-mini"):
         toolkit.load_generator(name, file)
-    elif name in ROLES:
-        with torch.device("meta"):
-            kind = type(build(name, 1))
-        read_network(name, kind, file)
     else:
         toolkit.load_method(header["architecture"], generator(header["generator"]["name"]), file)

@@ -27,7 +27,7 @@ def register_architectures(register: Register) -> None:
 
 @hookimpl
 def register_face_embedders(register: Register) -> None:
-    """Offer the recognisers; both need weights that the user brings."""
+    """Offer the recognisers, which need weights that the user brings, and one without, for dry runs."""
     here = "toolkit_plugins.face_recognition.embedders"
     register("arcface", f"{here}:open_arcface", summary="ArcFace, 112 px (needs model_ir_se50)", interface=1)
     register(
@@ -35,4 +35,11 @@ def register_face_embedders(register: Register) -> None:
         f"{here}:open_curricularface",
         summary="CurricularFace, 112 px (needs CurricularFace_Backbone)",
         interface=1,
+    )
+    register(
+        "arcface-untrained",
+        f"{here}:open_untrained",
+        summary="ArcFace's network with random weights, for dry runs and timings",
+        interface=1,
+        world="untrained",
     )

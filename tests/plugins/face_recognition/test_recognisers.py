@@ -130,3 +130,11 @@ def test_one_missing_key_is_named():
     del state["output_layer.4.running_mean"]
     with pytest.raises(WeightsError, match=r"missing keys: output_layer\.4\.running_mean$"):
         build_official("curricularface_ir101", state)
+
+
+def test_a_network_for_dry_runs_has_random_weights_and_takes_no_file(tmp_path: Path):
+    opened = [default_registry().build("face_embedder", "arcface-untrained") for _ in range(2)]
+    first, second = (each.output_layer[3].weight for each in opened)
+    assert torch.equal(first, second) and not first.requires_grad
+    with pytest.raises(WeightsError, match="takes no file"):
+        default_registry().build("face_embedder", "arcface-untrained", tmp_path / "mine.safetensors")

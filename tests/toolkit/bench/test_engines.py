@@ -223,7 +223,7 @@ def test_a_cluster_without_a_gpu_is_refused_for_a_run_on_gpus(monkeypatch: pytes
 def bench(folder: Path, out: str, *arguments: str) -> list[str]:
     fixed = (
         "--methods mean --option mean.samples=16 --protocol reconstruction,gt360,fid360 --limit 3 --threads 1 "
-        "--set metrics=[l2,fid-e] --backend embedded"
+        "--set metrics=[l2,fd_lite] --backend embedded"
     )
     places = ["--data", str(folder), "--out", str(folder.parent / out)]
     return [sys.executable, "-m", "toolkit.cli.main", "bench", *fixed.split(), *places, *arguments]

@@ -33,7 +33,7 @@ class Network:
         raise NotImplementedError
 
 
-KINDS: dict[str, type[DistributionMetric]] = {"fid-e": FrechetMetric, "kid-e": KernelMetric}
+KINDS: dict[str, type[DistributionMetric]] = {"fd_lite": FrechetMetric, "kd_lite": KernelMetric}
 
 
 def open_kind(name: str) -> DistributionMetric:
@@ -108,8 +108,8 @@ def test_what_cancels_in_a_pair_hides_nothing():
     world = World(3, widths=(1.0, 1.0), shift=0.0)
     base = world.made["wide"].features["net"]
     better = MethodFeatures(world.made["wide"].places, {"net": base * 0.97})
-    found = world.paired("fid-e", better=better).difference("better", "wide", EVERYTHING)
-    values = [distance_of(METRICS, "fid-e", draw, {"net": base}) for draw in world.draws]
+    found = world.paired("fd_lite", better=better).difference("better", "wide", EVERYTHING)
+    values = [distance_of(METRICS, "fd_lite", draw, {"net": base}) for draw in world.draws]
     assert found is not None
     assert found.high < 0
     assert max(values) - min(values) > abs(found.difference)
@@ -120,22 +120,22 @@ def test_only_common_pictures_with_finite_features_are_compared():
     features = world.made["wide"].features["net"].clone()
     features[7] = math.nan
     some = MethodFeatures(list(range(5, 45)), {"net": features[5:45]})
-    found = world.paired("fid-e", some=some).difference("some", "narrow", range(0, 40, 2))
+    found = world.paired("fd_lite", some=some).difference("some", "narrow", range(0, 40, 2))
     assert found is not None
     assert found.n == len(range(6, 40, 2))
     world.draws[2]["net"][8] = math.inf
-    found = world.paired("fid-e", some=some).difference("some", "narrow", range(0, 40, 2))
+    found = world.paired("fd_lite", some=some).difference("some", "narrow", range(0, 40, 2))
     assert found is not None and found.n == len(range(6, 40, 2)) - 1
-    assert world.paired("fid-e", some=some).difference("some", "narrow", range(5)) is None
+    assert world.paired("fd_lite", some=some).difference("some", "narrow", range(5)) is None
     nothing = MethodFeatures([], {"net": torch.zeros(0, 0)})
-    assert world.paired("fid-e", nothing=nothing).difference("nothing", "narrow", EVERYTHING) is None
+    assert world.paired("fd_lite", nothing=nothing).difference("nothing", "narrow", EVERYTHING) is None
 
 
 def test_a_subject_s_pictures_are_drawn_together():
     world = World(5)
     few = [str(place // 10) for place in range(COUNT)]
-    together = world.paired("kid-e", few).difference("wide", "narrow", EVERYTHING)
-    alone = world.paired("kid-e").difference("wide", "narrow", EVERYTHING)
+    together = world.paired("kd_lite", few).difference("wide", "narrow", EVERYTHING)
+    alone = world.paired("kd_lite").difference("wide", "narrow", EVERYTHING)
     assert together is not None and alone is not None
     assert together.difference == alone.difference
     assert (together.low, together.high) != (alone.low, alone.high)
@@ -144,8 +144,8 @@ def test_a_subject_s_pictures_are_drawn_together():
 def test_what_would_take_hours_is_left_to_kid(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(module, "LARGEST", SIZE - 1)
     world = World(6)
-    assert world.paired("fid-e").difference("wide", "narrow", EVERYTHING) is None
-    assert world.paired("kid-e").difference("wide", "narrow", EVERYTHING) is not None
+    assert world.paired("fd_lite").difference("wide", "narrow", EVERYTHING) is None
+    assert world.paired("kd_lite").difference("wide", "narrow", EVERYTHING) is not None
 
 
 def test_a_run_compares_methods_whole_and_by_band(

@@ -50,7 +50,7 @@ def document(folder: Path) -> Results:
             row(method, "l2", level),
             row(method, "l2@occluded", level * 2),
             row(method, "psnr", 20.0 - place, direction="higher", unit="dB"),
-            row(method, "lpips-e", level * 10, backend="embedded", n=8 - place, failed=place),
+            row(method, "lpips_lite", level * 10, backend="embedded", n=8 - place, failed=place),
             row(method, "seconds", 10.0 ** (1 - place), protocol="speed", unit="s"),
         ]
         curves += [
@@ -103,14 +103,14 @@ def results_of(rows: list[Row], **others: Any) -> Results:
 def test_numbers_of_two_worlds_or_backends_share_no_table():
     rows = [
         row("m", "l2", 1.0),
-        row("m", "lpips-e", 1.0, backend="embedded"),
+        row("m", "lpips_lite", 1.0, backend="embedded"),
         row("m", "lpips_alex", 1.0, backend="reference"),
         row("m", "l2", 1.0, world="full"),
         row("m", "l2", 1.0, data="others"),
     ]
     found = {(table.world, table.data, table.backend): [c.label for c in table.columns] for table in tables_of(rows)}
     assert found == {
-        ("embedded", "heads", "embedded"): ["l2", "lpips-e"],
+        ("embedded", "heads", "embedded"): ["l2", "lpips_lite"],
         ("embedded", "heads", "reference"): ["lpips_alex"],
         ("full", "heads", ""): ["l2"],
         ("embedded", "others", ""): ["l2"],
@@ -130,8 +130,8 @@ def distances(floor: tuple[float, float, float], **methods: float) -> list[Row]:
     """Distances to random heads: a floor with its interval, and methods with small ones."""
     value, low, high = floor
     usual = {"protocol": "fid360", "backend": "embedded", "n": 3}
-    rows = [row("floor", "fid-e", value, low=low, high=high, **usual)]
-    return rows + [row(name, "fid-e", at, low=at - 0.1, high=at + 0.1, **usual) for name, at in methods.items()]
+    rows = [row("floor", "fd_lite", value, low=low, high=high, **usual)]
+    return rows + [row(name, "fd_lite", at, low=at - 0.1, high=at + 0.1, **usual) for name, at in methods.items()]
 
 
 @pytest.mark.parametrize(
@@ -141,8 +141,8 @@ def distances(floor: tuple[float, float, float], **methods: float) -> list[Row]:
         (distances((5.0, 4.0, 6.0), a=4.5, b=5.5), False),  # all within the floor's interval
         (distances((5.0, 4.0, 6.0), a=4.5, b=9.0), True),
         (distances((5.0, 4.0, 6.0), a=7.0, b=9.0), True),
-        ([row("floor", "fid-e", None, backend="embedded"), row("a", "fid-e", 1.0), row("b", "fid-e", 2.0)], False),
-        ([row(name, "fid-e", 1.0 + len(name), low=None, high=None, n=4) for name in ("a", "bb")], False),
+        ([row("floor", "fd_lite", None, backend="embedded"), row("a", "fd_lite", 1.0), row("b", "fd_lite", 2.0)], False),
+        ([row(name, "fd_lite", 1.0 + len(name), low=None, high=None, n=4) for name in ("a", "bb")], False),
         ([row(name, "l2", float(len(name)), low=float(len(name)), high=float(len(name)), n=1) for name in ("a", "bb")],
          False),
         ([row("floor", "psnr", 5.0, low=4.0, high=6.0, direction="higher"), row("a", "psnr", 7.0, direction="higher"),
@@ -181,7 +181,7 @@ def test_text_tables_mark_best_and_second_and_count(tmp_path: Path):
     printed = as_tables(results.rows)
     line = next(line for line in printed.splitlines() if line.startswith("| near & dear"))
     assert [cell.strip() for cell in line.split("|")][2:-1] == ["8", "0.0100*", "20.0*", "0.100*"]
-    assert "0.300 (n=6)" in printed  # mean failed twice on lpips-e, and on nothing else
+    assert "0.300 (n=6)" in printed  # mean failed twice on lpips_lite, and on nothing else
     assert "columns of regions and stages in table.md: 1" in printed
     markdown = as_markdown(results)
     assert "**0.0100** [0.0090, 0.0110]" in markdown
@@ -221,7 +221,7 @@ def test_latex_sets_a_name_letter_by_letter(tmp_path: Path, name: str, set_as: s
 def test_latex_fits_on_paper_and_says_where_fewer_counted():
     parts = ("", "@visible", "@occluded")
     rows = [row("m", f"metric{index}{part}", 1.0) for part in parts for index in range(6)]
-    rows += [row("m", "id-e", 0.5, backend="embedded", n=3)]
+    rows += [row("m", "id_dlib", 0.5, backend="embedded", n=3)]
     latex = as_latex(results_of(rows))
     captions = re.findall(r"\\caption{(.*)}", latex)
     assert [caption.rpartition(": ")[2] for caption in captions[1:]] == ["visible", "occluded"]
@@ -230,7 +230,7 @@ def test_latex_fits_on_paper_and_says_where_fewer_counted():
 
 
 def test_best_and_worst_cases_are_of_every_metric_that_a_picture_shows():
-    shown = ("l2", "psnr", "mask_iou", "lpips-e@yaw_30")
+    shown = ("l2", "psnr", "mask_iou", "lpips_lite@yaw_30")
     assert all(is_case_metric(label) for label in shown)
     assert not any(is_case_metric(label) for label in ("l2@occluded", "seconds", "seconds@encode", "peak_memory"))
 

@@ -50,10 +50,10 @@ def program(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch)
 
 @pytest.fixture
 def stand_in(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The tiny spherical generator under the names of the embedded ones."""
-    for name in ("panohead-mini", "panohead-mini-people"):
-        entry = Registration("generator", name, "toolkit.testing.spherical:build_spherical", "a stand-in", 1, "testing")
-        monkeypatch.setitem(default_registry().registrations, ("generator", name), entry)
+    """The tiny spherical generator under the name of the embedded one."""
+    name = "panohead-mini"
+    entry = Registration("generator", name, "toolkit.testing.spherical:build_spherical", "a stand-in", 1, "testing")
+    monkeypatch.setitem(default_registry().registrations, ("generator", name), entry)
 
 
 @pytest.fixture

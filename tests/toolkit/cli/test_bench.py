@@ -184,7 +184,7 @@ def test_a_dry_run_tells_the_cost_and_wastes_nothing(
     out = tmp_path / "out"
     asked = ["--generator", "spherical", "--data", data, "--out", out, "--threads", 1, "--methods", "mean"]
     asked += ["--option", "mean.samples=8", "--protocol", "reconstruction,multiview,fid360", "--set"]
-    asked += ["metrics=[l2,fid-e]", "--set", "yaw_tolerance=180"]
+    asked += ["metrics=[l2,fd_lite]", "--set", "yaw_tolerance=180"]
     result = run(*asked, "--dry-run")
     assert result.exit_code == 0, result.output
     assert result.stdout.startswith("bench: no results were written; the first pictures are kept\n")

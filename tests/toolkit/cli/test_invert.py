@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import struct
@@ -15,6 +16,7 @@ from safetensors.torch import save_file
 
 import toolkit.apps.invert as inverting
 from toolkit.inversion import Inversion
+from toolkit.registry import default_registry
 from toolkit.tensors import write_tensors
 
 QUICK = ("--method", "mean", "--set", "samples=4", "--no-video", "--no-mesh", "--no-viewer")
@@ -241,17 +243,18 @@ def test_a_call_without_a_photo_says_what_is_missing(program) -> None:
 @pytest.mark.parametrize(
     ("words", "generator"),
     [
-        ((), "panohead-mini-people"),
+        ((), "panohead-mini"),
         (("--method", "psp"), "panohead-mini"),
-        (("--method", "pti"), "panohead-mini-people"),
-        (("--method", "wplus"), "panohead-mini-people"),
-        (("--method", "pti", "--generator", "panohead-mini"), "panohead-mini"),
+        (("--method", "mean"), "theirs"),
+        (("--method", "mean", "--generator", "panohead-mini"), "panohead-mini"),
     ],
 )
 def test_a_method_chooses_its_generator_unless_another_is_named(
     program, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...], generator: str
 ) -> None:
     taken: list[object] = []
+    entry = dataclasses.replace(default_registry().get("method", "mean"), generator="theirs")
+    monkeypatch.setitem(default_registry().registrations, ("method", "mean"), entry)
     monkeypatch.setattr(inverting, "invert_photos", lambda *_, **named: taken.append(named["generator"]) or [])
     assert program("invert", tmp_path / "a.png", *words, "--out", tmp_path / "out").code == 0
     assert taken == [generator]
@@ -260,9 +263,9 @@ def test_a_method_chooses_its_generator_unless_another_is_named(
 @pytest.mark.parametrize(
     ("header", "words", "generator"),
     [
-        ({"name": "panohead-mini-people"}, (), "panohead-mini-people"),
+        ({"name": "eg3d"}, (), "eg3d"),
         ({"name": "panohead-mini"}, ("--method", "pti"), "panohead-mini"),
-        ({"name": "panohead-mini-people"}, ("--generator", "panohead-mini"), "panohead-mini"),
+        ({"name": "eg3d"}, ("--generator", "panohead-mini"), "panohead-mini"),
         ({"name": "not-installed"}, ("--method", "psp"), "panohead-mini"),
         ({"name": 3}, ("--method", "psp"), "panohead-mini"),
         ("text", ("--method", "psp"), "panohead-mini"),

@@ -65,7 +65,7 @@ def test_a_target_is_embedded_once_for_all_methods_and_regions_and_the_score_is_
     found = []
     for image in renders:
         for arguments in ((image, target), (image, target, region)):
-            metric = PerceptualMetric(network, "lpips-e", "embedded")
+            metric = PerceptualMetric(network, "lpips_lite", "embedded")
             metric.update(*arguments)
             found.append(metric.compute().value)
     assert network.calls == 4  # the target and three renders

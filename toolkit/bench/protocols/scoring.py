@@ -19,8 +19,6 @@ from toolkit.registry import Registration, unknown_name
 
 Backend = Literal["auto", "none", "reference", "embedded"]
 BACKENDS: tuple[Backend, ...] = ("auto", "none", "reference", "embedded")
-EMBEDDED_SUFFIX = "-e"
-"""Names of metrics with embedded networks end so: their values are not the literature's."""
 _WORLD_OF = {"reference": "full", "embedded": "embedded"}
 _OFFER = {world: f"; --backend {backend} computes it" for backend, world in _WORLD_OF.items()}
 
@@ -82,7 +80,7 @@ def open_metrics(names: Iterable[str], backend: str, world: str, image_size: int
     metrics = OpenMetrics({}, {}, {})
     for name in dict.fromkeys(names):
         entry = registry.registrations.get(("metric", name))
-        needs = entry.world if entry else ("embedded" if name.endswith(EMBEDDED_SUFFIX) else "")
+        needs = entry.world if entry else ""
         if needs and needs != _WORLD_OF.get(used):
             if chosen:
                 metrics.unavailable[name] = f"is not of this run's backend ({used}){_OFFER.get(needs, '')}"
@@ -91,8 +89,7 @@ def open_metrics(names: Iterable[str], backend: str, world: str, image_size: int
             factory = registry.load("metric", name)
             sample = registry.build("metric", name)
         except ToolkitError as error:
-            absent = entry is None and name.endswith(EMBEDDED_SUFFIX)
-            metrics.unavailable[name] = "no installed plugin offers this embedded network" if absent else str(error)
+            metrics.unavailable[name] = str(error)
             continue
         if not isinstance(sample, Metric):
             metrics.unavailable[name] = "is not a metric: it lacks a member of the contract, such as `takes`"
