@@ -113,11 +113,12 @@ def judge(results: Mapping[str, Any]) -> list[Finding]:
             found, "   what exact ground truth says of the occluded part", ENCODER_2, ENCODER_1,
             [(TRUTH, "lpips_lite@occluded"), (TRUTH, "l2@occluded")],
         ),
-        _share(found, f"3. The dual encoder closes {CLOSED:.0%} of encoder 1's gap all around", AROUND, "fd_lite", True),
+        _share(found, f"3. The dual encoder closes {CLOSED:.0%} of encoder 1's gap all around", AROUND, "fd_lite",
+               True),
         _share(found, f"3. It loses {LOST:.0%} of encoder 2's gap at most at the input view (lpips_lite)", INPUT,
                "lpips_lite", False),
-        _share(found, f"3. It loses {LOST:.0%} of encoder 2's gap at most at the input view (id_dlib)", INPUT, "id_dlib",
-               False),
+        _share(found, f"3. It loses {LOST:.0%} of encoder 2's gap at most at the input view (id_dlib)", INPUT,
+               "id_dlib", False),
     ]  # fmt: skip
 
 

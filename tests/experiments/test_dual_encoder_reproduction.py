@@ -86,7 +86,8 @@ def test_rows_of_an_ablation_are_paired_across_their_runs(tmp_path: Path):
                                      "pictures": {"cells": 2}}},
             "rows": [row],
             "cells": [{**origin, "item": item, "subject": item, "pictures": item} for item in "ab"],
-            "values": [{**origin, "method": "encoder2", "metric": "lpips_lite", "values": {"a": value, "b": 2 * value}}],
+            "values": [{**origin, "method": "encoder2", "metric": "lpips_lite",
+                        "values": {"a": value, "b": 2 * value}}],
         }  # fmt: skip
         benches[name] = tmp_path / name
         benches[name].mkdir()

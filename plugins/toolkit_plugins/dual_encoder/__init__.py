@@ -28,7 +28,7 @@ def register_methods(register: Register) -> None:
             f"{_HERE}.methods:{attribute}",
             summary=f"the dual encoder's {half} half alone",
             interface=1,
-            )
+        )
 
 
 @hookimpl

@@ -112,8 +112,9 @@ PROJECTOR_PRESETS: dict[str, dict[str, Any]] = {
 # photographs far from the generator's heads dissolved.
 # No view term: on 2 heads and an early generator it gave 0.5 dB less on views not seen, at 1.4 times the time.
 _TUNE_EMBEDDED: dict[str, Any] = {"tuning_pixel_weight": 1.0, "tuning_raw_weight": 0.1, "tuning_lr": 5e-4}
-# Photographs: on two of them, dlib's distance fell from 0.68 and 0.60 (30 steps as above) to 0.43 and 0.38; with `pyramid` instead of `lite0`, to 0.50 and 0.40. Without the view term it is 0.40 and 0.37, but
-# eyes shine through the side of the head, and the back turns black.
+# Photographs: on two of them, dlib's distance fell from 0.68 and 0.60 (30 steps as above) to 0.43 and 0.38; with
+# `pyramid` instead of `lite0`, to 0.50 and 0.40. Without the view term it is 0.40 and 0.37, but eyes shine through the
+# side of the head, and the back turns black.
 _TUNE_PHOTOGRAPHS: dict[str, Any] = {
     "steps": 32,
     "tuning_steps": 100,

@@ -12,11 +12,11 @@ from toolkit.camera import Camera
 from toolkit.encoders.training.pairs import joined, open_known_heads, pairs_of_heads, rows
 from toolkit.errors import InputError
 from toolkit.interfaces import KnownLatents, MakeRequest
-from toolkit_plugins.panohead.loading import build
-from toolkit_plugins.panohead.training.settings import MiniSettings
 from toolkit_plugins.heads360.dataset import Heads360
 from toolkit_plugins.heads360.identity import latent_of
 from toolkit_plugins.heads360.latent import LATENT_DIM
+from toolkit_plugins.panohead.loading import build
+from toolkit_plugins.panohead.training.settings import MiniSettings
 
 NETWORK = {"w_dim": 12, "channel_base": 128, "channel_max": 16, "plane_size": 32, "image_size": 64, "sr_widths": [4, 4]}
 

@@ -141,7 +141,7 @@ def distances(floor: tuple[float, float, float], **methods: float) -> list[Row]:
         (distances((5.0, 4.0, 6.0), a=4.5, b=5.5), False),  # all within the floor's interval
         (distances((5.0, 4.0, 6.0), a=4.5, b=9.0), True),
         (distances((5.0, 4.0, 6.0), a=7.0, b=9.0), True),
-        ([row("floor", "fd_lite", None, backend="embedded"), row("a", "fd_lite", 1.0), row("b", "fd_lite", 2.0)], False),
+        ([row("floor", "fd_lite", None), row("a", "fd_lite", 1.0), row("b", "fd_lite", 2.0)], False),
         ([row(name, "fd_lite", 1.0 + len(name), low=None, high=None, n=4) for name in ("a", "bb")], False),
         ([row(name, "l2", float(len(name)), low=float(len(name)), high=float(len(name)), n=1) for name in ("a", "bb")],
          False),

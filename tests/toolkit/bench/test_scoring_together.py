@@ -15,7 +15,17 @@ from toolkit.registry import default_registry
 
 SIDE = 64
 YAWS = (0.0, 0.4, 1.5, 3.1)
-NAMES = ("l2", "psnr", "ssim", "lpips_lite", "id_dlib", "depth_error", "depth_error_scale_free", "mask_iou", "psnr_aligned")
+NAMES = (
+    "l2",
+    "psnr",
+    "ssim",
+    "lpips_lite",
+    "id_dlib",
+    "depth_error",
+    "depth_error_scale_free",
+    "mask_iou",
+    "psnr_aligned",
+)
 
 
 def comparisons() -> list[MetricInputs]:
