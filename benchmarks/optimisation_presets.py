@@ -3,7 +3,7 @@
 Usage:
     python benchmarks/optimisation_presets.py
     python benchmarks/optimisation_presets.py --try wplus:fast --try pti:default:view_weight=0.5 --sheet sheet.png
-    toolkit data make heads360 heads --subjects 4 --split val --seed 7 --views front,right_60,right_90,back --size 128
+    toolkit data make heads360 heads --subjects 4 --split val --seed 7 --views front,right_60,right_90,back --size 256
     python benchmarks/optimisation_presets.py heads --input front --try wplus:fast
 
 Each subject is inverted from its view named --input; the others only judge. L2 and PSNR are of images in [-1, 1].

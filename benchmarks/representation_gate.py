@@ -2,7 +2,7 @@
 
 Usage:
     python benchmarks/representation_gate.py --sheet gate.png
-    python benchmarks/representation_gate.py --config training/panohead-mini-people --set heads.seed=51 --sheet gate.png
+    python benchmarks/representation_gate.py --set heads.seed=51 --sheet gate.png
 
 No mapping and no backbone: one tri-grid per head and one decoder for all, fitted through the training's own losses to
 the training's own rays. What comes out is the ceiling of everything that a backbone can learn. PSNR of images in
