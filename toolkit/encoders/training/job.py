@@ -79,14 +79,15 @@ class EncoderTraining(TrainingJob):
         weighs = any(stage.settings.images.identity > 0 for stage in self.stages)
         names = [name for stage in self.stages for name, weight in stage.settings.images.by_name.items() if weight]
         images = ImageLosses(settings.losses, spec, self.device, identity=weighs, names=names)
-        by_pictures = any(stage.settings.codes and stage.settings.codes_by == "pictures" for stage in self.stages)
-        metric = kept_code_metric(self.generator) if by_pictures else None
-        self.context = LossContext(self.generator, frozen.deviation, images, metric)
         check_best(settings.cadence, score_names(images.perceptual))
         self._optimisers = {stage.name: make_optimiser(stage.trained, stage.settings) for stage in self.stages}
         self._introduction: Sequence[str] = ()
         stage_settings = [stage.settings for stage in self.stages]
-        self._take_data(open_data(settings, stage_settings, self.generator) if data is None else data)
+        opened = open_data(settings, stage_settings, self.generator) if data is None else data
+        by_pictures = any(stage.settings.codes and stage.settings.codes_by == "pictures" for stage in self.stages)
+        metric = kept_code_metric(self.generator) if by_pictures else None  # minutes where it is not kept
+        self.context = LossContext(self.generator, frozen.deviation, images, metric)
+        self._take_data(opened)
 
     def modules(self) -> Mapping[str, Module]:
         """The encoder, and its opponents' discriminators, which stay in the checkpoints."""
