@@ -18,7 +18,7 @@ def test_the_sample_has_no_faults(tmp_path: Path) -> None:
     wanted = tmp_path / "wanted.json"
     wanted.write_text(json.dumps({"renders": [[source, label] for source, _, label in renders]}))
     report = check_outside(SAMPLE, wanted)
-    assert (report.method, report.inputs, report.renders, report.sizes) == ("psp-elsewhere", 2, 2, {128: 2})
+    assert (report.method, report.inputs, report.renders, report.sizes) == ("psp-elsewhere", 2, 2, {256: 2})
     assert (report.faults, report.missing) == ([], 0)
 
 

@@ -38,12 +38,13 @@ def mini_settings(folder: Path) -> MiniSettings:
 def test_the_generator_of_heads_learns_and_waits_for_the_gpu_less_than_five_times_a_step(tmp_path: Path) -> None:
     settings = mini_settings(tmp_path)
     rays._make_shard((settings.ray_plan(), 0, 3, tmp_path / "rays-000000.safetensors"))
+    heads = default_registry().load("dataset", "heads360").procedural()
     truth = {
-        "latents": torch.nn.functional.normalize(torch.ones(2, 40), dim=1),
+        "latents": torch.nn.functional.normalize(torch.ones(2, heads.latent_dim), dim=1),
         "images": torch.zeros(2, len(YAWS), 3, 64, 64),
         "masks": torch.ones(2, len(YAWS), 1, 64, 64),
     }
-    looks = rays.looks_of(default_registry().load("dataset", "heads360").procedural())
+    looks = rays.looks_of(heads)
     about = {"about": {"version": _VERSION, "yaws": list(YAWS)}, "looks": looks}
     write_tensors(tmp_path / "held-out-2-64.safetensors", truth, about)
     with fake_cuda() as gpu:

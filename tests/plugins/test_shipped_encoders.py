@@ -15,8 +15,14 @@ from toolkit.losses.reconstruction import l2
 from toolkit.registry import default_registry
 
 MEBIBYTE = 2**20
-SIZES = {"psp": 6, "e4e": 6, "triplanenet": 6, "goae": 6, "dual-encoder": 10}
-METHODS = ("psp", "e4e", "triplanenet", "goae", "encoder1", "encoder2", "dual-encoder")
+SIZES = {"psp": 4, "e4e": 4, "triplanenet": 6, "goae": 8, "dual-encoder": 11}
+SHARES = {
+    "psp": 0.75, "e4e": 0.85, "triplanenet": 0.75, "goae": 0.8, "encoder1": 0.65, "encoder2": 0.65, "dual-encoder": 0.6,
+}  # fmt: skip
+"""Largest error at the input view, in errors of the average head."""
+SHORT = {"descent_steps": 2}
+"""As many as in the training; the default takes more."""
+OPTIONS = {"mean": {"samples": 200}, "encoder1": SHORT, "encoder2": SHORT, "dual-encoder": SHORT}
 
 
 @pytest.fixture(scope="module")
@@ -27,8 +33,8 @@ def mini() -> Generator:
 @pytest.fixture(scope="module")
 def faces(tmp_path_factory: pytest.TempPathFactory) -> list[Item]:
     folder = tmp_path_factory.mktemp("faces") / "heads"
-    default_registry().load("dataset", "heads360").make(MakeRequest(folder, 3, "test", 5, "wild", ("front",), 128))
-    data = ImageFolder(folder, size=128)
+    default_registry().load("dataset", "heads360").make(MakeRequest(folder, 2, "val", 5, "wild", ("front",), 256))
+    data = ImageFolder(folder)
     return [data[index] for index in range(len(data))]
 
 
@@ -41,47 +47,30 @@ def test_files_are_small_and_belong_to_the_generator(kind: str, mini: Generator)
     assert opened.about["licence"] == "Apache-2.0"
 
 
-@pytest.mark.parametrize("kind", ["psp", "dual-encoder"])
-def test_files_for_the_generator_of_people_are_found_beside_the_others(kind: str) -> None:
-    people = toolkit.load_generator("panohead-mini-people")
-    file = find_encoder(None, f"toolkit_plugins.{kind.replace('-', '_')}", kind, people.spec)
-    assert file.stem == f"{kind}-panohead-mini-people" and file.stat().st_size < 11 * MEBIBYTE
-    read_encoder(file, kind).check_generator(people.spec)
-    default = default_registry().get("method", "dual-encoder").generator
-    assert default == people.spec.name
+def error(method: str, mini: Generator, faces: list[Item]) -> float:
+    """Squared error at the input views, summed over people."""
+    opened = toolkit.load_method(method, mini, **OPTIONS.get(method, {}))
+    views = [opened.invert(face.image[None], face.camera, mini).render(mini, face.camera) for face in faces]
+    return sum(float(l2(view.image, face.image[None])) for view, face in zip(views, faces, strict=True))
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("name", ["psp", "encoder1", "dual-encoder"])
-def test_people_come_back_by_the_encoders_that_were_trained_on_people(name: str, tmp_path: Path) -> None:
-    folder = tmp_path / "people"
-    default_registry().load("dataset", "heads360").make(MakeRequest(folder, 3, "val", 5, "wild", ("front",), 256))
-    data, people = ImageFolder(folder, size=256), toolkit.load_generator("panohead-mini-people")
-
-    def error(method: str) -> float:
-        opened = toolkit.load_method(method, people, **({"samples": 200} if method == "mean" else {}))
-        faces = [data[index] for index in range(len(data))]
-        views = [opened.invert(face.image[None], face.camera, people).render(people, face.camera) for face in faces]
-        return sum(float(l2(view.image, face.image[None])) for view, face in zip(views, faces, strict=True))
-
-    assert error(name) < {"psp": 0.75, "encoder1": 0.6, "dual-encoder": 0.5}[name] * error("mean")
+@pytest.fixture(scope="module")
+def floor(mini: Generator, faces: list[Item]) -> float:
+    return error("mean", mini, faces)
 
 
-@pytest.mark.parametrize("name", METHODS)
-def test_every_encoder_beats_the_average_head(name: str, mini: Generator, faces: list[Item]) -> None:
-    def error(method: str) -> float:
-        opened = toolkit.load_method(method, mini, **({"samples": 200} if method == "mean" else {}))
-        views = [opened.invert(face.image[None], face.camera, mini).render(mini, face.camera) for face in faces]
-        return sum(float(l2(view.image, face.image[None])) for view, face in zip(views, faces, strict=True))
-
-    assert error(name) < 0.6 * error("mean")
+@pytest.mark.parametrize("name", SHARES)
+def test_every_encoder_beats_the_average_head(name: str, mini: Generator, faces: list[Item], floor: float) -> None:
+    assert error(name, mini, faces) < SHARES[name] * floor
 
 
 def test_what_is_hidden_comes_from_encoder_2_and_all_else_from_encoder_1(mini: Generator, faces: list[Item]) -> None:
     assert isinstance(mini, Footprint)
     options = {"dual-encoder": {"stitcher": "hard", "keep_planes": True}}
     one, two, both = (
-        toolkit.load_method(name, mini, **options.get(name, {})).invert(faces[0].image[None], faces[0].camera, mini)
+        toolkit.load_method(name, mini, **SHORT, **options.get(name, {})).invert(
+            faces[0].image[None], faces[0].camera, mini
+        )
         for name in ("encoder1", "encoder2", "dual-encoder")
     )
     hidden = mini.expand(both.extra["occlusion"]) == 1

@@ -2,8 +2,8 @@
 
 A print is the mean grey of 8 x 8 equal blocks, in 8 bits. Two prints are of one picture where they differ by at most
 `SAME` grey levels (root mean square). Measured: the same heads at half and double size as JPEG of quality 50 to 90, at
-128 px, are at most 1.3 apart, at 64 px 2.3; the two most similar of 150 clean dolls from the front are 6.7 apart, of 60
-people 14. Another crop of a photo is another picture.
+128 px, are at most 1.3 apart, at 64 px 2.3; the two most similar of 60 people from the front are 14 apart. Another crop
+of a photo is another picture.
 """
 
 from __future__ import annotations

@@ -41,6 +41,7 @@ NETWORK = {
     "decoder_hidden": 8, "sr_widths": [4, 4], "image_size": 64, "samples": 6,
     "importance_samples": 4,
 }  # fmt: skip
+Z_DIM = default_registry().load("dataset", "heads360").procedural().latent_dim
 
 
 @pytest.fixture(scope="module")
@@ -48,8 +49,8 @@ def rays_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Rays of three heads, and two held-out heads whose truth is made up."""
     folder = tmp_path_factory.mktemp("rays")
     rays._make_shard((settings(folder).ray_plan(), 0, 3, folder / "rays-000000.safetensors"))
-    latents = torch.nn.functional.normalize(torch.randn(2, 40, generator=torch.Generator().manual_seed(0)), dim=1)
-    latents = latents * 40**0.5
+    latents = torch.nn.functional.normalize(torch.randn(2, Z_DIM, generator=torch.Generator().manual_seed(0)), dim=1)
+    latents = latents * Z_DIM**0.5
     masks = torch.zeros(2, len(YAWS), 1, 64, 64)
     masks[..., 16:48, 16:48] = 1
     truth = {"latents": latents, "images": torch.zeros(2, len(YAWS), 3, 64, 64), "masks": masks}
@@ -221,7 +222,7 @@ class MadeUpMeanings:
         return torch.zeros(len(latents), self.w_dim)
 
     def some(self, step: int, count: int) -> tuple[Tensor, Tensor]:
-        return torch.randn(count, 40, generator=self.source), torch.zeros(count, self.w_dim)
+        return torch.randn(count, Z_DIM, generator=self.source), torch.zeros(count, self.w_dim)
 
 
 def test_the_mapping_learns_alone(
