@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from toolkit.bench.protocols.scoring import open_metrics
 from toolkit.data.transforms import resize
 from toolkit.errors import ConfigError, MissingDependencyError
 from toolkit.interfaces import Metric
@@ -54,6 +55,13 @@ def test_the_networks_know_what_is_in_a_photograph(size: Size, portrait: np.ndar
 def test_maps_are_halved_five_times(astronaut: Tensor):
     maps = EfficientNetLite("lite0").maps(astronaut)
     assert [layer.shape[-1] for layer in maps] == [128, 64, 32, 16, 8]
+
+
+def test_the_bench_takes_them_in_the_embedded_world_only_and_names_their_files():
+    names = ("lpips_lite", "id_dlib", "fd_lite", "kd_lite")
+    taken = open_metrics([*names, "l2"], "auto", "embedded", 256)
+    assert set(taken.samples) == {*names, "l2"} and set(taken.networks) == set(names)
+    assert open_metrics(names, "auto", "full", 512).samples == {}
 
 
 def test_scores_and_losses_have_different_networks():

@@ -245,7 +245,7 @@ def test_a_call_without_a_photo_says_what_is_missing(program) -> None:
     [
         ((), "panohead-mini"),
         (("--method", "psp"), "panohead-mini"),
-        (("--method", "mean"), "theirs"),
+        (("--method", "mean"), "eg3d"),
         (("--method", "mean", "--generator", "panohead-mini"), "panohead-mini"),
     ],
 )
@@ -253,7 +253,7 @@ def test_a_method_chooses_its_generator_unless_another_is_named(
     program, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...], generator: str
 ) -> None:
     taken: list[object] = []
-    entry = dataclasses.replace(default_registry().get("method", "mean"), generator="theirs")
+    entry = dataclasses.replace(default_registry().get("method", "mean"), generator="eg3d")
     monkeypatch.setitem(default_registry().registrations, ("method", "mean"), entry)
     monkeypatch.setattr(inverting, "invert_photos", lambda *_, **named: taken.append(named["generator"]) or [])
     assert program("invert", tmp_path / "a.png", *words, "--out", tmp_path / "out").code == 0
