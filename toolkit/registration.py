@@ -16,6 +16,15 @@ from toolkit.errors import PluginError
 from toolkit.strangers import strangers_code, watched
 
 BUILT_IN_PACKAGE = "toolkit_plugins"
+FORMER_NAMES = {
+    "people": "heads360", "panohead-mini-people": "panohead-mini", "training/psp-people": "training/psp",
+    "training/dual-encoder-people": "training/dual-encoder", "training/panohead-mini-people": "training/panohead-mini",
+    "training/panohead-mini-people-coarse": "training/panohead-mini-coarse",
+    "training/panohead-mini-people-mapping": "training/panohead-mini-mapping",
+    "psp-panohead-mini-people": "psp", "dual-encoder-panohead-mini-people": "dual-encoder",
+    "lpips-e": "lpips_lite", "id-e": "id_dlib", "fid-e": "fd_lite", "kid-e": "kd_lite",
+}  # fmt: skip
+"""Names that parts, configurations and weights had, and what took their place."""
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]*")  # no comma: names are given as lists
 
 KINDS = {
@@ -165,6 +174,9 @@ class BrokenPlugin:
 def unknown_name(what: str, name: str, known: Iterable[str]) -> str:
     """Say that a name is unknown, what was probably meant, and what there is."""
     names = sorted(known)
+    now = FORMER_NAMES.get(name)
+    if now in names:
+        return f"unknown {what} {name!r}: it is {now!r} now"
     near = difflib.get_close_matches(name, names, n=1)
     hint = f"did you mean {near[0]!r}? " if near else ""
     return f"unknown {what} {name!r}; {hint}available: {', '.join(names) or 'none'}"

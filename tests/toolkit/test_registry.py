@@ -10,9 +10,11 @@ import pytest
 
 import toolkit
 from toolkit import registry as registry_module
-from toolkit.errors import PluginError
+from toolkit.configuration import config_names, config_path
+from toolkit.errors import ConfigError, PluginError
 from toolkit.hookspecs import hookimpl
-from toolkit.registry import KINDS, BrokenPlugin, Registry, discover, unknown_name
+from toolkit.registration import FORMER_NAMES
+from toolkit.registry import KINDS, BrokenPlugin, Registry, default_registry, discover, unknown_name
 
 
 class Offers:
@@ -305,3 +307,12 @@ def test_what_a_factorys_module_prints_goes_to_stderr(
     registry.add_plugin("mine", Offers("root", target="printing_module:x"))
     assert registry.load("generator", "root") is len
     assert capsys.readouterr() == ("", "loading\n")
+
+
+def test_a_former_name_ends_in_a_sentence_that_names_the_new_one() -> None:
+    with pytest.raises(PluginError, match="unknown generator 'panohead-mini-people': it is 'panohead-mini' now$"):
+        default_registry().get("generator", "panohead-mini-people")
+    with pytest.raises(ConfigError, match="'training/psp-people': it is 'training/psp' now"):
+        config_path("training/psp-people")
+    known = {entry.name for kind in KINDS for entry in default_registry().of_kind(kind)} | set(config_names())
+    assert set(FORMER_NAMES.values()) <= known and not set(FORMER_NAMES) & known
