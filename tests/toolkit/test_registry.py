@@ -310,7 +310,7 @@ def test_what_a_factorys_module_prints_goes_to_stderr(
 
 
 def test_a_former_name_ends_in_a_sentence_that_names_the_new_one() -> None:
-    with pytest.raises(PluginError, match="unknown generator 'panohead-mini-people': it is 'panohead-mini' now$"):
+    with pytest.raises(PluginError, match=r"unknown generator 'panohead-mini-people': it is 'panohead-mini' now$"):
         default_registry().get("generator", "panohead-mini-people")
     with pytest.raises(ConfigError, match="'training/psp-people': it is 'training/psp' now"):
         config_path("training/psp-people")
