@@ -22,7 +22,8 @@ SHARES = {
 """Largest error at the input view, in errors of the average head."""
 SHORT = {"descent_steps": 2}
 """As many as in the training; the default takes more."""
-OPTIONS = {"mean": {"samples": 200}, "encoder1": SHORT, "encoder2": SHORT, "dual-encoder": SHORT}
+COARSE = {"mask": {"resolution": 64}}
+OPTIONS = {"mean": {"samples": 200}, "encoder1": SHORT, "encoder2": SHORT, "dual-encoder": SHORT | COARSE}
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +67,7 @@ def test_every_encoder_beats_the_average_head(name: str, mini: Generator, faces:
 
 def test_what_is_hidden_comes_from_encoder_2_and_all_else_from_encoder_1(mini: Generator, faces: list[Item]) -> None:
     assert isinstance(mini, Footprint)
-    options = {"dual-encoder": {"stitcher": "hard", "keep_planes": True}}
+    options = {"dual-encoder": COARSE | {"stitcher": "hard", "keep_planes": True}}
     one, two, both = (
         toolkit.load_method(name, mini, **SHORT, **options.get(name, {})).invert(
             faces[0].image[None], faces[0].camera, mini
