@@ -68,7 +68,7 @@ types: $(VENV)/.installed
 
 # The shipped weights, made again one after the other; a target that was stopped goes on where it was.
 RUNS := $(OUT)/training
-MADE := $(foreach name,panohead-mini psp e4e triplanenet goae dual-encoder,$(RUNS)/$(name)/weights.safetensors)
+MADE := $(foreach name,panohead-mini identity-lite psp e4e triplanenet goae dual-encoder,$(RUNS)/$(name)/weights.safetensors)
 
 weights: $(MADE)
 	@echo "== made: $(MADE)"

@@ -12,6 +12,7 @@ from safetensors import safe_open
 import toolkit
 from toolkit.errors import WeightsError
 from toolkit.interfaces import Generator
+from toolkit.registry import default_registry
 from toolkit.tensors import read_tensors, write_tensors
 
 PLUGINS = Path(__file__).resolve().parents[2] / "plugins" / "toolkit_plugins"
@@ -57,5 +58,7 @@ def open_again(name: str, file: Path, header: dict[str, Any]) -> None:
     """Read a file as whoever uses one of this name does."""
     if name.startswith("panohead-mini"):
         toolkit.load_generator(name, file)
+    elif name == "identity-lite":
+        default_registry().build("face_embedder", name, file)
     else:
         toolkit.load_method(header["architecture"], generator(header["generator"]["name"]), file)

@@ -47,7 +47,7 @@ def register_face_embedders(register: Register) -> None:
     register(
         "identity-lite",
         f"{_HERE}.identity_network:open_identity_lite",
-        summary="learnt from dlib's descriptors of procedural people, 112 px",
+        summary="learnt from dlib's descriptors of procedural people, 112 px; weights included",
         interface=1,
         world="embedded",
     )

@@ -99,7 +99,7 @@ def write_head(path: Path, head: DescriptorHead, about: Mapping[str, Any]) -> No
 
 
 def open_identity_lite(weights: Path | None = None) -> DistilledRecogniser:
-    """The face embedder `identity-lite` (None: the shipped head, where one ships), frozen: for losses, not scores.
+    """The face embedder `identity-lite` (None: the shipped head), frozen: for losses, not scores.
 
     Raises:
         MissingDependencyError: A package that the trunk needs is not installed.
@@ -108,7 +108,7 @@ def open_identity_lite(weights: Path | None = None) -> DistilledRecogniser:
     path = SHIPPED if weights is None else weights
     if weights is None and not path.is_file():
         raise WeightsError(
-            f"face embedder {NAME!r} needs weights, which do not ship: make them with 'toolkit train {NAME}' and name "
+            f"face embedder {NAME!r} has no weights in this installation: make them with 'toolkit train {NAME}' and name "
             "the file with the option 'embedder_weights'"
         )
     tensors, about = read_weights(path)
