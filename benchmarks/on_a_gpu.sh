@@ -32,7 +32,7 @@ dry encoder2 dual-encoder-panohead
 for name in psp e4e triplanenet goae; do
   dry "$name" "$name-panohead"
 done
-for name in panohead-mini embedded-networks; do # the small trainings: minutes of data first
+for name in panohead-mini identity-lite; do # the small trainings: minutes of data first
   [ -n "$short" ] || step toolkit train "$name" --dry-run --device "$device"
 done
 step toolkit data make heads360 --subjects 4 --split val --size 128 --views front,left_30,right_30,back "$out/heads"
