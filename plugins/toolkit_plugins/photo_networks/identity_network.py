@@ -108,8 +108,8 @@ def open_identity_lite(weights: Path | None = None) -> DistilledRecogniser:
     path = SHIPPED if weights is None else weights
     if weights is None and not path.is_file():
         raise WeightsError(
-            f"face embedder {NAME!r} has no weights in this installation: make them with 'toolkit train {NAME}' and name "
-            "the file with the option 'embedder_weights'"
+            f"face embedder {NAME!r} has no weights in this installation: make them with 'toolkit train {NAME}' and "
+            "name the file with the option 'embedder_weights'"
         )
     tensors, about = read_weights(path)
     if about.get("architecture") != ARCHITECTURE:
