@@ -34,8 +34,16 @@ def result_folders(photos: Sequence[Path], out: Path) -> list[Path]:
         has its inversion there, or another photo has the name.
     """
     given = {_digest(os.path.abspath(photo)) for photo in photos}
-    choices = [_free_names(photo, out, given) for photo in photos]
-    chosen = [0] * len(photos)
+    # as if nothing was there: a run that was interrupted goes on with the same names
+    first = _told_apart([_candidates(photo) for photo in photos])
+    choices = [_free_names(photo, out, given, level) for photo, level in zip(photos, first, strict=True)]
+    chosen = _told_apart(choices)
+    return [out / names[level] for names, level in zip(choices, chosen, strict=True)]
+
+
+def _told_apart(choices: Sequence[Sequence[str]]) -> list[int]:
+    """Which of its names each photo takes, so that no two are alike: the shortest that does, in whatever order."""
+    chosen = [0] * len(choices)
     while True:
         names = [each[level] for each, level in zip(choices, chosen, strict=True)]
         taken = Counter(map(_on_any_disk, names))
@@ -45,7 +53,7 @@ def result_folders(photos: Sequence[Path], out: Path) -> list[Path]:
             if taken[_on_any_disk(name)] > 1 and chosen[index] + 1 < len(choices[index])
         ]
         if not longer:
-            return [out / name for name in names]
+            return chosen
         for index in longer:
             chosen[index] += 1
 
@@ -78,13 +86,14 @@ def _short_names(photo: Path) -> list[str]:
     return [_shortened(stem), *([_shortened(stem, f"-{photo.suffix[1:]}")] if photo.suffix[1:] else [])]
 
 
-def _free_names(photo: Path, out: Path, given: set[str]) -> list[str]:
+def _free_names(photo: Path, out: Path, given: set[str], level: int) -> list[str]:
     """The name of the photo's own folder where it has one; else the names that no other photo's inversion has.
 
     Args:
         photo: A photo.
         out: Where the folders lie.
         given: Digests of the paths of all photos of this run.
+        level: The first of its names that tells it from the other photos of this run.
     """
     names, taken = _candidates(photo), set[str]()
     place, way = sources(photo, out)
@@ -98,7 +107,7 @@ def _free_names(photo: Path, out: Path, given: set[str]) -> list[str]:
                 taken.update(map(_on_any_disk, (name, *_short_names(Path(str(about.get("input")))))))
             case _:  # nothing there, or nothing that says whose it is: `invert` looks closer before it writes
                 pass
-    return [name for name in names[:-1] if _on_any_disk(name) not in taken] + names[-1:]
+    return [name for name in names[level:-1] if _on_any_disk(name) not in taken] + names[-1:]
 
 
 def _digest(path: str) -> str:

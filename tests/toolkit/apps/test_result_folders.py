@@ -119,6 +119,33 @@ def test_a_photo_has_one_folder_whatever_was_there_before(
         assert all(found[photo] == folder for photo, folder in again.items())
 
 
+@pytest.mark.parametrize(
+    "photos",
+    [
+        ["a/x.png", "b/x.png"],
+        ["a/x.png", "b/x.png", "x-2.png", "c/you.png"],
+        ["a/x.png", "a/x.jpg", "b/x.png"],
+        ["p/a/x.png", "q/a/x.png"],
+        ["a/..png", "b/..png", "photo.png"],
+        ["me.png", "ME.jpg"],
+    ],
+)
+def test_a_run_that_was_interrupted_after_any_photo_goes_on_with_the_same_names(
+    tmp_path: Path, photos: list[str]
+) -> None:
+    places = [tmp_path / photo for photo in photos]
+    whole = [folder.name for folder in result_folders(places, tmp_path / "whole")]
+    for kept in range(1 << len(photos)):
+        out = tmp_path / str(kept)
+        for index, (photo, name) in enumerate(zip(places, whole, strict=True)):
+            if kept >> index & 1:
+                (out / name).mkdir(parents=True)
+                record = {"format": "toolkit-inversion", "schema_version": 1}
+                about = {"input": photo.name, "source": sources(photo, out)}
+                (out / name / "inversion.json").write_text(json.dumps(record | {"provenance": about}))
+        assert [folder.name for folder in result_folders(places, out)] == whole
+
+
 def test_folders_are_found_again_after_photos_and_results_were_moved(tmp_path: Path) -> None:
     before = made(tmp_path / "old" / "out", tmp_path / "old/a/x.png", tmp_path / "old/b/x.png")
     (tmp_path / "old").rename(tmp_path / "new")
