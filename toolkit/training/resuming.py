@@ -99,7 +99,7 @@ def refuse_changes(saved: Mapping[str, Any], given: Mapping[str, Any], where: st
         if key in own and not is_free(key) and _alike(own[key]) != _alike(value):
             raise TrainingError(
                 f"cannot resume {where}: {key!r} was {own[key]!r} there and is {value!r} now; leave it out "
-                "or train into another folder"
+                "(without --config, a resumed run takes its own settings) or train into another folder"
             )
 
 
