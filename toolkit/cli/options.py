@@ -17,7 +17,7 @@ TimeLimit = Annotated[
     float | None,
     typer.Option(
         "--time-limit",
-        help="Seconds that a method, or a part of a plugin, may take for a picture; longer ones are ended, named.",
+        help="Seconds that a method, or a part of a plugin, may take at one time; longer ones are ended, and named.",
     ),
 ]
 

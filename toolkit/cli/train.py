@@ -10,10 +10,11 @@ from typing import Annotated
 
 import typer
 
-from toolkit.cli.options import MOST_AT_ONCE, Device, use_threads
+from toolkit.cli.options import MOST_AT_ONCE, Device, TimeLimit, use_threads
 from toolkit.cli.text import say_lines
 from toolkit.errors import InputError, WeightsError
 from toolkit.files import check_folder_place, is_empty
+from toolkit.strangers import checked_time_limit, limit_time
 
 WITHOUT_FILES = "training/without-files"
 """The configuration that, on top of an encoder's, needs no file of the user's."""
@@ -47,6 +48,7 @@ def train_command(
     tensorboard: Annotated[
         bool, typer.Option("--tensorboard", help="Also write event files for TensorBoard (extra `tensorboard`).")
     ] = False,
+    time_limit: TimeLimit = None,
 ) -> None:
     """Train a network: metrics.jsonl, picture sheets, checkpoints, and at the end weights.safetensors.
 
@@ -71,6 +73,7 @@ def train_command(
     from toolkit.training.distribution import main_process, main_process_first, process_group
 
     use_threads(threads)
+    limit_time(checked_time_limit(time_limit))
     chosen = best_device() if device == AUTO else device
     with process_group(chosen) as place, _settings_of_run(folder if resume else None, config_file, settings) as own:
         # the first process makes the data that is missing

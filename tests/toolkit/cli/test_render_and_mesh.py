@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 import json
+import sys
+import time
+import types
 from pathlib import Path
 
 import pytest
@@ -13,9 +16,11 @@ from toolkit.camera import Camera
 from toolkit.cli.main import app
 from toolkit.cli.render import chosen_angles
 from toolkit.devices import choose_arithmetic, chosen_arithmetic
-from toolkit.errors import InputError, ToolkitError, WeightsError
+from toolkit.errors import InputError, PluginError, ToolkitError, WeightsError
 from toolkit.inversion import Inversion
-from toolkit.registry import Registry
+from toolkit.registry import Registration, Registry
+from toolkit.strangers import limit_time
+from toolkit.testing.spherical import SphericalGenerator, build_spherical
 
 
 @pytest.fixture
@@ -51,6 +56,31 @@ def test_a_mesh_is_written_where_asked(head: Path, tmp_path: Path) -> None:
     assert run("mesh", head, "--resolution", "16") == [head / "mesh.glb"]
     (elsewhere,) = run("mesh", head, "--resolution", "16", "--out", tmp_path / "other" / "a.glb")
     assert elsewhere.read_bytes()[:4] == b"glTF"
+
+
+@pytest.mark.parametrize("command", [["render", "--yaw", "0"], ["mesh", "--resolution", "16"]])
+def test_a_strangers_generator_that_never_ends_is_ended_at_the_limit(
+    command: list[str], head: Path, testing_registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = types.ModuleType("odd_generators")
+    endless = type("Endless", (SphericalGenerator,), {"render": lambda *given, **options: time.sleep(60)})
+
+    def build(weights: object, device: str) -> SphericalGenerator:
+        made = build_spherical()
+        made.__class__ = endless
+        return made
+
+    module.build = build  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "odd_generators", module)
+    entry = Registration("generator", "spherical", "odd_generators:build", "s", 1, "sx")
+    monkeypatch.setitem(testing_registry.registrations, ("generator", "spherical"), entry)
+    started = time.monotonic()
+    try:
+        with pytest.raises(PluginError, match=r"^generator 'spherical' of plugin 'sx' failed: .*longer than 1 s"):
+            run(*command, head, "--time-limit", "1")
+    finally:
+        limit_time(None)
+    assert time.monotonic() - started < 30
 
 
 def test_faster_arithmetic_is_named_in_what_is_written_and_unknown_one_refused(head: Path, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 import types
 from collections.abc import Callable
 from typing import Any
@@ -13,6 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from toolkit import strangers
 from toolkit.camera import Camera
 from toolkit.encoders.training.image_losses import ImageLosses
 from toolkit.encoders.training.settings import ImageWeights, NetworkLosses
@@ -145,10 +147,15 @@ def test_what_is_no_loss_is_refused_by_name(terms: Terms, kind: str, part: Any, 
     assert told in str(caught.value)
 
 
+def test_a_loss_that_never_ends_is_ended_at_the_limit(terms: Terms) -> None:
+    with strangers.time_limit(0.2), pytest.raises(PluginError, match=r"^loss 'odd' .*longer than 0.2 s \(--time-limit"):
+        terms("loss", difference(lambda found, target: time.sleep(60)))
+
+
 @pytest.mark.parametrize(
     ("kind", "part"),
     [("loss", difference()), ("perceptual_distance", Coarse()), ("face_embedder", Thumbnails())],
 )
 def test_sound_ones_give_their_term(terms: Terms, kind: str, part: Any) -> None:
     (term,) = terms(kind, part).values()
-    assert term.ndim == 0 and float(term) > 0
+    assert term.ndim == 0 and term.item() > 0
