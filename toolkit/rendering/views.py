@@ -119,9 +119,10 @@ def render_views(
     resolution: int | None = None,
     on_view: OnView | None = None,
     stay: bool = False,
+    space: Callable[[Tensor], Tensor] | None = None,
 ) -> Render:
     """All views of `iterate_views` in one `Render` (batch = number of cameras)."""
-    parts = list(iterate_views(generator, planes, ws, cameras, batch, resolution, on_view, stay))
+    parts = list(iterate_views(generator, planes, ws, cameras, batch, resolution, on_view, stay, space))
     if not parts:
         raise InputError("no camera to render from")
     return Render(*(torch.cat(tensors) for tensors in zip(*parts, strict=True)))

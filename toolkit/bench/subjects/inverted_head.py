@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import torch
 
 from toolkit.bench.subjects.heads import Views
 from toolkit.inversion import Inversion
-from toolkit.rendering.views import render_views
+from toolkit.rendering.views import empty_space, render_views
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from toolkit.camera import Camera
     from toolkit.interfaces import Generator
 
@@ -18,12 +21,14 @@ if TYPE_CHECKING:
 class InvertedHead:
     """An inversion and the generator that shows it; a view that was seen once is kept.
 
-    Views are rendered one at a time: their numbers must not depend on which views are rendered together.
+    Views are rendered one at a time: their numbers must not depend on which views are rendered together. For the same
+    reason, empty space is found before the first one.
     """
 
     def __init__(self, inversion: Inversion, generator: Generator) -> None:
         self.inversion, self._generator = inversion, generator
         self._seen: dict[bytes, Views] = {}
+        self._space: Callable[[Tensor], Tensor] | None = None
 
     def input_view(self) -> Views:
         """The view by the camera of the inversion, which a method may have refined."""
@@ -43,5 +48,8 @@ class InvertedHead:
     def render(self, camera: Camera) -> Views:
         """Render a view, whether or not it is known."""
         shown = self.inversion.tuned_generator(self._generator)
-        seen = render_views(shown, self.inversion.planes, self.inversion.ws, camera, batch=1, stay=True)
+        planes, ws = self.inversion.planes, self.inversion.ws
+        if self._space is None and shown.device.type == "cpu":  # elsewhere it saves nothing
+            self._space = empty_space(shown, planes)
+        seen = render_views(shown, planes, ws, camera, batch=1, stay=True, space=self._space)
         return Views(seen.image, seen.depth, seen.mask)
