@@ -21,7 +21,8 @@ from toolkit.faces.images import image_to_tensor, read_image
 from toolkit.faces.labels import find_dataset_entry, read_camera, read_landmarks
 from toolkit.faces.levelling import level_landmarks
 from toolkit.faces.pose import angles_from_rotation
-from toolkit.faces.rig import SeenFace, Similarity, disagreement, face_in_rig, rig_similarity, rig_view, turned
+from toolkit.faces.rig import SeenFace, disagreement, face_in_rig, rig_similarity, rig_view, turned
+from toolkit.faces.similarity import Similarity
 from toolkit.files import file_sha256
 from toolkit.notebook import png
 from toolkit.registry import default_registry

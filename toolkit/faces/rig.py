@@ -19,6 +19,7 @@ from PIL import Image
 
 from toolkit.errors import InputError
 from toolkit.faces.images import resize
+from toolkit.faces.similarity import Similarity, fitted
 from toolkit.faces.template import face_points
 
 if TYPE_CHECKING:
@@ -35,21 +36,6 @@ AGREEMENT = 0.15
 
 SeenFace = tuple["Pinhole", np.ndarray]
 """A camera and the landmarks [5, 2] that its picture shows, in pixels."""
-
-
-@dataclass(frozen=True, eq=False)
-class Similarity:
-    """A map of world points: scale * rotation @ point + shift."""
-
-    scale: float
-    rotation: np.ndarray
-    """[3, 3]."""
-    shift: np.ndarray
-    """[3]."""
-
-    def points(self, points: np.ndarray) -> np.ndarray:
-        """Points [N, 3] moved."""
-        return self.scale * points @ self.rotation.T + self.shift
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,24 +109,6 @@ def projected(camera: Pinhole, points: np.ndarray) -> np.ndarray:
     local = (points - cam2world[:3, 3]) @ cam2world[:3, :3]
     pixels = local @ np.asarray(camera.intrinsics).T
     return np.where(local[:, 2:] > 0, pixels[:, :2] / np.where(pixels[:, 2:] == 0, 1, pixels[:, 2:]), np.nan)
-
-
-def fitted(source: np.ndarray, target: np.ndarray) -> Similarity:
-    """The similarity that brings source points nearest to target points, both [N, 3] (Umeyama's closed form).
-
-    Raises:
-        InputError: The source points lie on a line.
-    """
-    from_mean, to_mean = source.mean(axis=0), target.mean(axis=0)
-    centred = source - from_mean
-    u, sizes, vh = np.linalg.svd((target - to_mean).T @ centred)
-    spread = float((centred**2).sum())
-    if not (spread > 0 and sizes[1] > 1e-9 * sizes[0]):
-        raise InputError("the five points of the face lie on a line")
-    signs = np.array([1.0, 1.0, np.sign(np.linalg.det(u @ vh))])
-    rotation = u @ np.diag(signs) @ vh
-    scale = float((sizes * signs).sum()) / spread
-    return Similarity(scale, rotation, to_mean - scale * rotation @ from_mean)
 
 
 def rig_view(pinhole: Pinhole, world: Similarity, orbit: Orbit, size: int) -> RigView:

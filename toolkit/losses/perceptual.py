@@ -7,7 +7,6 @@ is ever downloaded.
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -17,15 +16,12 @@ from torch import Tensor
 from torch.nn import Module
 
 from toolkit.arms_length import fault_of_gradient, fault_of_tensor, guarded, kind_of
-from toolkit.errors import ConfigError, MissingDependencyError, PluginError, WeightsError
+from toolkit.errors import ConfigError, PluginError, WeightsError
 from toolkit.interfaces import Perceptual
+from toolkit.losses.lpips_network import TRUNKS, lpips_network
 from toolkit.losses.pyramid import feature_difference, pyramid_features
-from toolkit.registry import default_registry, unknown_name
-from toolkit.weights.opening import open_state_dict
+from toolkit.registry import Registration, default_registry, unknown_name
 from toolkit.weights.store import found_weights, how_to_get
-
-TRUNKS = {"vgg": "vgg16", "alex": "alexnet"}
-"""Per LPIPS network: torchvision's name for the trunk, which is also that of its weights in the store."""
 
 
 class Pyramid:
@@ -130,16 +126,25 @@ def open_perceptual(name: str, trunk: Path | None = None, device: torch.device |
         MissingDependencyError: A package that it needs is not installed.
         PluginError: It is a stranger's, and fails.
     """
+    perceptual = _built(_registered(name), trunk)
+    if isinstance(perceptual, Module):
+        perceptual.to(device)
+    return perceptual
+
+
+def _registered(name: str) -> Registration:
     known = perceptual_names()
     if name not in known:
         raise ConfigError(unknown_name("perceptual distance", name, known))
-    entry = default_registry().get(_KIND, name)
+    return default_registry().get(_KIND, name)
+
+
+def _built(entry: Registration, trunk: Path | None) -> Perceptual:
+    """What a registration makes; what a stranger's functions give is checked at every call."""
     perceptual: Perceptual = entry.build(trunk)
     if not isinstance(perceptual, Perceptual):
         raise PluginError(f"{entry.whose} makes a {type(perceptual).__name__}, which lacks name, embed or distance")
     guarded(perceptual, entry, {"embed": _fault_of_embedding, "distance": fault_of_loss})
-    if isinstance(perceptual, Module):
-        perceptual.to(device)
     return perceptual
 
 
@@ -157,39 +162,3 @@ def _fault_of_embedding(found: Any, given: Sequence[Any]) -> str:
         return wrong
     first = next((each for each in found if each.requires_grad), found[0])
     return fault_of_gradient(first, given[0].requires_grad)
-
-
-def lpips_network(net: str, trunk: Path) -> Any:
-    """The `lpips` package's own network, v0.1, frozen: from pairs [B, 3, H, W] in [-1, 1] to LPIPS [B, 1, 1, 1].
-
-    Args:
-        net: 'vgg' or 'alex'.
-        trunk: torchvision's ImageNet weights of that network (.pth or .safetensors).
-
-    Raises:
-        MissingDependencyError: The `lpips` package is not installed.
-        WeightsError: The file is missing, damaged or of another network.
-    """
-    try:
-        import lpips  # slow to import, and an optional package
-    except ImportError as error:
-        raise MissingDependencyError("lpips", f"perceptual distance 'lpips-{net}'", "perceptual") from error
-    with warnings.catch_warnings(), torch.random.fork_rng(devices=[]):
-        warnings.simplefilter("ignore")  # torchvision deprecates the argument that lpips passes
-        # pnet_rand: random trunk, so that torchvision does not download; its weights are replaced at once
-        network = lpips.LPIPS(net=net, version="0.1", pnet_rand=True, verbose=False)
-    _load_trunk(network.net, net, trunk)
-    return network.eval().requires_grad_(False)
-
-
-def _load_trunk(network: Module, net: str, path: Path) -> None:
-    weights = open_state_dict(path)
-    own = network.state_dict()
-    found = {}
-    for key, value in own.items():
-        layer = key.split(".", 1)[1]  # 'slice3.10.weight' stands for torchvision's 'features.10.weight'
-        source = weights.get(f"features.{layer}")
-        if source is None or source.shape != value.shape:
-            raise WeightsError(f"{path} does not hold torchvision's {TRUNKS[net]}: no fitting 'features.{layer}'")
-        found[key] = source
-    network.load_state_dict(found)

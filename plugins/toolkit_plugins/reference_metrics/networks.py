@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn import Module
 
 from toolkit.files import file_sha256
-from toolkit.losses.perceptual import lpips_network
+from toolkit.losses.lpips_network import lpips_network
 from toolkit.metrics import DetectedFace, FrechetMetric, IdentityMetric, KernelMetric
 from toolkit.weights.official import build_official
 from toolkit.weights.opening import open_state_dict, open_weights

@@ -12,7 +12,8 @@ from PIL import Image
 from torch import Tensor
 
 from toolkit.errors import WeightsError
-from toolkit.losses.perceptual import Lpips, lpips_network
+from toolkit.losses.lpips_network import lpips_network
+from toolkit.losses.perceptual import Lpips
 from toolkit.registry import default_registry
 from toolkit.weights.store import weights_folder
 from toolkit_plugins.reference_metrics import networks

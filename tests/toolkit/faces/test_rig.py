@@ -13,16 +13,15 @@ import torch
 from toolkit.camera import Camera, look_at
 from toolkit.errors import InputError
 from toolkit.faces.rig import (
-    Similarity,
     disagreement,
     face_in_rig,
-    fitted,
     projected,
     rig_similarity,
     rig_view,
     triangulated,
     turned,
 )
+from toolkit.faces.similarity import Similarity, fitted
 from toolkit.faces.template import PANOHEAD_SCALE, PANOHEAD_SHIFT, STANDARD_FACE
 from toolkit.interfaces import Orbit
 from toolkit.interfaces.dataset import Pinhole

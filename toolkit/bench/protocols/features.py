@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
 from toolkit.bench.protocols.scoring import OpenMetrics
+from toolkit.bench.records.units import CellRecord
 from toolkit.devices import moved_to
 from toolkit.errors import InputError, WeightsError
 from toolkit.interfaces import ComparesFeatures, FeatureExtractor
 from toolkit.metrics.feature_distances import KID_SUBSET
-from toolkit.tensors import tensor_names
+from toolkit.tensors import read_tensors, tensor_names
 
 DISTANCES = (
     "pictures rounded to 8 bit; by clean-fid, float64: fid: covariances over n - 1; kid: cubic kernel, "
@@ -70,6 +71,17 @@ def features_of_each(extractors: Mapping[str, FeatureExtractor], images: Tensor)
         return [features_of(extractors, image[None]) for image in images]
     together = features_of(extractors, images)
     return [{name: found[place : place + 1] for name, found in together.items()} for place in range(len(images))]
+
+
+def features_by_group(folder: Path, records: Iterable[CellRecord]) -> dict[str, dict[str, list[Tensor]]]:
+    """Features [1, size] of each render and target, by group of targets and by `side.extractor`."""
+    found: dict[str, dict[str, list[Tensor]]] = defaultdict(lambda: defaultdict(list))
+    for record in records:
+        for each in record.features:
+            tensors, _ = read_tensors(folder / each.features)
+            for key, value in tensors.items():
+                found[each.group or ""][key].append(value)
+    return found
 
 
 def distance_of(metrics: OpenMetrics, name: str, real: Mapping[str, Tensor], made: Mapping[str, Tensor]) -> float:

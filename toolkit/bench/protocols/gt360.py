@@ -10,8 +10,9 @@ import torch
 from torch import Tensor
 
 from toolkit.bench.protocols.base import BenchProtocol, Numbers
+from toolkit.bench.protocols.metric_inputs import MetricInputs
 from toolkit.bench.protocols.rows import RowOrigin, curve_points
-from toolkit.bench.protocols.scoring import MetricInputs, no_score
+from toolkit.bench.protocols.scoring import no_score
 from toolkit.bench.protocols.scoring_together import score_all
 from toolkit.bench.records.units import CellRecord, ScoreRecord, Scores
 from toolkit.bench.subjects.data import Digests

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,9 +10,10 @@ import torch
 from torch import Tensor
 
 from toolkit.bench.protocols.base import BenchProtocol, Numbers, ProtocolContext
-from toolkit.bench.protocols.features import DISTANCES, distance_of, extractors_of, features_of_each
+from toolkit.bench.protocols.features import DISTANCES, distance_of, extractors_of, features_by_group, features_of_each
+from toolkit.bench.protocols.metric_inputs import MetricInputs
 from toolkit.bench.protocols.rows import RowOrigin, make_row, paired_rows
-from toolkit.bench.protocols.scoring import MetricInputs, no_score
+from toolkit.bench.protocols.scoring import no_score
 from toolkit.bench.protocols.scoring_together import score_all
 from toolkit.bench.records.schema import Row
 from toolkit.bench.records.store import key_of
@@ -33,7 +34,7 @@ from toolkit.camera import Camera
 from toolkit.errors import InputError
 from toolkit.interfaces import Item
 from toolkit.metrics.remembered import REMEMBERED
-from toolkit.tensors import read_tensors, write_tensors
+from toolkit.tensors import write_tensors
 
 
 class MultiView(BenchProtocol):
@@ -171,7 +172,7 @@ class MultiView(BenchProtocol):
 
     def _distances(self, origin: RowOrigin, method: str, records: list[CellRecord]) -> list[Row]:
         """A row per metric of distributions and group of targets."""
-        kept = self._features_by_group(records)
+        kept = features_by_group(self.folder, records)
         expected = Counter(self._group(index) for item in self.items for index in item.uses[1:])
         rows = []
         for name in self.metrics.distributions:
@@ -189,16 +190,6 @@ class MultiView(BenchProtocol):
                     make_row(origin, method, label, metric, value=distance, low=None, high=None, n=used, failed=failed)
                 )
         return rows
-
-    def _features_by_group(self, records: list[CellRecord]) -> dict[str, dict[str, list[Tensor]]]:
-        """Features [1, size] of each render and target, by group of targets and by `side.extractor`."""
-        found: dict[str, dict[str, list[Tensor]]] = defaultdict(lambda: defaultdict(list))
-        for record in records:
-            for each in record.features:
-                tensors, _ = read_tensors(self.folder / each.features)
-                for key, value in tensors.items():
-                    found[each.group or ""][key].append(value)
-        return found
 
 
 def _group_of(yaw: float) -> str:

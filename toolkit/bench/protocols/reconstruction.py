@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from toolkit.bench.protocols.base import BenchProtocol
-from toolkit.bench.protocols.scoring import MetricInputs, score
+from toolkit.bench.protocols.metric_inputs import MetricInputs
+from toolkit.bench.protocols.scoring import score
 from toolkit.bench.protocols.speed import effort_scores
 from toolkit.bench.records.units import Scores
 from toolkit.bench.subjects.inputs import BenchItem, read_item

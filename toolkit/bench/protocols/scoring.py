@@ -8,9 +8,9 @@ from typing import Any, Literal, get_args
 
 from torch import Tensor
 
+from toolkit.bench.protocols.metric_inputs import MetricInputs, arguments_of
 from toolkit.bench.records.units import ScoreRecord
 from toolkit.camera import Camera
-from toolkit.devices import sent
 from toolkit.errors import InputError, PluginError, ToolkitError
 from toolkit.interfaces import ComparesFeatures, Metric, NeedsSize, UsesNetworks
 from toolkit.interfaces.metric import Direction, Takes
@@ -112,38 +112,6 @@ def open_metrics(names: Iterable[str], backend: str, world: str, image_size: int
     return metrics
 
 
-@dataclass(frozen=True)
-class MetricInputs:
-    """Everything that one comparison offers to metrics, batch of 1; it is scored where the view was rendered."""
-
-    image: Tensor
-    """[1, 3, S, S] in [-1, 1], rendered."""
-    target: Tensor
-    """[1, 3, S, S] in [-1, 1]."""
-    camera: Camera
-    regions: dict[str, Tensor] = field(default_factory=dict)
-    """[1, 1, S, S] by name; metrics of images are repeated over each as `metric@region`."""
-    depths: tuple[Tensor, Tensor] | None = None
-    """Rendered and true, [1, 1, R, R]."""
-    depth_regions: dict[str, Tensor] = field(default_factory=dict)
-    """[1, 1, R, R] by name; the empty name is the whole."""
-    masks: tuple[Tensor, Tensor] | None = None
-    """Rendered and true, [1, 1, R, R]."""
-
-    def together(self) -> MetricInputs:
-        """The same, all where the view was rendered."""
-        there = self.image.device
-        return MetricInputs(
-            self.image,
-            sent(self.target, there),
-            self.camera.to(there),
-            {name: sent(part, there) for name, part in self.regions.items()},
-            None if self.depths is None else (sent(self.depths[0], there), sent(self.depths[1], there)),
-            {name: sent(part, there) for name, part in self.depth_regions.items()},
-            None if self.masks is None else (sent(self.masks[0], there), sent(self.masks[1], there)),
-        )
-
-
 def score(metrics: OpenMetrics, inputs: MetricInputs) -> list[ScoreRecord]:
     """Ask every metric that can say something about one comparison."""
     scores, inputs = [], inputs.together()
@@ -157,24 +125,6 @@ def score(metrics: OpenMetrics, inputs: MetricInputs) -> list[ScoreRecord]:
 def no_score(label: str, failed: int = 1, error: str | None = None) -> ScoreRecord:
     """What is written down where a metric has no value."""
     return ScoreRecord(metric=label, value=None, used=0, failed=failed, error=error)
-
-
-def arguments_of(takes: Takes, inputs: MetricInputs) -> dict[str, tuple[Any, ...]]:
-    """What a metric is given about one comparison, by region; the empty name is the whole."""
-    pair = (inputs.image, inputs.target)
-    if takes == "images":
-        return {"": pair, **{name: (*pair, region) for name, region in inputs.regions.items()}}
-    if takes == "pair":
-        return {"": pair}
-    if takes == "faces":
-        return {"": (*pair, inputs.camera)}
-    if takes == "camera":
-        return {"": (inputs.image, inputs.camera)}
-    if takes == "depth" and inputs.depths is not None:
-        return {name: (*inputs.depths, region) for name, region in inputs.depth_regions.items()}
-    if takes == "mask" and inputs.masks is not None:
-        return {"": inputs.masks}
-    return {}
 
 
 def ask(metrics: OpenMetrics, name: str, label: str, arguments: tuple[Any, ...]) -> ScoreRecord:

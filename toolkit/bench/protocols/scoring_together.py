@@ -14,7 +14,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from toolkit.bench.protocols.scoring import MetricInputs, OpenMetrics, arguments_of, ask, score
+from toolkit.bench.protocols.metric_inputs import MetricInputs, arguments_of
+from toolkit.bench.protocols.scoring import OpenMetrics, ask, score
 from toolkit.bench.records.units import ScoreRecord
 from toolkit.camera import Camera
 from toolkit.interfaces.metric import ScoresItems
