@@ -96,12 +96,17 @@ class TerminalProgress:
         finished = done == total and (PART not in name or now - started >= FIRST)
         if not self._in_terminal and (now >= due or finished):
             self._next[name] = now + EVERY
-            rate = (done - before) / (now - started) if now > started else 0.0
-            left = f", about {timedelta(seconds=round((total - done) / rate))} left" if rate and done < total else ""
+            left = _time_left(done - before, now - started, total - done)
             self.note(f"{name}: {done} of {total}{', ' + item if item else ''}{left}")
 
     def _add(self, name: str) -> None:
         self._tasks[name] = self._bars.add_task(printable(name), total=None, start=False, item="")
+
+
+def _time_left(done: int, seconds: float, remaining: int) -> str:
+    """What a line says of the time that the remaining steps will take, by the pace of those done; empty: unknown."""
+    rate = done / seconds if seconds > 0 else 0.0
+    return f", about {timedelta(seconds=round(remaining / rate))} left" if rate and remaining > 0 else ""
 
 
 @contextlib.contextmanager

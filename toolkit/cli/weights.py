@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from toolkit.cli.text import say
-from toolkit.errors import InputError
+from toolkit.errors import InputError, ToolkitError
 
 weights_app = typer.Typer(
     help="The weights files: list, import, download, verify.", no_args_is_help=True, rich_markup_mode=None
@@ -98,19 +99,22 @@ def verify_weights() -> None:
 
     Exits with 1 when one is damaged.
     """
-    from toolkit.errors import ToolkitError
     from toolkit.weights.embedded import embedded_weights, verify
     from toolkit.weights.inventory import stored_files, verify_stored
 
-    damaged = 0
     checks = [(entry.name, entry.path, verify) for entry in embedded_weights()]
     checks += [(path.name, path, verify_stored) for path in stored_files()]
-    for name, path, check in checks:
-        try:
-            check(path)
-            say(f"ok       {name}")
-        except ToolkitError as error:
-            damaged += 1
-            say(f"damaged  {name}: {error}")
-    if damaged:
+    sound = [_is_sound(name, path, check) for name, path, check in checks]
+    if not all(sound):
         raise typer.Exit(1)
+
+
+def _is_sound(name: str, path: Path, check: Callable[[Path], object]) -> bool:
+    """Check one file, and print what came of it."""
+    try:
+        check(path)
+        say(f"ok       {name}")
+    except ToolkitError as error:
+        say(f"damaged  {name}: {error}")
+        return False
+    return True

@@ -140,12 +140,16 @@ class ImageFolder:
         """
         name = self.names[index]
         found = self._read(name, functools.partial(pictures.decode_pixels, at_least=at_least))
+        return found, self._mask_of_side(name, found.shape[0])
+
+    def _mask_of_side(self, name: str, side: int) -> Tensor | None:
+        """A picture's mask [1, side, side], for a picture that may have been decoded smaller than it is."""
         mask = self._read_if_there((layout.mask_name(name),), pictures.decode_mask)
-        if mask is not None and mask.shape[-1] != found.shape[0]:
-            if found.shape[0] not in pictures.reduced_sides(mask.shape[-1]):
-                raise InputError(f"{name}: its mask is {mask.shape[-1]} pixels wide, the image {found.shape[0]}")
-            mask = resize(mask, found.shape[0])
-        return found, mask
+        if mask is not None and mask.shape[-1] != side:
+            if side not in pictures.reduced_sides(mask.shape[-1]):
+                raise InputError(f"{name}: its mask is {mask.shape[-1]} pixels wide, the image {side}")
+            mask = resize(mask, side)
+        return mask
 
     def only(self, indices: Sequence[int]) -> ImageFolder:
         """The items of these numbers, in this order."""

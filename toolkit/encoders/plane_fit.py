@@ -85,8 +85,17 @@ def fit_planes(fit: PlaneFit, generator: Generator, code: Code, seen: Tensor, im
         )
 
 
+def _unchanged(images: Tensor, levels: int) -> list[Tensor]:
+    """Layers of zeros that can be optimised, each of half the height and width of the one before."""
+    batch, channels, height, width = images.shape
+    return [
+        images.new_zeros(batch, channels, max(1, height >> level), max(1, width >> level)).requires_grad_(True)
+        for level in range(levels)
+    ]
+
+
 class _Fit:
-    """One head's."""
+    """The fit of one head's planes: what its steps look at, and the layers of change that they adjust."""
 
     def __init__(
         self,
@@ -106,13 +115,8 @@ class _Fit:
         self.perceptual = open_perceptual(fit.perceptual, device=image.device)
         with torch.no_grad():
             self.embedded = self.perceptual.embed(self.image)
-        rng = torch.Generator().manual_seed(fit.seed)
-        self.field = KeptField(generator, self.start, self.ws, POOL, rng)
-        batch, channels, height, width = self.look.as_images(self.start).shape
-        self.layers = [
-            self.start.new_zeros(batch, channels, max(1, height >> level), max(1, width >> level)).requires_grad_(True)
-            for level in range(fit.levels)
-        ]
+        self.field = KeptField(generator, self.start, self.ws, POOL, torch.Generator().manual_seed(fit.seed))
+        self.layers = _unchanged(self.look.as_images(self.start), fit.levels)
 
     def run(self) -> Tensor:
         fit, rate = self.settings, self.settings.rate * float(self.start.std())

@@ -117,15 +117,19 @@ def write_video(
     return Path(path)
 
 
-def _ffmpeg_command(path: Path, size: tuple[int, int], fps: int, description: str) -> list[str]:
+def _ffmpeg_program() -> str:
     try:
         import imageio_ffmpeg
 
         program: str = imageio_ffmpeg.get_ffmpeg_exe()
     except (ImportError, RuntimeError) as error:
         raise MissingDependencyError("imageio-ffmpeg", "writing a video", "all") from error
+    return program
+
+
+def _ffmpeg_command(path: Path, size: tuple[int, int], fps: int, description: str) -> list[str]:
     return [
-        *(program, "-v", "error", "-y"),
+        *(_ffmpeg_program(), "-v", "error", "-y"),
         *("-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{size[0]}x{size[1]}", "-r", str(fps), "-i", "-"),
         *("-c:v", "libx264", "-pix_fmt", "yuv420p", "-crf", "18", "-preset", "medium", "-movflags", "+faststart"),
         *(

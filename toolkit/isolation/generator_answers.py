@@ -49,11 +49,7 @@ def fault_of(generator: Generator, name: str, found: object, given: Sequence[Any
         return _fault_of_list(found)
     if name == "features" and not (isinstance(found, tuple) and len(found) == 2):
         return f"a {type(found).__name__}, not (features, skip image)"
-    for part, value, shape in _parts(name, found, _shapes(generator, name, given, resolution)):
-        fault = fault_of_tensor(value, given, shape)
-        if fault:
-            return f"{fault} as {part}"
-    return ""
+    return _fault_of_parts(_parts(name, found, _shapes(generator, name, given, resolution)), given)
 
 
 def fault_of_marks(found: object, points: Tensor) -> str:
@@ -68,6 +64,15 @@ def _fault_of_list(found: object) -> str:
     for each in pairs:
         if not isinstance(each, tuple) or len(each) != 2 or not isinstance(each[1], Tensor):
             return f"a {type(each).__name__}, not pairs of a name and a tensor"
+    return ""
+
+
+def _fault_of_parts(parts: Iterator[tuple[str, object, Shape | None]], given: Sequence[Any]) -> str:
+    """What is wrong with the first part that is not as it should be; empty: nothing."""
+    for part, value, shape in parts:
+        fault = fault_of_tensor(value, given, shape)
+        if fault:
+            return f"{fault} as {part}"
     return ""
 
 

@@ -56,7 +56,7 @@ class StepwiseField:
 
 
 class _Beams(NamedTuple):
-    """Some rays."""
+    """R rays of any cameras, in one list: where they begin and which way they go, in world units."""
 
     origins: Tensor
     """[R, 3]."""

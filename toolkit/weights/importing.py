@@ -171,14 +171,21 @@ def notes(
         if other not in used and not any(other.place == each.place for each in used):
             said.append(f"not imported: {' or '.join(other.kinds)} at {other.place} (--as imports it)")
     for file in files:
-        rest = _of_no_network(file, read)
-        if rest:
-            listed = [f"{name} ({count})" for name, count in list(rest.items())[:_SHOWN]]
-            more = f" and {len(rest) - _SHOWN} more" if len(rest) > _SHOWN else ""
-            said.append(f"no known network: {', '.join(listed)}{more} of {file.path.name}")
-        strange = [name for name in file.inert if not name.startswith(("torch.", "training.", "argparse.", "numpy"))]
-        if strange:
-            said.append(f"not executed: {', '.join(strange[:_SHOWN])} in {file.path.name}")
+        said += _notes_of_file(file, read)
+    return said
+
+
+def _notes_of_file(file: OfficialFile, read: Sequence[str]) -> list[str]:
+    """The tensors of a file that belong to no known network, and the calls in it that were not done."""
+    said = []
+    rest = _of_no_network(file, read)
+    if rest:
+        listed = [f"{name} ({count})" for name, count in list(rest.items())[:_SHOWN]]
+        more = f" and {len(rest) - _SHOWN} more" if len(rest) > _SHOWN else ""
+        said.append(f"no known network: {', '.join(listed)}{more} of {file.path.name}")
+    strange = [name for name in file.inert if not name.startswith(("torch.", "training.", "argparse.", "numpy"))]
+    if strange:
+        said.append(f"not executed: {', '.join(strange[:_SHOWN])} in {file.path.name}")
     return said
 
 

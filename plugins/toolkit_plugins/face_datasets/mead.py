@@ -152,6 +152,12 @@ def _find_frames(source: Path) -> list[Photograph]:
     return [Photograph(file, f"{who}/{view}", who, view) for (who, view), file in sorted(found.items())]
 
 
+def _subject_of(place: Path) -> str | None:
+    """The subject that one of the first two parts of a path names."""
+    names = (_SUBJECT.match(part) for part in place.parts[:2])
+    return next((found["id"] for found in names if found is not None), None)
+
+
 def _find_clips(source: Path) -> tuple[dict[str, dict[str, dict[str, Clip]]], dict[str, str]]:
     """Subject -> view -> clip number -> where; and what could not be read."""
     if not source.is_dir():
@@ -159,8 +165,7 @@ def _find_clips(source: Path) -> tuple[dict[str, dict[str, dict[str, Clip]]], di
     clips: dict[str, dict[str, dict[str, Clip]]] = {}
     rejects: dict[str, str] = {}
     for file in sorted(source.rglob("*")):
-        subject = next((found["id"] for part in file.relative_to(source).parts[:2]
-                        if (found := _SUBJECT.match(part)) is not None), None)  # fmt: skip
+        subject = _subject_of(file.relative_to(source))
         if subject is None or file.suffix not in (".mp4", ".tar"):
             continue
         views = clips.setdefault(subject, {})
