@@ -12,6 +12,7 @@ from torch import Tensor
 
 from toolkit.camera import Camera
 from toolkit.configuration import Config
+from toolkit.encoders.fit_target import fit_target
 from toolkit.encoders.kept_field import KeptField
 from toolkit.encoders.networks.style_encoder import fit_image
 from toolkit.encoders.triplanenet import plane_images
@@ -111,12 +112,18 @@ class _Fit:
         self.steps = STEPS if fit.steps is None else fit.steps
         self.ws, self.start, self.seen = ws.detach(), planes.detach(), seen.detach()
         self.look = plane_images(generator)
-        self.image = fit_image(image, min(image.shape[-1], LARGEST_SIDE))
         self.perceptual = open_perceptual(fit.perceptual, device=image.device)
         with torch.no_grad():
+            self.image = self._target(image)
             self.embedded = self.perceptual.embed(self.image)
         self.field = KeptField(generator, self.start, self.ws, POOL, torch.Generator().manual_seed(fit.seed))
         self.layers = _unchanged(self.look.as_images(self.start), fit.levels)
+
+    def _target(self, image: Tensor) -> Tensor:
+        """What the view is compared with."""
+        photo = fit_image(image, min(image.shape[-1], LARGEST_SIDE))
+        view = self.generator.render(self.start, self.ws, self.camera)
+        return fit_target(photo, view._replace(image=fit_image(view.image, photo.shape[-1])))
 
     def run(self) -> Tensor:
         fit, rate = self.settings, self.settings.rate * float(self.start.std())
