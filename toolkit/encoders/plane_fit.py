@@ -12,21 +12,19 @@ from torch import Tensor
 
 from toolkit.camera import Camera
 from toolkit.configuration import Config
+from toolkit.encoders.descent import LARGEST_SIDE, ViewError
 from toolkit.encoders.fit_target import fit_target
 from toolkit.encoders.kept_field import KeptField
 from toolkit.encoders.networks.style_encoder import fit_image
 from toolkit.encoders.triplanenet import plane_images
 from toolkit.interfaces import Code, Generator
 from toolkit.losses.perceptual import open_perceptual
-from toolkit.losses.reconstruction import l2
 
 Weight = Annotated[float, Field(ge=0)]
 STEPS = 30
 """Usual number of steps."""
 POOL = 24_000
 """Points at which the field is remembered, of each kind."""
-LARGEST_SIDE = 256
-"""Larger pictures are compared at this side."""
 
 
 class PlaneFit(Config):
@@ -112,10 +110,9 @@ class _Fit:
         self.steps = STEPS if fit.steps is None else fit.steps
         self.ws, self.start, self.seen = ws.detach(), planes.detach(), seen.detach()
         self.look = plane_images(generator)
-        self.perceptual = open_perceptual(fit.perceptual, device=image.device)
+        perceptual = open_perceptual(fit.perceptual, device=image.device)
         with torch.no_grad():
-            self.image = self._target(image)
-            self.embedded = self.perceptual.embed(self.image)
+            self.error = ViewError(perceptual, fit.perceptual_weight, self._target(image), camera)
         self.field = KeptField(generator, self.start, self.ws, POOL, torch.Generator().manual_seed(fit.seed))
         self.layers = _unchanged(self.look.as_images(self.start), fit.levels)
 
@@ -153,9 +150,8 @@ class _Fit:
         fit, planes = self.settings, self._planes()
         coarse = step < (1 - fit.fine) * self.steps
         side = max(8, self.generator.spec.raw_size // 2) if coarse else None
-        view = fit_image(self.generator.render(planes, self.ws, self.camera, side).image, self.image.shape[-1])
-        loss = fit.pixels * l2(view, self.image)
-        loss = loss + fit.perceptual_weight * self.perceptual.distance(self.perceptual.embed(view), self.embedded)
+        pixels, features = self.error.of(self.generator, planes, self.ws, side)
+        loss = fit.pixels * pixels + features
         if fit.shape or fit.smoothness:
             change = self.field.change(planes, fit.points)
             loss = loss + fit.shape * change.shape + fit.smoothness * change.roughness
