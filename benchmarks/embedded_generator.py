@@ -20,9 +20,9 @@ from PIL import Image
 from torch import Tensor
 
 import toolkit
-from toolkit.cache import cache_folder
 from toolkit.camera import Camera
 from toolkit.data.folder import ImageFolder
+from toolkit.data.kept import kept_folder
 from toolkit.files import atomic_write
 from toolkit.interfaces import Item, MakeRequest
 from toolkit.registry import default_registry
@@ -70,9 +70,9 @@ def main() -> None:
 
 def made_heads(count: int) -> Path:
     """The folder of heads in the cache."""
-    out = cache_folder("heads360") / f"clean-val-0-{count}-256"
     views = tuple(f"yaw_{yaw}" for yaw in range(0, 360, 30))
     factory = default_registry().load("dataset", "heads360")
+    out = kept_folder("heads360", factory, f"clean-val-0-{count}-256")
     return factory.make(MakeRequest(out, count, "val", 0, "clean", views, 256, 2))
 
 

@@ -46,6 +46,7 @@ from toolkit.interfaces.procedural import (
     MakeRequest,
     ProceduralHeads,
     RayColours,
+    VersionedMaker,
 )
 from toolkit.interfaces.stitcher import Softening, Stitcher
 from toolkit.interfaces.training import Cadence, StepKind, TrainingJob
@@ -113,6 +114,7 @@ __all__ = [
     "TrainingPictures",
     "Tunable",
     "UsesNetworks",
+    "VersionedMaker",
     "VisibleEntries",
     "WritesSample",
     "takes_options",

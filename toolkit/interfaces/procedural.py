@@ -33,6 +33,14 @@ class Makeable(Protocol):
         ...
 
 
+@runtime_checkable
+class VersionedMaker(Makeable, Protocol):
+    """Capability of a data set plugin that makes its folder: it says when the same request gives other pictures."""
+
+    version: int
+    """Of the pictures; larger after every change of what a request gives. Kept pictures of others are not used."""
+
+
 class RayColours(NamedTuple):
     """What rays of a procedural head see."""
 

@@ -8,12 +8,15 @@ from torch import Tensor
 
 from toolkit.data import ImageFolder
 from toolkit.interfaces import MakeRequest, ProceduralHeads
-from toolkit_plugins.heads360.folder import known_latents, make_folder
+from toolkit_plugins.heads360.folder import VERSION, known_latents, make_folder
 from toolkit_plugins.heads360.procedural import Heads
 
 
 class Heads360(ImageFolder):
     """Items of a folder that `make` wrote: image, camera, subject, view, mask and depth."""
+
+    version = VERSION
+    """Of the pictures that `make` writes."""
 
     @staticmethod
     def make(request: MakeRequest) -> Path:

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from toolkit.bench.records.store import key_of
-from toolkit.cache import cache_folder
 from toolkit.data import ImageFolder, layout
+from toolkit.data.kept import kept_folder
 from toolkit.data.sources import find_maker, find_sources, open_dataset
 from toolkit.documents import read_document
 from toolkit.errors import InputError
@@ -47,7 +47,7 @@ def open_data(
         return open_dataset(source, spec.image_size)
     factory = find_maker(source, "--data")
     subjects = effective_limit(source, limit) or DEFAULT_LIMIT
-    folder = made_folder(source, list(views), domain, subjects, spec.image_size)
+    folder = made_folder(kept_folder(source, factory), list(views), domain, subjects, spec.image_size)
     if not (folder / layout.LABELS_FILE).is_file():
         made = tuple(dict.fromkeys(views)) if _unusual(views) else VIEWS
         workers = min(os.cpu_count() or 1, subjects)
@@ -71,13 +71,12 @@ def data_readers(source: str) -> str | None:
     return "+".join(dict.fromkeys(each.reader for _, each in find_sources(source) if each.reader is not None)) or None
 
 
-def made_folder(source: str, views: Sequence[str], domain: str, subjects: int, size: int) -> Path:
-    """Where a procedural data set is kept: <cache>/<source>/<domain>-<split>-<seed>-<subjects>-<size>.
+def made_folder(cache: Path, views: Sequence[str], domain: str, subjects: int, size: int) -> Path:
+    """Where a procedural data set is kept: <cache>/<domain>-<split>-<seed>-<subjects>-<size>.
 
     An existing folder of more subjects serves as well: the first subjects are the same. Unusual views, or a folder
     of the usual name that was made with other views, lead to a name of its own.
     """
-    cache = cache_folder(source)
     stem, tails = f"{domain}-{SPLIT}-{SEED}", [f"{size}-{key_of(sorted(set(views)))[:8]}"]
     if not _unusual(views):
         tails.insert(0, str(size))

@@ -5,15 +5,14 @@ from __future__ import annotations
 import functools
 import os
 from collections.abc import Sequence
-from pathlib import Path
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from toolkit.cache import cache_folder
 from toolkit.camera import Camera
 from toolkit.data import ImageFolder, layout, resize
+from toolkit.data.kept import kept_folder
 from toolkit.data.prints import PRINT_SIZE, print_of
 from toolkit.data.sources import find_maker, find_source, open_pictures
 from toolkit.data.split import PARTS, indices_of
@@ -265,7 +264,7 @@ def _open(source: str, settings: PhotoSettings, size: int, split: str, subjects:
     if find_source(source) is not None:
         return open_pictures(source)
     maker = find_maker(source, "photos.sources")
-    folder = made_folder(source, settings, size, split, subjects)
+    folder = kept_folder(source, maker, made_name(settings, size, split, subjects))
     with main_process_first():
         if not (folder / layout.LABELS_FILE).is_file():
             workers = min(settings.workers, os.cpu_count() or 1)
@@ -275,6 +274,6 @@ def _open(source: str, settings: PhotoSettings, size: int, split: str, subjects:
     return ImageFolder(folder)
 
 
-def made_folder(source: str, settings: PhotoSettings, size: int, split: str, subjects: int) -> Path:
-    """Where a data set that makes itself is kept: <cache>/<source>/<domain>-<split>-<seed>-<subjects>-<size>."""
-    return cache_folder(source) / f"{settings.domain}-{split}-{settings.seed}-{subjects}-{size}"
+def made_name(settings: PhotoSettings, size: int, split: str, subjects: int) -> str:
+    """The name of the folder of a data set that makes itself: <domain>-<split>-<seed>-<subjects>-<size>."""
+    return f"{settings.domain}-{split}-{settings.seed}-{subjects}-{size}"

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from toolkit.camera import Camera
+from toolkit.data.kept import pictures_version
 from toolkit.data.transforms import resize
 from toolkit.errors import PluginError
 from toolkit.faces.projection import crop_places
@@ -54,7 +55,9 @@ class FacePlan:
 
     def as_json(self) -> dict[str, object]:
         """The plan in plain types, to recognise its shards by."""
-        return {"version": _VERSION, **{key: value for key, value in vars(self).items() if key != "people"}}
+        pictures = pictures_version(default_registry().load("dataset", self.dataset))
+        plan = {key: value for key, value in vars(self).items() if key != "people"}
+        return {"version": _VERSION, "pictures": pictures, **plan}
 
 
 @dataclass(frozen=True)
