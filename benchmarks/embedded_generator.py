@@ -1,10 +1,12 @@
-"""How well `panohead-mini` shows heads it never saw: from their own latents, and with W+ fitted jointly to all views.
+"""How well `panohead-mini` shows heads it never saw: from their own latents, and with W+ fitted jointly to eight views.
 
-Usage:
-    python benchmarks/embedded_generator.py --out held-out.json --sheet held-out.png --random random.png
+    pip install toolkit[identity]
+    python benchmarks/embedded_generator.py --subjects 16 --out held-out.json --sheet held-out.jpg
 
-The heads (64 of heads360's clean validation split, 12 views each) are made in the cache, in about six CPU-minutes.
-PSNR of images in [-1, 1] (peak to peak 2), mean over images: of the whole picture, and of the pixels of the head.
+The heads (of heads360's clean validation split) are made in the cache; they are fitted to eight views around and judged
+by these and by the views 30 degrees to both sides. PSNR of images in [-1, 1] (peak to peak 2), mean over images: of the
+whole picture, and of the pixels of the head. `dlib`: distance of descriptors (`id_dlib`), mean over the views within 30
+degrees of the front. Heads drawn at random: `random_heads.py`.
 """
 
 from __future__ import annotations
@@ -28,8 +30,12 @@ from toolkit.interfaces import Item, MakeRequest
 from toolkit.registry import default_registry
 from toolkit_plugins.panohead.generator import PanoHead
 from toolkit_plugins.panohead.training.joint_fit import fit_jointly
+from toolkit_plugins.photo_networks.identity import open_id_dlib
 
-SHOWN_YAWS = ("yaw_0", "yaw_30", "yaw_90", "yaw_180", "yaw_270")
+FITTED_YAWS = tuple(range(0, 360, 45))
+FRONT_YAWS = (0, 30, 330)
+"""Where faces are compared; only the first was fitted."""
+SHOWN_YAWS = (0, 30, 90, 180, 270)
 
 
 def main() -> None:
@@ -43,13 +49,11 @@ def main() -> None:
     parser.add_argument("--out", type=Path, help="JSON with the scores of every subject")
     parser.add_argument("--sheet", type=Path, help="picture: truth, own latent, joint fit of the first subjects")
     parser.add_argument("--shown", type=int, default=6, help="subjects on the sheet")
-    parser.add_argument("--random", type=Path, help="picture: random heads from all around")
+    parser.add_argument("--size", type=int, default=128, help="side in pixels of a view on the sheet")
     arguments = parser.parse_args()
     generator = toolkit.load_generator(toolkit.DEFAULT_GENERATOR, arguments.weights)
     assert isinstance(generator, PanoHead)
     generator.requires_grad_(False)
-    if arguments.random:
-        save(arguments.random, random_heads(generator))
     data = made_heads(arguments.subjects) if arguments.data is None else arguments.data
     record = json.loads((data / "heads360.json").read_text(encoding="utf-8"))
     scores, rows = [], []
@@ -60,7 +64,7 @@ def main() -> None:
         rows += shown if len(scores) <= arguments.shown else []
         print(name, {key: round(value, 2) for key, value in score.items()}, flush=True)
         if arguments.sheet and len(scores) == arguments.shown:
-            save(arguments.sheet, pair_up(rows, len(shown)))
+            save(arguments.sheet, pair_up(rows, len(shown)), arguments.size / generator.spec.image_size)
     means = {key: float(np.mean([score[key] for score in scores])) for key in scores[0] if key != "subject"}
     print(f"{len(scores)} heads:", {key: round(value, 3) for key, value in means.items()})
     if arguments.out:
@@ -70,9 +74,9 @@ def main() -> None:
 
 def made_heads(count: int) -> Path:
     """The folder of heads in the cache."""
-    views = tuple(f"yaw_{yaw}" for yaw in range(0, 360, 30))
+    views = tuple(name_of(yaw) for yaw in sorted({*FITTED_YAWS, *FRONT_YAWS}))
     factory = default_registry().load("dataset", "heads360")
-    out = kept_folder("heads360", factory, f"clean-val-0-{count}-256")
+    out = kept_folder("heads360", factory, f"clean-val-0-{count}-256-{len(views)}")
     return factory.make(MakeRequest(out, count, "val", 0, "clean", views, 256, 2))
 
 
@@ -92,10 +96,11 @@ def judge(
     images = torch.stack([item.image for item in views])
     masks = torch.stack([item.mask for item in views if item.mask is not None])
     cameras = Camera(torch.cat([item.camera.label for item in views]))
-    shown = [index for index, item in enumerate(views) if item.view in SHOWN_YAWS]
+    fitted, fronts, shown = (places(views, yaws) for yaws in (FITTED_YAWS, FRONT_YAWS, SHOWN_YAWS))
     codes = {"latent": generator.mapping(latent[None], Camera.orbit())}
     if steps:
-        codes["fitted"] = fit_jointly(generator, codes["latent"], cameras, images, steps=steps)
+        codes["fitted"] = fit_jointly(generator, codes["latent"], cameras[fitted], images[fitted], steps=steps)
+    recogniser = open_id_dlib()
     scores, rows = {}, [row_of(images[shown])]
     for name, ws in codes.items():
         made = views_of(generator, ws, cameras)
@@ -103,6 +108,7 @@ def judge(
         error = (made - images).square()
         head = (error * masks).sum((1, 2, 3)) / (3 * masks.sum((1, 2, 3)))
         scores |= {f"{name}_full": psnr(error.mean((1, 2, 3))), f"{name}_head": psnr(head)}
+        scores[f"{name}_dlib"] = float(recogniser.score(made[fronts], images[fronts], cameras[fronts]).nanmean())
     return scores, rows
 
 
@@ -113,12 +119,14 @@ def views_of(generator: PanoHead, ws: Tensor, cameras: Camera) -> Tensor:
     return torch.cat([generator.render(planes, ws, camera).image for camera in cameras]).clamp(-1, 1)
 
 
-def random_heads(generator: PanoHead, count: int = 12) -> np.ndarray:
-    """Heads of random z, two to a row."""
-    z = torch.randn(count, generator.spec.latents.z_dim, generator=torch.Generator().manual_seed(0))
-    cameras = Camera(torch.cat([Camera.orbit(float(np.radians(yaw))).label for yaw in (0, 45, 90, 180, 270, 315)]))
-    rows = [row_of(views_of(generator, generator.mapping(one[None], Camera.orbit()), cameras)) for one in z]
-    return pair_up(rows, 1)
+def name_of(yaw: int) -> str:
+    """The view's name."""
+    return f"yaw_{yaw}"
+
+
+def places(views: list[Item], yaws: tuple[int, ...]) -> list[int]:
+    """Where the views of these yaws stand."""
+    return [index for index, item in enumerate(views) if item.view in map(name_of, yaws)]
 
 
 def psnr(error: Tensor) -> float:
@@ -141,10 +149,12 @@ def pair_up(rows: list[np.ndarray], block: int) -> np.ndarray:
     return np.concatenate(padded, axis=1)
 
 
-def save(path: Path, picture: np.ndarray) -> None:
-    """Write a PNG."""
+def save(path: Path, picture: np.ndarray, factor: float) -> None:
+    """Write a picture, scaled; the name's ending says the format."""
+    image = Image.fromarray(picture)
+    image = image.resize((round(image.width * factor), round(image.height * factor)), Image.Resampling.LANCZOS)
     with atomic_write(path) as temporary:
-        Image.fromarray(picture).save(temporary, format="PNG")
+        image.save(temporary, format="PNG" if path.suffix == ".png" else "JPEG", quality=88, optimize=True)
 
 
 if __name__ == "__main__":

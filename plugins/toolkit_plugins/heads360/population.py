@@ -2,11 +2,11 @@
 
 | trait                | distribution                                                                     |
 | -------------------- | -------------------------------------------------------------------------------- |
-| gender               | half each; few in between                                                        |
+| gender               | half each; a quarter of all people in between                                    |
 | age                  | 18 to 80 years, median about 42                                                  |
 | ancestry             | three shares that sum to 1, alike in distribution; the largest is 0.8 on average |
 | melanin              | by ancestry, wide, a fifth of all people much darker than their ancestry says    |
-| hair colour          | black to platinum; fair and red only with light skin, grey with age              |
+| hair colour          | black to platinum, mostly dark; fair and red only with light skin, grey with age |
 | hair style, beard    | by gender, age and ancestry; every style at some percent of all people           |
 | clothes              | twelve kinds, even, some by gender                                               |
 | glasses              | none 0.72, thin 0.16, thick 0.12                                                 |

@@ -112,6 +112,19 @@ def test_a_front_shows_the_parts_of_a_face(head: Head):
     assert not {int(Label.EYE), int(Label.LIP)} & set(back.label.unique().tolist())
 
 
+def test_every_label_is_seen_somewhere():
+    person = person_of(latent_of("train", 0, 7))
+    hair = replace(person.hair, style="crop", beard="full", beard_length=0.8, beard_density=1.0)
+    open_mouth = replace(person.expression, actions={"jawOpen": 0.5}, teeth=0.8)
+    person = replace(
+        person, hair=hair, expression=open_mouth, dress=replace(person.dress, glasses="thick", cloth="t-shirt")
+    )
+    head, seen = Head(person), set()
+    for yaw in (0.0, 1.2, math.pi):
+        seen |= set(render(head, Camera.orbit(yaw), 96, antialias=1).label.unique().tolist())
+    assert seen == {int(label) for label in Label}
+
+
 def test_the_landmarks_are_where_the_labels_say(head: Head, latent: torch.Tensor):
     camera = Camera.orbit(0.0)
     places = (camera.project(Heads().landmarks(latent))[0] * 96).long()

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from toolkit_plugins.heads360 import population
+from toolkit_plugins.heads360.details import draw_details
 from toolkit_plugins.heads360.from_latent import person_of
+from toolkit_plugins.heads360.hats import HATS
 from toolkit_plugins.heads360.identity import latent_of
 from toolkit_plugins.heads360.latent import biases
 from toolkit_plugins.heads360.person import Person
@@ -36,7 +40,7 @@ def test_what_is_never_worn_never_wins():
 def test_genders_ages_and_ancestries_are_balanced(people: list[Person]):
     feminine = np.array([person.feminine for person in people])
     assert 0.43 < (feminine > 0.5).mean() < 0.57
-    assert ((feminine > 0.1) & (feminine < 0.9)).mean() < 0.45
+    assert 0.15 < ((feminine > 0.1) & (feminine < 0.9)).mean() < 0.35
     years = np.array([person.years for person in people])
     assert years.min() >= 18 and years.max() <= 80 and 38 < np.median(years) < 49
     assert (years > 60).mean() > 0.2 and (years < 30).mean() > 0.2
@@ -56,6 +60,46 @@ def test_every_style_beard_and_cloth_is_worn(people: list[Person]):
     assert set(styles) == set(population.HAIR_STYLES) and max(styles.values()) < 0.2 * COUNT
     assert set(Counter(person.hair.beard for person in people)) == set(population.BEARDS)
     assert set(Counter(person.dress.cloth for person in people)) == set(population.CLOTHES)
+
+
+def test_three_of_five_men_wear_a_beard_and_every_kind_is_worn(people: list[Person]):
+    beards = Counter(person.hair.beard for person in people if person.feminine < 0.1)
+    assert 0.28 < beards["none"] / beards.total() < 0.52
+    worn = [beards[name] / beards.total() for name in population.BEARDS[1:]]
+    assert min(worn) > 0.02 and max(worn) < 0.3
+
+
+def test_most_clothes_are_plain_and_mostly_women_wear_earrings(people: list[Person]):
+    patterns = Counter(person.dress.pattern for person in people)
+    for name, share in zip(population.PATTERNS, (0.74, 0.10, 0.10, 0.06), strict=True):
+        assert abs(patterns[name] / COUNT - share) < 0.06
+    earrings = Counter(person.dress.earrings for person in people if person.feminine > 0.9)
+    assert 0.4 < earrings["none"] / earrings.total() < 0.68 and min(earrings.values()) > 0.1 * earrings.total()
+    assert np.mean([person.dress.earrings != "none" for person in people if person.feminine < 0.1]) < 0.12
+
+
+def test_a_fifth_of_wild_people_wear_a_hat_and_few_a_scarf():
+    details = [draw_details("train", 11, index) for index in range(COUNT)]
+    hats = Counter(each.hat for each in details)
+    assert set(hats) == set(HATS) and 0.15 < 1 - hats["none"] / COUNT < 0.27
+    assert 0.04 < np.mean([each.scarf for each in details]) < 0.13
+
+
+def test_hair_is_black_brown_or_fair_as_often_as_the_page_says(people: list[Person]):
+    luma = np.array([person.hair.colour for person in people]) @ [0.2126, 0.7152, 0.0722]
+    black, brown, fair = (luma < 0.03), (luma >= 0.03) & (luma < 0.12), (luma >= 0.12)
+    assert 0.6 < black.mean() < 0.8 and 0.15 < brown.mean() < 0.35 and 0.02 < fair.mean() < 0.1
+    assert 0.25 < np.mean([person.hair.grey > 0.3 for person in people]) < 0.45
+
+
+def test_the_page_counts_what_there_is():
+    page = (Path(__file__).parents[3] / "docs/data.md").read_text(encoding="utf-8")
+    counts = re.search(r"(\d+) styles.*?(\d+) beards and none", page)
+    assert counts is not None
+    assert tuple(map(int, counts.groups())) == (len(population.HAIR_STYLES), len(population.BEARDS) - 1)
+    assert "| twelve kinds, four patterns |" in page
+    assert (len(population.CLOTHES), len(population.PATTERNS)) == (12, 4)
+    assert len(population.HAIR_STYLES) >= 14 and len(population.BEARDS) - 1 >= 6
 
 
 def test_women_wear_no_beards_and_glasses_are_as_rare_as_stated(people: list[Person]):
