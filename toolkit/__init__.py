@@ -8,6 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from toolkit.allocation import keep_freed_memory
 from toolkit.hookspecs import hookimpl
 from toolkit.version import VERSION
 
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
 __version__ = VERSION
 __all__ = ["__version__", "hookimpl", "load_generator", "load_method"]
+
+keep_freed_memory()
 
 DEFAULT_GENERATOR = "panohead-mini"
 DEFAULT_METHODS = ("dual-encoder", "wplus")

@@ -25,6 +25,8 @@ import numpy as np
 Repetition = Callable[[], Any]
 Side = Callable[[], Repetition]
 GIB = 1 << 30
+PLAIN_MALLOC = {"TOOLKIT_MALLOC": "system", "THP_MEM_ALLOC_ENABLE": "0"}
+"""Memory as glibc and PyTorch set it up."""
 _PEAK = Path("/proc/self/clear_refs"), Path("/proc/self/status")
 
 
@@ -80,7 +82,7 @@ class _Worker:
     def __init__(self, side: Side, threads: int, *, plain_malloc: bool) -> None:
         context = get_context("spawn")
         self._pipe, far = context.Pipe()
-        changed = {"OMP_NUM_THREADS": str(threads)} | ({"TOOLKIT_MALLOC": "system"} if plain_malloc else {})
+        changed = {"OMP_NUM_THREADS": str(threads)} | (PLAIN_MALLOC if plain_malloc else {})
         with _environment(changed):
             self._process = context.Process(target=_serve, args=(far, side, threads), daemon=True)
             self._process.start()

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from toolkit.nn.activation import activate
 from toolkit.nn.dense import Dense
+from toolkit.nn.two_layers import two_layers
 
 SIGMOID_MARGIN = 0.001
 _EXP_LIMIT = 80.0
@@ -66,8 +67,11 @@ class PointDecoder(nn.Module):
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Decode x [B, C, M] to raw density [B, M] and features [B, F, M]."""
-        weight, bias = self._last()
-        out = F.linear(self._hidden(x), weight, bias)
+        if torch.is_grad_enabled():
+            rows = x.transpose(1, 2)
+            out = two_layers(rows.flatten(0, 1), self._first(), self._last()).unflatten(0, rows.shape[:2])
+        else:
+            out = F.linear(self._hidden(x), *self._last())
         return out[..., 0], FEATURE_ACTIVATIONS[self.activation](out[..., 1:]).transpose(1, 2)
 
     def density(self, x: Tensor) -> Tensor:

@@ -97,13 +97,7 @@ class _StyledConvolution(torch.autograd.Function):
         x, weight, styles, scale, bias, noise, kernel, y = ctx.saved_tensors
         asked = ctx.needs_input_grad
         gradient = gradient.contiguous(memory_format=torch.channels_last)
-        inner = gradient
-        if ctx.clamp is not None:
-            inner = torch.ops.aten.hardtanh_backward(inner, y, -ctx.clamp, ctx.clamp)
-        # leaky_relu'(v) v = leaky_relu(v), so what stands before the activation need not be kept
-        through = inner
-        if ctx.slope != 1:
-            inner = torch.ops.aten.leaky_relu_backward(inner, y, ctx.slope, True)
+        inner = _before_activation(gradient, y, ctx.slope, ctx.clamp)
         to_bias = inner.sum(dim=(0, 2, 3)) if asked[4] else None
         to_noise = inner.sum_to_size(noise.shape) if noise is not None and asked[5] else None
         to_scale = None
@@ -111,6 +105,7 @@ class _StyledConvolution(torch.autograd.Function):
         to_x, to_weight, to_styles = None, None, None
         if own is not None and asked[1]:
             filtered = _filtered_back(inner, kernel)
+            del inner  # large
             change = weight_gradient(x, filtered, weight.shape, up=kernel is not None)
             strong = change * scale[0, :, None, None, None]
             to_weight = strong * styles[0, :, None, None]
@@ -124,7 +119,8 @@ class _StyledConvolution(torch.autograd.Function):
             shifted = inner.sum(dim=(2, 3)) * bias
             if noise is not None:
                 shifted = shifted + (inner * noise).sum(dim=(2, 3))
-            total = (channel_products(through, y) - shifted) / scale
+            # leaky_relu'(v) v = leaky_relu(v), so what stands before the activation need not be kept
+            total = (channel_products(gradient, y, ctx.clamp) - shifted) / scale
             to_scale = total if len(scale) == len(total) else total.sum(dim=0, keepdim=True)
         if own is None:
             filtered = _filtered_back(inner * scale[..., None, None], kernel)
@@ -134,6 +130,7 @@ class _StyledConvolution(torch.autograd.Function):
         else:
             filtered = _filtered_back(inner, kernel)
             mixed = weight * scale[0, :, None, None, None]
+        del inner
         if asked[0] or asked[2]:
             unscaled = _input_gradient(x, mixed, filtered, kernel)
             if asked[2]:
@@ -168,12 +165,39 @@ def _input_gradient(x: Tensor, weight: Tensor, gradient: Tensor, kernel: Tensor 
     return F.conv2d(gradient, weight.transpose(0, 1), stride=2)
 
 
-def channel_products(first: Tensor, second: Tensor) -> Tensor:
-    """Sum over pixels of the products of two [N, C, H, W]: [N, C], without a product as large as they are on CPUs."""
-    height, row = first.shape[2], max(first.shape[0] * first.shape[1] * first.shape[3], 1)
-    step = max(1, _PIECE // row) if first.device.type == "cpu" and not torch.is_grad_enabled() else height
+def _before_activation(gradient: Tensor, y: Tensor, slope: float, clamp: float | None) -> Tensor:
+    """Gradient in front of leaky ReLU and clamp, whose output is y; makes at most one tensor as large as it on CPUs."""
+    if slope == 1 and clamp is None:
+        return gradient
+    if torch.is_grad_enabled() or slope == 1:
+        inner = _unclamped(gradient, y, clamp)
+        return inner if slope == 1 else torch.ops.aten.leaky_relu_backward(inner, y, slope, True)
+    inner = torch.empty_like(gradient)
+    for to, one, other in zip(*(_strips(each) for each in (inner, gradient, y)), strict=True):
+        torch.ops.aten.leaky_relu_backward.grad_input(one, other, slope, True, grad_input=to)
+        if clamp is not None:
+            torch.ops.aten.hardtanh_backward.grad_input(to, other, -clamp, clamp, grad_input=to)
+    return inner
+
+
+def _unclamped(gradient: Tensor, y: Tensor, clamp: float | None) -> Tensor:
+    return gradient if clamp is None else torch.ops.aten.hardtanh_backward(gradient, y, -clamp, clamp)
+
+
+def _strips(x: Tensor) -> tuple[Tensor, ...]:
+    """Strips of x [N, C, H, W] that a core's cache holds; on other devices, and where gradients are kept, x itself."""
+    if x.device.type != "cpu" or torch.is_grad_enabled():
+        return (x,)
+    return x.split(max(1, _PIECE // max(x.shape[0] * x.shape[1] * x.shape[3], 1)), dim=2)
+
+
+def channel_products(first: Tensor, second: Tensor, clamp: float | None = None) -> Tensor:
+    """Sum over pixels of the products of two [N, C, H, W]: [N, C], without a product as large as they are on CPUs.
+
+    With `clamp`, pixels of `second` at or beyond this limit do not count.
+    """
     parts = [
-        (one * other).sum(dim=(2, 3))
-        for one, other in zip(first.split(step, dim=2), second.split(step, dim=2), strict=True)
+        (_unclamped(one, other, clamp) * other).sum(dim=(2, 3))
+        for one, other in zip(_strips(first), _strips(second), strict=True)
     ]
     return parts[0] if len(parts) == 1 else torch.stack(parts).sum(dim=0)

@@ -65,13 +65,14 @@ class _WeightedRows(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, table: Tensor, rows: Tensor, shares: Tensor) -> Tensor:
-        ctx.save_for_backward(table, rows, shares)
+        ctx.count = len(table)
+        ctx.save_for_backward(table if ctx.needs_input_grad[2] else None, rows, shares)  # the table is large
         return F.embedding_bag(rows, table, mode="sum", per_sample_weights=shares)
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, None, Tensor | None]:
         table, rows, shares = ctx.saved_tensors
-        to_table = _scattered(gradient.contiguous(), rows, shares, len(table)) if ctx.needs_input_grad[0] else None
+        to_table = _scattered(gradient.contiguous(), rows, shares, ctx.count) if ctx.needs_input_grad[0] else None
         to_shares = (table[rows] @ gradient[..., None])[..., 0] if ctx.needs_input_grad[2] else None
         return to_table, None, to_shares
 

@@ -15,6 +15,10 @@ _WIDE = 128
 """Channels from which on products pay with AVX-512, too."""
 _NARROW = 32
 """Channels from which on they pay without."""
+_STRIP = 1 << 19
+"""Numbers of a sample's strip that are multiplied at once: what a core's cache holds; no copy of an image is made."""
+_LINES = 4
+"""Lines of a strip at least: each strip reads one or two of its neighbours' again."""
 
 
 def weight_gradient(x: Tensor, gradient: Tensor, shape: torch.Size, *, up: bool = False) -> Tensor:
@@ -52,36 +56,61 @@ def products_pay(x: Tensor, shape: torch.Size) -> bool:
 
 def _by_products(x: Tensor, gradient: Tensor, size: int) -> Tensor:
     """Both padded to one grid of pixels, so that a tap is the same rows, some places further on."""
-    pad = size // 2
-    rows = _rows(x, (pad, pad, pad, pad))
-    slopes = _rows(gradient, (0, 2 * pad, 0, 2 * pad))
+    pad, height = size // 2, x.shape[2]
     width = x.shape[3] + 2 * pad
-    count = len(rows) - 2 * pad * (width + 1)
-    left = slopes[:count].t()
-    taps = [left @ rows[start : start + count] for start in (y * width + z for y in range(size) for z in range(size))]
-    return torch.stack(taps, dim=-1).unflatten(-1, (size, size))
+    taps = x.new_zeros(size, size, gradient.shape[1], x.shape[1])
+    for one, slopes, step in _samples(x, gradient, height):
+        below = 2 * pad if len(one) > 1 else 0
+        for top in range(0, height, step):
+            part = slopes[:, :, top : top + step]
+            bottom = top + part.shape[2] + pad
+            around = (pad, pad, max(pad - top, 0), max(bottom - height, 0))
+            rows = _rows(one[:, :, max(top - pad, 0) : bottom], around)
+            left = _trimmed(_rows(part, (0, 2 * pad, 0, below)), 2 * pad + below * width).t()
+            for y in range(size):
+                for z in range(size):
+                    start = y * width + z
+                    taps[y, z].addmm_(left, rows[start : start + left.shape[1]])
+    return taps.permute(2, 3, 0, 1)
 
 
 def _by_products_up(x: Tensor, gradient: Tensor, size: int) -> Tensor:
     """The same for an enlarging convolution: every second pixel of the gradient is a grid of its own."""
-    height, width = x.shape[2:]
-    extra = (size - 1) // 2
-    rows = _rows(x, (0, extra, 0, extra))
-    stride = width + extra
-    count = len(rows) - extra * (stride + 1)
-    right = rows[:count]
-    grids = {}
-    for y in range(2):
-        for z in range(2):
-            part = gradient[:, :, y::2, z::2]
-            missing = (height + extra - part.shape[2], stride - part.shape[3])
-            grids[y, z] = _rows(part, (0, missing[1], 0, missing[0]))
-    taps = []
-    for y in range(size):
-        for z in range(size):
-            start = (y // 2) * stride + z // 2
-            taps.append(grids[y % 2, z % 2][start : start + count].t() @ right)
-    return torch.stack(taps, dim=-1).unflatten(-1, (size, size))
+    extra, height = (size - 1) // 2, x.shape[2]
+    width = x.shape[3] + extra
+    taps = x.new_zeros(size, size, gradient.shape[1], x.shape[1])
+    for one, slopes, step in _samples(x, gradient, height):
+        below = extra if len(one) > 1 else 0
+        for top in range(0, height, step):
+            part = one[:, :, top : top + step]
+            right = _trimmed(_rows(part, (0, extra, 0, below)), extra + below * width)
+            some = slopes[:, :, 2 * top : 2 * (top + part.shape[2]) + size - 2]
+            grids = {(y, z): _every_second(some[:, :, y::2, z::2], part.shape[2] + extra, width)
+                     for y in range(2) for z in range(2)}  # fmt: skip
+            for y in range(size):
+                for z in range(size):
+                    start = (y // 2) * width + z // 2
+                    taps[y, z].addmm_(grids[y % 2, z % 2][start : start + len(right)].t(), right)
+    return taps.permute(2, 3, 0, 1)
+
+
+def _samples(x: Tensor, gradient: Tensor, height: int) -> list[tuple[Tensor, Tensor, int]]:
+    """Samples and how many of their lines are taken at once; small ones are taken all at once, whole."""
+    line = max(x.numel(), gradient.numel()) // (len(x) * height)
+    if line * height <= _STRIP:
+        return [(x, gradient, height)]
+    step = max(_STRIP // line, _LINES)
+    return [(one, slopes, step) for one, slopes in zip(x.split(1), gradient.split(1), strict=True)]
+
+
+def _every_second(part: Tensor, height: int, width: int) -> Tensor:
+    """Every second pixel of a strip, padded to the grid of the others, as rows."""
+    return _rows(part, (0, width - part.shape[3], 0, height - part.shape[2]))
+
+
+def _trimmed(rows: Tensor, count: int) -> Tensor:
+    """Rows without the last ones, which are zeros of the padding."""
+    return rows[: len(rows) - count]
 
 
 def _rows(x: Tensor, padding: tuple[int, int, int, int]) -> Tensor:

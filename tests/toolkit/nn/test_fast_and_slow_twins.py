@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import pytest
 import torch
 from torch import Tensor
 
-from toolkit.nn import trigrid, trigrid_layout
+from toolkit.nn import styled, trigrid, trigrid_layout
 from toolkit.nn import weight_gradient as weight_gradients
 from toolkit.nn.convolution import convolve
 from toolkit.nn.decoder import PointDecoder, softplus
@@ -16,6 +16,7 @@ from toolkit.nn.fir import low_pass
 from toolkit.nn.modulated import modulated_convolve
 from toolkit.nn.plane_maps import sample_maps, splat_maps
 from toolkit.nn.styled import styled_convolution
+from toolkit.nn.two_layers import two_layers, two_layers_reference
 from toolkit.testing.references import (
     convolve_reference,
     footprint_reference,
@@ -73,12 +74,28 @@ def test_a_synthesis_layer_has_second_derivatives() -> None:
     assert torch.autograd.gradgradcheck(lambda *all_of: styled_convolution(*all_of, kernel=low_pass().double()), own)
 
 
+def test_large_layers_are_differentiated_in_strips(monkeypatch: pytest.MonkeyPatch) -> None:
+    leaves = [randn(1, 4, 6, 5), randn(3, 4, 3, 3, seed=1), randn(1, 4, seed=2), randn(3, seed=3)]
+    found = []
+    for piece in (1, 30, 1 << 18):
+        monkeypatch.setattr(styled, "_PIECE", piece)
+        own = [leaf.clone().requires_grad_() for leaf in leaves]
+        found.append(torch.autograd.grad(styled_convolution(*own, gain=1.4, clamp=1.2).sin().sum(), own[::2]))
+    for fast, slow in zip(*found[:2], strict=True):
+        torch.testing.assert_close(fast, slow)
+    for fast, slow in zip(*found[1:], strict=True):
+        torch.testing.assert_close(fast, slow)
+
+
+@pytest.mark.parametrize("strip", [1, 60, 1 << 19])
+@pytest.mark.parametrize("batch", [1, 2])
 @pytest.mark.parametrize("up", [False, True])
-def test_weight_gradients_by_products(monkeypatch: pytest.MonkeyPatch, up: bool) -> None:
-    x = randn(2, 4, 6, 5).contiguous(memory_format=torch.channels_last)
-    gradient = randn(2, 3, 13, 11, seed=1) if up else randn(2, 3, 6, 5, seed=1)
+def test_weight_gradients_by_products(monkeypatch: pytest.MonkeyPatch, up: bool, batch: int, strip: int) -> None:
+    x = randn(batch, 4, 11, 5).contiguous(memory_format=torch.channels_last)
+    gradient = randn(batch, 3, 23, 11, seed=1) if up else randn(batch, 3, 11, 5, seed=1)
     shape = torch.Size((3, 4, 3, 3))
     monkeypatch.setattr(weight_gradients, "products_pay", lambda *_: True)
+    monkeypatch.setattr(weight_gradients, "_STRIP", strip)
     fast = weight_gradients.weight_gradient(x, gradient, shape, up=up)
     torch.testing.assert_close(fast, weight_gradients.weight_gradient_reference(x, gradient, shape, up=up))
 
@@ -174,6 +191,27 @@ def test_density_alone_equals_the_full_decoder() -> None:
     decoder = PointDecoder(6, 5, hidden=7).double()
     x = randn(2, 6, 20)
     torch.testing.assert_close(decoder.density(x), decoder(x)[0])
+
+
+@pytest.mark.parametrize("asked", [range(5), (0,), (1, 2, 3, 4), (2, 3)])
+def test_two_layers_and_their_gradients(monkeypatch: pytest.MonkeyPatch, asked: Sequence[int]) -> None:
+    monkeypatch.setattr("toolkit.nn.two_layers._ROWS", 8)
+    leaves = [randn(30, 6) * 9, randn(7, 6, seed=1), randn(7, seed=2), randn(5, 7, seed=3), randn(5, seed=4)]
+    results = []
+    for form in (two_layers, two_layers_reference):
+        own = [leaf.clone().requires_grad_(index in asked) for index, leaf in enumerate(leaves)]
+        out = form(own[0], (own[1], own[2]), (own[3], own[4]))
+        results.append((out, *torch.autograd.grad(out.sin().sum(), [own[index] for index in asked])))
+    for fast, slow in zip(*results, strict=True):
+        torch.testing.assert_close(fast, slow)
+
+
+def test_two_layers_have_second_derivatives_and_take_no_rows() -> None:
+    leaves = [randn(3, 2), randn(4, 2, seed=1), randn(4, seed=2), randn(2, 4, seed=3), randn(2, seed=4)]
+    own = [leaf.requires_grad_() for leaf in leaves]
+    assert torch.autograd.gradgradcheck(lambda x, w, b, v, c: two_layers(x, (w, b), (v, c)), own)
+    none = two_layers(own[0][:0], (own[1], own[2]), (own[3], own[4]))
+    assert none.shape == (0, 2) and torch.autograd.grad(none.sum(), own[1])[0].eq(0).all()
 
 
 def test_quick_softplus() -> None:
