@@ -10,15 +10,18 @@ from __future__ import annotations
 import ctypes
 import os
 from functools import cache
+from pathlib import Path
 
 SWITCH = "TOOLKIT_MALLOC"
 """Environment variable; 'system' leaves the allocator as it is."""
 KEPT_BYTES = 512 << 20
 """Most freed memory that is kept at the end of the heap."""
-LARGE_BYTES = 64 << 20
-"""Tensors from this size on are given back at once, so that they never fragment memory."""
+LARGE_BYTES = {True: 16 << 20, False: 64 << 20}
+"""Tensors from this size on are given back at once, so that they never fragment memory: with large pages (True), which
+make new ones cheap, from a smaller size on."""
 LARGE_PAGES = "THP_MEM_ALLOC_ENABLE"
 """Environment variable that PyTorch reads when it makes its first tensor; '1' asks for large pages, '0' for none."""
+_PAGES = Path("/sys/kernel/mm/transparent_hugepage/enabled")
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
 
 
@@ -36,7 +39,14 @@ def keep_freed_memory() -> bool:
     except (OSError, AttributeError, TypeError):
         return False
     setenv(LARGE_PAGES.encode(), b"1", 0)  # not by os.environ, in which plugins must leave no trace; 0 keeps the user's
-    return bool(mallopt(_MMAP_THRESHOLD, LARGE_BYTES) and mallopt(_TRIM_THRESHOLD, KEPT_BYTES))
+    return bool(mallopt(_MMAP_THRESHOLD, LARGE_BYTES[_has_large_pages()]) and mallopt(_TRIM_THRESHOLD, KEPT_BYTES))
+
+
+def _has_large_pages() -> bool:
+    try:
+        return "[never]" not in _PAGES.read_text()
+    except OSError:
+        return False
 
 
 def give_back_freed_memory() -> bool:

@@ -11,7 +11,6 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from torch.nn.grad import conv2d_input
 
 from toolkit.devices import without_autocast
 from toolkit.nn.activation import LEAKY_SLOPE
@@ -107,13 +106,13 @@ class _StyledConvolution(torch.autograd.Function):
             filtered = _filtered_back(inner, kernel)
             del inner  # large
             change = weight_gradient(x, filtered, weight.shape, up=kernel is not None)
-            strong = change * scale[0, :, None, None, None]
-            to_weight = strong * styles[0, :, None, None]
-            to_styles = (strong * weight).sum(dim=(0, 2, 3))[None]
-            to_scale = (change * weight * styles[0, :, None, None]).sum(dim=(1, 2, 3))[None]
+            strength = scale.t() * styles  # of each pair of channels
+            products = (change * weight).sum(dim=(2, 3))
+            to_styles, to_scale = scale @ products, styles @ products.t()
+            to_weight = change * strength[..., None, None]
             if asked[0]:
-                mixed = weight * styles[0, :, None, None] * scale[0, :, None, None, None]
-                to_x = _input_gradient(x, mixed, filtered, kernel)
+                mixed = weight * strength[..., None, None]
+                to_x = _input_gradient(mixed, filtered, kernel)
             return to_x, to_weight, to_styles, to_scale, to_bias, to_noise, None, None, None
         if asked[3]:
             shifted = inner.sum(dim=(2, 3)) * bias
@@ -132,7 +131,7 @@ class _StyledConvolution(torch.autograd.Function):
             mixed = weight * scale[0, :, None, None, None]
         del inner
         if asked[0] or asked[2]:
-            unscaled = _input_gradient(x, mixed, filtered, kernel)
+            unscaled = _input_gradient(mixed, filtered, kernel)
             if asked[2]:
                 to_styles = channel_products(unscaled, x)
                 to_styles = to_styles if len(styles) == len(x) else to_styles.sum(dim=0, keepdim=True)
@@ -158,10 +157,13 @@ def _filtered_back(gradient: Tensor, kernel: Tensor | None) -> Tensor:
     return convolve_channels(gradient, [kernel.to(gradient).flip([0, 1]) * 4], padding=kernel.shape[0] - 2)
 
 
-def _input_gradient(x: Tensor, weight: Tensor, gradient: Tensor, kernel: Tensor | None) -> Tensor:
+def _input_gradient(weight: Tensor, gradient: Tensor, kernel: Tensor | None) -> Tensor:
+    """Gradient of a convolution's input; for an odd kernel that is a convolution with the kernel turned round.
+
+    PyTorch's own `conv2d_input` copies three tensors as large as the gradient between layouts.
+    """
     if kernel is None:
-        pad = weight.shape[-1] // 2
-        return conv2d_input(x.shape, weight, gradient, padding=pad)
+        return F.conv2d(gradient, weight.flip([2, 3]).transpose(0, 1), padding=weight.shape[-1] // 2)
     return F.conv2d(gradient, weight.transpose(0, 1), stride=2)
 
 

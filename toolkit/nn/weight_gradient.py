@@ -71,7 +71,7 @@ def _by_products(x: Tensor, gradient: Tensor, size: int) -> Tensor:
                 for z in range(size):
                     start = y * width + z
                     taps[y, z].addmm_(left, rows[start : start + left.shape[1]])
-    return taps.permute(2, 3, 0, 1)
+    return taps.permute(2, 3, 0, 1).contiguous()
 
 
 def _by_products_up(x: Tensor, gradient: Tensor, size: int) -> Tensor:
@@ -91,7 +91,7 @@ def _by_products_up(x: Tensor, gradient: Tensor, size: int) -> Tensor:
                 for z in range(size):
                     start = (y // 2) * width + z // 2
                     taps[y, z].addmm_(grids[y % 2, z % 2][start : start + len(right)].t(), right)
-    return taps.permute(2, 3, 0, 1)
+    return taps.permute(2, 3, 0, 1).contiguous()
 
 
 def _samples(x: Tensor, gradient: Tensor, height: int) -> list[tuple[Tensor, Tensor, int]]:

@@ -13,7 +13,8 @@ import trimesh
 from toolkit.errors import InputError
 from toolkit.export.glb import write_glb
 from toolkit.export.mesh import Mesh, extract_mesh, inversion_mesh
-from toolkit.export.surface import Lattice, density_of, extract_surface, sample_near_level, visible_lattice
+from toolkit.export.refinement import Lattice, sample_near_level
+from toolkit.export.surface import _triangulate, density_of, extract_surface, visible_lattice
 from toolkit.export.triangles import enclosed_volume, vertex_normals
 from toolkit.inversion import Inversion
 from toolkit.testing.spherical import SphericalGenerator
@@ -48,9 +49,9 @@ def test_coarse_passes_first_give_the_same_surface_for_fewer_queries(
 ) -> None:
     level = painted_ball.spec.surface_level
     lattice = visible_lattice(painted_ball.spec, 128, step)
-    dense = sample_near_level(density_of(painted_ball, CODE), lattice, level, 1)
+    dense = sample_near_level(density_of(painted_ball, CODE), lattice, level, 1).values
     queried_densely, painted_ball.points_queried = painted_ball.points_queried, 0
-    quick = sample_near_level(density_of(painted_ball, CODE), lattice, level, step)
+    quick = sample_near_level(density_of(painted_ball, CODE), lattice, level, step).values
     assert painted_ball.points_queried < share * queried_densely
     assert np.array_equal(dense > level, quick > level)
     crossed = np.zeros(dense.shape, dtype=bool)
@@ -59,6 +60,16 @@ def test_coarse_passes_first_give_the_same_surface_for_fewer_queries(
         for end in range(2):
             crossed |= np.pad(changes, [(end, 1 - end) if each == axis else (0, 0) for each in range(3)])
     np.testing.assert_allclose(quick[crossed], dense[crossed], atol=1e-3)
+
+
+@pytest.mark.parametrize("step", [2, 4])
+def test_cells_that_were_not_asked_for_hold_no_triangles(painted_ball: Any, step: int) -> None:
+    lattice, level = visible_lattice(painted_ball.spec, 64, step), painted_ball.spec.surface_level
+    near = sample_near_level(density_of(painted_ball, CODE), lattice, level, step)
+    assert 0 < near.asked.mean() < 0.5
+    some, every = (_triangulate(near._replace(asked=asked), lattice, level) for asked in (near.asked, near.asked | True))
+    np.testing.assert_array_equal(some.vertices, every.vertices)
+    np.testing.assert_array_equal(some.faces, every.faces)
 
 
 def test_the_lattice_covers_exactly_what_is_visible(painted_ball: Any) -> None:
@@ -74,8 +85,6 @@ def test_a_surface_cut_by_the_visible_box_is_closed() -> None:
 
         def __call__(self, points: np.ndarray) -> np.ndarray:
             return (0.2 - np.hypot(points[:, 0], points[:, 2])).astype(np.float32)
-
-    from toolkit.export.surface import _triangulate
 
     lattice = Lattice(np.full(3, -0.5), np.full(3, 1 / 16), (16, 16, 16))
     surface = _triangulate(sample_near_level(Column(), lattice, 0.0, 1), lattice, 0.0)

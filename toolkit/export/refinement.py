@@ -1,0 +1,110 @@
+"""Density on a straight grid, asked for coarsely first, and then in cells half as wide wherever a level could be."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+
+Sample = Callable[[np.ndarray], np.ndarray]
+"""From points [M, 3] to density [M]."""
+_PAIR = (slice(None, -1), slice(1, None))
+"""Of neighbours along an axis: the first ones, the second ones."""
+
+
+class Lattice(NamedTuple):
+    """A straight grid; axis order x, y, z."""
+
+    low: np.ndarray
+    """[3], the first corner (world units)."""
+    spacing: np.ndarray
+    """[3], world units."""
+    cells: tuple[int, int, int]
+
+    def points(self, indices: np.ndarray) -> np.ndarray:
+        """World points [M, 3] float32 of corner indices [M, 3]."""
+        return (self.low + indices * self.spacing).astype(np.float32)
+
+
+class NearLevel(NamedTuple):
+    """Densities at the corners [nx + 1, ny + 1, nz + 1] of a lattice."""
+
+    values: np.ndarray
+    """Sampled near the level, and on its right side elsewhere."""
+    asked: np.ndarray
+    """Which corners were asked for in the last pass: all those of cells that the level passes through."""
+
+
+def sample_near_level(sample: Sample, lattice: Lattice, level: float, step: int) -> NearLevel:
+    """Sample density near a level.
+
+    Cells of a side of `step` are asked first, and halved where they could hold the surface, until their side is 1. A
+    cell could hold it when its corners, continued by their own range, could reach the level, and so could its
+    neighbours (except in the last halving). Elsewhere all corners lie on one side, and so does the corner whose density
+    stands for the whole cell.
+
+    Args:
+        sample: What is asked.
+        lattice: Where; its cells per axis are a multiple of `step`.
+        level: Of the surface.
+        step: A power of two; 1 asks for every corner.
+    """
+    shape = np.asarray(lattice.cells) // step + 1
+    corners = np.stack(np.meshgrid(*map(np.arange, shape), indexing="ij"), axis=-1).reshape(-1, 3)
+    values = sample(lattice.points(corners * step)).reshape(shape)
+    near, asked = np.ones(shape - 1, dtype=bool), np.ones(shape, dtype=bool)
+    while step > 1:
+        near &= _could_hold(values, level, neighbours=step > 2)
+        step //= 2
+        values, asked = _halved(values), _corners_of_halves(near)
+        chosen = np.flatnonzero(asked)
+        if len(chosen):  # else nothing crosses the level
+            wanted = np.stack(np.unravel_index(chosen, asked.shape), axis=-1)
+            values.reshape(-1)[chosen] = sample(lattice.points(wanted * step))
+        if step > 1:
+            near = _halved(near, cells=True)
+    return NearLevel(values, asked)
+
+
+def _could_hold(values: np.ndarray, level: float, *, neighbours: bool) -> np.ndarray:
+    """Which cells [X, Y, Z] of corners [X + 1, Y + 1, Z + 1] could hold the level, or have such a neighbour."""
+    lowest, highest = values, values
+    for axis in range(3):
+        first, second = (tuple(part if each == axis else slice(None) for each in range(3)) for part in _PAIR)
+        lowest, highest = np.minimum(lowest[first], lowest[second]), np.maximum(highest[first], highest[second])
+    reach = highest - lowest
+    near = (lowest - reach < level) & (highest + reach > level)
+    for axis in range(3 if neighbours else 0):
+        first, second = (tuple(part if each == axis else slice(None) for each in range(3)) for part in _PAIR)
+        wide = near.copy()
+        wide[first] |= near[second]
+        wide[second] |= near[first]
+        near = wide
+    return near
+
+
+def _halved(values: np.ndarray, *, cells: bool = False) -> np.ndarray:
+    """Twice as many cells per axis: each gets its parent's value, each corner that of its parent's first corner.
+
+    The first axis comes last, along which whole planes are copied; the result lies in memory without gaps.
+    """
+    for axis in (2, 1, 0):
+        size = values.shape[axis]
+        values = np.repeat(values, 2, axis=axis)
+        if not cells:
+            values = values[tuple(slice(2 * size - 1) if each == axis else slice(None) for each in range(3))]
+    return values
+
+
+def _corners_of_halves(cells: np.ndarray) -> np.ndarray:
+    """The corners [2 X + 1, 2 Y + 1, 2 Z + 1] of the halves of marked cells [X, Y, Z]."""
+    for axis in (2, 1, 0):
+        shape = [2 * size + 1 if each == axis else size for each, size in enumerate(cells.shape)]
+        marked = np.zeros(shape, dtype=bool)
+        lines, these = np.moveaxis(marked, axis, 0), np.moveaxis(cells, axis, 0)
+        lines[1::2] = these
+        lines[:-1:2] = these
+        lines[2::2] |= these
+        cells = marked
+    return cells
