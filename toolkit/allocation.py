@@ -16,7 +16,7 @@ SWITCH = "TOOLKIT_MALLOC"
 """Environment variable; 'system' leaves the allocator as it is."""
 KEPT_BYTES = 512 << 20
 """Most freed memory that is kept at the end of the heap."""
-LARGE_BYTES = {True: 16 << 20, False: 64 << 20}
+LARGE_BYTES = {True: 9 << 20, False: 64 << 20}
 """Tensors from this size on are given back at once, so that they never fragment memory: with large pages (True), which
 make new ones cheap, from a smaller size on."""
 LARGE_PAGES = "THP_MEM_ALLOC_ENABLE"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
@@ -12,8 +14,21 @@ DEMODULATION_EPSILON = 1e-8
 
 def demodulation(weight: Tensor, styles: Tensor) -> Tensor:
     """Factors [N, O] that bring each output channel back to unit variance, for weight [O, I, k, k], styles [N, I]."""
-    energy = weight.square().sum(dim=(2, 3))
-    return (styles.square() @ energy.t() + DEMODULATION_EPSILON).rsqrt()
+    return (styles.square() @ _Energy.apply(weight).t() + DEMODULATION_EPSILON).rsqrt()
+
+
+class _Energy(torch.autograd.Function):
+    """Sum of squares [O, I] over the taps of a weight; its gradient is one pass over the weight."""
+
+    @staticmethod
+    def forward(ctx: Any, weight: Tensor) -> Tensor:
+        ctx.save_for_backward(weight)
+        return weight.square().sum(dim=(2, 3))
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:
+        (weight,) = ctx.saved_tensors
+        return weight * (2 * gradient)[..., None, None]
 
 
 def modulated_convolve(
