@@ -67,7 +67,8 @@ def test_cells_that_were_not_asked_for_hold_no_triangles(painted_ball: Any, step
     lattice, level = visible_lattice(painted_ball.spec, 64, step), painted_ball.spec.surface_level
     near = sample_near_level(density_of(painted_ball, CODE), lattice, level, step)
     assert 0 < near.asked.mean() < 0.5
-    some, every = (_triangulate(near._replace(asked=asked), lattice, level) for asked in (near.asked, near.asked | True))
+    kinds = (near, near._replace(asked=near.asked | True))
+    some, every = (_triangulate(each, lattice, level) for each in kinds)
     np.testing.assert_array_equal(some.vertices, every.vertices)
     np.testing.assert_array_equal(some.faces, every.faces)
 
