@@ -174,7 +174,7 @@ def _before_activation(gradient: Tensor, y: Tensor, slope: float, clamp: float |
     if torch.is_grad_enabled() or slope == 1:
         inner = _unclamped(gradient, y, clamp)
         return inner if slope == 1 else torch.ops.aten.leaky_relu_backward(inner, y, slope, True)
-    inner = torch.empty_like(gradient)
+    inner = torch.empty_like(gradient, memory_format=torch.channels_last)
     for to, one, other in zip(*(_strips(each) for each in (inner, gradient, y)), strict=True):
         torch.ops.aten.leaky_relu_backward.grad_input(one, other, slope, True, grad_input=to)
         if clamp is not None:

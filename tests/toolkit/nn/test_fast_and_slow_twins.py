@@ -87,6 +87,15 @@ def test_large_layers_are_differentiated_in_strips(monkeypatch: pytest.MonkeyPat
         torch.testing.assert_close(fast, slow)
 
 
+@pytest.mark.parametrize("up", [1, 2])
+def test_gradients_keep_the_layout_that_convolutions_take_without_a_copy(up: int) -> None:
+    x = randn(1, 4, 6, 5).contiguous(memory_format=torch.channels_last).requires_grad_()
+    weight, styles, bias = randn(3, 4, 3, 3, seed=1).requires_grad_(), randn(1, 4, seed=2), randn(3, seed=3)
+    y = styled_convolution(x, weight, styles, bias, kernel=low_pass().double() if up == 2 else None, clamp=9.0)
+    (gradient,) = torch.autograd.grad(y.sin().sum(), x)
+    assert gradient.stride() == x.stride()  # of the only sample, too: PyTorch looks at it
+
+
 @pytest.mark.parametrize("strip", [1, 60, 1 << 19])
 @pytest.mark.parametrize("batch", [1, 2])
 @pytest.mark.parametrize("up", [False, True])
