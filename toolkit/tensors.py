@@ -33,9 +33,21 @@ def write_tensors(path: str | os.PathLike[str], tensors: Mapping[str, Tensor], m
     Raises:
         OutputError: The place cannot be written.
     """
-    plain = {name: tensor.detach().to("cpu").contiguous().clone() for name, tensor in tensors.items()}
     with atomic_write(path) as temporary:
-        save_file(plain, temporary, metadata={_METADATA_KEY: json.dumps(metadata, sort_keys=True)})
+        save_file(_apart(tensors), temporary, metadata={_METADATA_KEY: json.dumps(metadata, sort_keys=True)})
+
+
+def _apart(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors as safetensors wants them: contiguous, no two sharing memory; copied only where they are not."""
+    found: dict[str, Tensor] = {}
+    storages: set[int] = set()
+    for name, tensor in tensors.items():
+        flat = tensor.detach().to("cpu").contiguous()
+        if flat.untyped_storage().data_ptr() in storages:
+            flat = flat.clone()
+        storages.add(flat.untyped_storage().data_ptr())
+        found[name] = flat
+    return found
 
 
 def read_metadata(path: str | os.PathLike[str]) -> dict[str, Any]:

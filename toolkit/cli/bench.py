@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from toolkit.cli.bench_losses import report_losses
+from toolkit.cli.bench_options import DataOption, DryRunOption, KeepOption, MethodsOption, ProtocolOption
 from toolkit.cli.config_file import ConfigFile
 from toolkit.cli.options import Arithmetic, Device, ThreadsOfEach, TimeLimit, Workers
 from toolkit.cli.text import say, say_lines
@@ -24,18 +25,6 @@ if TYPE_CHECKING:
     from toolkit.bench.subjects.description import RunDescription
     from toolkit.bench.subjects.keeping import Keep
     from toolkit.progress import Progress
-
-DryRunOption = Annotated[
-    bool, typer.Option("--dry-run", help="Do every method's first picture and print what the run would cost.")
-]
-DataOption = Annotated[str, typer.Option(help="Data folder or zip, READER:PATH, several with commas, or heads360.")]
-KeepOption = Annotated[
-    str,
-    typer.Option(
-        help="What is kept of inversions: exact (all but planes that the generator can make again exactly), half (as "
-        "exact, in 16 bit), codes (no planes; methods invert again if needed) or all."
-    ),
-]
 
 bench_app = typer.Typer(
     name="bench",
@@ -50,11 +39,9 @@ bench_app = typer.Typer(
 def bench_command(
     context: typer.Context,
     config: ConfigFile = None,
-    methods: Annotated[str, typer.Option(help="Comma-separated methods; all = every headline method.")] = "",
-    data: DataOption = "heads360",
-    protocol: Annotated[
-        str, typer.Option(help="Comma-separated protocols or YAML files; all = every one that the data permits.")
-    ] = "all",
+    methods: MethodsOption = None,
+    data: DataOption = None,
+    protocol: ProtocolOption = None,
     limit: Annotated[
         int | None,
         typer.Option(help="Maximum number of subjects (or pictures); heads360: how many to make (8)."),
@@ -105,11 +92,12 @@ def bench_command(
     from toolkit.bench import BenchRequest, as_tables, open_protocols
     from toolkit.bench.subjects.description import RunDescription, method_names
 
-    names = method_names(methods) if methods or not outside else []
+    names = method_names(",".join(methods or [])) if methods or not outside else []
+    source = ",".join(data or ["heads360"])
     command = shlex.join(["toolkit", *sys.argv[1:]])
     requests = [
-        BenchRequest(each, data, out, limit, backend, domain, retry_failed, command=command, keep=_checked_keep(keep))
-        for each in open_protocols(protocol, settings or [])
+        BenchRequest(each, source, out, limit, backend, domain, retry_failed, command=command, keep=_checked_keep(keep))
+        for each in open_protocols(",".join(protocol or ["all"]), settings or [])
     ]
     files = {method: Path(text) for method, text in _pairs("--method-weights", method_weights or []).items()}
     described = RunDescription(

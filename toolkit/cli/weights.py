@@ -86,11 +86,20 @@ def download_weights(
         if entry.url is not None and not yes:
             size = f", {entry.size / 2**20:.0f} MiB" if entry.size else ""
             question = f"fetch {entry.file}{size} ({entry.licence}) from {entry.url} to {target}?"
-            if not typer.confirm(question, err=True):
+            if not _agreed(question):
                 raise InputError(f"{entry.file} was not fetched: nobody agreed (--yes agrees beforehand)")
         with download_progress(entry.file) as progress:
             download(entry, target, progress)
         typer.echo(target)
+
+
+def _agreed(question: str) -> bool:
+    """Ask; whoever cannot answer (a script, a closed terminal) did not agree."""
+    try:
+        return typer.confirm(question, err=True)
+    except typer.Abort:
+        typer.echo(err=True)  # the sentence that follows begins a line
+        return False
 
 
 @weights_app.command("verify")

@@ -18,6 +18,8 @@ HIDDEN_FROM = math.radians(115)
 """Yaw from which no face is seen."""
 ANGLE_LIMIT = math.radians(40)
 """Difference of direction that no five-point estimate is wrong by."""
+PROFILE = math.radians(75)
+"""Largest yaw that five points can tell: a face that is turned further looks like less, often like 50 degrees."""
 MIRRORED_FROM = math.radians(18)
 """Yaw from which a wrong sign is told from noise."""
 PLACE_LIMIT = 0.25
@@ -59,7 +61,8 @@ def _contradiction(face: Face, camera: Camera, side: int) -> str | None:
             f"the face is seen from yaw {_degrees(seen.yaw)}, the label says {_degrees(label.yaw)}: left and right are "
             "swapped"
         )
-    if max(abs(_turn(seen.yaw - label.yaw)), abs(seen.pitch - label.pitch)) > ANGLE_LIMIT:
+    expected = max(-PROFILE, min(PROFILE, label.yaw))
+    if max(abs(_turn(seen.yaw - expected)), abs(seen.pitch - label.pitch)) > ANGLE_LIMIT:
         return (
             f"the face is seen from yaw {_degrees(seen.yaw)} and pitch {_degrees(seen.pitch)}, the label says "
             f"{_degrees(label.yaw)} and {_degrees(label.pitch)}"
@@ -91,4 +94,4 @@ def _turn(angle: float) -> float:
 
 
 def _degrees(angle: float) -> str:
-    return f"{math.degrees(angle):.0f} degrees"
+    return f"{round(math.degrees(angle))} degrees"

@@ -18,7 +18,7 @@ from toolkit.tensors import read_tensors
 from toolkit.weights.contents import Contents, Module, flattened
 from toolkit.weights.pickle_calls import ArrayType
 from toolkit.weights.pickles import Blob, DamagedPickle, Window
-from toolkit.weights.stored_tensors import StoredBytes, StoredTensor, contiguous
+from toolkit.weights.stored_tensors import StoredBytes, StoredTensor, contiguous, read_all
 from toolkit.weights.torch_files import MAGIC_BYTES, TorchReader
 
 ARRAY = "array"
@@ -55,7 +55,7 @@ class OfficialFile:
         if total > 2 * self.path.stat().st_size + _SLACK:
             raise WeightsError(f"{self.path} declares {total} bytes of tensors, more than it can hold")
         try:
-            return {key: value.tensor() if isinstance(value, StoredTensor) else value for key, value in wanted.items()}
+            return read_all(wanted)
         except (DamagedPickle, RuntimeError) as error:
             raise WeightsError(f"{self.path} is damaged: {error}") from error
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -52,7 +52,19 @@ class StoredBytes:
 
     @functools.cached_property
     def numbers(self) -> Tensor:
-        """All of them, [count]."""
+        """All of them, [count], kept until `release` for further tensors of the storage."""
+        return self.read_numbers()
+
+    def release(self) -> None:
+        """Forget the numbers; they can be read again."""
+        self.__dict__.pop("numbers", None)
+
+    def read_numbers(self) -> Tensor:
+        """All of them, [count], read once more.
+
+        Raises:
+            DamagedPickle: There are not as many bytes as numbers.
+        """
         if self.count == 0:
             return torch.empty(0, dtype=self.dtype)
         raw = bytearray(self.raw())
@@ -82,9 +94,21 @@ class StoredTensor:
 
     def tensor(self) -> Tensor:
         """A copy of its own."""
+        if self._takes_all:  # nothing is left of the storage for others, so it is not kept
+            return self.storage.read_numbers().reshape(self.shape)
         return torch.as_strided(self.storage.numbers, self.shape, self.strides, self.offset).clone(
             memory_format=torch.contiguous_format
         )
+
+    @property
+    def _takes_all(self) -> bool:
+        """Whether the tensor is its whole storage, row by row."""
+        step, count = 1, self.storage.count
+        for side, stride in zip(reversed(self.shape), reversed(self.strides), strict=True):
+            if stride != step and side != 1:
+                return False
+            step *= side
+        return self.offset == 0 and step == count
 
     def take_state(self, _state: Any) -> None:
         """Attributes that somebody gave to a tensor tell nothing about its numbers."""
@@ -115,6 +139,27 @@ def contiguous(storage: StoredBytes, shape: tuple[int, ...], fortran: bool = Fal
         strides[axis] = step
         step *= shape[axis]
     return stored_tensor(storage, 0, shape, tuple(strides))
+
+
+def read_all(tensors: Mapping[str, StoredTensor | Tensor]) -> dict[str, Tensor]:
+    """The tensors as numbers, in order; one storage at a time is held besides, however many share it or lie about it.
+
+    Raises:
+        DamagedPickle: A storage does not have the bytes that it declares.
+    """
+    found: dict[str, Tensor] = {}
+    held: StoredBytes | None = None
+    for name, value in tensors.items():
+        if isinstance(value, Tensor):
+            found[name] = value
+            continue
+        if held is not None and held is not value.storage:
+            held.release()
+        held = value.storage
+        found[name] = value.tensor()
+    if held is not None:
+        held.release()
+    return found
 
 
 def _is_count(value: Any) -> bool:

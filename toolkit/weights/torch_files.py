@@ -51,6 +51,7 @@ class TorchReader:
         def read(name: str) -> bytes:
             return _entry_bytes(data, entries[name])
 
+        found: dict[tuple[str, Any, int], StoredBytes] = {}
         order = f"{root}byteorder"
         if order in entries and read(order).strip() != b"little":
             raise DamagedPickle("its numbers are big-endian: write it again on another machine")
@@ -62,7 +63,8 @@ class TorchReader:
             nbytes = count * storage_dtype(kind).itemsize
             if entry is None or entry.file_size < nbytes:
                 raise DamagedPickle(f"a storage of {count} numbers that the file does not hold")
-            return StoredBytes(storage_dtype(kind), count, lambda: read(name)[:nbytes])
+            whole = StoredBytes(storage_dtype(kind), count, lambda: read(name)[:nbytes])
+            return found.setdefault((key, whole.dtype, count), whole)  # one for all tensors that are parts of it
 
         return self.pickle(Window(read(f"{root}data.pkl")), persistent)
 

@@ -172,6 +172,21 @@ def test_the_default_is_every_protocol_that_the_data_permits(pictures: Path):
     assert result.exit_code == 0
 
 
+def test_what_is_named_several_times_is_all_done(pictures: Path):
+    """Commas and repeated options are the same: none of them silently replaces another."""
+    copy = pictures.parent / "copy"
+    copy.mkdir()
+    for name in ("a.png", "dataset.json"):
+        (copy / name).write_bytes((pictures / name).read_bytes())
+    named = ["--methods", "mean", "--methods", "wplus", "--protocol", "reconstruction", "--protocol", "speed"]
+    options = ["--option", "mean.samples=8", "--option", "wplus.steps=1", "--option", "wplus.samples=8"]
+    run(*usual(pictures), *named, *options, "--data", copy, "--backend", "none", "--limit", 1)
+    rows = read_results(pictures.parent / "out").rows
+    assert {row.method for row in rows} == {"mean", "wplus"}
+    assert {row.protocol for row in rows} == {"reconstruction", "speed"}
+    assert len({row.data for row in rows}) == 1 and "copy" in rows[0].data and "pictures" in rows[0].data
+
+
 @pytest.mark.parametrize("broken", [False, True])
 def test_a_dry_run_tells_the_cost_and_wastes_nothing(
     pictures: Path, photo_folder: Path, tmp_path: Path, broken: bool
@@ -211,7 +226,7 @@ def test_a_dry_run_tells_the_cost_and_wastes_nothing(
 
 def test_data_that_is_nothing_is_named(pictures: Path):
     with pytest.raises(InputError, match="neither a folder nor a data set"):
-        run(*usual(pictures), "--methods", "mean", "--data", "heads361")
+        run("--generator", "spherical", "--methods", "mean", "--data", "heads361", "--out", pictures.parent / "out")
 
 
 def test_a_preset_is_for_the_methods_that_know_it(spherical: SphericalGenerator):

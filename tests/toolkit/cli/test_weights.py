@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import pytest
@@ -135,6 +136,14 @@ def test_downloads_ask_first_and_by_hand_means_by_hand(program, store: Path, mon
     ended = program("weights", "download", "alexnet", "--yes")
     assert ended.code == 0 and ended.out.strip() == str(store / "alexnet-owt-7be5be79.pth")
     assert fetched[0].url.startswith("https://download.pytorch.org/") and fetched[0].size == 244_408_911
+
+
+def test_who_cannot_answer_did_not_agree(program, store: Path, monkeypatch) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO(""))  # as in a script
+    ended = program("weights", "download", "alexnet")
+    assert ended.code == 2 and "fetch alexnet" in ended.err and "Aborted" not in ended.err
+    assert ended.err.splitlines()[-1].startswith("error: ") and "nobody agreed (--yes" in ended.err
+    assert not store.exists()
 
 
 def test_a_damaged_file_in_the_store_is_named(program, store: Path) -> None:

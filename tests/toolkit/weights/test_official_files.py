@@ -8,6 +8,7 @@ import math
 import pickle
 import random
 import struct
+import tracemalloc
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -39,6 +40,23 @@ def test_what_torch_saves_comes_back_bit_by_bit(zipped: bool, protocol: int, tmp
     for key, value in tensors.items():
         assert read[key].dtype == value.dtype and torch.equal(read[key], value), key
     assert not found.inert
+
+
+@pytest.mark.parametrize("zipped", [True, False])
+def test_a_storage_is_held_once_while_its_tensors_are_read(zipped: bool, tmp_path: Path) -> None:
+    """Thousands of small parts of one large storage are a sound file, and so are tied weights."""
+    base, alone = torch.arange(2.0**20), torch.arange(6.0).reshape(2, 1, 3)
+    content = {"alone": alone, "tied": alone, **{f"{row}": base[row : row + 2] for row in range(300)}}
+    found = read_official(torch_file(tmp_path / "a.pt", content, zipped=zipped))
+    tracemalloc.start()
+    read = found.read()
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 5 * base.nbytes, "bytes as read and as numbers, and the file's own copy"
+    assert all(torch.equal(read[key], value) for key, value in content.items())
+    read["tied"].zero_(), read["0"].zero_()
+    assert torch.equal(read["alone"], alone) and float(read["1"][0]) == 1, "copies of their own"
+    assert not any("numbers" in vars(value.storage) for value in found.tensors.values())
 
 
 def test_the_oldest_format_agrees_with_torchs_own_reader(tmp_path: Path) -> None:
