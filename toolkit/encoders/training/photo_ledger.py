@@ -53,7 +53,8 @@ class PhotoLedger:
         told = {name: reason for text in gathered_text(mine) for name, reason in json.loads(text).items()}
         self.unreadable |= told
         count = len(self.unreadable)
-        return [f"left out ({count} so far): {name}: {reason}" for name, reason in told.items()]
+        sentences = (reason if reason.startswith(name) else f"{name}: {reason}" for name, reason in told.items())
+        return [f"left out ({count} so far): {sentence}" for sentence in sentences]
 
     def prints(self) -> Tensor:
         """The prints [M, 64] of all pictures that were seen, none twice."""
