@@ -129,7 +129,7 @@ class Inversion:
 
     @classmethod
     def load(cls, folder: str | os.PathLike[str]) -> Inversion:
-        """Read an inversion that `save` wrote; tensors arrive on the CPU.
+        """Read an inversion that `save` wrote; tensors arrive on the CPU, those that were kept in 16 bit in 32.
 
         Raises:
             InputError: The folder, or one of its files, is missing, damaged, from a newer toolkit, or something else.
@@ -383,11 +383,17 @@ def _read_tensors(folder: Path, record: Mapping[str, Any]) -> dict[str, Tensor]:
         if not isinstance(entry, dict) or entry.get("sha256") != digest:
             raise InputError(f"{path} is damaged or belongs to another inversion: its sha256 is not the recorded one")
         # Copies: views into the file lie unaligned in memory, which changes the last bit of what is computed from them.
-        tensors = {name: tensor.clone() for name, tensor in read_tensors(path)[0].items()}
+        tensors = {name: _copied(tensor) for name, tensor in read_tensors(path)[0].items()}
     except (OSError, WeightsError, ValueError, RecursionError) as error:
         raise InputError(f"{path} cannot be read: {error}") from error
     _check_finite(tensors, str(path))
     return tensors
+
+
+def _copied(tensor: Tensor) -> Tensor:
+    """A copy, in 32 bit where it was kept in 16: generators compute in 32."""
+    kept_short = tensor.is_floating_point() and tensor.element_size() < 4
+    return tensor.float() if kept_short else tensor.clone()
 
 
 def _check_finite(tensors: Mapping[str, Tensor], owner: str) -> None:

@@ -220,6 +220,13 @@ def test_a_cluster_without_a_gpu_is_refused_for_a_run_on_gpus(monkeypatch: pytes
     assert joined(monkeypatch, Cluster(CPU=4)).width == 4
 
 
+def test_without_a_word_the_gpus_of_a_cluster_are_used(monkeypatch: pytest.MonkeyPatch):
+    """`--device auto` is the default; Ray hides GPUs from whoever does not ask for one."""
+    assert joined(monkeypatch, Cluster(CPU=8, GPU=3), "auto").width == 3
+    assert joined(monkeypatch, Cluster(CPU=4), "auto").width == 4
+    assert joined(monkeypatch, Cluster(CPU=8, GPU=3), "cpu").width == 8
+
+
 def bench(folder: Path, out: str, *arguments: str) -> list[str]:
     fixed = (
         "--methods mean --option mean.samples=16 --protocol reconstruction,gt360,fid360 --limit 3 --threads 1 "

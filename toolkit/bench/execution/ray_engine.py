@@ -13,6 +13,7 @@ from toolkit.bench.execution.units import Address, Unit
 from toolkit.bench.execution.workers import ATTEMPTS
 from toolkit.bench.records.units import CellRecord
 from toolkit.bench.subjects.description import RunDescription
+from toolkit.devices import AUTO
 from toolkit.errors import InputError, MissingDependencyError
 
 
@@ -56,8 +57,9 @@ class RayEngine:
                 if address is None:
                     raise
                 raise _no_cluster(address, error) from error
-        self._gpus = 1 if description.device.startswith("cuda") else 0
-        self.width = _places(ray.cluster_resources(), self._gpus)
+        resources = ray.cluster_resources()
+        self._gpus = _gpus_each(description.device, resources)
+        self.width = _places(resources, self._gpus)
         self._idle: deque[Any] = deque()
         """Actors without work; they stay for the next units."""
 
@@ -91,6 +93,12 @@ class RayEngine:
         except Exception as error:  # the actor died too often, or could not begin
             outcome = error
         return settle(shard, outcome)
+
+
+def _gpus_each(device: str, resources: Mapping[str, float]) -> int:
+    """How many GPUs an actor takes; 'auto' is the cluster's GPUs where it has some, whatever this machine has."""
+    has_some = resources.get("GPU", 0) >= 1
+    return int(device.startswith("cuda") or (device == AUTO and has_some))
 
 
 def _places(resources: Mapping[str, float], gpus: int) -> int:

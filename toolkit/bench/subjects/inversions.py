@@ -12,7 +12,7 @@ from toolkit.bench.records.units import InversionRecord
 from toolkit.bench.records.views import ViewFiles
 from toolkit.bench.subjects.heads import Head
 from toolkit.bench.subjects.inverted_head import InvertedHead
-from toolkit.bench.subjects.keeping import Keep, in_full_precision, save_kept
+from toolkit.bench.subjects.keeping import Keep, save_kept
 from toolkit.bench.subjects.methods import MACHINE, TIME_LIMIT, ComparedMethod, HeadSource, UnitError
 from toolkit.devices import chosen_arithmetic
 from toolkit.errors import InputError, KilledError, OutputError, OverTimeError, PluginError
@@ -65,7 +65,7 @@ class Inversions:
             raise UnitError("invert" if known.time_limit is None else TIME_LIMIT, known.error)
         if known is not None and known.error is None:
             with suppress(InputError):  # removed or damaged since, or not kept: made again
-                return in_full_precision(Inversion.load(self._folder / known.folder))
+                return Inversion.load(self._folder / known.folder)
         return self._make(method, item, key)
 
     def _is_tried_again(self, known: InversionRecord, method: ComparedMethod) -> bool:
@@ -130,7 +130,7 @@ class Inversions:
         self._warm.add(method.name)
         found = {"error": None, "seconds": made.effort.seconds, "peak_memory": made.effort.peak_mib, "undone": undone}
         self.store.append(key, InversionRecord(**{**record.as_json(), **found}))
-        return in_full_precision(Inversion.load(self._folder / name)) if kept else made.inversion
+        return Inversion.load(self._folder / name) if kept else made.inversion
 
     def _made(self, method: ComparedMethod, item: Item, key: str, undone: list[str]) -> Made:
         device = self.generator.device

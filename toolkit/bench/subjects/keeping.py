@@ -63,17 +63,10 @@ def without_planes(inversion: Inversion, generator: Generator) -> Inversion:
 
 
 def in_half_precision(inversion: Inversion) -> Inversion:
-    """Planes, weight differences and extra tensors in 16 bit; codes stay as they are."""
+    """Planes, weight differences and extra tensors in 16 bit; codes stay as they are. Reading gives 32 bit again."""
     tuned = None if inversion.tuned is None else {name: _half(delta) for name, delta in inversion.tuned.items()}
     extra = {name: _half(tensor) for name, tensor in inversion.extra.items()}
     return replace(inversion, planes=_half(inversion.planes), tuned=tuned, extra=extra)
-
-
-def in_full_precision(inversion: Inversion) -> Inversion:
-    """The opposite of `in_half_precision`, but for what was rounded."""
-    tuned = None if inversion.tuned is None else {name: delta.float() for name, delta in inversion.tuned.items()}
-    extra = {name: tensor.float() if tensor.is_floating_point() else tensor for name, tensor in inversion.extra.items()}
-    return replace(inversion, planes=inversion.planes.float(), tuned=tuned, extra=extra)
 
 
 def _half(tensor: Tensor) -> Tensor:
