@@ -32,8 +32,8 @@ FEWEST_FACES = 2
 OUTLIER = 2.5
 """A face this many times farther from the triangulated one than the middle face is left aside."""
 AGREEMENT = 0.3
-"""Largest median distance of detected from triangulated points, in distances between the eyes. Three rendered heads with
-their own cameras gave 0.06 to 0.21; with inverted poses 0.48 to 0.63, with the poses of other views 0.8 to 1.5."""
+"""Largest median distance of detected from triangulated points, in distances between the eyes. Three rendered heads
+with their own cameras gave 0.06 to 0.21; with inverted poses 0.48 to 0.63, with the poses of other views 0.8 to 1.5."""
 
 SeenFace = tuple["Pinhole", np.ndarray]
 """A camera and the landmarks [5, 2] that its picture shows, in pixels."""
