@@ -26,7 +26,7 @@ from toolkit.devices import told_arithmetic
 from toolkit.documents import read_document
 from toolkit.errors import InputError, ToolkitError, WeightsError
 from toolkit.files import atomic_write, file_sha256, sort_metadata
-from toolkit.tensors import carries_gradient, check_header, read_tensors
+from toolkit.tensors import carries_gradient, check_header, copy_in_32_bit, read_tensors
 from toolkit.version import VERSION
 
 __all__ = [
@@ -383,17 +383,11 @@ def _read_tensors(folder: Path, record: Mapping[str, Any]) -> dict[str, Tensor]:
         if not isinstance(entry, dict) or entry.get("sha256") != digest:
             raise InputError(f"{path} is damaged or belongs to another inversion: its sha256 is not the recorded one")
         # Copies: views into the file lie unaligned in memory, which changes the last bit of what is computed from them.
-        tensors = {name: _copied(tensor) for name, tensor in read_tensors(path)[0].items()}
+        tensors = {name: copy_in_32_bit(tensor) for name, tensor in read_tensors(path)[0].items()}
     except (OSError, WeightsError, ValueError, RecursionError) as error:
         raise InputError(f"{path} cannot be read: {error}") from error
     _check_finite(tensors, str(path))
     return tensors
-
-
-def _copied(tensor: Tensor) -> Tensor:
-    """A copy, in 32 bit where it was kept in 16: generators compute in 32."""
-    kept_short = tensor.is_floating_point() and tensor.element_size() < 4
-    return tensor.float() if kept_short else tensor.clone()
 
 
 def _check_finite(tensors: Mapping[str, Tensor], owner: str) -> None:

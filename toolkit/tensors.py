@@ -50,6 +50,12 @@ def _apart(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return found
 
 
+def copy_in_32_bit(tensor: Tensor) -> Tensor:
+    """A copy, in 32 bit where it was kept in 16: generators compute in 32."""
+    kept_short = tensor.is_floating_point() and tensor.element_size() < 4
+    return tensor.float() if kept_short else tensor.clone()
+
+
 def read_metadata(path: str | os.PathLike[str]) -> dict[str, Any]:
     """Read only the description (empty for files that are not ours).
 
