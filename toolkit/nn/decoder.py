@@ -70,9 +70,11 @@ class PointDecoder(nn.Module):
         if torch.is_grad_enabled():
             rows = x.transpose(1, 2)
             out = two_layers(rows.flatten(0, 1), self._first(), self._last()).unflatten(0, rows.shape[:2])
+            density = out[..., 0].contiguous()  # later steps keep it, and not all features with it
         else:
             out = F.linear(self._hidden(x), *self._last())
-        return out[..., 0], FEATURE_ACTIVATIONS[self.activation](out[..., 1:]).transpose(1, 2)
+            density = out[..., 0]
+        return density, FEATURE_ACTIVATIONS[self.activation](out[..., 1:]).transpose(1, 2)
 
     def density(self, x: Tensor) -> Tensor:
         """Decode x [B, C, M] to raw density [B, M] alone."""

@@ -51,8 +51,10 @@ def read_trigrid(volumes: Tensor, points: Tensor) -> Tensor:
         return read_trigrid_reference(volumes, points)
     batch, channels = points.shape[0], volumes.shape[2]
     table = volumes.permute(0, 1, 3, 4, 5, 2).reshape(-1, channels)
-    rows, shares = _corners(points, volumes.shape[3:])
-    read = _WeightedRows.apply(table, rows, shares)
+    if points.requires_grad:
+        read = _WeightedRows.apply(table, *_corners(points, volumes.shape[3:]))
+    else:
+        read = _FixedRows.apply(table, points, volumes.shape[3:])
     return read.unflatten(0, (batch, -1)).transpose(1, 2)
 
 
@@ -65,16 +67,31 @@ class _WeightedRows(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, table: Tensor, rows: Tensor, shares: Tensor) -> Tensor:
-        ctx.count = len(table)
-        ctx.save_for_backward(table if ctx.needs_input_grad[2] else None, rows, shares)  # the table is large
+        ctx.save_for_backward(table, rows, shares)
         return F.embedding_bag(rows, table, mode="sum", per_sample_weights=shares)
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, None, Tensor | None]:
         table, rows, shares = ctx.saved_tensors
-        to_table = _scattered(gradient.contiguous(), rows, shares, ctx.count) if ctx.needs_input_grad[0] else None
+        to_table = _scattered(gradient.contiguous(), rows, shares, len(table)) if ctx.needs_input_grad[0] else None
         to_shares = (table[rows] @ gradient[..., None])[..., 0] if ctx.needs_input_grad[2] else None
         return to_table, None, to_shares
+
+
+class _FixedRows(torch.autograd.Function):
+    """The same at points without gradients: keeps them, and computes rows and shares, 16 times as large, again."""
+
+    @staticmethod
+    def forward(ctx: Any, table: Tensor, points: Tensor, shape: torch.Size) -> Tensor:
+        ctx.save_for_backward(points)
+        ctx.shape, ctx.count = shape, len(table)
+        rows, shares = _corners(points, shape)
+        return F.embedding_bag(rows, table, mode="sum", per_sample_weights=shares)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
+        (points,) = ctx.saved_tensors
+        return _scattered(gradient.contiguous(), *_corners(points, ctx.shape), ctx.count), None, None
 
 
 def _scattered(gradient: Tensor, rows: Tensor, shares: Tensor, count: int) -> Tensor:

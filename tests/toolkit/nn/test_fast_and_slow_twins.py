@@ -188,6 +188,17 @@ def test_reading_by_rows_and_its_gradients(spread: float, depth: int) -> None:
         torch.testing.assert_close(fast, slow)
 
 
+def test_reading_at_fixed_points_has_the_same_gradient() -> None:
+    points = randn(2, 40, 3, seed=1)
+    volumes = randn(2, 3, 5, 3, 8, 8).requires_grad_()
+    results = []
+    for form in (trigrid.read_trigrid, trigrid.read_trigrid_reference):
+        read = form(volumes, points)
+        results.append((read, *torch.autograd.grad(read.sin().sum(), volumes)))
+    for fast, slow in zip(*results, strict=True):
+        torch.testing.assert_close(fast, slow)
+
+
 def test_points_far_outside_read_nothing() -> None:
     volumes = randn(1, 3, 5, 3, 8, 8)
     far = torch.tensor([[[3e38, 0, 0], [0, -torch.inf, 0.1], [0.1, 0.2, torch.nan]]], dtype=torch.float64)
