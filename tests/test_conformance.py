@@ -33,7 +33,7 @@ TINY_SIZES = {
 QUICK_OPTIONS = (
     {"steps": 1, "samples": 8, "perceptual": "pyramid", "tuning_steps": 1, "perceptual_size": 32},
     {"steps": 1, "samples": 8, "perceptual": "pyramid", "perceptual_size": 32},
-    {"descent_steps": 1, "fit": {"steps": 0}},
+    {"descent_steps": 1, "codes": {"steps": 0}, "fit": {"steps": 0}},
     {"descent_steps": 1},
     {},
 )

@@ -21,8 +21,8 @@ SHARES = {
 }  # fmt: skip
 """Largest error at the input view, in errors of the average head."""
 SHORT = {"descent_steps": 2}
-"""As many as in the training; the default takes more."""
-COARSE = {"mask": {"resolution": 64}, "fit": {"steps": 0}}
+"""As many as in the training."""
+COARSE = {"mask": {"resolution": 64}, "preset": "fast"}
 OPTIONS = {"mean": {"samples": 200}, "encoder1": SHORT, "encoder2": SHORT, "dual-encoder": SHORT | COARSE}
 
 

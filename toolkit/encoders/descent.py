@@ -28,7 +28,14 @@ LARGEST_SIDE = 256
 class ViewError:
     """How far heads are from a picture: mean squared difference of pixels, and a weighted perceptual distance."""
 
-    def __init__(self, perceptual: Perceptual | None, weight: float, image: Tensor, camera: Camera) -> None:
+    def __init__(
+        self,
+        perceptual: Perceptual | None,
+        weight: float,
+        image: Tensor,
+        camera: Camera,
+        ignored: Tensor | None = None,
+    ) -> None:
         """Embed the picture once.
 
         Args:
@@ -36,7 +43,9 @@ class ViewError:
             weight: Of the perceptual distance.
             image: [B, 3, S, S] in [-1, 1].
             camera: What saw it.
+            ignored: Booleans [B, 1, S, S]: pixels where the picture says nothing of the heads; None: nowhere.
         """
+        self.ignored = ignored
         self.image = fit_image(image, min(image.shape[-1], LARGEST_SIDE))
         self.camera, self.weight = camera, weight
         self.perceptual = perceptual if weight else None
@@ -47,6 +56,8 @@ class ViewError:
     def of(self, generator: Generator, planes: Tensor, ws: Tensor, resolution: int | None) -> tuple[Tensor, Tensor]:
         """Both terms, weighted: scalars, means over heads."""
         view = fit_image(generator.render(planes, ws, self.camera, resolution).image, self.image.shape[-1])
+        if self.ignored is not None:
+            view = torch.where(self.ignored, self.image, view)
         pixels = l2(view, self.image)
         if self.perceptual is None:
             return pixels, torch.zeros_like(pixels)
@@ -117,7 +128,10 @@ class DescentEncoder(nn.Module):
         Raises:
             CapabilityError: The generator's planes cannot be seen as images.
         """
-        ws = self.codes(image)
+        return self.descend(self.codes(image), image, camera, generator)
+
+    def descend(self, ws: Tensor, image: Tensor, camera: Camera, generator: Generator) -> Code:
+        """The second stage alone, from ws [B, num_ws, w_dim]; arguments and errors as of `encode`."""
         start = generator.planes(ws)
         if self.steps <= self.descent.config.steps:
             return Code(ws, self._descended(start, ws, self.view_error(image, camera), generator))

@@ -13,6 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from toolkit.encoders.photo_outline import PhotoOutline
 from toolkit.interfaces import Generator, Query
 from toolkit.rendering.rays import camera_rays, points_on
 from toolkit.rendering.views import around
@@ -42,7 +43,15 @@ class Change(NamedTuple):
 class KeptField:
     """The field that planes describe at the beginning, at a fixed choice of points."""
 
-    def __init__(self, generator: Generator, planes: Tensor, ws: Tensor, count: int, rng: torch.Generator) -> None:
+    def __init__(
+        self,
+        generator: Generator,
+        planes: Tensor,
+        ws: Tensor,
+        count: int,
+        rng: torch.Generator,
+        outline: PhotoOutline | None = None,
+    ) -> None:
         """Look at it.
 
         Args:
@@ -51,12 +60,18 @@ class KeptField:
             ws: [1, num_ws, w_dim].
             count: Points near the surface, and as many anywhere.
             rng: Chooses them.
+            outline: Shape may change where this photo shows background; None: nowhere.
         """
         self._generator, self._rng = generator, rng
-        near = _surface(generator, planes, ws, count, rng)
-        neighbours = near + _APART * _normal(near.shape, rng).to(near)
-        anywhere = (torch.rand(len(near), 3, generator=rng).to(near) - 0.5) * generator.spec.box
-        self._points = torch.stack([near, neighbours, anywhere])
+        self.near = _surface(generator, planes, ws, count, rng)
+        """[count, 3] world points near the surface, in random order."""
+        neighbours = self.near + _APART * _normal(self.near.shape, rng).to(self.near)
+        anywhere = (torch.rand(count, 3, generator=rng).to(self.near) - 0.5) * generator.spec.box
+        self._points = torch.stack([self.near, neighbours, anywhere])
+        self._stays = [
+            torch.ones(count, device=planes.device) if outline is None else ~outline.is_empty(part)
+            for part in self._points
+        ]
         with torch.no_grad():
             self._before = [generator.query(planes, points[None]) for points in self._points]
 
@@ -69,8 +84,8 @@ class KeptField:
         )
         before = [Query(*(part[:, chosen] for part in query)) for query in self._before]
         shape = [
-            (_opacity(after.density) - _opacity(old.density)).square().mean()
-            for after, old in ((near, before[0]), (anywhere, before[2]))
+            (stays[chosen, None] * (opacity(after.density) - opacity(old.density)).square()).mean()
+            for after, old, stays in ((near, before[0], self._stays[0]), (anywhere, before[2], self._stays[2]))
         ]
         moved = (near.features - before[0].features) - (neighbours.features - before[1].features)
         return Change(sum(shape, planes.new_zeros(())) / 2, moved.square().mean())
@@ -96,6 +111,6 @@ def _normal(shape: torch.Size, rng: torch.Generator) -> Tensor:
     return torch.randn(shape, generator=rng)
 
 
-def _opacity(density: Tensor) -> Tensor:
+def opacity(density: Tensor) -> Tensor:
     """Opacity in [0, 1) of a short piece of a ray through raw densities."""
     return 1 - torch.exp(-F.softplus(density - 1) * _LENGTH)

@@ -13,16 +13,20 @@ from torch import Tensor
 from toolkit.camera import Camera
 from toolkit.configuration import Config
 from toolkit.encoders.descent import LARGEST_SIDE, ViewError
-from toolkit.encoders.fit_target import fit_target
 from toolkit.encoders.kept_field import KeptField
 from toolkit.encoders.networks.style_encoder import fit_image
+from toolkit.encoders.overhang import Overhang
+from toolkit.encoders.photo_outline import PhotoOutline
 from toolkit.encoders.triplanenet import plane_images
+from toolkit.encoders.unseen_colours import UnseenColours
 from toolkit.interfaces import Code, Generator
 from toolkit.losses.perceptual import open_perceptual
 
 Weight = Annotated[float, Field(ge=0)]
-STEPS = 30
+STEPS = 40
 """Usual number of steps."""
+MATTER = 0.5
+"""Opacity from which on a pixel shows the head."""
 POOL = 24_000
 """Points at which the field is remembered, of each kind."""
 
@@ -31,7 +35,7 @@ class PlaneFit(Config):
     """How planes are fitted to the input view."""
 
     steps: Annotated[int, Field(ge=0, le=10_000)] | None = None
-    """Steps of Adam; 0: none. None: 30 after learned descent, none after networks of images, which are the paper's."""
+    """Steps of Adam; 0: none. None: 40 after learned descent, none after networks of images, which are the paper's."""
     levels: Annotated[int, Field(ge=1, le=8)] = 4
     """What is added to planes is a sum of images, each of half the side of the one before."""
     everywhere: Annotated[int, Field(ge=0, le=8)] = 2
@@ -42,7 +46,7 @@ class PlaneFit(Config):
     """Rate of an image over that of the next coarser one. At 1, noise of single cells takes the place of skin."""
     fine: Annotated[float, Field(ge=0, le=1)] = 0.5
     """Share of the steps, the last ones, with the generator's own ray grid; before, half as many rays a side."""
-    pixels: Weight = 4.0
+    pixels: Weight = 12.0
     """Weight of the mean squared difference of pixels."""
     perceptual: str = "lite0"
     """A perceptual distance by name."""
@@ -51,6 +55,10 @@ class PlaneFit(Config):
     """Weight of changes of the head's opacity: what is fitted is its colours."""
     smoothness: Weight = 10.0
     """Weight of changes of its features that differ from one point to its neighbour."""
+    outline: Weight = 3.0
+    """Weight of the head's opacity where the photo shows background."""
+    unseen: Weight = 10.0
+    """Weight of features that the photo does not see, and that do not change as similar ones do that it sees."""
     points: Annotated[int, Field(ge=1, le=POOL)] = 4000
     """Points at which a step looks at these changes, of each kind."""
     seed: Annotated[int, Field(ge=0)] = 0
@@ -110,17 +118,23 @@ class _Fit:
         self.steps = STEPS if fit.steps is None else fit.steps
         self.ws, self.start, self.seen = ws.detach(), planes.detach(), seen.detach()
         self.look = plane_images(generator)
-        perceptual = open_perceptual(fit.perceptual, device=image.device)
-        with torch.no_grad():
-            self.error = ViewError(perceptual, fit.perceptual_weight, self._target(image), camera)
-        self.field = KeptField(generator, self.start, self.ws, POOL, torch.Generator().manual_seed(fit.seed))
-        self.layers = _unchanged(self.look.as_images(self.start), fit.levels)
-
-    def _target(self, image: Tensor) -> Tensor:
-        """What the view is compared with."""
         photo = fit_image(image, min(image.shape[-1], LARGEST_SIDE))
-        view = self.generator.render(self.start, self.ws, self.camera)
-        return fit_target(photo, view._replace(image=fit_image(view.image, photo.shape[-1])))
+        outline, rng = PhotoOutline(photo, camera), torch.Generator().manual_seed(fit.seed)
+        with torch.no_grad():
+            self.error = self._view_error(photo, outline)
+            model = Code(self.ws, generator.planes(self.ws))
+        self.field = KeptField(generator, self.start, self.ws, POOL, rng, outline)
+        self.overhang = Overhang(generator, self.start, outline, rng)
+        self.unseen = UnseenColours(generator, model, outline, self.field.near)
+        self.layers, self.rng = _unchanged(self.look.as_images(self.start), fit.levels), rng
+
+    def _view_error(self, photo: Tensor, outline: PhotoOutline) -> ViewError:
+        """How far views are from the photo, where it says something about the head."""
+        head = self.generator.render(self.start, self.ws, self.camera).mask
+        head = F.interpolate(head, size=photo.shape[-2:], mode="bilinear", align_corners=False) > MATTER
+        perceptual = open_perceptual(self.settings.perceptual, device=photo.device)
+        weight = self.settings.perceptual_weight
+        return ViewError(perceptual, weight, photo, self.camera, outline.unclear(head))
 
     def run(self) -> Tensor:
         fit, rate = self.settings, self.settings.rate * float(self.start.std())
@@ -151,11 +165,19 @@ class _Fit:
         coarse = step < (1 - fit.fine) * self.steps
         side = max(8, self.generator.spec.raw_size // 2) if coarse else None
         pixels, features = self.error.of(self.generator, planes, self.ws, side)
-        loss = fit.pixels * pixels + features
+        return fit.pixels * pixels + features + self._held(planes)
+
+    def _held(self, planes: Tensor) -> Tensor:
+        """What keeps a head together that one view alone would take apart."""
+        fit, held = self.settings, planes.new_zeros(())
         if fit.shape or fit.smoothness:
             change = self.field.change(planes, fit.points)
-            loss = loss + fit.shape * change.shape + fit.smoothness * change.roughness
-        return loss
+            held = held + fit.shape * change.shape + fit.smoothness * change.roughness
+        if fit.outline:
+            held = held + fit.outline * self.overhang.left(planes, fit.points)
+        if fit.unseen:
+            held = held + fit.unseen * self.unseen.missed(planes, fit.points, self.rng)
+        return held
 
 
 def _enlarged(layer: Tensor, side: torch.Size) -> Tensor:

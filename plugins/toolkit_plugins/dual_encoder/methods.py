@@ -9,6 +9,7 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from toolkit.encoders import DescentEncoder, EncoderFile, EncoderOpener, EncoderOptions
+from toolkit.encoders.code_fit import CodeFit
 from toolkit.encoders.plane_fit import PlaneFit
 from toolkit.encoders.training.named_parts import open_stitcher
 from toolkit.interfaces import Generator
@@ -26,14 +27,14 @@ from toolkit_plugins.dual_encoder.networks import (
 PACKAGE = "toolkit_plugins.dual_encoder"
 
 
-PAPER: Mapping[str, Any] = {"stitcher": "hard", "mask.free_space": 0, "mask.closing": 0, "fit.steps": 0}
+FAST: Mapping[str, Any] = {"codes.steps": 0, "fit.steps": 0, "descent_steps": 8}
+"""The encoders alone. Encoder 1 takes more steps than in its training: where it is seen, they go by what the photo shows."""
+PAPER: Mapping[str, Any] = {"stitcher": "hard", "mask.free_space": 0, "mask.closing": 0, **FAST}
 """Eq. 3 to the letter: the mask is what pixels of the input view hit, nothing softens or widens it, and the head stays
 as the encoders found it."""
 
 
 Steps = Annotated[int, Field(ge=1, le=1000)]
-VISIBLE_STEPS = 8
-"""More than in the training: they go by the input view, and encoder 1 is seen where that view sees."""
 
 
 class SingleOptions(EncoderOptions):
@@ -47,14 +48,16 @@ class DualOptions(EncoderOptions):
     """What a user may set."""
 
     preset: str = "default"
-    """Name of the preset that the settings started from: default, or paper."""
+    """Name of the preset that the settings started from: default, fast or paper."""
     stitcher: str = "feathered"
     """Which registered stitcher joins the planes."""
     mask: MaskSettings = MaskSettings()
     ws: StyleChoice = StyleChoice()
-    descent_steps: Steps = VISIBLE_STEPS
-    """Steps of encoder 1's learned descent, where the file has it; those beyond the training's are only taken while the
-    error of the input view falls. Encoder 2 takes as many as in the training. Each takes about a second."""
+    descent_steps: Steps | None = None
+    """Steps of encoder 1's learned descent, where the file has it; None: as many as in the training. Further ones are
+    only taken while the error of the input view falls. Encoder 2 takes as many as in the training."""
+    codes: CodeFit = CodeFit()
+    """How encoder 2's code is fitted to the photo before planes are; encoder 1 begins there, too."""
     fit: PlaneFit = PlaneFit()
     """How the head is fitted to the photo in the end, where the photo sees it."""
     keep_planes: bool = False
@@ -70,14 +73,15 @@ def build_dual(file: EncoderFile, generator: Generator, options: DualOptions) ->
     """
     visible = read_encoder_of(file, ENCODER_1, generator, options.descent_steps)
     occluded = read_encoder_of(file, ENCODER_2, generator)
-    fitted = options.fit.steps is not None or isinstance(visible, DescentEncoder)
+    descends = isinstance(visible, DescentEncoder)
     return DualEncoder(
         visible,
         occluded,
         open_stitcher(options.stitcher),
         options.mask,
         options.ws,
-        fit=options.fit if fitted else None,
+        codes=options.codes if descends else None,
+        fit=options.fit if descends or options.fit.steps is not None else None,
         keep_planes=options.keep_planes,
     )
 
@@ -103,7 +107,9 @@ def check_options(generator: Generator, options: DualOptions) -> None:
     default_registry().get("stitcher", options.stitcher)
 
 
-DUAL_OPENER = EncoderOpener(DUAL, PACKAGE, build_dual, DualOptions, check=check_options, named={"paper": PAPER})
+DUAL_OPENER = EncoderOpener(
+    DUAL, PACKAGE, build_dual, DualOptions, check=check_options, named={"fast": FAST, "paper": PAPER}
+)
 OPENER_1, OPENER_2 = (
     EncoderOpener(name, PACKAGE, functools.partial(build_single, name), SingleOptions, shipped=DUAL)
     for name in (ENCODER_1, ENCODER_2)

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from toolkit.camera import Camera
 from toolkit.encoders import DescentEncoder, EncoderFile, TriPlaneNetV2
+from toolkit.encoders.code_fit import CodeFit, fit_code
 from toolkit.encoders.descent import DESCENT
 from toolkit.encoders.files import built_from_file
 from toolkit.encoders.networks.plane_descent import PlaneDescent, PlaneDescentConfig
@@ -57,6 +58,7 @@ class DualEncoder(nn.Module):
         mask: MaskSettings,
         styles: StyleChoice | None = None,
         *,
+        codes: CodeFit | None = None,
         fit: PlaneFit | None = None,
         keep_planes: bool = False,
     ) -> None:
@@ -68,13 +70,15 @@ class DualEncoder(nn.Module):
             stitcher: Joins their planes.
             mask: How the occlusion of the input view is found.
             styles: Which encoder's ws drive what is not read from planes; None: encoder 1's.
+            codes: How encoder 2's code is fitted to the input view before planes are; None: not at all, as in the
+                paper. Only after learned descent.
             fit: How what the input view sees is fitted to it in the end; None: not at all, as in the paper.
             keep_planes: Whether `encode_with_extras` keeps both encoders' planes and the mask.
         """
         super().__init__()
         self.visible, self.occluded = visible, occluded
         self.stitcher, self.mask, self.styles = stitcher, mask, styles or StyleChoice()
-        self.fit, self.keep_planes = fit, keep_planes
+        self.codes, self.fit, self.keep_planes = codes, fit, keep_planes
 
     @property
     def average_latent(self) -> Tensor:
@@ -93,8 +97,7 @@ class DualEncoder(nn.Module):
         self, image: Tensor, camera: Camera, generator: Generator
     ) -> tuple[Code, Mapping[str, Tensor]]:
         """Like `encode`; besides, what `keep_planes` asks for."""
-        visible = self.visible.encode(image, camera, generator)
-        occluded = self.occluded.encode(image, camera, generator)
+        visible, occluded = self._both(image, camera, generator)
         occlusion = self.mask.find(generator, visible.planes, camera)
         share = occluded_share(self.stitcher, generator, occlusion)
         ws = self.styles.pick(generator, visible.ws, occluded.ws)
@@ -103,6 +106,15 @@ class DualEncoder(nn.Module):
             code = Code(ws, fit_planes(self.fit, generator, code, 1 - share, image, camera))
         extras = {"visible_planes": visible.planes, "occluded_planes": occluded.planes, "occlusion": occlusion}
         return code, extras if self.keep_planes else {}
+
+    def _both(self, image: Tensor, camera: Camera, generator: Generator) -> tuple[Code, Code]:
+        """What either encoder makes of the images."""
+        first, second = self.visible, self.occluded
+        fitted = self.codes is not None and self.codes.steps != 0
+        if not fitted or not isinstance(first, DescentEncoder) or not isinstance(second, DescentEncoder):
+            return first.encode(image, camera, generator), second.encode(image, camera, generator)
+        ws = fit_code(self.codes, generator, second.codes(image), self.average_latent, image, camera)
+        return first.descend(ws, image, camera, generator), Code(ws, generator.planes(ws))
 
     def parts(self) -> Mapping[str, nn.Module]:
         """Both encoders' networks, each name behind its encoder's."""

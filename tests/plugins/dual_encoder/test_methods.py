@@ -126,7 +126,7 @@ def test_mask_options_arrive(spherical: SphericalGenerator, dual_file: Path, pic
         ({"wz": {"raw": "occluded"}}, "'wz.raw'; did you mean 'ws.raw'?"),
         ({"sticher": "hard"}, "'sticher'; did you mean 'stitcher'?"),
         ({"mask": 3}, "method 'dual-encoder': 'mask' is a group, got 3; set mask.closing, mask.free_space"),
-        ({"preset": "fast"}, "unknown preset of method 'dual-encoder' 'fast'; available: default, paper"),
+        ({"preset": "slow"}, "unknown preset of method 'dual-encoder' 'slow'; available: default, fast, paper"),
     ],
     ids=str,
 )  # fmt: skip

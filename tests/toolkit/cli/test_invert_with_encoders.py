@@ -14,7 +14,7 @@ from toolkit.inversion import Inversion
     ("method", "words"),
     [
         *((name, ()) for name in ("psp", "e4e", "triplanenet", "goae")),
-        ("dual-encoder", ("--set", "descent_steps=3", "--set", "fit.steps=0")),
+        ("dual-encoder", ("--preset", "fast", "--set", "descent_steps=3")),
     ],
 )
 def test_an_encoder_on_board_makes_a_head_of_a_photo(

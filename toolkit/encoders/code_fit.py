@@ -1,0 +1,121 @@
+"""A code brought nearer to one photo before planes are: the generator then continues what the photo shows all around.
+
+An encoder's code is what an hour of training finds at a glance. A few steps of Adam on it choose among whole heads, so
+that hair has the same cut and colour behind as in front: first one offset of all layers (the head stays in W), then one
+of each.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Annotated
+
+import torch
+import torch.nn.functional as F
+from pydantic import Field
+from torch import Tensor
+
+from toolkit.camera import Camera
+from toolkit.configuration import Config
+from toolkit.encoders.descent import LARGEST_SIDE
+from toolkit.encoders.networks.style_encoder import fit_image
+from toolkit.encoders.photo_outline import background
+from toolkit.interfaces import Generator
+from toolkit.losses.perceptual import open_perceptual
+from toolkit.losses.reconstruction import l2
+
+Weight = Annotated[float, Field(ge=0)]
+STEPS = 40
+"""Usual number of steps."""
+WARMUP = 3
+"""First steps, with smaller rates: Adam knows nothing of a gradient's size yet."""
+
+
+class CodeFit(Config):
+    """How a code is fitted to the input view."""
+
+    steps: Annotated[int, Field(ge=0, le=10_000)] | None = None
+    """Steps of Adam; 0: none. None: 40 after learned descent, none after networks of images, which are the paper's."""
+    rate: Annotated[float, Field(gt=0)] = 0.08
+    """Adam's learning rate at the beginning; it falls as a cosine."""
+    start: Annotated[float, Field(ge=0, le=1)] = 0.5
+    """Where the fit begins, between the average (0) and the mean of the encoder's layers (1)."""
+    shared: Annotated[float, Field(ge=0, le=1)] = 0.7
+    """Share of the steps, the first ones, in which all layers share one offset."""
+    resolution: Annotated[int, Field(ge=8)] = 32
+    """Side of the ray grid."""
+    pixels: Weight = 2.0
+    """Weight of the mean squared difference of pixels."""
+    perceptual: str = "lite0"
+    """A perceptual distance by name."""
+    perceptual_weight: Weight = 1.0
+    outline: Weight = 20.0
+    """Weight of the mean squared difference between the head's opacity and the photo's mask."""
+    average: Weight = 0.6
+    """Weight of the mean squared offset from the average code: keeps the head among the generator's."""
+    layers: Weight = 2.0
+    """Weight of the mean squared difference of the layers' codes from their mean."""
+
+
+def fit_code(fit: CodeFit, generator: Generator, ws: Tensor, average: Tensor, image: Tensor, camera: Camera) -> Tensor:
+    """Codes [B, num_ws, w_dim] whose input views are nearer to photos; one head after the other.
+
+    Args:
+        fit: How.
+        generator: Frozen.
+        ws: [B, num_ws, w_dim] by an encoder.
+        average: [num_ws, w_dim], the average code.
+        image: [B, 3, S, S] in [-1, 1], on white.
+        camera: What saw the images.
+
+    Raises:
+        MissingDependencyError: A package that the perceptual distance needs is not installed.
+    """
+    rows = [slice(row, row + 1) for row in range(len(image))]
+    with torch.enable_grad():
+        return torch.cat([_CodeFit(fit, generator, ws[row], average, image[row], camera[row]).run() for row in rows])
+
+
+class _CodeFit:
+    """The fit of one head's code."""
+
+    def __init__(
+        self, fit: CodeFit, generator: Generator, ws: Tensor, average: Tensor, image: Tensor, camera: Camera
+    ) -> None:
+        self.settings, self.generator, self.camera = fit, generator, camera
+        self.steps = STEPS if fit.steps is None else fit.steps
+        self.average = average[None].detach()
+        offset = (ws.detach() - self.average).mean(1, keepdim=True)
+        self.shared = (fit.start * offset).requires_grad_(True)
+        self.layers = torch.zeros_like(ws).requires_grad_(True)
+        self.photo = fit_image(image, min(image.shape[-1], LARGEST_SIDE)).detach()
+        self.mask = F.interpolate((~background(self.photo)).to(ws.dtype), size=fit.resolution, mode="area")
+        self.perceptual = open_perceptual(fit.perceptual, device=image.device)
+        with torch.no_grad():
+            self.embedded = self.perceptual.embed(self.photo)
+
+    def run(self) -> Tensor:
+        optimiser = torch.optim.Adam([self.shared, self.layers], betas=(0.9, 0.99))
+        for step in range(self.steps):
+            falling = 0.5 + 0.5 * math.cos(math.pi * step / self.steps)
+            optimiser.param_groups[0]["lr"] = self.settings.rate * falling * min(1, (step + 1) / WARMUP)
+            moving = [self.shared] if step < self.settings.shared * self.steps else [self.shared, self.layers]
+            # nothing reaches the generator's weights
+            for tensor, gradient in zip(moving, torch.autograd.grad(self._loss(), moving), strict=True):
+                tensor.grad = gradient
+            optimiser.step()
+        return self._code().detach()
+
+    def _code(self) -> Tensor:
+        return self.average + self.shared + self.layers
+
+    def _loss(self) -> Tensor:
+        fit, ws = self.settings, self._code()
+        view = self.generator.render(self.generator.planes(ws), ws, self.camera, fit.resolution)
+        image, offset = fit_image(view.image, self.photo.shape[-1]), ws - self.average
+        loss = fit.pixels * l2(image, self.photo) + fit.outline * (view.mask - self.mask).square().mean()
+        if fit.perceptual_weight:
+            distance = self.perceptual.distance(self.perceptual.embed(image), self.embedded)
+            loss = loss + fit.perceptual_weight * distance
+        spread = offset - offset.mean(1, keepdim=True)
+        return loss + fit.average * offset.square().mean() + fit.layers * spread.square().mean()

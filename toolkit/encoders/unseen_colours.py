@@ -1,0 +1,115 @@
+"""Colours of a photo go on where it does not see: what the fit teaches of hair in front is true of hair behind.
+
+The code's head has the materials of a whole head, but the colours of heads that its encoder learnt from. Where the
+photo sees, the fit mends them. A point that it does not see should change as seen points do that had similar features.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from toolkit.encoders.photo_outline import PhotoOutline
+from toolkit.interfaces import Code, Generator
+
+RAYS = 128
+"""Side of the ray grid that tells which points the photo sees."""
+TOLERANCE = 0.03
+"""World units by which a point may lie behind the seen surface and is seen all the same."""
+EXAMPLES = 1500
+"""Most seen points that others follow."""
+NEIGHBOURS = 12
+"""So many of them decide about a point."""
+SHARPNESS = 10.0
+"""How much more the more similar ones decide."""
+HEIGHT = 0.5
+"""How much a difference in height counts beside one of features, both in deviations."""
+
+
+class Likeness(NamedTuple):
+    """Which seen points each unseen one follows."""
+
+    weights: Tensor
+    """[P, K], each row sums to 1."""
+    rows: Tensor
+    """[P, K] rows of the seen points."""
+
+
+class UnseenColours:
+    """How features of unseen points near a head's surface should change, given how those of seen ones do."""
+
+    def __init__(self, generator: Generator, model: Code, outline: PhotoOutline, points: Tensor) -> None:
+        """Find seen points that are like each unseen one.
+
+        Args:
+            generator: Reads planes.
+            model: One head that has the same materials in front and behind: planes made of its own ws.
+            outline: The photo's.
+            points: [P, 3] near the head's surface, in random order.
+        """
+        self._generator = generator
+        with torch.no_grad():
+            seen = _sees(generator, model, outline, points)
+            self.examples, self.points = points[seen][:EXAMPLES], points[~seen]
+            self._shown = self._features(model.planes, self.examples)
+            self._hidden = self._features(model.planes, self.points)
+            self._likeness = likeness(self._hidden, self._shown, self.points[:, 1], self.examples[:, 1])
+
+    def missed(self, planes: Tensor, count: int, rng: torch.Generator) -> Tensor:
+        """Mean squared difference between unseen points' features and what they should be; a scalar.
+
+        Args:
+            planes: [1, *spec.planes_shape].
+            count: Points that are looked at.
+            rng: Chooses them.
+        """
+        if not len(self.points) or not len(self.examples):
+            return planes.new_zeros(())
+        with torch.no_grad():
+            change = self._features(planes, self.examples) - self._shown
+        chosen = torch.randint(len(self.points), (count,), generator=rng).to(planes.device)
+        weights, rows = (part[chosen] for part in self._likeness)
+        wanted = self._hidden[chosen] + (weights[..., None] * change[rows]).sum(1)
+        return (self._features(planes, self.points[chosen]) - wanted).square().mean()
+
+    def _features(self, planes: Tensor, points: Tensor) -> Tensor:
+        return self._generator.query(planes, points[None]).features[0]
+
+
+def likeness(hidden: Tensor, shown: Tensor, height: Tensor, shown_height: Tensor) -> Likeness:
+    """The most similar of Q shown points for each of P hidden ones.
+
+    Args:
+        hidden: [P, C] features.
+        shown: [Q, C].
+        height: [P] in world units.
+        shown_height: [Q].
+    """
+    if not len(shown):
+        return Likeness(hidden.new_zeros(len(hidden), 0), torch.zeros(len(hidden), 0, dtype=torch.long))
+    places = [
+        torch.cat([features / _deviation(shown) / shown.shape[1] ** 0.5, HEIGHT * up / _deviation(shown_height)], 1)
+        for features, up in ((hidden, height[:, None]), (shown, shown_height[:, None]))
+    ]
+    near = [
+        torch.cdist(part, places[1]).topk(min(NEIGHBOURS, len(shown)), largest=False) for part in places[0].split(4096)
+    ]
+    distance, rows = (torch.cat(each) for each in zip(*near, strict=True))
+    return Likeness(torch.softmax(-SHARPNESS * distance / distance.mean().clamp(min=1e-6), dim=1), rows)
+
+
+def _deviation(values: Tensor) -> Tensor:
+    return values.std(0, unbiased=False).clamp(min=1e-6)
+
+
+def _sees(generator: Generator, model: Code, outline: PhotoOutline, points: Tensor) -> Tensor:
+    """Whether the photo shows the colour of points [P, 3]: booleans [P]."""
+    camera = outline.camera
+    depth = generator.render(model.planes, model.ws, camera, RAYS).depth
+    places = camera.project(points[None]) * 2 - 1
+    surface = F.grid_sample(depth, places[None], mode="nearest", align_corners=False)[0, 0, 0]
+    distance = (points - camera.position[0]).norm(dim=-1)
+    return outline.shows_colour(points) & (distance <= surface + TOLERANCE)
