@@ -36,7 +36,8 @@ from toolkit_plugins.heads360.dataset import Heads360
 pytestmark = pytest.mark.filterwarnings("ignore:Accessing the data pointer of FakeTensor")
 DEVICE = "cuda:0"
 SHORT = {"preset": "fast", "steps": 2, "samples": 8}
-QUICK = {"wplus": SHORT, "pti": {**SHORT, "tuning_steps": 2}, "dual-encoder": {"codes": {"steps": 1}, "fit": {"steps": 1}}}
+FITS = {"codes": {"steps": 1}, "fit": {"steps": 1}}
+QUICK = {"wplus": SHORT, "pti": {**SHORT, "tuning_steps": 2}, "dual-encoder": FITS}
 FOR_MINI = {"goae": ("feature_size=8",)}
 METHODS = [entry.name for entry in default_registry().of_kind("method")]
 

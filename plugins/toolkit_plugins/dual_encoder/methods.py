@@ -28,7 +28,7 @@ PACKAGE = "toolkit_plugins.dual_encoder"
 
 
 FAST: Mapping[str, Any] = {"codes.steps": 0, "fit.steps": 0, "descent_steps": 8}
-"""The encoders alone. Encoder 1 takes more steps than in its training: where it is seen, they go by what the photo shows."""
+"""The encoders alone. Encoder 1 takes more steps than in its training: they go by the photo, which sees it."""
 PAPER: Mapping[str, Any] = {"stitcher": "hard", "mask.free_space": 0, "mask.closing": 0, **FAST}
 """Eq. 3 to the letter: the mask is what pixels of the input view hit, nothing softens or widens it, and the head stays
 as the encoders found it."""
