@@ -109,11 +109,10 @@ class DualEncoder(nn.Module):
 
     def _both(self, image: Tensor, camera: Camera, generator: Generator) -> tuple[Code, Code]:
         """What either encoder makes of the images."""
-        first, second = self.visible, self.occluded
-        fitted = self.codes is not None and self.codes.steps != 0
-        if not fitted or not isinstance(first, DescentEncoder) or not isinstance(second, DescentEncoder):
+        first, second, codes = self.visible, self.occluded, self.codes
+        if codes is None or codes.steps == 0 or not isinstance(first, DescentEncoder):
             return first.encode(image, camera, generator), second.encode(image, camera, generator)
-        ws = fit_code(self.codes, generator, second.codes(image), self.average_latent, image, camera)
+        ws = fit_code(codes, generator, second.codes(image), self.average_latent, image, camera)
         return first.descend(ws, image, camera, generator), Code(ws, generator.planes(ws))
 
     def parts(self) -> Mapping[str, nn.Module]:
