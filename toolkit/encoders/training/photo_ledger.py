@@ -27,6 +27,7 @@ class PhotoLedger:
             photos: What batches are drawn from.
             inherited: [N, 64] prints of what the weights that the training begins at have seen.
         """
+        self._photos = photos
         self._prints = torch.zeros(len(photos), _KINDS, PRINT_SIZE, dtype=torch.uint8)
         self._seen = torch.zeros(len(photos), dtype=torch.bool)
         self._before = no_prints() if inherited is None else inherited
@@ -67,8 +68,13 @@ class PhotoLedger:
         return {**state, "unreadable": dict(self.unreadable)}
 
     def load_state(self, state: Mapping[str, Any]) -> None:
-        """Take back what `state` gave; where there are other photos now, what was seen before stays on record."""
-        self.unreadable = {**state["unreadable"], **self._untold}
+        """Take back what `state` gave; where there are other photos now, what was seen before stays on record.
+
+        Photos that could not be read in another place are left out of the count: they are tried again here.
+        """
+        here = {self._photos.name(index) for index in range(len(self._photos))}
+        known = {name: reason for name, reason in state["unreadable"].items() if name in here}
+        self.unreadable = {**known, **self._untold}
         if state["seen"].shape == self._seen.shape:
             self._prints, self._seen, self._before = state["prints"], state["seen"], state["before"]
         else:

@@ -131,6 +131,26 @@ def test_what_was_seen_survives_a_checkpoint_and_other_photos(tmp_path: Path):
         assert is_among(ledger.prints(), first.rows([index + 5]).image) == is_known  # mirrored
 
 
+def test_unreadable_pictures_are_counted_once_where_the_photos_have_moved(tmp_path: Path):
+    folder = write_set(tmp_path / "a", 4)
+    (folder / "001.png").write_bytes(b"nothing")
+    first = PhotoSet([ImageFolder(folder)], 8)
+    ledger = PhotoLedger(first)
+    ledger.note(first.draw([1])[1])
+    assert len(ledger.news()) == 1
+    state = ledger.state()
+    again = PhotoLedger(first)
+    again.load_state(state)
+    again.note(first.draw([1])[1])
+    assert again.news() == [] and len(again.unreadable) == 1, "it is named once"
+    moved = PhotoSet([ImageFolder(folder.rename(tmp_path / "b"))], 8)
+    elsewhere = PhotoLedger(moved)
+    elsewhere.load_state(state)
+    elsewhere.note(moved.draw([1])[1])
+    (sentence,) = elsewhere.news()
+    assert sentence.startswith("left out (1 so far)") and str(tmp_path / "b") in sentence
+
+
 @pytest.mark.parametrize(("side", "quality"), [(64, 75), (128, 50), (256, 90), (200, 60)])
 def test_a_print_is_known_again_after_another_resize_and_compression(side: int, quality: int):
     random = np.random.default_rng(side)
