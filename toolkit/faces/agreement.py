@@ -62,8 +62,8 @@ def _turns_away(face: Face) -> bool:
 
 def _eyes_over_height(points: np.ndarray) -> float:
     """Distance between the eyes over distance from eyes to mouth, of points [5, 2]."""
-    height = np.linalg.norm(points[3:].mean(axis=0) - points[:2].mean(axis=0))
-    return float(np.linalg.norm(points[1] - points[0]) / max(height, 1e-6))
+    height = float(np.linalg.norm(points[3:].mean(axis=0) - points[:2].mean(axis=0)))
+    return float(np.linalg.norm(points[1] - points[0])) / max(height, 1e-6)
 
 
 def _contradiction(face: Face, camera: Camera, side: int) -> str | None:
