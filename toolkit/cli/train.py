@@ -71,6 +71,7 @@ def train_command(
     from toolkit.devices import AUTO, best_device, checked_device
     from toolkit.training import rehearse, train
     from toolkit.training.distribution import main_process, main_process_first, process_group
+    from toolkit.training.resumed_generator import expecting_generator_of
 
     use_threads(threads)
     limit_time(checked_time_limit(time_limit))
@@ -78,7 +79,8 @@ def train_command(
     with process_group(chosen) as place, _settings_of_run(folder if resume else None, config_file, settings) as own:
         # the first process makes the data that is missing
         running = functools.partial(entry.running, alone=False)
-        with main_process_first(), _hint(config if dry_run and not entry.world else None), running():
+        hint = _hint(config if dry_run and not entry.world else None)
+        with main_process_first(), hint, running(), expecting_generator_of(folder if resume else None):
             job = factory(own, settings or [], checked_device(place))
         if dry_run:
             with running():

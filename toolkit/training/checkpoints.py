@@ -19,6 +19,7 @@ from toolkit.errors import TrainingError
 from toolkit.files import atomic_write, file_sha256
 from toolkit.tensors import read_tensors
 from toolkit.training.packing import first_not_finite, pack, unpack
+from toolkit.training.resumed_generator import refuse_another_generator
 from toolkit.training.resuming import flat, is_free
 
 FORMAT = "toolkit-training-checkpoint"
@@ -115,12 +116,8 @@ def check_identity(checkpoint: Checkpoint, identity: Mapping[str, Any]) -> None:
     Raises:
         TrainingError: Names the first key that differs and both values.
     """
-    was_for, is_for = checkpoint.identity.get("trained_for"), identity.get("trained_for")
-    if was_for and is_for and dict(was_for) != dict(is_for):
-        raise TrainingError(
-            f"cannot resume from {checkpoint.path}: it was trained for generator {_named(was_for)}, "
-            f"this one is {_named(is_for)}"
-        )
+    was_for, is_for = checkpoint.identity.get("trained_for") or {}, identity.get("trained_for") or {}
+    refuse_another_generator(str(checkpoint.path), was_for, is_for)
     old, new = (flat({key: value for key, value in each.items() if key != "trained_for"}) for each in
                 (checkpoint.identity, json.loads(json.dumps(identity))))  # fmt: skip
     for key in sorted(old.keys() | new.keys(), key=lambda key: (key.startswith("config."), key)):
@@ -131,10 +128,6 @@ def check_identity(checkpoint: Checkpoint, identity: Mapping[str, Any]) -> None:
                 f"cannot resume from {checkpoint.path}: {name!r} was {was} there and is {now} now; set it back "
                 "or train into another folder"
             )
-
-
-def _named(generator: Mapping[str, Any]) -> str:
-    return f"{generator.get('name')!r} with the fingerprint {str(generator.get('fingerprint'))[:12]}"
 
 
 def _read(seal: Path) -> Checkpoint:

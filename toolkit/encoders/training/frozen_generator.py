@@ -13,6 +13,7 @@ from toolkit import load_generator
 from toolkit.encoders.training.settings import EncodingSettings
 from toolkit.interfaces import Generator
 from toolkit.latents import latent_statistics
+from toolkit.training.resumed_generator import check_generator
 
 
 @dataclass(frozen=True)
@@ -39,9 +40,11 @@ def freeze_generator(
     Raises:
         PluginError: Unknown generator.
         WeightsError: Its weights are missing or damaged.
+        TrainingError: A run is resumed that was trained for another generator.
     """
     if generator is None:
         generator = load_generator(settings.generator, settings.generator_weights, str(device))
+    check_generator(generator.spec.name, generator.spec.fingerprint)
     if isinstance(generator, Module):
         generator.eval().requires_grad_(False)
     statistics = latent_statistics(generator, samples=settings.samples)
