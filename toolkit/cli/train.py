@@ -74,7 +74,6 @@ def train_command(
     from toolkit.devices import AUTO, best_device, checked_device
     from toolkit.training import train
     from toolkit.training.distribution import main_process, main_process_first, process_group
-    from toolkit.training.resumed_generator import expecting_generator_of
 
     use_threads(threads)
     limit_time(checked_time_limit(time_limit))
@@ -82,8 +81,7 @@ def train_command(
     with process_group(chosen) as place, _settings_of_run(folder if resume else None, config_file, settings) as own:
         # the first process makes the data that is missing
         running = functools.partial(entry.running, alone=False)
-        hint = _hint(config if dry_run and not entry.world else None)
-        with main_process_first(), hint, running(), expecting_generator_of(folder if resume else None):
+        with main_process_first(), _hint(config if dry_run and not entry.world else None), running():
             job = factory(own, settings or [], checked_device(place))
         if dry_run:
             with running():
@@ -124,17 +122,21 @@ def _check_place(folder: Path, resume: bool) -> None:
 
 @contextlib.contextmanager
 def _settings_of_run(folder: Path | None, config: Path | None, overrides: list[str] | None) -> Iterator[Path | None]:
-    """The configuration to build a job from: the run's own where one is resumed, otherwise the one that was given."""
+    """The configuration to build a job from: the run's own where one is resumed, otherwise the one that was given.
+
+    A resumed run's generator is expected meanwhile.
+    """
     import json
     import tempfile
 
+    from toolkit.training.resumed_generator import expecting_generator_of
     from toolkit.training.resuming import settings_to_resume
 
     own = None if folder is None else settings_to_resume(folder, config, overrides or [])
     if own is None:
         yield config
         return
-    with tempfile.TemporaryDirectory() as place:
+    with tempfile.TemporaryDirectory() as place, expecting_generator_of(folder):
         path = Path(place) / "settings.yaml"
         path.write_text(json.dumps(own), encoding="utf-8")  # JSON is YAML
         yield path
