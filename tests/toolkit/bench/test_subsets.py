@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -28,6 +29,24 @@ def test_a_limit_draws_pictures_and_a_larger_one_keeps_them():
     assert chosen_of(names, None, 0) == chosen_of(names, 500, 0) == names
     places = [int(name) for seed in range(50) for name in chosen_of(names, 20, seed)]
     assert 85 < sum(places) / len(places) < 115  # no part of the set is preferred
+
+
+@pytest.mark.parametrize(("kind", "expected"), [("reconstruction", "all of flat"), ("gt360", "none of flat")])
+def test_joined_pictures_without_subjects_are_inputs_where_no_other_view_is_needed(
+    kind: str, expected: str, spherical: SphericalGenerator, heads_folder: Path, tmp_path: Path,
+    method: Callable[..., ComparedMethod], protocol: Callable[..., ProtocolSettings],
+):  # fmt: skip
+    flat = tmp_path / "flat"
+    shutil.copytree(heads_folder, flat)
+    (flat / "subjects.json").unlink()
+    source = f"{heads_folder},{flat}"
+    asked = BenchRequest(protocol(kind, "l2", input_yaws=(0.0,)), source, tmp_path / "out", None)
+    results = run_suite([asked], spherical, [method("m", 0)])
+    found = [cell.item for cell in results.cells]
+    named = {item for item in found if item.startswith(f"{heads_folder.name}/")}
+    pictures = {f"flat/{path.relative_to(flat)}" for path in flat.glob("0*/*.png")}
+    assert named and pictures and len(named) < len(pictures)
+    assert set(found) - named == (pictures if expected == "all of flat" else set())
 
 
 def test_new_settings_leave_the_digests_of_earlier_runs_as_they_were():

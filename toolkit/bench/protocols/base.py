@@ -147,7 +147,7 @@ class BenchProtocol(ABC):
         return 0
 
     def find_items(self, limit: int | None) -> list[BenchItem]:
-        """What every method is asked about: here single pictures.
+        """What every method is asked about: here single pictures, of data sets with subjects and of others.
 
         Raises:
             InputError: No subject has a picture from where the protocol looks.
@@ -155,7 +155,7 @@ class BenchProtocol(ABC):
         data = self.data
         return [
             BenchItem(data.names[index], data.subjects[index] or data.names[index], uses=(index,))
-            for index in input_pictures(data, self.settings, self.inputs, limit, self.draw)
+            for index in input_pictures(data, self.settings, self.inputs, limit, self.draw, alone=True)
         ]
 
     @abstractmethod

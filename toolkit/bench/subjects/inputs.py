@@ -58,7 +58,12 @@ def yaws_of(data: IndexedDataset) -> list[float]:
 
 
 def input_pictures(
-    data: IndexedDataset, settings: Nearness, yaws: Sequence[float], limit: int | None, draw: int | None = None
+    data: IndexedDataset,
+    settings: Nearness,
+    yaws: Sequence[float],
+    limit: int | None,
+    draw: int | None = None,
+    alone: bool = False,
 ) -> list[int]:
     """Indices of the pictures to invert.
 
@@ -69,6 +74,8 @@ def input_pictures(
             picture is an input.
         limit: Subjects at most, or pictures where every picture is an input.
         draw: Seed of the subset that the limit takes; None: the first ones.
+        alone: Whether a picture without a subject, beside others that have one, is a subject of its own, whatever its
+            yaw; otherwise it is left out.
 
     Raises:
         InputError: No subject has a picture near enough to a yaw that is asked for.
@@ -81,6 +88,7 @@ def input_pictures(
         near = [nearest(pictures, known, yaw, settings.yaw_tolerance) for yaw in yaws]
         found = list(dict.fromkeys(index for index in near if index is not None))
         chosen += [found] if found else []
+    chosen += [[index] for index, subject in enumerate(data.subjects) if alone and subject is None]
     if not chosen:
         raise InputError(
             f"{settings.title} inverts a picture of each subject within {settings.yaw_tolerance:g} degrees of yaw "
