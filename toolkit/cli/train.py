@@ -6,7 +6,7 @@ import contextlib
 import functools
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -15,9 +15,6 @@ from toolkit.cli.text import say_lines
 from toolkit.errors import InputError, WeightsError
 from toolkit.files import check_folder_place, is_empty
 from toolkit.strangers import checked_time_limit, limit_time
-
-if TYPE_CHECKING:
-    from toolkit.training import TrainingJob
 
 WITHOUT_FILES = "training/without-files"
 """The configuration that, on top of an encoder's, needs no file of the user's."""
@@ -72,7 +69,7 @@ def train_command(
 
     from toolkit.cli.progress import TerminalProgress
     from toolkit.devices import AUTO, best_device, checked_device
-    from toolkit.training import train
+    from toolkit.training import rehearse, train
     from toolkit.training.distribution import main_process, main_process_first, process_group
 
     use_threads(threads)
@@ -85,7 +82,9 @@ def train_command(
             job = factory(own, settings or [], checked_device(place))
         if dry_run:
             with running():
-                _say_costs(job)
+                costs = rehearse(job)
+            if main_process():
+                say_lines("\n".join(costs.lines()))
             return
         with TerminalProgress() as progress, running():
             run = train(
@@ -101,16 +100,6 @@ def train_command(
             if not run.finished:
                 typer.echo(f"stopped at the limit after step {run.step}; --resume goes on", err=True)
             typer.echo(run.weights)
-
-
-def _say_costs(job: TrainingJob) -> None:
-    """Take a few steps, and say what the training would cost."""
-    from toolkit.training import rehearse
-    from toolkit.training.distribution import main_process
-
-    lines = rehearse(job).lines()
-    if main_process():
-        say_lines("\n".join(lines))
 
 
 def _check_place(folder: Path, resume: bool) -> None:

@@ -211,7 +211,7 @@ def test_planes_may_go_down_learned_steps(spherical: SphericalGenerator, photos:
     assert changed(before[0], job.network.visible.descent) and not changed(before[1], job.network.occluded.descent)
     assert "encoder2/joint/adversarial" in run(job, start=2)[0]
     job.export(tmp_path / "dual.safetensors")
-    method = open_dual_encoder(spherical, tmp_path / "dual.safetensors", {})
+    method = open_dual_encoder(spherical, tmp_path / "dual.safetensors", {"codes": {"steps": 0}})
     picture, camera = job.held_out.photos.as_numbers().image[:1], Camera(job.held_out.photos.label[:1])
     made = method.invert(picture, camera, spherical)
     assert not made.planes.requires_grad

@@ -127,10 +127,10 @@ def test_a_subject_whose_cameras_are_of_other_pictures_is_left_out_with_the_reas
 ) -> None:
     raw = cafca(tmp_path / "raw")
     cameras = raw / "00007" / "00000_000" / "cameras_json"
-    first, second = (cameras / f"C0{index}.json" for index in (0, 1))
-    kept = first.read_bytes()
-    first.write_bytes(second.read_bytes())
-    second.write_bytes(kept)
+    files = sorted(cameras.glob("*.json"))
+    texts = [file.read_bytes() for file in files]
+    for file, text in zip(files, texts[1:] + texts[:1], strict=True):
+        file.write_bytes(text)
     made = prepare_folder(Cafca.photographs(raw, tmp_path), tmp_path / "set", SPEC)
     assert made.done == 0 and "do not agree" in str(made.rejects)
 
