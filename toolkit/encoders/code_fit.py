@@ -17,12 +17,10 @@ from torch import Tensor
 
 from toolkit.camera import Camera
 from toolkit.configuration import Config
-from toolkit.encoders.descent import LARGEST_SIDE
-from toolkit.encoders.networks.style_encoder import fit_image
+from toolkit.encoders.descent import ViewError
 from toolkit.encoders.photo_outline import background
 from toolkit.interfaces import Generator
 from toolkit.losses.perceptual import open_perceptual
-from toolkit.losses.reconstruction import l2
 
 Weight = Annotated[float, Field(ge=0)]
 STEPS = 40
@@ -88,11 +86,9 @@ class _CodeFit:
         offset = (ws.detach() - self.average).mean(1, keepdim=True)
         self.shared = (fit.start * offset).requires_grad_(True)
         self.layers = torch.zeros_like(ws).requires_grad_(True)
-        self.photo = fit_image(image, min(image.shape[-1], LARGEST_SIDE)).detach()
-        self.mask = F.interpolate((~background(self.photo)).to(ws.dtype), size=fit.resolution, mode="area")
-        self.perceptual = open_perceptual(fit.perceptual, device=image.device)
-        with torch.no_grad():
-            self.embedded = self.perceptual.embed(self.photo)
+        perceptual = open_perceptual(fit.perceptual, device=image.device)
+        self.error = ViewError(perceptual, fit.perceptual_weight, image, camera)
+        self.mask = F.interpolate((~background(self.error.image)).to(ws.dtype), size=fit.resolution, mode="area")
 
     def run(self) -> Tensor:
         optimiser = torch.optim.Adam([self.shared, self.layers], betas=(0.9, 0.99))
@@ -112,10 +108,7 @@ class _CodeFit:
     def _loss(self) -> Tensor:
         fit, ws = self.settings, self._code()
         view = self.generator.render(self.generator.planes(ws), ws, self.camera, fit.resolution)
-        image, offset = fit_image(view.image, self.photo.shape[-1]), ws - self.average
-        loss = fit.pixels * l2(image, self.photo) + fit.outline * (view.mask - self.mask).square().mean()
-        if fit.perceptual_weight:
-            distance = self.perceptual.distance(self.perceptual.embed(image), self.embedded)
-            loss = loss + fit.perceptual_weight * distance
+        (pixels, features), offset = self.error.of_view(view.image), ws - self.average
+        loss = fit.pixels * pixels + fit.outline * (view.mask - self.mask).square().mean() + features
         spread = offset - offset.mean(1, keepdim=True)
         return loss + fit.average * offset.square().mean() + fit.layers * spread.square().mean()

@@ -55,7 +55,11 @@ class ViewError:
 
     def of(self, generator: Generator, planes: Tensor, ws: Tensor, resolution: int | None) -> tuple[Tensor, Tensor]:
         """Both terms, weighted: scalars, means over heads."""
-        view = fit_image(generator.render(planes, ws, self.camera, resolution).image, self.image.shape[-1])
+        return self.of_view(generator.render(planes, ws, self.camera, resolution).image)
+
+    def of_view(self, image: Tensor) -> tuple[Tensor, Tensor]:
+        """The same of views [B, 3, S, S] of any size that were rendered already."""
+        view = fit_image(image, self.image.shape[-1])
         if self.ignored is not None:
             view = torch.where(self.ignored, self.image, view)
         pixels = l2(view, self.image)

@@ -66,8 +66,7 @@ class KeptField:
         self.near = _surface(generator, planes, ws, count, rng)
         """[count, 3] world points near the surface, in random order."""
         neighbours = self.near + _APART * _normal(self.near.shape, rng).to(self.near)
-        anywhere = (torch.rand(count, 3, generator=rng).to(self.near) - 0.5) * generator.spec.box
-        self._points = torch.stack([self.near, neighbours, anywhere])
+        self._points = torch.stack([self.near, neighbours, points_in_box(generator, count, rng).to(self.near)])
         self._stays = [
             torch.ones(count, device=planes.device) if outline is None else ~outline.is_empty(part)
             for part in self._points
@@ -102,9 +101,14 @@ def _surface(generator: Generator, planes: Tensor, ws: Tensor, count: int, rng: 
             found.append(points[0, :, 0][view.mask.flatten() > _OPAQUE])
     surface = torch.cat(found)
     if not len(surface):
-        return (torch.rand(count, 3, generator=rng).to(planes) - 0.5) * generator.spec.box
+        return points_in_box(generator, count, rng).to(planes)
     chosen = surface[torch.randint(len(surface), (count,), generator=rng).to(surface.device)]
     return chosen + _JITTER * _normal(chosen.shape, rng).to(chosen)
+
+
+def points_in_box(generator: Generator, count: int, rng: torch.Generator) -> Tensor:
+    """Points [count, 3] anywhere in the generator's box, on the CPU."""
+    return (torch.rand(count, 3, generator=rng) - 0.5) * generator.spec.box
 
 
 def _normal(shape: torch.Size, rng: torch.Generator) -> Tensor:

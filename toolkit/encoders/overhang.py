@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from toolkit.encoders.kept_field import opacity
+from toolkit.encoders.kept_field import opacity, points_in_box
 from toolkit.encoders.photo_outline import PhotoOutline
 from toolkit.interfaces import Generator
 
@@ -29,7 +29,7 @@ class Overhang:
             rng: Chooses the points.
         """
         self._generator, self._rng = generator, rng
-        points = ((torch.rand(TRIED, 3, generator=rng) - 0.5) * generator.spec.box).to(planes)
+        points = points_in_box(generator, TRIED, rng).to(planes)
         points = points[outline.is_empty(points)]
         with torch.no_grad():
             filled = [_opacity_at(generator, planes, part) > FILLED for part in points.split(_AT_ONCE)]

@@ -47,11 +47,20 @@ class PhotoOutline:
         return self._at(~self.background & ~self.rim, points)
 
     def _at(self, mask: Tensor, points: Tensor) -> Tensor:
-        places = self.camera.project(points[None])[0]
-        inside = ((places >= 0) & (places < 1)).all(-1)
-        side = mask.shape[-1]
-        column, row = (places.clamp(0, 1) * side).long().clamp(max=side - 1).unbind(-1)
-        return inside & mask[0, 0, row, column]
+        inside, found = shown_at(mask, self.camera, points)
+        return inside & found
+
+
+def shown_at(picture: Tensor, camera: Camera, points: Tensor) -> tuple[Tensor, Tensor]:
+    """What a picture [1, 1, S, S] by a camera (batch of 1) has at world points [P, 3].
+
+    Returns:
+        Whether the camera sees there, booleans [P], and the nearest pixel's value [P].
+    """
+    places, side = camera.project(points[None])[0], picture.shape[-1]
+    inside = ((places >= 0) & (places < 1)).all(-1)
+    column, row = (places.clamp(0, 1) * side).long().clamp(max=side - 1).unbind(-1)
+    return inside, picture[0, 0, row, column]
 
 
 def background(image: Tensor) -> Tensor:

@@ -9,10 +9,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
-from toolkit.encoders.photo_outline import PhotoOutline
+from toolkit.encoders.photo_outline import PhotoOutline, shown_at
 from toolkit.interfaces import Code, Generator
 
 RAYS = 128
@@ -109,7 +108,6 @@ def _sees(generator: Generator, model: Code, outline: PhotoOutline, points: Tens
     """Whether the photo shows the colour of points [P, 3]: booleans [P]."""
     camera = outline.camera
     depth = generator.render(model.planes, model.ws, camera, RAYS).depth
-    places = camera.project(points[None]) * 2 - 1
-    surface = F.grid_sample(depth, places[None], mode="nearest", align_corners=False)[0, 0, 0]
+    _, surface = shown_at(depth, camera, points)
     distance = (points - camera.position[0]).norm(dim=-1)
     return outline.shows_colour(points) & (distance <= surface + TOLERANCE)

@@ -73,15 +73,15 @@ def build_dual(file: EncoderFile, generator: Generator, options: DualOptions) ->
     """
     visible = read_encoder_of(file, ENCODER_1, generator, options.descent_steps)
     occluded = read_encoder_of(file, ENCODER_2, generator)
-    descends = isinstance(visible, DescentEncoder)
+    fitted = options.fit.steps is not None or isinstance(visible, DescentEncoder)
     return DualEncoder(
         visible,
         occluded,
         open_stitcher(options.stitcher),
         options.mask,
         options.ws,
-        codes=options.codes if descends else None,
-        fit=options.fit if descends or options.fit.steps is not None else None,
+        codes=options.codes,
+        fit=options.fit if fitted else None,
         keep_planes=options.keep_planes,
     )
 
