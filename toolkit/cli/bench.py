@@ -109,7 +109,7 @@ def bench_command(
         return
     with stdout_to_stderr(), _opened(described, engine, workers) as (suite, progress):  # stdout is for results
         results = suite.run(progress)
-    say_lines(json.dumps(results.as_json(), indent=1) if as_json else as_tables(results.rows))
+    say_lines(json.dumps(results.as_json(), indent=1) if as_json else as_tables(results.rows, results.runs))
     mine = report_losses(results, {request.settings.title for request in requests}, requests[0].data_name)
     say(f"report in {out / 'report.html'}", err=True)
     if mine:

@@ -425,3 +425,62 @@ def test_a_method_that_has_the_papers_preset_and_ran_without_it_is_named(options
     differences = differences_from_paper(paper.tables[0], paper, results_of([], runs={"any": run}))
     sentence = "dual-encoder without the preset 'paper' (--option dual-encoder.preset=paper)"
     assert (sentence in differences) == told and not any(each.startswith("psp") for each in differences)
+
+
+def foreground_results(**settings: Any) -> Results:
+    """A run of fid360 at full scale, with changed settings."""
+    shipped = open_protocol("fid360")
+    values = {**shipped.model_dump(mode="json"), "foreground": True, **settings, "digest": "another"}
+    run = {
+        "protocol": "fid360", "data": "crops", "settings": values,
+        "pictures": {"source": "lpff:/crops", "reader": "lpff", "cells": 9, "pictures": 9},
+    }  # fmt: skip
+    rows = [row("m", "fid", 1.0, protocol="fid360", data="crops", world="full", backend="reference")]
+    found = results_of(rows, runs={"fid360 on crops": run})
+    found.generator.world = "full"
+    return found
+
+
+def test_every_text_says_where_only_the_foreground_was_compared(tmp_path: Path) -> None:
+    results, usual = foreground_results(), foreground_results(foreground=False)
+    sentence = "Foreground only: inversions and random heads are on white"
+    changed = "Not the shipped protocol: foreground = true (shipped: false)"
+    markdown, page = as_markdown(results), build_page(results, tmp_path)
+    assert all(words in text for words in (sentence, changed) for text in (markdown, page))
+    assert "<h2>fid360, foreground only</h2>" in page
+    titles = (markdown, as_latex(results), as_tables(results.rows, results.runs))
+    assert all("literature's metric networks), foreground only" in text for text in titles)
+    for text in (as_markdown(usual), build_page(usual, tmp_path), as_latex(usual), as_tables(usual.rows, usual.runs)):
+        assert "oreground only" not in text and "Not the shipped protocol" not in text
+
+
+def test_foreground_means_nothing_to_protocols_of_whole_pictures() -> None:
+    whole = open_protocol("reconstruction")
+    asked = open_protocol("reconstruction", ["foreground=true"])
+    assert asked.digest == whole.digest and not asked.has_foreground
+    settings = open_protocol("fid360", ["foreground=true"])
+    assert settings.digest != open_protocol("fid360").digest and settings.has_foreground
+    run = {
+        "protocol": "reconstruction", "data": "crops", "pictures": {"cells": 2},
+        "settings": {**asked.model_dump(mode="json"), "digest": asked.digest},
+    }  # fmt: skip
+    rows = [row("m", "l2", 1.0, protocol="reconstruction", data="crops")]
+    text = as_markdown(results_of(rows, runs={"reconstruction on crops": run}))
+    assert "oreground only" not in text and "Not the shipped protocol" not in text
+
+
+def test_what_differs_from_the_paper_stands_in_markdown_at_full_scale_only() -> None:
+    results = foreground_results(random_sides=3)
+    told = as_markdown(results).partition("## What differs from the paper's tables")[2]
+    line = next(line for line in told.splitlines() if line.startswith("- Table 1, FFHQ + LPFF:"))
+    assert "no run of the protocol reconstruction; fid360 on crops: Foreground only" in line
+    assert "random_sides = 3 (shipped: 5)" in line and "Table 2" not in told
+    results.generator.world = "embedded"
+    assert "What differs from the paper" not in as_markdown(results)
+
+
+def test_a_changed_setting_of_the_papers_protocol_is_named() -> None:
+    settings = {**open_protocol("multiview").model_dump(mode="json"), "yaw_tolerance": 9.5, "digest": "another"}
+    run = {"protocol": "multiview", "data": "m", "settings": settings, "pictures": {"cells": 1}}
+    found = differences_from_paper(read_paper().tables[2], read_paper(), results_of([], runs={"multiview on m": run}))
+    assert "settings of multiview were changed: yaw_tolerance = 9.5 (shipped: 14.0)" in found

@@ -11,6 +11,9 @@ from pydantic import Field, field_validator
 from toolkit.configuration import Config
 from toolkit.registry import default_registry, unknown_name
 
+_NO_FOREGROUND = ("reconstruction", "gt360", "multiview", "speed")
+"""Protocols of the toolkit that look at whole pictures whatever `foreground` says."""
+
 
 class ProtocolSettings(Config):
     """One way to measure methods; a change of what it measures raises its version."""
@@ -60,10 +63,15 @@ class ProtocolSettings(Config):
         return self.name or self.kind
 
     @property
+    def has_foreground(self) -> bool:
+        """Whether `foreground` is set and means something to the protocol."""
+        return self.foreground and self.kind not in _NO_FOREGROUND
+
+    @property
     def digest(self) -> str:
         """Short hash over everything that decides what is measured."""
         aside = {"about", "name", "metrics", "views", "subset"}  # which pictures are taken does not change a picture's
-        later = {"options": self.options, "foreground": self.foreground}
+        later = {"options": self.options, "foreground": self.has_foreground}
         aside |= {key for key, value in later.items() if not value}  # digests of runs before these keys existed stay
         decisive = self.model_dump(mode="json", exclude=aside)
         return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()[:12]

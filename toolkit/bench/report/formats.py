@@ -5,11 +5,13 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
-from toolkit.bench.records.schema import Results, Row
+from toolkit.bench.records.schema import Results, Row, Run
 from toolkit.bench.records.shown import ARROWS
+from toolkit.bench.report.conditions import conditions_of, title_of
 from toolkit.bench.report.glance import glance_of
+from toolkit.bench.report.paper import paper_differences
 from toolkit.bench.report.tables import Column, Table, number, one_line, tables_of
 
 _LATEX_ARROWS = {"lower": r"$\downarrow$", "higher": r"$\uparrow$"}
@@ -25,8 +27,13 @@ _CSV_FIELDS = ("protocol", "data", "world", "backend", "method", "metric", "valu
                "direction", "unit")  # fmt: skip
 
 
-def as_tables(rows: Sequence[Row]) -> str:
-    """Lay out rows for a terminal: metrics of the whole picture, the best marked with *, the second with +."""
+def as_tables(rows: Sequence[Row], runs: Mapping[str, Run] | None = None) -> str:
+    """Lay out rows for a terminal: metrics of the whole picture, the best marked with *, the second with +.
+
+    Args:
+        rows: Numbers.
+        runs: What they are of, by title (`Results.runs`): a table's title says which of its conditions are not usual.
+    """
     texts = []
     for table in tables_of(rows):
         whole = table.narrowed(_plain_columns(table))
@@ -38,7 +45,8 @@ def as_tables(rows: Sequence[Row]) -> str:
         parts = len(table.columns) - len(whole.columns)
         note += "; no mark: too few to tell methods apart" if not all(map(whole.can_tell, whole.columns)) else ""
         note += f"; columns of regions and stages in table.md: {parts}" if parts else ""
-        texts.append(f"{one_line(table.title)}\n\n{_grid(lines)}\n\n{note}")
+        title = title_of(table.title, (runs or {}).get(table.run_title))
+        texts.append(f"{one_line(title)}\n\n{_grid(lines)}\n\n{note}")
     return "\n\n\n".join(texts)
 
 
@@ -51,13 +59,25 @@ def _plain_columns(table: Table) -> Sequence[Column]:
 
 
 def as_markdown(results: Results) -> str:
-    """All tables with intervals, and how they came about."""
-    texts = [f"# Benchmark: {_markdown(results.generator.name)}\n"]
+    """All tables with intervals, how they came about, and what differs from the paper's."""
+    texts = [f"# Benchmark: {_markdown(results.generator.name)}\n", _markdown_tables(results)]
+    differences = paper_differences(results)
+    if differences:
+        texts.append("## What differs from the paper's tables\n")
+        texts += [f"- {_markdown(name)}: {_markdown('; '.join(found))}." for name, found in differences.items()]
+        texts.append("")
+    return "\n".join(texts)
+
+
+def _markdown_tables(results: Results) -> str:
+    """All tables with intervals, each with what its protocol says and under which conditions it ran."""
+    texts = []
     for table in tables_of(results.rows):
-        run = results.runs.get(f"{table.protocol} on {table.data}")
+        run = results.runs.get(table.run_title)
         about, interval = (run.settings.about, run.interval) if run is not None else ("", "")
+        told = "".join(f"\n\n{_markdown(each)}." for each in (conditions_of(run) if run is not None else []))
         texts.append(
-            f"## {_markdown(table.title)}\n\n{_markdown(about)}\n\n{_full_grid(table)}\n\n"
+            f"## {_markdown(title_of(table.title, run))}\n\n{_markdown(about)}{told}\n\n{_full_grid(table)}\n\n"
             f"Brackets: {_markdown(interval)}.\n"
         )
     texts.append(
@@ -90,14 +110,15 @@ def as_leaderboard(results: Results) -> str:
         )
     failed = len({(entry.method, entry.item, entry.error) for entry in results.failures})
     texts.append(f"Failures: {failed}." + (" They are listed in results.json and report.html.\n" if failed else "\n"))
-    return "\n".join(texts) + "\n" + as_markdown(results).partition("\n")[2].lstrip()
+    return "\n".join(texts) + "\n" + _markdown_tables(results)
 
 
 def as_latex(results: Results) -> str:
     r"""All tables as LaTeX (`\usepackage{booktabs}`): best bold, second underlined, without intervals."""
     texts = ["% made by toolkit bench; needs \\usepackage{booktabs}"]
     for table in tables_of(results.rows):
-        texts += [_latex_table(table, title, columns) for title, columns in table.pages().items()]
+        run = results.runs.get(table.run_title)
+        texts += [_latex_table(table, title_of(title, run), columns) for title, columns in table.pages().items()]
     return "\n\n".join(texts) + "\n"
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from toolkit.bench.records.schema import Results, Run
+from toolkit.bench.report.conditions import conditions_of, title_of
 from toolkit.bench.report.gallery_sections import cases_html, gallery_html
 from toolkit.bench.report.glance import glance_of
 from toolkit.bench.report.paper import paper_html
@@ -105,8 +106,9 @@ def _gallery_section(page: _Page, data: str) -> str:
 
 def _protocol_section(page: _Page, table: Table) -> Section:
     results = page.results
-    run = results.runs.get(f"{table.protocol} on {table.data}")
-    text = "" if run is None else f"<p>{escape(run.settings.about)}</p>"
+    run = results.runs.get(table.run_title)
+    told = [] if run is None else [run.settings.about, *(f"{each}." for each in conditions_of(run))]
+    text = "".join(f"<p>{escape(each)}</p>" for each in told)
     text += table_html(table, page.colours, _ties(results, table))
     text += "" if run is None else f'<p class="small">{escape(_intervals(run))}</p>'
     labels = {column.label for column in table.columns}
@@ -116,7 +118,7 @@ def _protocol_section(page: _Page, table: Table) -> Section:
         if (point.protocol, point.data) == (table.protocol, table.data) and point.metric in labels
     ]
     name = _anchor(table.protocol) + ("-reference" if table.backend == "reference" else "")
-    return Section(name, table.protocol, text + curves_html(curves, page.colours))
+    return Section(name, title_of(table.protocol, run), text + curves_html(curves, page.colours))
 
 
 def _intervals(run: Run) -> str:

@@ -6,6 +6,7 @@ from pydantic import Field
 
 from toolkit.bench.protocols.registered import open_protocol
 from toolkit.bench.records.schema import Results, Run
+from toolkit.bench.report.conditions import changed_settings, conditions_of
 from toolkit.bench.report.sections import escape
 from toolkit.configuration import Config, config_path, load_config
 
@@ -79,7 +80,7 @@ def differences_from_paper(table: PaperTable, paper: Paper, results: Results) ->
     settings = open_protocol(table.protocol)
     runs = [run for run in results.runs.values() if run.settings.kind == settings.kind]
     if not runs:
-        return [f"no run of the protocol {table.protocol}"]
+        return [f"no run of the protocol {table.protocol}", *_fid_conditions(table, results)]
     found = []
     if results.generator.world != paper.world:
         found.append(f"world: {results.generator.world}, not {paper.world} scale")
@@ -91,7 +92,8 @@ def differences_from_paper(table: PaperTable, paper: Paper, results: Results) ->
         for method, count in trained_on_inputs(run).items()
     ]
     if run.settings.digest != settings.digest:
-        found.append(f"settings of {table.protocol} were changed")
+        changed = "; ".join(changed_settings(run))
+        found.append(f"settings of {table.protocol} were changed{changed and f': {changed}'}")
     found += [
         f"{method} without the preset {preset!r} (--option {method}.preset={preset})"
         for method, preset in paper.presets.items()
@@ -106,9 +108,31 @@ def differences_from_paper(table: PaperTable, paper: Paper, results: Results) ->
         found.append(f"not measured: {', '.join(missing)}")
     if "fid" in {column.partition("@")[0] for column in table.columns} and table.protocol == "reconstruction":
         found.append("its FID is over rendered views all around (here: protocol fid360)")
+    found += _fid_conditions(table, results)
     if "seconds" in table.columns:
         found.append(f"seconds: taken on {run.machine.device}, not on the paper's machine")
     return [*found, "not printed: pixel range of L2, networks of LPIPS and ID, how FID was computed, which pictures"]
+
+
+def _fid_conditions(table: PaperTable, results: Results) -> list[str]:
+    """What runs of fid360 did otherwise than as shipped, beside a printed FID over views all around."""
+    runs = [run for run in results.runs.values() if run.settings.kind == "fid360" and "fid" in table.columns]
+    return [f"{run.protocol} on {run.data}: {each}" for run in runs for each in conditions_of(run)]
+
+
+def paper_differences(results: Results) -> dict[str, list[str]]:
+    """By printed table: what still differs from it, for the tables whose protocol ran in the paper's world.
+
+    Results of another world have none: their tables say that they must not be compared with a paper's.
+    """
+    paper, kinds = read_paper(), {run.settings.kind for run in results.runs.values()}
+    if results.generator.world != paper.world:
+        return {}
+    return {
+        table.name: differences_from_paper(table, paper, results)
+        for table in paper.tables
+        if table.protocol in kinds or ("fid" in table.columns and "fid360" in kinds)
+    }
 
 
 def paper_html(results: Results) -> str:

@@ -57,6 +57,11 @@ class Table:
         return f"{self.protocol} on {self.data} (world: {self.world}{networks})"
 
     @property
+    def run_title(self) -> str:
+        """What results call the run that its numbers are of."""
+        return f"{self.protocol} on {self.data}"
+
+    @property
     def is_glance(self) -> bool:
         """Whether columns are of several protocols, which compare unlike numbers of pictures."""
         return any(column.head for column in self.columns)
