@@ -38,16 +38,27 @@ class Solid:
 
     points: Floats
     """[V, 3] decimetres."""
-    normals: Floats
-    """[V, 3]; of strands: away from the hair's inside."""
-    places: Floats
-    """[V, 3]: template coordinates; of strands the tangent; of eyes the direction from their middle."""
-    extra: Floats
-    """[V, 2]: of strands place along (0 root, 1 tip) and a random number; of cloth see `clothing`."""
+    features: Floats
+    """[V, 8]: normals, places and extra side by side, which is how a shaded point reads them from memory once."""
     faces: NDArray[np.int32]
     """[T, 3]."""
     kinds: NDArray[np.uint8]
     """[T], see `Kind`."""
+
+    @property
+    def normals(self) -> Floats:
+        """[V, 3]; of strands: away from the hair's inside."""
+        return self.features[:, :3]
+
+    @property
+    def places(self) -> Floats:
+        """[V, 3]: template coordinates; of strands the tangent; of eyes the direction from their middle."""
+        return self.features[:, 3:6]
+
+    @property
+    def extra(self) -> Floats:
+        """[V, 2]: of strands place along (0 root, 1 tip) and a random number; of cloth see `clothing`."""
+        return self.features[:, 6:]
 
 
 class Parts:
@@ -79,9 +90,9 @@ class Parts:
 
     def solid(self) -> Solid:
         """Everything that was added."""
-        points, normals, places, extra = (
-            np.concatenate([vertices[column] for vertices in self._vertices]).astype(F32, copy=False)
-            for column in range(4)
-        )
+        features = np.concatenate([np.concatenate(vertices[1:], 1) for vertices in self._vertices])
+        points = np.concatenate([vertices[0] for vertices in self._vertices])
         faces = np.concatenate(self._faces).astype(np.int32)
-        return Solid(points, normals, places, extra, faces, np.concatenate(self._kinds))
+        return Solid(
+            points.astype(F32, copy=False), features.astype(F32, copy=False), faces, np.concatenate(self._kinds)
+        )

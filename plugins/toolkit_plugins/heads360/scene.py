@@ -30,8 +30,11 @@ class Scene:
 
     def __init__(self, points: Floats, faces: NDArray[np.integer]) -> None:
         """Build the tree over triangles [T, 3] of points [V, 3]."""
+        own = np.zeros(len(points), bool)
+        own[faces] = True  # Embree's time to build grows with the points, used or not
+        renumbered = np.cumsum(own, dtype=np.int32) - 1
         self._scene = rtcore_scene.EmbreeScene()
-        self._mesh = TriangleMesh(self._scene, np.ascontiguousarray(points, F32), np.ascontiguousarray(faces, np.int32))
+        self._mesh = TriangleMesh(self._scene, np.ascontiguousarray(points[own], F32), renumbered[faces])
 
     def hits(self, origins: Floats, directions: Floats) -> Hits:
         """First hits of rays [R, 3], [R, 3] (unit)."""

@@ -108,19 +108,16 @@ def _samples(
     solid = head.solid
     corners = solid.faces[triangle]
 
-    def mixed(values: Floats) -> Floats:
-        total = values[corners[:, 0]] * weights[:, :1]
-        total += values[corners[:, 1]] * weights[:, 1:2]
-        total += values[corners[:, 2]] * weights[:, 2:]
-        return total
-
+    features = solid.features.take(corners[:, 0], 0) * weights[:, :1]
+    for corner in (1, 2):
+        features += solid.features.take(corners[:, corner], 0) * weights[:, corner : corner + 1]
     points = origins + directions * distance[:, None]
-    normals = unit(mixed(solid.normals))
+    normals = unit(features[:, :3])
     away = dot(normals, directions) > 0.2
     normals[away] *= -1
     kinds = solid.kinds[triangle]
     lamp = np.ones(len(points), F32)
     solids = np.nonzero(~np.isin(kinds, [int(kind) for kind in STRANDS]))[0]
     lamp[solids] = lamp_seen(head.scene, head.details.light, points[solids], normals[solids])
-    return Samples(kinds, corners, weights.astype(F32), points, normals, mixed(solid.places), mixed(solid.extra),
+    return Samples(kinds, corners, weights.astype(F32), points, normals, features[:, 3:6], features[:, 6:],
                    -directions, lamp)  # fmt: skip

@@ -15,6 +15,10 @@ from toolkit_plugins.heads360.scene import Scene
 _VOXEL = 0.09
 _LOW = np.array([-2.0, -2.0, -2.0], F32)
 _SHAPE = np.array([45, 45, 45])
+_STRIDE = F32(0.11)
+"""Between two looks along a ray, decimetres."""
+_BLOCK = 16384
+"""Rays followed at a time: what a processor's cache likes."""
 WRAPS = (0.30, 0.12, 0.05)
 """How far light bleeds round skin in red, green, blue."""
 
@@ -39,16 +43,24 @@ class HairFog:
 
     def clearness(self, origins: Floats, directions: Floats, steps: int, thickness: float) -> Floats:
         """Share of light [R] that comes through along rays [R, 3]."""
-        stride = F32(0.11)
-        place = (origins - _LOW) / F32(_VOXEL)
-        move = directions * (stride / F32(_VOXEL))
+        rays = range(0, len(origins), _BLOCK)
+        return np.concatenate(
+            [self._clearness(origins[at : at + _BLOCK], directions[at : at + _BLOCK], steps, thickness) for at in rays]
+            or [np.ones(0, F32)]
+        )
+
+    def _clearness(self, origins: Floats, directions: Floats, steps: int, thickness: float) -> Floats:
+        place = np.ascontiguousarray(((origins - _LOW) / F32(_VOXEL)).T)
+        move = np.ascontiguousarray((directions * (_STRIDE / F32(_VOXEL))).T)
         total = np.zeros(len(origins), F32)
-        limit = (_SHAPE - 1).astype(F32)
         for step in range(steps):
-            voxel = np.clip(place + move * F32(step + 0.9), 0, limit).astype(np.int32)
-            index = (voxel[:, 0] * int(_SHAPE[1]) + voxel[:, 1]) * int(_SHAPE[2]) + voxel[:, 2]
+            index = 0
+            for axis, size in enumerate(_SHAPE):
+                voxel = place[axis] + move[axis] * F32(step + 0.9)
+                np.clip(voxel, F32(0), F32(size - 1), out=voxel)
+                index = index * np.int32(size) + voxel.astype(np.int32)
             total += self.density.take(index)
-        return np.exp(-F32(thickness) * stride * total)
+        return np.asarray(np.exp(-F32(thickness) * _STRIDE * total))
 
 
 class HairLight:
