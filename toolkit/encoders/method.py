@@ -94,6 +94,7 @@ class EncoderMethod:
             method=self.name,
             options=self.options.model_dump(mode="json"),
             timings={"encode": encoded - ready, "total": encoded - started},
+            tuned=None if code.tuned is None else {name: change[0] for name, change in code.tuned.items()},
             extra=dict(extras),
             provenance=run_provenance(device=str(generator.device), encoder=about),
             **identity_of(generator.spec),

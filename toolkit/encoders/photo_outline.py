@@ -27,7 +27,7 @@ class PhotoOutline:
             image: [1, 3, S, S] in [-1, 1], on white.
             camera: Saw it (batch of 1).
         """
-        self.camera = camera
+        self.image, self.camera = image, camera
         self.background = background(image)
         """Booleans [1, 1, S, S]."""
         self.rim = _grown(self.background, RIM) & ~self.background

@@ -10,12 +10,10 @@ import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor
 
-from toolkit.camera import Camera
 from toolkit.configuration import Config
-from toolkit.encoders.descent import LARGEST_SIDE, ViewError
 from toolkit.encoders.kept_field import KeptField
-from toolkit.encoders.networks.style_encoder import fit_image
 from toolkit.encoders.overhang import Overhang
+from toolkit.encoders.photo_error import photo_error
 from toolkit.encoders.photo_outline import PhotoOutline
 from toolkit.encoders.triplanenet import plane_images
 from toolkit.encoders.unseen_colours import UnseenColours
@@ -25,8 +23,6 @@ from toolkit.losses.perceptual import open_perceptual
 Weight = Annotated[float, Field(ge=0)]
 STEPS = 40
 """Usual number of steps."""
-MATTER = 0.5
-"""Opacity from which on a pixel shows the head."""
 POOL = 24_000
 """Points at which the field is remembered, of each kind."""
 
@@ -64,17 +60,16 @@ class PlaneFit(Config):
     seed: Annotated[int, Field(ge=0)] = 0
 
 
-def fit_planes(fit: PlaneFit, generator: Generator, code: Code, seen: Tensor, image: Tensor, camera: Camera) -> Tensor:
-    """Planes [B, *spec.planes_shape] whose input view is nearer to a photograph; one head after the other.
+def fit_planes(fit: PlaneFit, generator: Generator, code: Code, seen: Tensor, outline: PhotoOutline) -> Tensor:
+    """Planes [1, *spec.planes_shape] whose input view is nearer to a photograph.
 
     Args:
         fit: How.
         generator: Frozen.
-        code: B heads.
-        seen: Of the planes' shape, in [0, 1]: how much the photograph sees of each entry; only coarse changes reach
+        code: The head.
+        seen: [1, *spec.planes_shape] in [0, 1]: how much the photograph sees of each entry; only coarse changes reach
             the rest.
-        image: [B, 3, S, S] in [-1, 1].
-        camera: What saw the images.
+        outline: Of the photo, with photo and camera.
 
     Raises:
         CapabilityError: The generator's planes cannot be seen as images.
@@ -82,14 +77,8 @@ def fit_planes(fit: PlaneFit, generator: Generator, code: Code, seen: Tensor, im
     """
     if fit.steps == 0:
         return code.planes
-    rows = [slice(row, row + 1) for row in range(len(image))]
     with torch.enable_grad():
-        return torch.cat(
-            [
-                _Fit(fit, generator, code.ws[row], code.planes[row], seen[row], image[row], camera[row]).run()
-                for row in rows
-            ]
-        )
+        return _Fit(fit, generator, code, seen, outline).run()
 
 
 def _unchanged(images: Tensor, levels: int) -> list[Tensor]:
@@ -104,37 +93,19 @@ def _unchanged(images: Tensor, levels: int) -> list[Tensor]:
 class _Fit:
     """The fit of one head's planes: what its steps look at, and the layers of change that they adjust."""
 
-    def __init__(
-        self,
-        fit: PlaneFit,
-        generator: Generator,
-        ws: Tensor,
-        planes: Tensor,
-        seen: Tensor,
-        image: Tensor,
-        camera: Camera,
-    ) -> None:
-        self.settings, self.generator, self.camera = fit, generator, camera
+    def __init__(self, fit: PlaneFit, generator: Generator, code: Code, seen: Tensor, outline: PhotoOutline) -> None:
+        self.settings, self.generator = fit, generator
         self.steps = STEPS if fit.steps is None else fit.steps
-        self.ws, self.start, self.seen = ws.detach(), planes.detach(), seen.detach()
-        self.look = plane_images(generator)
-        photo = fit_image(image, min(image.shape[-1], LARGEST_SIDE))
-        outline, rng = PhotoOutline(photo, camera), torch.Generator().manual_seed(fit.seed)
+        self.ws, self.start, self.seen = code.ws.detach(), code.planes.detach(), seen.detach()
+        self.look, rng = plane_images(generator), torch.Generator().manual_seed(fit.seed)
+        perceptual = open_perceptual(fit.perceptual, device=outline.image.device)
+        self.error = photo_error(generator, code, outline, perceptual, fit.perceptual_weight)
         with torch.no_grad():
-            self.error = self._view_error(photo, outline)
             model = Code(self.ws, generator.planes(self.ws))
         self.field = KeptField(generator, self.start, self.ws, POOL, rng, outline)
         self.overhang = Overhang(generator, self.start, outline, rng)
         self.unseen = UnseenColours(generator, model, outline, self.field.near)
         self.layers, self.rng = _unchanged(self.look.as_images(self.start), fit.levels), rng
-
-    def _view_error(self, photo: Tensor, outline: PhotoOutline) -> ViewError:
-        """How far views are from the photo, where it says something about the head."""
-        head = self.generator.render(self.start, self.ws, self.camera).mask
-        head = F.interpolate(head, size=photo.shape[-2:], mode="bilinear", align_corners=False) > MATTER
-        perceptual = open_perceptual(self.settings.perceptual, device=photo.device)
-        weight = self.settings.perceptual_weight
-        return ViewError(perceptual, weight, photo, self.camera, outline.unclear(head))
 
     def run(self) -> Tensor:
         fit, rate = self.settings, self.settings.rate * float(self.start.std())

@@ -17,11 +17,12 @@ from toolkit.rendering.rays import camera_rays
 
 _NOISE, _ENLARGING = "noise_const", "superresolution"
 """StyleGAN's name for the fixed noise of a layer; the part whose noise stays as it is."""
+_OF_CONVOLUTIONS = (".weight", ".bias")
 _UNSEEN_BY_RENDERING = ("backbone.mapping.", "t_mapping.")
 
 
 class VolumeCapabilities(VolumeNetworks):
-    """Marching, planes as images, resumable synthesis, style rows, synthesis noise, tuning."""
+    """Marching, planes as images, resumable synthesis, style rows, noise, tuning."""
 
     def march(self, planes: Tensor, camera: Camera | Tensor, resolution: int) -> March:
         """Depth and opacity [B, 1, R, R] of planes, without colours and super-resolution."""
@@ -88,4 +89,10 @@ class VolumeCapabilities(VolumeNetworks):
         """Every parameter that a rendered view of given ws depends on: all but the mappings."""
         for name, parameter in self.named_parameters():
             if not name.startswith(_UNSEEN_BY_RENDERING):
+                yield name, parameter
+
+    def superresolution_parameters(self) -> Iterator[tuple[str, nn.Parameter]]:
+        """Weights and biases of super-resolution; its styles' layers and strengths of noise are left out."""
+        for name, parameter in self.named_parameters():
+            if name.startswith(f"{_ENLARGING}.") and name.endswith(_OF_CONVOLUTIONS) and ".affine." not in name:
                 yield name, parameter

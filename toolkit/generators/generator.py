@@ -118,24 +118,47 @@ class VolumeGenerator(VolumeCapabilities):
             InputError: Shapes that do not fit this generator or each other.
         """
         source = self.source(seed)
+        cameras, ws = self._views(planes, ws, camera)
+        side = self.config.raw_size if resolution is None else resolution
+        styles = ws if ws_bcg is None else _repeated(ws_bcg, len(cameras), "ws_bcg")
+        marched = self._marched(self.volumes(planes), camera_rays(cameras, side), _draws(draws, source), occupied)
+        depth, opacity = (part.reshape(-1, 1, side, side) for part in (marched.depth, marched.opacity))
+        features = self._with_background(self._blended(marched, side), opacity, styles, self.noise(noise, source))
+        raw = self._colours(features, ws)
+        image = self._enlarged(raw, features, ws, self.noise(self.config.sr_noise, source))
+        return Render(image, raw, depth, opacity * MASK_SCALE - MASK_SHIFT)
+
+    def rendered_features(self, planes: Tensor, ws: Tensor, camera: Camera | Tensor) -> Tensor:
+        """What rays bring [B, C, R, R], R = `spec.raw_size`, background included; arguments as of `render`."""
+        cameras, ws = self._views(planes, ws, camera)
+        side = self.config.raw_size
+        marched = self._marched(self.volumes(planes), camera_rays(cameras, side), FIXED_DRAWS, None)
+        opacity = marched.opacity.reshape(-1, 1, side, side)
+        return self._with_background(self._blended(marched, side), opacity, ws, self.noise("const", None))
+
+    def superresolved(self, features: Tensor, ws: Tensor) -> Tensor:
+        """Images [B, 3, S, S] in about [-1, 1] of rendered features, as `render` makes them."""
+        return self._enlarged(self._colours(features, ws), features, ws, self.noise(self.config.sr_noise, None))
+
+    def _views(self, planes: Tensor, ws: Tensor, camera: Camera | Tensor) -> tuple[Camera, Tensor]:
+        """B cameras on the planes' device, and B codes."""
         cameras = as_camera(camera).to(planes.device).to(planes.dtype)
         batch = max(len(cameras), planes.shape[0])
-        cameras = cameras.expand(batch)
-        volumes, ws = self.volumes(planes), _repeated(ws, batch, "ws")
         if planes.shape[0] not in (1, batch):
             raise InputError(f"{planes.shape[0]} planes cannot be seen by {batch} cameras")
-        side = self.config.raw_size if resolution is None else resolution
-        marched = self._marched(volumes, camera_rays(cameras, side), _draws(draws, source), occupied)
+        return cameras.expand(batch), _repeated(ws, batch, "ws")
+
+    def _blended(self, marched: Marched, side: int) -> Tensor:
+        """Features [B, C, R, R] along rays, without background."""
         assert marched.features is not None  # for the type checker: this field has features
-        opacity = marched.opacity.reshape(batch, 1, side, side)
-        features = self.centred(marched.features.unflatten(2, (side, side)))
-        styles = ws if ws_bcg is None else _repeated(ws_bcg, batch, "ws_bcg")
-        features = self._with_background(features, opacity, styles, self.noise(noise, source))
-        raw = features[:, :3] if self.torgb is None else self.torgb(features, ws[:, -1].to(features.dtype))
+        return self.centred(marched.features.unflatten(2, (side, side)))
+
+    def _colours(self, features: Tensor, ws: Tensor) -> Tensor:
+        return features[:, :3] if self.torgb is None else self.torgb(features, ws[:, -1].to(features.dtype))
+
+    def _enlarged(self, raw: Tensor, features: Tensor, ws: Tensor, noise: Noise) -> Tensor:
         with superresolution_precision(raw):
-            image = self.superresolution(raw, features, ws, self.noise(self.config.sr_noise, source)).float()
-        depth = marched.depth.reshape(batch, 1, side, side)
-        return Render(image, raw, depth, opacity * MASK_SCALE - MASK_SHIFT)
+            return self.superresolution(raw, features, ws, noise).float()
 
     def _marched(self, volumes: Tensor, rays: Rays, draws: Draws, occupied: KeepMask | None) -> Marched:
         """March along rays; sparsely where one head is seen on a CPU, nothing is random and no gradient is kept."""

@@ -20,6 +20,8 @@ class Code(NamedTuple):
     """[B, num_ws, w_dim]."""
     planes: Tensor
     """[B, *generator.spec.planes_shape]."""
+    tuned: Mapping[str, Tensor] | None = None
+    """[B, ...] by name: what each head adds to a parameter of the generator; None: nothing."""
 
 
 @runtime_checkable

@@ -268,6 +268,23 @@ class Tunable(Protocol):
 
 
 @runtime_checkable
+class SuperResolving(Protocol):
+    """Capability: super-resolution by itself, so that it can be tuned without rendering again."""
+
+    def rendered_features(self, planes: Tensor, ws: Tensor, camera: Camera | Tensor) -> Tensor:
+        """What rays bring [B, C, R, R], R = `spec.raw_size`, background included; arguments as of `render`."""
+        ...
+
+    def superresolved(self, features: Tensor, ws: Tensor) -> Tensor:
+        """Images [B, 3, S, S] in about [-1, 1] of rendered features, as `render` makes them."""
+        ...
+
+    def superresolution_parameters(self) -> Iterator[tuple[str, Parameter]]:
+        """Names (as in the state dict) and parameters that only `superresolved` depends on, styles left out."""
+        ...
+
+
+@runtime_checkable
 class StyleRows(Protocol):
     """Capability: which rows of ws drive what is rendered besides the planes."""
 

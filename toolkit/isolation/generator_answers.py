@@ -22,10 +22,10 @@ REQUIRED = ("mapping", "planes", "render", "query")
 OPTIONAL = (
     "march", "density", "occupied", "footprint", "close", "smooth", "expand", "visible_entries", "merge_slots",
     "as_images", "from_images", "features", "resume", "tunable_parameters", "style_rows", "camera_shift",
-    "noise_buffers",
+    "noise_buffers", "rendered_features", "superresolved", "superresolution_parameters",
 )  # fmt: skip
 """Functions of capabilities."""
-LISTS = ("tunable_parameters", "noise_buffers")
+LISTS = ("tunable_parameters", "noise_buffers", "superresolution_parameters")
 """Functions that give pairs of a name and a tensor, one after the other."""
 OCCUPIED = "occupied"
 """The function that gives a function: from points [..., 3] to booleans."""
@@ -107,6 +107,8 @@ def _shapes(
         "camera_shift": lambda: {"shift": (batch, 3)},
         "as_images": lambda: {"images": (batch, None, None, None)},
         "features": lambda: {"features": (batch, None, None, None), "skip image": None},
+        "rendered_features": lambda: {"features": (_views(tensors), None, None, None)},
+        "superresolved": lambda: {"images": (batch, 3, spec.image_size, spec.image_size)},
     }
     if name in shapes:
         return shapes[name]()

@@ -14,6 +14,7 @@ from toolkit.interfaces import (
     PlaneImages,
     ResumableSynthesis,
     StyleRows,
+    SuperResolving,
     Tunable,
 )
 from toolkit.testing.probe import HEADS, GeneratorProbe
@@ -105,6 +106,35 @@ def check_tunable(probe: GeneratorProbe) -> None:
     unseen = {name: each.numel() for (name, each), found in zip(named, gradients, strict=True) if found is None}
     share = sum(unseen.values()) / sum(each.numel() for _, each in named)  # a switched-off noise strength is no harm
     require(share < 0.01, f"no view depends on the tunable parameters {', '.join(unseen)}")
+
+
+def check_super_resolving(probe: GeneratorProbe) -> None:
+    """Super-resolution by itself makes what `render` makes; its parameters change that and no rendered feature."""
+    generator = cast(SuperResolving, probe.generator)
+    own, named = dict(probe.module.named_parameters()), dict(generator.superresolution_parameters())
+    require(bool(named), "there are no super-resolution parameters")
+    for name, parameter in named.items():
+        require(own.get(name) is parameter, f"parameter {name!r} is not the module's parameter of that name")
+    ws, planes, camera = probe.ws[:1], probe.planes[:1], probe.cameras[0]
+    with torch.no_grad():
+        features = generator.rendered_features(planes, ws, camera)
+        image = generator.superresolved(features, ws)
+        require_close(
+            image, probe.generator.render(planes, ws, camera).image, "an image by super-resolution alone", 1e-5
+        )
+    wanted = [parameter.requires_grad for parameter in own.values()]
+    try:
+        probe.module.requires_grad_(True)
+        loss = generator.superresolved(features, ws).square().mean()
+        gradients = torch.autograd.grad(loss, list(named.values()), allow_unused=True)
+        features = generator.rendered_features(planes, ws, camera)
+        below = torch.autograd.grad(features.square().mean(), list(named.values()), allow_unused=True)
+    finally:
+        for parameter, want in zip(own.values(), wanted, strict=True):
+            parameter.requires_grad_(want)
+    for name, found, under in zip(named, gradients, below, strict=True):
+        require(found is not None, f"the image does not depend on {name!r}")
+        require(under is None, f"rendered features depend on {name!r}")
 
 
 def check_style_rows(probe: GeneratorProbe) -> None:

@@ -27,6 +27,7 @@ from toolkit.interfaces import (
     ResumableSynthesis,
     SlotMerging,
     StyleRows,
+    SuperResolving,
     Tunable,
     VisibleEntries,
 )
@@ -109,6 +110,7 @@ CAPABILITY_CHECKS: dict[type, dict[str, Check]] = {
     PlaneImages: {"plane_images": capability_checks.check_plane_images},
     ResumableSynthesis: {"resumable_synthesis": capability_checks.check_resumable_synthesis},
     StyleRows: {"style_rows": capability_checks.check_style_rows},
+    SuperResolving: {"super_resolving": capability_checks.check_super_resolving},
     Tunable: {"tunable": capability_checks.check_tunable},
 }
 """What a generator must pass besides, by the capability that it offers."""

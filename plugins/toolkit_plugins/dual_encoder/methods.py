@@ -10,7 +10,9 @@ from pydantic import Field
 
 from toolkit.encoders import DescentEncoder, EncoderFile, EncoderOpener, EncoderOptions
 from toolkit.encoders.code_fit import CodeFit
+from toolkit.encoders.head_fit import HeadFit
 from toolkit.encoders.plane_fit import PlaneFit
+from toolkit.encoders.superresolution_fit import SuperResolutionFit
 from toolkit.encoders.training.named_parts import open_stitcher
 from toolkit.interfaces import Generator
 from toolkit.registry import default_registry
@@ -27,7 +29,7 @@ from toolkit_plugins.dual_encoder.networks import (
 PACKAGE = "toolkit_plugins.dual_encoder"
 
 
-FAST: Mapping[str, Any] = {"codes.steps": 0, "fit.steps": 0, "descent_steps": 8}
+FAST: Mapping[str, Any] = {"codes.steps": 0, "fit.steps": 0, "superresolution.steps": 0, "descent_steps": 8}
 """The encoders alone. Encoder 1 takes more steps than in its training: they go by the photo, which sees it."""
 PAPER: Mapping[str, Any] = {"stitcher": "hard", "mask.free_space": 0, "mask.closing": 0, **FAST}
 """Eq. 3 to the letter: the mask is what pixels of the input view hit, nothing softens or widens it, and the head stays
@@ -60,6 +62,8 @@ class DualOptions(EncoderOptions):
     """How encoder 2's code is fitted to the photo before planes are; encoder 1 begins there, too."""
     fit: PlaneFit = PlaneFit()
     """How the head is fitted to the photo in the end, where the photo sees it."""
+    superresolution: SuperResolutionFit = SuperResolutionFit()
+    """How super-resolution is fitted to the photo's colours, before the head is and once more after."""
     keep_planes: bool = False
     """Keep both encoders' planes and the mask in the inversion's `extra`."""
 
@@ -81,7 +85,7 @@ def build_dual(file: EncoderFile, generator: Generator, options: DualOptions) ->
         options.mask,
         options.ws,
         codes=options.codes,
-        fit=options.fit if fitted else None,
+        fit=HeadFit(options.fit, options.superresolution) if fitted else None,
         keep_planes=options.keep_planes,
     )
 

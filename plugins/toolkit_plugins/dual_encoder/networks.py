@@ -13,10 +13,10 @@ from toolkit.encoders import DescentEncoder, EncoderFile, TriPlaneNetV2
 from toolkit.encoders.code_fit import CodeFit, fit_code
 from toolkit.encoders.descent import DESCENT
 from toolkit.encoders.files import built_from_file
+from toolkit.encoders.head_fit import HeadFit
 from toolkit.encoders.networks.plane_descent import PlaneDescent, PlaneDescentConfig
 from toolkit.encoders.networks.plane_unet import PlaneRefiner, PlaneUnetConfig
 from toolkit.encoders.networks.style_encoder import GradualStyleEncoder, StyleEncoderConfig
-from toolkit.encoders.plane_fit import PlaneFit, fit_planes
 from toolkit.encoders.triplanenet import FIRST, SECOND, VIEW
 from toolkit.interfaces import Code, Generator, Stitcher
 from toolkit_plugins.dual_encoder.joining import MaskSettings, StyleChoice
@@ -59,7 +59,7 @@ class DualEncoder(nn.Module):
         styles: StyleChoice | None = None,
         *,
         codes: CodeFit | None = None,
-        fit: PlaneFit | None = None,
+        fit: HeadFit | None = None,
         keep_planes: bool = False,
     ) -> None:
         """Put the parts together.
@@ -72,7 +72,7 @@ class DualEncoder(nn.Module):
             styles: Which encoder's ws drive what is not read from planes; None: encoder 1's.
             codes: How encoder 2's code is fitted to the input view before planes are; None: not at all, as in the
                 paper. Only after learned descent.
-            fit: How what the input view sees is fitted to it in the end; None: not at all, as in the paper.
+            fit: How the head is fitted to the input view in the end; None: not at all, as in the paper.
             keep_planes: Whether `encode_with_extras` keeps both encoders' planes and the mask.
         """
         super().__init__()
@@ -103,7 +103,7 @@ class DualEncoder(nn.Module):
         ws = self.styles.pick(generator, visible.ws, occluded.ws)
         code = Code(ws, self.stitcher.stitch(visible.planes, occluded.planes, share))
         if self.fit is not None:
-            code = Code(ws, fit_planes(self.fit, generator, code, 1 - share, image, camera))
+            code = self.fit.fit(generator, code, 1 - share, image, camera)
         extras = {"visible_planes": visible.planes, "occluded_planes": occluded.planes, "occlusion": occlusion}
         return code, extras if self.keep_planes else {}
 
