@@ -1,15 +1,17 @@
 #!/usr/bin/env bash
 # What only a GPU can tell, in one go: bash benchmarks/on_a_gpu.sh OUT. Never run on one yet; about 15 minutes are guessed.
 # Each command runs whatever became of the one before it; OUT/log.txt holds them all, OUT/codes.txt their exit codes.
-# DEVICE=cpu and SHORT=1 (without the full-size steps) try the script itself on a machine without a GPU.
+# DEVICE=cpu and SHORT=1 (without the full-size steps) try the script itself on a machine without a GPU: LIMIT=1800 then,
+# since a command is ended after LIMIT seconds (300), and its exit code is 124.
 set -u
 out=${1:?a folder for the results}
 device=${DEVICE:-cuda}
 short=${SHORT:-}
+limit=${LIMIT:-300}
 mkdir -p "$out"
 step() {
   echo "== $*" | tee -a "$out/log.txt"
-  timeout 300 "$@" >>"$out/log.txt" 2>&1
+  timeout "$limit" "$@" >>"$out/log.txt" 2>&1
   echo "$? $*" >>"$out/codes.txt"
 }
 dry() { # the full-size step of a training, batch 3: seconds and GiB; further settings follow its base
