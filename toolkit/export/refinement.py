@@ -28,12 +28,14 @@ class Lattice(NamedTuple):
 
 
 class NearLevel(NamedTuple):
-    """Densities at the corners [nx + 1, ny + 1, nz + 1] of a lattice."""
+    """Densities at corners [X, Y, Z] of the part of a lattice that holds all matter."""
 
     values: np.ndarray
     """Sampled near the level, and on its right side elsewhere."""
     asked: np.ndarray
     """Which corners were asked for in the last pass: all those of cells that the level passes through."""
+    first: np.ndarray
+    """[3], where in the lattice the part's first corner lies."""
 
 
 def sample_near_level(sample: Sample, lattice: Lattice, level: float, step: int) -> NearLevel:
@@ -42,7 +44,7 @@ def sample_near_level(sample: Sample, lattice: Lattice, level: float, step: int)
     Cells of a side of `step` are asked first, and halved where they could hold the surface, until their side is 1. A
     cell could hold it when its corners, continued by their own range, could reach the level, and so could its
     neighbours (except in the last halving). Elsewhere all corners lie on one side, and so does the corner whose density
-    stands for the whole cell.
+    stands for the whole cell. Each pass keeps the part that holds matter, and asks for no corner again.
 
     Args:
         sample: What is asked.
@@ -53,18 +55,43 @@ def sample_near_level(sample: Sample, lattice: Lattice, level: float, step: int)
     shape = np.asarray(lattice.cells) // step + 1
     corners = np.stack(np.meshgrid(*map(np.arange, shape), indexing="ij"), axis=-1).reshape(-1, 3)
     values = sample(lattice.points(corners * step)).reshape(shape)
-    near, asked = np.ones(shape - 1, dtype=bool), np.ones(shape, dtype=bool)
+    near, part = np.ones(shape - 1, dtype=bool), NearLevel(values, np.ones(shape, dtype=bool), np.zeros(3, dtype=int))
     while step > 1:
-        near &= _could_hold(values, level, neighbours=step > 2)
+        near &= _could_hold(part.values, level, neighbours=step > 2)
+        part, near = _where_matter_is(part, near, level)
         step //= 2
-        values, asked = _halved(values), _corners_of_halves(near)
-        chosen = np.flatnonzero(asked)
-        if len(chosen):  # else nothing crosses the level
-            wanted = np.stack(np.unravel_index(chosen, asked.shape), axis=-1)
-            values.reshape(-1)[chosen] = sample(lattice.points(wanted * step))
+        part = _finer(part, near, lambda indices, step=step: sample(lattice.points(indices * step)))
         if step > 1:
             near = _halved(near, cells=True)
-    return NearLevel(values, asked)
+    return part
+
+
+def _finer(part: NearLevel, near: np.ndarray, sample: Sample) -> NearLevel:
+    """A part with cells half as wide, sampled at corners [M, 3] of the halves of cells that are near the level."""
+    values, asked, first = _halved(part.values), _corners_of_halves(near), 2 * part.first
+    missing = asked.copy()
+    missing[::2, ::2, ::2] &= ~part.asked
+    chosen = np.flatnonzero(missing)
+    if len(chosen):  # else nothing crosses the level
+        values.reshape(-1)[chosen] = sample(np.stack(np.unravel_index(chosen, asked.shape), axis=-1) + first)
+    return NearLevel(values, asked, first)
+
+
+def _where_matter_is(part: NearLevel, near: np.ndarray, level: float) -> tuple[NearLevel, np.ndarray]:
+    """The smallest part with all matter and all marked cells, and one corner more on each side where there is one."""
+    matter = part.values > level
+    matter[:-1, :-1, :-1] |= near
+    matter[1:, 1:, 1:] |= near
+    if not matter.any():
+        return part, near
+    low, high = [], []
+    for axis, size in enumerate(matter.shape):
+        inside = np.flatnonzero(matter.any(axis=tuple(other for other in range(3) if other != axis)))
+        low.append(max(int(inside[0]) - 1, 0))
+        high.append(min(int(inside[-1]) + 2, size))
+    corners = tuple(slice(*ends) for ends in zip(low, high, strict=True))
+    cells = tuple(slice(start, stop - 1) for start, stop in zip(low, high, strict=True))
+    return NearLevel(part.values[corners], part.asked[corners], part.first + low), near[cells]
 
 
 def _could_hold(values: np.ndarray, level: float, *, neighbours: bool) -> np.ndarray:

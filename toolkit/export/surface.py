@@ -106,7 +106,7 @@ def _triangulate(near: NearLevel, lattice: Lattice, level: float) -> Surface:
     mask = _and_borders(np.pad(near.asked, 1))
     indices, faces, _, _ = marching_cubes(closed, level, allow_degenerate=False, mask=mask)
     low, high = lattice.low, lattice.low + lattice.spacing * lattice.cells
-    vertices = np.clip(lattice.low + (indices - 1) * lattice.spacing, low, high).astype(np.float32)
+    vertices = np.clip(lattice.low + (indices - 1 + near.first) * lattice.spacing, low, high).astype(np.float32)
     surface = Surface(vertices, faces.astype(np.int32))
     return surface if enclosed_volume(surface) > 0 else Surface(vertices, faces[:, ::-1].astype(np.int32))
 

@@ -103,13 +103,14 @@ def _scattered(gradient: Tensor, rows: Tensor, shares: Tensor, count: int) -> Te
     points = torch.div(order, 3, rounding_mode="floor").to(rows.dtype)
     cells, sizes = torch.unique_consecutive(first, return_counts=True)
     bounds = F.pad(sizes.cumsum(0), (1, 0)).to(rows.dtype)
-    wide = cells.long()[:, None].expand(-1, gradient.shape[1])
+    cells = cells.long()[:, None]
     for step, share in zip(rows[0, ::3] - rows[0, 0], shares.unflatten(1, (8, 3)).unbind(1), strict=True):
         weights = share.flatten()[order]
         part = F.embedding_bag(
             points, gradient, bounds, mode="sum", per_sample_weights=weights, include_last_offset=True
         )
-        result.scatter_add_(0, wide + int(step), part)  # each texel once: no order of adding to depend on
+        texels = (cells + int(step)).expand(-1, gradient.shape[1])  # of stride 0, for which PyTorch adds whole rows
+        result.scatter_add_(0, texels, part)  # each texel once: no order of adding to depend on
     return result
 
 

@@ -13,7 +13,7 @@ import trimesh
 from toolkit.errors import InputError
 from toolkit.export.glb import write_glb
 from toolkit.export.mesh import Mesh, extract_mesh, inversion_mesh
-from toolkit.export.refinement import Lattice, sample_near_level
+from toolkit.export.refinement import Lattice, NearLevel, sample_near_level
 from toolkit.export.surface import _triangulate, density_of, extract_surface, visible_lattice
 from toolkit.export.triangles import enclosed_volume, vertex_normals
 from toolkit.inversion import Inversion
@@ -43,6 +43,15 @@ def test_floaters_are_dropped(painted_ball: Any) -> None:
     assert np.linalg.norm(surface.vertices, axis=1).max() < 0.32
 
 
+def around(near: NearLevel, lattice: Lattice, level: float) -> np.ndarray:
+    """Values at all corners of a lattice; where there is none, one below the level."""
+    values = np.full(np.asarray(lattice.cells) + 1, level - 1, dtype=np.float32)
+    values[tuple(slice(start, start + size) for start, size in zip(near.first, near.values.shape, strict=True))] = (
+        near.values
+    )
+    return values
+
+
 @pytest.mark.parametrize(("step", "share"), [(2, 0.3), (4, 0.2), (8, 0.4)])
 def test_coarse_passes_first_give_the_same_surface_for_fewer_queries(
     painted_ball: Any, step: int, share: float
@@ -51,7 +60,7 @@ def test_coarse_passes_first_give_the_same_surface_for_fewer_queries(
     lattice = visible_lattice(painted_ball.spec, 128, step)
     dense = sample_near_level(density_of(painted_ball, CODE), lattice, level, 1).values
     queried_densely, painted_ball.points_queried = painted_ball.points_queried, 0
-    quick = sample_near_level(density_of(painted_ball, CODE), lattice, level, step).values
+    quick = around(sample_near_level(density_of(painted_ball, CODE), lattice, level, step), lattice, level)
     assert painted_ball.points_queried < share * queried_densely
     assert np.array_equal(dense > level, quick > level)
     crossed = np.zeros(dense.shape, dtype=bool)
@@ -60,6 +69,23 @@ def test_coarse_passes_first_give_the_same_surface_for_fewer_queries(
         for end in range(2):
             crossed |= np.pad(changes, [(end, 1 - end) if each == axis else (0, 0) for each in range(3)])
     np.testing.assert_allclose(quick[crossed], dense[crossed], atol=1e-3)
+
+
+def test_only_the_part_with_matter_is_kept_and_no_corner_is_asked_for_twice() -> None:
+    asked: list[np.ndarray] = []
+
+    def ball(points: np.ndarray) -> np.ndarray:
+        asked.append(points)
+        return (0.1 - np.linalg.norm(points - [0.3, -0.2, 0.0], axis=1)).astype(np.float32)
+
+    lattice = Lattice(np.full(3, -0.5), np.full(3, 1 / 64), (64, 64, 64))
+    near = sample_near_level(ball, lattice, 0.0, 4)
+    every = np.concatenate(asked)
+    assert len(np.unique(every, axis=0)) == len(every)
+    assert near.values.size < 0.1 * 65**3
+    whole, part = (_triangulate(each, lattice, 0.0) for each in (sample_near_level(ball, lattice, 0.0, 1), near))
+    np.testing.assert_array_equal(part.faces, whole.faces)
+    np.testing.assert_allclose(part.vertices, whole.vertices, atol=1e-6)
 
 
 @pytest.mark.parametrize("step", [2, 4])
