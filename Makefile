@@ -8,7 +8,7 @@ PRESET ?= fast
 JOBS ?= 2
 # Test files side by side; tests of one file stay in one process, in order.
 SIDE_BY_SIDE := -n $(JOBS) --dist loadfile
-SPEED ?= startup inversion forward density_queries mesh encoders miniature bench_items training_step wplus_step pti_step
+SPEED ?= startup inversion forward density_queries mesh encoders miniature bench_items training_step wplus_step pti_step threads
 YAWS := 0 30 60 90 120 150 180 -150 -120 -90 -60 -30
 comma := ,
 space := $(subst ,, )

@@ -44,19 +44,26 @@ class Measured:
     """Floating-point operations of one repetition (2 a multiply-add), counted by PyTorch, in billions."""
     every: list[float] = field(default_factory=list)
     """CPU seconds of each repetition."""
+    threads: int = 1
+    """Threads of each process."""
     said: dict[str, float] = field(default_factory=dict)
     """Medians of the numbers that repetitions returned as a mapping."""
 
 
-def compare(sides: Mapping[str, Side], *, repetitions: int = 3, threads: int = 1) -> dict[str, Measured]:
+def compare(
+    sides: Mapping[str, Side], *, repetitions: int = 3, threads: int = 1, warm_up: bool = True
+) -> dict[str, Measured]:
     """Measure sides in turn, after one warm-up each that also counts their operations.
 
     Args:
         sides: By name. 'official' gets the allocator as glibc sets it up, as the official code has it.
         repetitions: Of each side.
         threads: Of each side.
+        warm_up: False for long paths, which a command runs once: the first run counts, and operations are not counted.
     """
-    workers = {name: _Worker(side, threads, plain_malloc=name == "official") for name, side in sides.items()}
+    workers = {
+        name: _Worker(side, threads, plain_malloc=name == "official", warm_up=warm_up) for name, side in sides.items()
+    }
     try:
         gflops = {name: worker.ask()["gflop"] for name, worker in workers.items()}
         found: dict[str, list[dict[str, Any]]] = {name: [] for name in workers}
@@ -67,24 +74,24 @@ def compare(sides: Mapping[str, Side], *, repetitions: int = 3, threads: int = 1
     finally:
         for worker in workers.values():
             worker.stop()
-    return {name: _median(answers, gflops[name]) for name, answers in found.items()}
+    return {name: _median(answers, gflops[name], threads) for name, answers in found.items()}
 
 
-def _median(answers: list[dict[str, Any]], gflop: float) -> Measured:
+def _median(answers: list[dict[str, Any]], gflop: float, threads: int) -> Measured:
     peaks = [one["peak"] for one in answers if one["peak"] is not None]
     said = {key: statistics.median(one["said"][key] for one in answers) for key in answers[0]["said"]}
     every = [one["cpu"] for one in answers]
     wall = statistics.median(one["wall"] for one in answers)
-    return Measured(statistics.median(every), wall, max(peaks, default=None), gflop, every, said)
+    return Measured(statistics.median(every), wall, max(peaks, default=None), gflop, every, threads, said)
 
 
 class _Worker:
-    def __init__(self, side: Side, threads: int, *, plain_malloc: bool) -> None:
+    def __init__(self, side: Side, threads: int, *, plain_malloc: bool, warm_up: bool) -> None:
         context = get_context("spawn")
         self._pipe, far = context.Pipe()
         changed = {"OMP_NUM_THREADS": str(threads)} | (PLAIN_MALLOC if plain_malloc else {})
         with _environment(changed):
-            self._process = context.Process(target=_serve, args=(far, side, threads), daemon=True)
+            self._process = context.Process(target=_serve, args=(far, side, threads, warm_up), daemon=True)
             self._process.start()
         far.close()
 
@@ -114,7 +121,7 @@ def _environment(changed: Mapping[str, str]) -> Any:
                 os.environ[name] = value
 
 
-def _serve(pipe: Connection, side: Side, threads: int) -> None:
+def _serve(pipe: Connection, side: Side, threads: int, warm_up: bool) -> None:
     import torch
     from torch.utils.flop_counter import FlopCounterMode
 
@@ -122,7 +129,8 @@ def _serve(pipe: Connection, side: Side, threads: int) -> None:
     torch.manual_seed(0)
     repetition = side()
     with FlopCounterMode(display=False) as counter:
-        repetition()
+        if warm_up:
+            repetition()
     pipe.send({"gflop": counter.get_total_flops() / 1e9})
     while pipe.recv() == "again":
         peak_starts()
@@ -160,7 +168,8 @@ def report(name: str, found: Mapping[str, Measured], **more: object) -> None:
     ours, theirs = found.get("ours"), found.get("official")
     about: dict[str, Any] = {"path": name, **more}
     for side, one in found.items():
-        about[side] = {"cpu_s": one.cpu, "wall_s": one.wall, "peak_gib": one.peak, "each_cpu_s": one.every, **one.said}
+        about[side] = {"cpu_s": one.cpu, "wall_s": one.wall, "peak_gib": one.peak, "threads": one.threads,
+                       "each_cpu_s": one.every, **one.said}  # fmt: skip
     line = name
     if ours is not None:
         line += f": {ours.cpu:.3g} CPU-s"
