@@ -164,7 +164,7 @@ def test_nobody_is_best_where_n_cannot_tell(rows: list[Row], marked: bool):
 @pytest.mark.parametrize(
     ("value", "places", "text"),
     [(None, None, "-"), (0.0, None, "0.00"), (0.0123456, None, "0.0123"), (1234.5, None, "1234"),
-     (2e-5, None, "2.0e-05"), (0.5, 4, "0.5000"), (-0.0123, None, "-0.0123")],
+     (2e-5, None, "2.0e-05"), (0.5, 4, "0.5000"), (-0.0123, None, "-0.0123"), (-1e-9, 5, "0.00000")],
 )  # fmt: skip
 def test_numbers_are_short(value: float | None, places: int | None, text: str):
     assert number(value, places) == text
@@ -484,3 +484,18 @@ def test_a_changed_setting_of_the_papers_protocol_is_named() -> None:
     run = {"protocol": "multiview", "data": "m", "settings": settings, "pictures": {"cells": 1}}
     found = differences_from_paper(read_paper().tables[2], read_paper(), results_of([], runs={"multiview on m": run}))
     assert "settings of multiview were changed: yaw_tolerance = 9.5 (shipped: 14.0)" in found
+
+
+def test_options_beside_a_preset_and_the_number_of_pictures_are_told_beside_the_papers_tables() -> None:
+    run = {
+        "protocol": "reconstruction", "data": "crops", "settings": {"kind": "reconstruction", "digest": "x"},
+        "pictures": {"cells": 2, "pictures": 2},
+        "methods": {
+            "wplus": {"options": {"steps": 2}},
+            "pti": {"options": {"preset": "pti"}},
+            "mine": {"options": {"a": 1}},
+        },
+    }  # fmt: skip
+    found = differences_from_paper(read_paper().tables[0], read_paper(), results_of([], runs={"any": run}))
+    assert "wplus with steps=2" in found and not any(each.startswith(("pti", "mine")) for each in found)
+    assert found[-1].endswith("which pictures and how many (here: 2)")

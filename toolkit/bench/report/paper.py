@@ -99,6 +99,7 @@ def differences_from_paper(table: PaperTable, paper: Paper, results: Results) ->
         for method, preset in paper.presets.items()
         if method in table.rows and method in run.methods and run.methods[method].options.get("preset") != preset
     ]
+    found += _options_set(table, run)
     if run.pictures.cells < run.pictures.pictures and table.protocol == "reconstruction":
         found.append(f"{run.pictures.cells} of {run.pictures.pictures} pictures")
     measured = {row.metric.partition("@")[0] for row in results.rows if row.backend == "reference"}
@@ -111,7 +112,18 @@ def differences_from_paper(table: PaperTable, paper: Paper, results: Results) ->
     found += _fid_conditions(table, results)
     if "seconds" in table.columns:
         found.append(f"seconds: taken on {run.machine.device}, not on the paper's machine")
-    return [*found, "not printed: pixel range of L2, networks of LPIPS and ID, how FID was computed, which pictures"]
+    pictures = f"which pictures and how many (here: {run.pictures.cells})"
+    return [*found, f"not printed: pixel range of L2, networks of LPIPS and ID, how FID was computed, {pictures}"]
+
+
+def _options_set(table: PaperTable, run: Run) -> list[str]:
+    """Methods of a table that did not run with their own settings, with what the user set beside a preset."""
+    set_by_user = {
+        method: [f"{key}={value}" for key, value in entry.options.items() if key != "preset"]
+        for method, entry in run.methods.items()
+        if method in table.rows
+    }
+    return [f"{method} with {', '.join(options)}" for method, options in set_by_user.items() if options]
 
 
 def _fid_conditions(table: PaperTable, results: Results) -> list[str]:

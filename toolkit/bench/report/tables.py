@@ -184,7 +184,7 @@ def number(value: float | None, places: int | None = None) -> str:
         return f"{value:.1e}"
     if places is None:
         places = 2 if not value else min(max(2 - math.floor(math.log10(abs(value))), 0), 5)
-    return f"{value:.{places}f}"
+    return f"{value:z.{places}f}"  # z: never -0.00
 
 
 def one_line(text: str) -> str:
