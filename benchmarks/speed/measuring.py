@@ -91,7 +91,7 @@ class _Worker:
         self._pipe, far = context.Pipe()
         changed = {"OMP_NUM_THREADS": str(threads)} | (PLAIN_MALLOC if plain_malloc else {})
         with _environment(changed):
-            self._process = context.Process(target=_serve, args=(far, side, threads, warm_up), daemon=True)
+            self._process = context.Process(target=_serve, args=(far, side, threads, warm_up))
             self._process.start()
         far.close()
 
