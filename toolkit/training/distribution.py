@@ -89,7 +89,8 @@ def process_group(device: str) -> Iterator[str]:
         This process's device.
 
     Raises:
-        InputError: A numbered device was asked for, so that all processes would share it.
+        InputError: A numbered device was asked for, so that all processes would share it, or there are fewer GPUs than
+            processes.
         TrainingError: The other processes did not come.
     """
     if int(os.environ.get("WORLD_SIZE", "1")) <= 1 or joined():
@@ -98,8 +99,7 @@ def process_group(device: str) -> Iterator[str]:
     if device.startswith("cuda:"):
         raise InputError(f"several processes cannot share {device}; ask for --device cuda")
     if device == "cuda":
-        device = f"cuda:{os.environ.get('LOCAL_RANK', '0')}"
-        torch.cuda.set_device(device)
+        device = _own_gpu()
     with peers_watched():
         store = join("cpu:gloo,cuda:nccl" if device.startswith("cuda") else "gloo")
     well = False
@@ -110,6 +110,22 @@ def process_group(device: str) -> Iterator[str]:
         for let_go_of_group in _before_leaving:
             let_go_of_group()
         leave(store, well=well)
+
+
+def _own_gpu() -> str:
+    """The GPU with this process's local number, which is the one that 'cuda' means here from now on.
+
+    Raises:
+        InputError: This machine has fewer GPUs than processes (all of them say so).
+    """
+    number = int(os.environ.get("LOCAL_RANK", "0"))
+    wanted, count = max(number + 1, int(os.environ.get("LOCAL_WORLD_SIZE", "1"))), torch.cuda.device_count()
+    if wanted > count:
+        raise InputError(
+            f"{wanted} processes want a GPU each, and torch sees {count}: start fewer, or ask for --device cpu"
+        )
+    torch.cuda.set_device(number)
+    return f"cuda:{number}"
 
 
 @contextlib.contextmanager

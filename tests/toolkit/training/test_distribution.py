@@ -56,6 +56,17 @@ def test_a_numbered_device_for_several_processes_is_refused(monkeypatch: pytest.
         pass
 
 
+@pytest.mark.parametrize(("rank", "gpus"), [("0", 0), ("0", 1), ("1", 1)])
+def test_more_processes_than_gpus_are_refused_in_each_of_them(
+    monkeypatch: pytest.MonkeyPatch, rank: str, gpus: int
+) -> None:
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: gpus)
+    for name, value in {"WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2", "LOCAL_RANK": rank}.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(InputError, match=f"2 processes want a GPU each, and torch sees {gpus}"), process_group("cuda"):
+        pass
+
+
 def test_a_process_that_makes_batches_knows_whose_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(distribution, "_assumed", None)
     distribution.assume_place(1, 2)
