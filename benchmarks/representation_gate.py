@@ -27,6 +27,7 @@ from toolkit.camera import Camera
 from toolkit.configuration import config_path, load_config
 from toolkit.files import atomic_write
 from toolkit.interfaces import ProceduralHeads
+from toolkit.rates import falling
 from toolkit_plugins.panohead.training.batches import MiniBatch
 from toolkit_plugins.panohead.training.evaluation import view
 from toolkit_plugins.panohead.training.job import CONFIG, MiniJob
@@ -79,7 +80,7 @@ def fit(job: MiniJob, heads: int, steps: int, rate: float) -> Tensor:
     random = np.random.default_rng(0)
     for step in range(steps):
         for group in optimiser.param_groups:
-            group["lr"] = rate * group["factor"] * (0.5 + 0.5 * math.cos(math.pi * step / steps))
+            group["lr"] = rate * group["factor"] * falling(step / steps)
         source = torch.Generator().manual_seed(step)
         numbers, look = np.arange(heads), PatchLook(job.settings.patch_samples)
         rays, patch = job.batches.ray_batch(numbers, random), job.batches.patch_batch(numbers, random)

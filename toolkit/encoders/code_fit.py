@@ -7,7 +7,6 @@ of each.
 
 from __future__ import annotations
 
-import math
 from typing import Annotated
 
 import torch
@@ -16,37 +15,28 @@ from pydantic import Field
 from torch import Tensor
 
 from toolkit.camera import Camera
-from toolkit.configuration import Config
 from toolkit.encoders.descent import ViewError
+from toolkit.encoders.photo_fit import PhotoFit, Rate, Weight
 from toolkit.encoders.photo_outline import background
 from toolkit.interfaces import Generator
 from toolkit.losses.perceptual import open_perceptual
 
-Weight = Annotated[float, Field(ge=0)]
-STEPS = 40
-"""Usual number of steps."""
 WARMUP = 3
 """First steps, with smaller rates: Adam knows nothing of a gradient's size yet."""
 
 
-class CodeFit(Config):
+class CodeFit(PhotoFit):
     """How a code is fitted to the input view."""
 
-    steps: Annotated[int, Field(ge=0, le=10_000)] | None = None
-    """Steps of Adam; 0: none. None: 40 after learned descent, none after networks of images, which are the paper's."""
-    rate: Annotated[float, Field(gt=0)] = 0.08
-    """Adam's learning rate at the beginning; it falls as a cosine."""
+    rate: Rate = 0.08
+    pixels: Weight = 2.0
+    perceptual_weight: Weight = 1.0
     start: Annotated[float, Field(ge=0, le=1)] = 0.5
     """Where the fit begins, between the average (0) and the mean of the encoder's layers (1)."""
     shared: Annotated[float, Field(ge=0, le=1)] = 0.7
     """Share of the steps, the first ones, in which all layers share one offset."""
     resolution: Annotated[int, Field(ge=8)] = 32
     """Side of the ray grid."""
-    pixels: Weight = 2.0
-    """Weight of the mean squared difference of pixels."""
-    perceptual: str = "lite0"
-    """A perceptual distance by name."""
-    perceptual_weight: Weight = 1.0
     outline: Weight = 20.0
     """Weight of the mean squared difference between the head's opacity and the photo's mask."""
     average: Weight = 0.6
@@ -81,7 +71,6 @@ class _CodeFit:
         self, fit: CodeFit, generator: Generator, ws: Tensor, average: Tensor, image: Tensor, camera: Camera
     ) -> None:
         self.settings, self.generator, self.camera = fit, generator, camera
-        self.steps = STEPS if fit.steps is None else fit.steps
         self.average = average[None].detach()
         offset = (ws.detach() - self.average).mean(1, keepdim=True)
         self.shared = (fit.start * offset).requires_grad_(True)
@@ -92,10 +81,10 @@ class _CodeFit:
 
     def run(self) -> Tensor:
         optimiser = torch.optim.Adam([self.shared, self.layers], betas=(0.9, 0.99))
-        for step in range(self.steps):
-            falling = 0.5 + 0.5 * math.cos(math.pi * step / self.steps)
-            optimiser.param_groups[0]["lr"] = self.settings.rate * falling * min(1, (step + 1) / WARMUP)
-            moving = [self.shared] if step < self.settings.shared * self.steps else [self.shared, self.layers]
+        fit = self.settings
+        for step in range(fit.count):
+            optimiser.param_groups[0]["lr"] = fit.rate_at(step) * min(1, (step + 1) / WARMUP)
+            moving = [self.shared] if step < fit.shared * fit.count else [self.shared, self.layers]
             # nothing reaches the generator's weights
             for tensor, gradient in zip(moving, torch.autograd.grad(self._loss(), moving), strict=True):
                 tensor.grad = gradient

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Annotated
 
 import torch
@@ -10,42 +9,34 @@ import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor
 
-from toolkit.configuration import Config
 from toolkit.encoders.kept_field import KeptField
 from toolkit.encoders.overhang import Overhang
 from toolkit.encoders.photo_error import photo_error
+from toolkit.encoders.photo_fit import PhotoFit, Rate, Weight
 from toolkit.encoders.photo_outline import PhotoOutline
 from toolkit.encoders.triplanenet import plane_images
 from toolkit.encoders.unseen_colours import UnseenColours
 from toolkit.interfaces import Code, Generator
 from toolkit.losses.perceptual import open_perceptual
 
-Weight = Annotated[float, Field(ge=0)]
-STEPS = 40
-"""Usual number of steps."""
 POOL = 24_000
 """Points at which the field is remembered, of each kind."""
 
 
-class PlaneFit(Config):
+class PlaneFit(PhotoFit):
     """How planes are fitted to the input view."""
 
-    steps: Annotated[int, Field(ge=0, le=10_000)] | None = None
-    """Steps of Adam; 0: none. None: 40 after learned descent, none after networks of images, which are the paper's."""
     levels: Annotated[int, Field(ge=1, le=8)] = 4
     """What is added to planes is a sum of images, each of half the side of the one before."""
     everywhere: Annotated[int, Field(ge=0, le=8)] = 2
     """So many of the coarsest images also move entries that the photo does not see, so that colours go on there."""
-    rate: Annotated[float, Field(gt=0)] = 0.1
-    """Adam's learning rate of the coarsest image at the beginning, in deviations of planes; it falls as a cosine."""
+    rate: Rate = 0.1
+    """Learning rate of the coarsest image at the beginning, in deviations of planes; it falls as a cosine."""
     falloff: Annotated[float, Field(gt=0, le=1)] = 0.5
     """Rate of an image over that of the next coarser one. At 1, noise of single cells takes the place of skin."""
     fine: Annotated[float, Field(ge=0, le=1)] = 0.5
     """Share of the steps, the last ones, with the generator's own ray grid; before, half as many rays a side."""
     pixels: Weight = 12.0
-    """Weight of the mean squared difference of pixels."""
-    perceptual: str = "lite0"
-    """A perceptual distance by name."""
     perceptual_weight: Weight = 0.8
     shape: Weight = 3.0
     """Weight of changes of the head's opacity: what is fitted is its colours."""
@@ -95,7 +86,6 @@ class _Fit:
 
     def __init__(self, fit: PlaneFit, generator: Generator, code: Code, seen: Tensor, outline: PhotoOutline) -> None:
         self.settings, self.generator = fit, generator
-        self.steps = STEPS if fit.steps is None else fit.steps
         self.ws, self.start, self.seen = code.ws.detach(), code.planes.detach(), seen.detach()
         self.look, rng = plane_images(generator), torch.Generator().manual_seed(fit.seed)
         perceptual = open_perceptual(fit.perceptual, device=outline.image.device)
@@ -108,13 +98,12 @@ class _Fit:
         self.layers, self.rng = _unchanged(self.look.as_images(self.start), fit.levels), rng
 
     def run(self) -> Tensor:
-        fit, rate = self.settings, self.settings.rate * float(self.start.std())
-        rates = [rate * fit.falloff ** (fit.levels - 1 - level) for level in range(fit.levels)]
-        groups = [{"params": [layer], "lr": each} for layer, each in zip(self.layers, rates, strict=True)]
-        optimiser = torch.optim.Adam(groups, betas=(0.9, 0.95))
-        for step in range(self.steps):
-            for group, each in zip(optimiser.param_groups, rates, strict=True):
-                group["lr"] = each * (0.5 + 0.5 * math.cos(math.pi * step / self.steps))
+        fit, size = self.settings, float(self.start.std())
+        shares = [size * fit.falloff ** (fit.levels - 1 - level) for level in range(fit.levels)]
+        optimiser = torch.optim.Adam([{"params": [layer]} for layer in self.layers], betas=(0.9, 0.95))
+        for step in range(fit.count):
+            for group, share in zip(optimiser.param_groups, shares, strict=True):
+                group["lr"] = fit.rate_at(step) * share
             gradients = torch.autograd.grad(self._loss(step), self.layers)  # nothing reaches the generator's weights
             for layer, gradient in zip(self.layers, gradients, strict=True):
                 layer.grad = gradient
@@ -133,7 +122,7 @@ class _Fit:
 
     def _loss(self, step: int) -> Tensor:
         fit, planes = self.settings, self._planes()
-        coarse = step < (1 - fit.fine) * self.steps
+        coarse = step < (1 - fit.fine) * fit.count
         side = max(8, self.generator.spec.raw_size // 2) if coarse else None
         pixels, features = self.error.of(self.generator, planes, self.ws, side)
         return fit.pixels * pixels + features + self._held(planes)

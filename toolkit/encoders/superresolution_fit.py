@@ -7,34 +7,25 @@ bring to it does not change meanwhile, so that a step costs a small part of a re
 
 from __future__ import annotations
 
-import math
-from typing import Annotated, cast
+from typing import cast
 
 import torch
-from pydantic import Field
 
-from toolkit.configuration import Config
 from toolkit.encoders.photo_error import photo_error
+from toolkit.encoders.photo_fit import PhotoFit, Rate, Steps, Weight
 from toolkit.encoders.photo_outline import PhotoOutline
 from toolkit.interfaces import Code, Generator, SuperResolving
 from toolkit.losses.perceptual import open_perceptual
 
-STEPS = 40
-"""Usual number of steps."""
 
-
-class SuperResolutionFit(Config):
+class SuperResolutionFit(PhotoFit):
     """How super-resolution is fitted to the input view, before planes are and once more after."""
 
-    steps: Annotated[int, Field(ge=0, le=10_000)] | None = None
-    """Steps of Adam, each time; 0: none. None: 40 where planes are fitted and the generator has super-resolution."""
-    rate: Annotated[float, Field(gt=0)] = 0.005
-    """Adam's learning rate at the beginning; it falls as a cosine."""
-    pixels: Annotated[float, Field(ge=0)] = 12.0
-    """Weight of the mean squared difference of pixels."""
-    perceptual: str = "lite0"
-    """A perceptual distance by name."""
-    perceptual_weight: Annotated[float, Field(ge=0)] = 0.8
+    steps: Steps | None = None
+    """Steps, each time; 0: none. None: 40 where planes are fitted and the generator has super-resolution."""
+    rate: Rate = 0.005
+    pixels: Weight = 12.0
+    perceptual_weight: Weight = 0.8
 
 
 def fit_superresolution(fit: SuperResolutionFit, generator: SuperResolving, code: Code, outline: PhotoOutline) -> None:
@@ -54,10 +45,10 @@ def fit_superresolution(fit: SuperResolutionFit, generator: SuperResolving, code
     with torch.no_grad():
         features = generator.rendered_features(code.planes, code.ws, outline.camera)
     parameters = [parameter.requires_grad_(True) for _, parameter in generator.superresolution_parameters()]
-    optimiser, steps = torch.optim.Adam(parameters, betas=(0.9, 0.99)), STEPS if fit.steps is None else fit.steps
+    optimiser = torch.optim.Adam(parameters, betas=(0.9, 0.99))
     with torch.enable_grad():
-        for step in range(steps):
-            optimiser.param_groups[0]["lr"] = fit.rate * (0.5 + 0.5 * math.cos(math.pi * step / steps))
+        for step in range(fit.count):
+            optimiser.param_groups[0]["lr"] = fit.rate_at(step)
             pixels, perceived = error.of_view(generator.superresolved(features, code.ws))
             optimiser.zero_grad()
             (fit.pixels * pixels + perceived).backward(inputs=parameters)

@@ -8,6 +8,7 @@ from torch.nn import Module
 from torch.optim import Adam, Optimizer
 
 from toolkit.encoders.training.settings import StageSettings
+from toolkit.rates import falling
 from toolkit.training.ranger import make_ranger
 
 _ADAM_BETAS = (0.9, 0.99)
@@ -24,7 +25,7 @@ def make_optimiser(trained: Module, settings: StageSettings) -> Optimizer:
 def rate_at(stage: StageSettings, local: int) -> float:
     """The learning rate of a stage's step."""
     warm = min(1.0, (local + 1) / max(1, stage.warmup))
-    fade = 0.5 + 0.5 * math.cos(math.pi * local / stage.steps) if stage.schedule == "cosine" else 1.0
+    fade = falling(local / stage.steps) if stage.schedule == "cosine" else 1.0
     return stage.rate * warm * fade
 
 

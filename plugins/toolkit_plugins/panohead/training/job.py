@@ -10,7 +10,6 @@ super-resolution from patches rendered as at test time.
 from __future__ import annotations
 
 import copy
-import math
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -30,6 +29,7 @@ from toolkit.losses.perceptual import open_perceptual
 from toolkit.nn.decoder import PointDecoder
 from toolkit.nn.dense import Dense
 from toolkit.nn.synthesis import SynthesisBlock
+from toolkit.rates import falling
 from toolkit.registry import default_registry
 from toolkit.training.averaging import WeightAverage
 from toolkit.training.best import check_best
@@ -173,7 +173,7 @@ class MiniJob(TrainingJob):
         warm = min(1.0, (step + 1) / max(1, settings.warmup))
         begin = settings.decay_from * self.steps
         fallen = max(0.0, step - begin) / (self.steps - begin)
-        return settings.rate * warm * (0.5 + 0.5 * math.cos(math.pi * fallen))
+        return settings.rate * warm * falling(fallen)
 
     def batch(self, step: int) -> MiniBatch:
         """Latents [B, z], single rays, and (later in the run) a patch of each of the first heads."""

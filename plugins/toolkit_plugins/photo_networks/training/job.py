@@ -8,7 +8,6 @@ Faces and the trunk's maps of them are made first, in files that outlive any sto
 
 from __future__ import annotations
 
-import math
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -25,6 +24,7 @@ from toolkit.configuration import config_path, load_config, settings_for_others
 from toolkit.devices import sent
 from toolkit.errors import InputError
 from toolkit.interfaces.training import TrainingJob
+from toolkit.rates import falling
 from toolkit.training.best import check_best
 from toolkit.training.stepping import Stepper
 from toolkit_plugins.photo_networks.identity_network import NAME, DescriptorHead, write_head
@@ -104,7 +104,7 @@ class DistillationJob(TrainingJob):
     def training_step(self, batch: Mapping[str, Tensor], step: int) -> Mapping[str, float]:
         """One step of the optimiser."""
         self.head.train()
-        share = min(1.0, (step + 1) / _WARMUP) * (0.5 + 0.5 * math.cos(math.pi * step / self.steps))
+        share = min(1.0, (step + 1) / _WARMUP) * falling(step / self.steps)
         for group in self.optimiser.param_groups:
             group["lr"] = self.settings.rate * share
         batch = {name: sent(part, self.device) for name, part in batch.items()}
