@@ -7,14 +7,12 @@ bring to it does not change meanwhile, so that a step costs a small part of a re
 
 from __future__ import annotations
 
-from typing import cast
-
 import torch
 
-from toolkit.encoders.photo_error import photo_error
+from toolkit.encoders.descent import ViewError
 from toolkit.encoders.photo_fit import PhotoFit, Rate, Steps, Weight
 from toolkit.encoders.photo_outline import PhotoOutline
-from toolkit.interfaces import Code, Generator, SuperResolving
+from toolkit.interfaces import Code, SuperResolving
 from toolkit.losses.perceptual import open_perceptual
 
 
@@ -41,7 +39,8 @@ def fit_superresolution(fit: SuperResolutionFit, generator: SuperResolving, code
         MissingDependencyError: A package that the perceptual distance needs is not installed.
     """
     perceptual = open_perceptual(fit.perceptual, device=outline.image.device)
-    error = photo_error(cast(Generator, generator), code, outline, perceptual, fit.perceptual_weight)
+    # the whole picture counts: weights that serve every pixel cannot paint the background onto a head
+    error = ViewError(perceptual, fit.perceptual_weight, outline.image, outline.camera)
     with torch.no_grad():
         features = generator.rendered_features(code.planes, code.ws, outline.camera)
     parameters = [parameter.requires_grad_(True) for _, parameter in generator.superresolution_parameters()]
