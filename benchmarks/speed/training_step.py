@@ -36,7 +36,7 @@ def miniature() -> Repetition:
 
 
 def main() -> None:
-    report("training step of panohead-mini", compare({"ours": miniature}, repetitions=8))
+    report("training step of panohead-mini", compare({"ours": miniature}, repetitions=3))
 
 
 if __name__ == "__main__":
