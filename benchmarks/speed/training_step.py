@@ -14,7 +14,14 @@ from toolkit.configuration import config_path
 from toolkit_plugins.panohead.training.job import make_job
 
 HEADS = 4
-SETTINGS = (f"heads.heads={HEADS}", "heads.workers=1", "evaluation_heads=1", "patches_from=0", "joint_from=0")
+SETTINGS = (
+    f"heads.heads={HEADS}",
+    "heads.more_latents=16",
+    "heads.workers=1",
+    "evaluation_heads=1",
+    "patches_from=0",
+    "joint_from=0",
+)
 CONFIG = "training/panohead-mini"
 
 
