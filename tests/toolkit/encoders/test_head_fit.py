@@ -69,6 +69,18 @@ def test_super_resolution_takes_on_the_photos_hue_on_the_other_side_too(mini: Ge
     assert new[0] - old[0] > new[2] - old[2] + 0.02
 
 
+def test_a_picture_of_nothing_stays_as_it_was_where_that_counts(mini: Generator):
+    heads = heads_of(mini)
+    image, camera = photos_of(mini, heads)
+    dark = torch.where(image < 1, image - 0.5, image).clamp(-1, 1)
+    no_planes, nothing, changed = PLANES.model_copy(update={"steps": 0}), camera[:1].shifted(torch.ones(1, 3) * 50), []
+    for weight in (0.0, 240.0):
+        fit = HeadFit(no_planes, COLOURS.model_copy(update={"background": weight}))
+        found = fit.fit(mini, heads, torch.ones_like(heads.planes), dark, camera)
+        changed.append(float(l2(shown(mini, found, 0, nothing), shown(mini, heads, 0, nothing))))
+    assert changed[1] < 0.3 * changed[0]
+
+
 def test_a_head_does_not_depend_on_its_company(mini: Generator):
     heads = heads_of(mini)
     image, camera = photos_of(mini, heads)
