@@ -309,6 +309,40 @@ def test_a_patch_as_large_as_the_picture_is_enlarged_like_it(rays_folder: Path, 
     torch.testing.assert_close(patch, generator.superresolution(features[:, :3], features, ws), rtol=0, atol=1e-5)
 
 
+def test_a_head_that_no_camera_sees_from_the_front_keeps_rays_anywhere(rays_folder: Path) -> None:
+    job = switched(rays_folder, face_share=1.0)
+    facing = job.rays.facing.copy()
+    facing[1] = False
+    behind = replace(job.batches, rays=replace(job.rays))
+    behind.rays.__dict__["facing"] = facing
+    heads = np.array([0, 1])
+    places, faces = (batches.ray_batch(heads, np.random.default_rng(5)).places for batches in (behind, job.batches))
+    assert torch.equal(places[0], faces[0]) and not torch.equal(places[1], faces[1])
+    stored = {tuple(place) for place in job.rays.places[1].flatten(0, 1).tolist()}
+    assert {tuple(place) for place in places[1].tolist()} <= stored
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"patch_side": 9}, r"patch_side must be from 6 to 8 \(heads\.patch\), got 9"),
+        ({"patch_side": 5}, r"patch_side must be from 6 to 8 \(heads\.patch\), got 5"),
+        ({"heads": {"patch": 33}}, "heads.patch must be at most 32, the side of the ray grid, got 33"),
+    ],
+)
+def test_patches_that_cannot_be_cut_are_refused(tmp_path: Path, change: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(ValidationError, match=sentence):
+        settings(tmp_path, **change)
+    if "patch_side" in change:
+        settings(tmp_path, **change, patches_from=1.0)  # no step cuts any
+
+
+def test_the_smallest_patch_teaches_with_finite_losses(rays_folder: Path) -> None:
+    losses, found = gradients(switched(rays_folder, patch_side=6))
+    assert all(np.isfinite(value) for value in losses.values()) and losses["patch_image"] > 0
+    assert all(gradient.isfinite().all() for gradient in found.values())
+
+
 def test_heads_that_cannot_be_shared_out_are_refused(rays_folder: Path) -> None:
     job = switched(rays_folder, {"accumulate": 2}, batch=3)
     with pytest.raises(InputError, match="a batch of 3 cannot be worked through in 2 equal parts"):

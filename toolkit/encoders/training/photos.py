@@ -238,13 +238,17 @@ def _opened(settings: PhotoSettings, size: int) -> tuple[PhotoSet, PhotoSet]:
         held = [_open(settings.sources[0], settings, size, "val", settings.held_out_subjects)]
         return PhotoSet(folders, size), PhotoSet(held, size)
     if settings.split == "rule":
-        train, val = (
-            [folder.only(indices_of(folder, part)) for folder in folders] for part in PARTS
-        )  # fmt: skip
-        if not sum(map(len, val)):
-            raise InputError(f"none of the {sum(map(len, train))} photos is in the part 'val'; name photos.held_out")
-        return PhotoSet(train, size), PhotoSet(val, size)
+        return _by_rule(folders, size)
     return _split(folders, size, settings.held_out_subjects)
+
+
+def _by_rule(folders: Sequence[TrainingPictures], size: int) -> tuple[PhotoSet, PhotoSet]:
+    """Learn from the part `train` of every source, and hold out the part `val`."""
+    train, val = ([folder.only(indices_of(folder, part)) for folder in folders] for part in PARTS)
+    for part, these, remedy in zip(PARTS, (train, val), ("more photos.sources", "photos.held_out"), strict=True):
+        if not sum(map(len, these)):
+            raise InputError(f"none of the {sum(map(len, folders))} photos is in the part {part!r}; name {remedy}")
+    return PhotoSet(train, size), PhotoSet(val, size)
 
 
 def _split(folders: Sequence[TrainingPictures], size: int, subjects: int) -> tuple[PhotoSet, PhotoSet]:

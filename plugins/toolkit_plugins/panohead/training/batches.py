@@ -99,12 +99,17 @@ class MiniBatches:
         )  # fmt: skip
 
     def _more_of_the_face(self, heads: np.ndarray, picks: np.ndarray, random: np.random.Generator) -> np.ndarray:
-        """Ray numbers [B, R] whose first `face_share` point into the face box, where people look first."""
+        """Ray numbers [B, R] whose first `face_share` point into the face box, where people look first.
+
+        A head that no camera sees from the front keeps its numbers.
+        """
         rays = self.rays.places.shape[2]
         count, face_rays = int(self.settings.face_share * picks.shape[1]), self.rays.face_rays
         if count and face_rays:
             for row, head in enumerate(heads):
                 facing = np.flatnonzero(self.rays.facing[head])
+                if not len(facing):  # one or two cameras may all stand behind a head
+                    continue
                 chosen = random.integers(len(facing) * face_rays, size=count)
                 picks[row, :count] = facing[chosen // face_rays] * rays + chosen % face_rays
         return picks

@@ -14,6 +14,8 @@ from toolkit_plugins.panohead.training.network_settings import Count, NetworkSet
 from toolkit_plugins.panohead.training.rays import RayPlan
 
 Weight = Annotated[float, Field(ge=0)]
+_SMALLEST_PATCH = 12
+"""Side of a patch in image pixels of which losses see something: they leave out 4 at each border."""
 
 
 class HeadsSettings(Config):
@@ -125,6 +127,16 @@ class MiniSettings(Config):
     def _traits_for_the_mapping(self) -> Self:
         if self.mapping_alone and not (self.heads.traits and self.start):
             raise ValueError("mapping_alone needs heads.traits and the weights to start from")
+        return self
+
+    @model_validator(mode="after")
+    def _patches_can_be_cut(self) -> Self:
+        grid, stored, side = self.raw_size, self.heads.patch, self.patch_side
+        if stored > grid:
+            raise ValueError(f"heads.patch must be at most {grid}, the side of the ray grid, got {stored}")
+        least = -(-_SMALLEST_PATCH * grid // self.network.image_size)
+        if self.patches_from < 1 and not least <= side <= stored:
+            raise ValueError(f"patch_side must be from {least} to {stored} (heads.patch), got {side}")
         return self
 
     def ray_plan(self) -> RayPlan:

@@ -84,6 +84,15 @@ def test_parts_by_the_rule_are_learnt_from_and_held_out(tmp_path: Path):
         open_photos(PhotoSettings(sources=(str(write_set(tmp_path / "few", 2)),), split="rule"), 8)
 
 
+def test_photos_that_are_all_held_out_by_the_rule_are_one_sentence(tmp_path: Path):
+    held = [name for name in ImageFolder(write_set(tmp_path / "a", 60)).names if part_of(name[:-4]) == "val"]
+    folder = write_set(tmp_path / "val", 60)
+    labels = [row for row in json.loads((folder / "dataset.json").read_text())["labels"] if row[0] in held]
+    (folder / "dataset.json").write_text(json.dumps({"labels": labels}))
+    with pytest.raises(InputError, match=f"none of the {len(held)} photos is in the part 'train'; name more photos"):
+        open_photos(PhotoSettings(sources=(str(folder),), split="rule"), 8)
+
+
 @pytest.mark.parametrize("damage", [b"", b"no picture", "cut", "gone", "mask"])
 def test_an_unreadable_picture_is_skipped_counted_and_named(tmp_path: Path, either_way: bool, damage):
     folder = write_set(tmp_path / "a", 6, masks=6)
