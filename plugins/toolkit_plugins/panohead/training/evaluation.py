@@ -61,13 +61,14 @@ def score_names(by_traits: bool) -> list[str]:
 
 
 def sheet_of(truth: HeldOut, generator: PanoHead, codes: Tensor | None = None, heads: int = 6) -> np.ndarray:
-    """A picture [H, W, 3] uint8: for every head a row of truth above a row of the generator."""
+    """A picture [H, W, 3] uint8: of every head truth above, generator below; even numbers in two columns."""
     made = truth.rendered(generator, codes)[:heads].clamp(-1, 1)
     rows = []
     for real, fake in zip(truth.images[:heads], made, strict=True):
         rows.append(torch.cat([torch.cat(list(views), dim=2) for views in (real, fake)], dim=1))
-    left, right = rows[: len(rows) // 2], rows[len(rows) // 2 : 2 * (len(rows) // 2)]
-    picture = torch.cat([torch.cat(left, dim=1), torch.cat(right, dim=1)], dim=2) if right else left[0]
+    half = len(rows) // 2
+    columns = [rows] if len(rows) % 2 else [rows[:half], rows[half:]]
+    picture = torch.cat([torch.cat(column, dim=1) for column in columns], dim=2)
     return ((picture + 1) * 127.5).round().byte().permute(1, 2, 0).numpy()
 
 
