@@ -25,7 +25,7 @@ class HeadFit:
         """Take settings."""
         self.planes, self.superresolution = planes, superresolution
 
-    def fit(self, generator: Generator, code: Code, seen: Tensor, image: Tensor, camera: Camera) -> Code:
+    def fitted(self, generator: Generator, code: Code, seen: Tensor, image: Tensor, camera: Camera) -> Code:
         """Heads whose input views are nearer to photos; each as if it were alone.
 
         Args:
@@ -42,14 +42,14 @@ class HeadFit:
         """
         rows = [slice(row, row + 1) for row in range(len(image))]
         heads = [
-            self._fitted(generator, Code(code.ws[row], code.planes[row]), seen[row], image[row], camera[row])
+            self._one(generator, Code(code.ws[row], code.planes[row]), seen[row], image[row], camera[row])
             for row in rows
         ]
         names = heads[0].tuned or {}
         tuned = {name: torch.cat([head.tuned[name] for head in heads if head.tuned]) for name in names}
         return Code(code.ws, torch.cat([head.planes for head in heads]), tuned or None)
 
-    def _fitted(self, generator: Generator, head: Code, seen: Tensor, image: Tensor, camera: Camera) -> Code:
+    def _one(self, generator: Generator, head: Code, seen: Tensor, image: Tensor, camera: Camera) -> Code:
         """One head."""
         outline = PhotoOutline(fit_image(image, min(image.shape[-1], LARGEST_SIDE)), camera)
         if self._tunes(generator):

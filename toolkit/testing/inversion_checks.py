@@ -170,6 +170,10 @@ def _encoder_shapes(probe: EncoderProbe) -> None:
     latents, heads = probe.heads.spec.latents, probe.image.shape[0]
     require_shape(probe.code.ws, (heads, latents.num_ws, latents.w_dim), "the code's ws")
     require_shape(probe.code.planes, (heads, *probe.heads.spec.planes_shape), "the code's planes")
+    parameters = dict(cast(torch.nn.Module, probe.generator).named_parameters())
+    for name, change in (probe.code.tuned or {}).items():
+        require(name in parameters, f"the code changes {name!r}, which is no parameter of the generator")
+        require_shape(change, (heads, *parameters[name].shape), f"the code's change of {name!r}")
 
 
 def _encoder_device(probe: EncoderProbe) -> None:

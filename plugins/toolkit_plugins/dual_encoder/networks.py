@@ -103,7 +103,7 @@ class DualEncoder(nn.Module):
         ws = self.styles.pick(generator, visible.ws, occluded.ws)
         code = Code(ws, self.stitcher.stitch(visible.planes, occluded.planes, share))
         if self.fit is not None:
-            code = self.fit.fit(generator, code, 1 - share, image, camera)
+            code = self.fit.fitted(generator, code, 1 - share, image, camera)
         extras = {"visible_planes": visible.planes, "occluded_planes": occluded.planes, "occlusion": occlusion}
         return code, extras if self.keep_planes else {}
 

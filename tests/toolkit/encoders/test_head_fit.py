@@ -57,7 +57,7 @@ def test_super_resolution_takes_on_the_photos_hue_on_the_other_side_too(mini: Ge
     image, camera = photos_of(mini, heads)
     state = {name: value.clone() for name, value in mini.state_dict().items()}
     no_planes = PLANES.model_copy(update={"steps": 0})
-    found = HeadFit(no_planes, COLOURS).fit(mini, heads, torch.ones_like(heads.planes), image, camera)
+    found = HeadFit(no_planes, COLOURS).fitted(mini, heads, torch.ones_like(heads.planes), image, camera)
     assert torch.equal(found.planes, heads.planes)
     assert found.tuned and all(change.shape[0] == 2 for change in found.tuned.values())
     assert all(torch.equal(value, state[name]) for name, value in mini.state_dict().items())
@@ -76,7 +76,7 @@ def test_a_picture_of_nothing_stays_as_it_was_where_that_counts(mini: Generator)
     no_planes, nothing, changed = PLANES.model_copy(update={"steps": 0}), camera[:1].shifted(torch.ones(1, 3) * 50), []
     for weight in (0.0, 240.0):
         fit = HeadFit(no_planes, COLOURS.model_copy(update={"background": weight}))
-        found = fit.fit(mini, heads, torch.ones_like(heads.planes), dark, camera)
+        found = fit.fitted(mini, heads, torch.ones_like(heads.planes), dark, camera)
         changed.append(float(l2(shown(mini, found, 0, nothing), shown(mini, heads, 0, nothing))))
     assert changed[1] < 0.3 * changed[0]
 
@@ -85,8 +85,8 @@ def test_a_head_does_not_depend_on_its_company(mini: Generator):
     heads = heads_of(mini)
     image, camera = photos_of(mini, heads)
     seen, fit = torch.ones_like(heads.planes), HeadFit(PLANES, COLOURS.model_copy(update={"steps": 2}))
-    together = fit.fit(mini, heads, seen, image, camera)
-    alone = fit.fit(mini, Code(heads.ws[1:], heads.planes[1:]), seen[1:], image[1:], camera[1:])
+    together = fit.fitted(mini, heads, seen, image, camera)
+    alone = fit.fitted(mini, Code(heads.ws[1:], heads.planes[1:]), seen[1:], image[1:], camera[1:])
     torch.testing.assert_close(together.planes[1:], alone.planes, rtol=0, atol=1e-6)
     assert together.tuned and alone.tuned
     for name, change in alone.tuned.items():
@@ -97,12 +97,12 @@ def test_without_steps_of_either_kind_nothing_changes(mini: Generator):
     heads = heads_of(mini)
     image, camera = photos_of(mini, heads)
     fit = HeadFit(PLANES.model_copy(update={"steps": 0}), SuperResolutionFit())
-    found = fit.fit(mini, heads, torch.ones_like(heads.planes), image, camera)
+    found = fit.fitted(mini, heads, torch.ones_like(heads.planes), image, camera)
     assert found.tuned is None and torch.equal(found.planes, heads.planes)
 
 
 def test_a_generator_without_super_resolution_of_its_own_has_its_planes_fitted(spherical: SphericalGenerator):
     heads = heads_of(spherical)
     image, camera = photos_of(spherical, heads)
-    found = HeadFit(PLANES, COLOURS).fit(spherical, heads, torch.ones_like(heads.planes), image, camera)
+    found = HeadFit(PLANES, COLOURS).fitted(spherical, heads, torch.ones_like(heads.planes), image, camera)
     assert found.tuned is None and not torch.equal(found.planes, heads.planes)

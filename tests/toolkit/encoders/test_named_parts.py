@@ -15,6 +15,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 from encoder_training import tiny_job
 
 from toolkit import hookimpl, load_method, registry
+from toolkit.encoders.method import EncoderMethod, NoOptions
 from toolkit.errors import ConfigError, PluginError
 from toolkit.interfaces import Code, Generator
 from toolkit.registry import Register, Registry, default_registry
@@ -150,6 +151,30 @@ def test_an_encoder_is_a_method_by_its_name(spherical: SphericalGenerator):
         changed.encoder.direction.add_(1.0)  # type: ignore[attr-defined]
     assert len(before) == 64 and changed.fingerprint != before
     conformance.check_encoder(open_mean_colour(spherical), spherical)
+
+
+class Tuning(MeanColour):
+    """An encoder that changes a weight of the generator, too, for each head by itself."""
+
+    changes = "decode_hidden.bias"
+
+    def encode(self, image: Tensor, camera: Any, generator: Generator) -> Code:
+        code = super().encode(image, camera, generator)
+        return Code(code.ws, code.planes, {self.changes: code.ws[:, 0, :16] * 0 + 0.25})
+
+
+def test_an_encoder_may_change_the_generator_for_its_head(spherical: SphericalGenerator):
+    conformance.check_encoder(Tuning(spherical), spherical)
+    found = EncoderMethod("tuning", Tuning(spherical), NoOptions()).invert(
+        torch.zeros(1, 3, 16, 16), spherical.spec.front_camera, spherical
+    )
+    assert found.tuned is not None and found.tuned["decode_hidden.bias"].shape == (16,)
+    own = found.tuned_generator(spherical).state_dict()["decode_hidden.bias"]  # type: ignore[attr-defined]
+    torch.testing.assert_close(own - spherical.decode_hidden.bias, torch.full((16,), 0.25))
+    wrong = Tuning(spherical)
+    wrong.changes = "no.such.weight"
+    with pytest.raises(conformance.ConformanceError, match=r"no\.such\.weight"):
+        conformance.check_encoder(wrong, spherical)
 
 
 def test_what_is_no_encoder_is_said_in_a_sentence(spherical: SphericalGenerator):
