@@ -136,7 +136,7 @@ def read_options(
             assign(chosen, key.split("."), value, f"method {method!r}")
         values = chosen
     elif "preset" not in model_type.model_fields and (preset := values.pop("preset", None)) not in (None, "default"):
-        known = ", ".join(dotted_keys(model_type))
+        known = ", ".join(dotted_keys(model_type)) or "none"
         raise ConfigError(f"method {method!r} has no presets, got {preset!r}; its options: {known}")
     return validated(model_type, values, f"method {method!r}", "option")
 

@@ -123,6 +123,11 @@ def test_a_wrong_option_is_one_sentence(options: dict[str, Any], expected: str) 
     assert str(caught.value).startswith(expected) and "\n" not in str(caught.value)
 
 
+def test_a_method_without_options_says_so() -> None:
+    with pytest.raises(ConfigError, match=r"has no presets, got 'fast'; its options: none$"):
+        read_options(Config, {"preset": "fast"}, "m")
+
+
 def test_options_may_be_nested_dotted_or_paths(tmp_path: Path) -> None:
     assert read_options(Options, {"mask.closing": 4, "mask": {"edge": 1.0}}, "m").mask == Mask(closing=4, edge=1.0)
     assert read_options(Options, {"trunk": tmp_path, "preset": "default"}, "m").trunk == tmp_path
