@@ -54,7 +54,7 @@ def main() -> None:
     folder = Path(tempfile.mkdtemp(prefix="gate-"))
     overrides = [f"heads.heads={heads}", f"batch={heads}", f"patch_heads={heads}", "evaluation_heads=1"]
     # far more rays than a training has of each head: this one sees few heads, often
-    overrides += ["heads.rays_per_camera=2000", "heads.patches=12", f"heads.folder={folder}"]
+    overrides += ["heads.rays_per_camera=2000", "heads.patches=12", "heads.more_latents=16", f"heads.folder={folder}"]
     settings = load_config(MiniSettings, config_path(arguments.config), [*overrides, *arguments.set])
     prepare_rays(settings.ray_plan(), folder, workers=1, shard=heads)
     job = MiniJob(settings)
