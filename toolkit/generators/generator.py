@@ -123,7 +123,7 @@ class VolumeGenerator(VolumeCapabilities):
         styles = ws if ws_bcg is None else _repeated(ws_bcg, len(cameras), "ws_bcg")
         marched = self._marched(self.volumes(planes), camera_rays(cameras, side), _draws(draws, source), occupied)
         depth, opacity = (part.reshape(-1, 1, side, side) for part in (marched.depth, marched.opacity))
-        features = self._with_background(self._blended(marched, side), opacity, styles, self.noise(noise, source))
+        features = self._blended(marched, opacity, styles, self.noise(noise, source))
         raw = self._colours(features, ws)
         image = self._enlarged(raw, features, ws, self.noise(self.config.sr_noise, source))
         return Render(image, raw, depth, opacity * MASK_SCALE - MASK_SHIFT)
@@ -133,8 +133,7 @@ class VolumeGenerator(VolumeCapabilities):
         cameras, ws = self._views(planes, ws, camera)
         side = self.config.raw_size
         marched = self._marched(self.volumes(planes), camera_rays(cameras, side), FIXED_DRAWS, None)
-        opacity = marched.opacity.reshape(-1, 1, side, side)
-        return self._with_background(self._blended(marched, side), opacity, ws, self.noise("const", None))
+        return self._blended(marched, marched.opacity.reshape(-1, 1, side, side), ws, self.noise("const", None))
 
     def superresolved(self, features: Tensor, ws: Tensor) -> Tensor:
         """Images [B, 3, S, S] in about [-1, 1] of rendered features, as `render` makes them."""
@@ -148,10 +147,11 @@ class VolumeGenerator(VolumeCapabilities):
             raise InputError(f"{planes.shape[0]} planes cannot be seen by {batch} cameras")
         return cameras.expand(batch), _repeated(ws, batch, "ws")
 
-    def _blended(self, marched: Marched, side: int) -> Tensor:
-        """Features [B, C, R, R] along rays, without background."""
+    def _blended(self, marched: Marched, opacity: Tensor, ws: Tensor, noise: Noise) -> Tensor:
+        """Features [B, C, R, R] along rays of an opacity [B, 1, R, R], with the background behind them."""
         assert marched.features is not None  # for the type checker: this field has features
-        return self.centred(marched.features.unflatten(2, (side, side)))
+        features = self.centred(marched.features.unflatten(2, opacity.shape[-2:]))
+        return self._with_background(features, opacity, ws, noise)
 
     def _colours(self, features: Tensor, ws: Tensor) -> Tensor:
         return features[:, :3] if self.torgb is None else self.torgb(features, ws[:, -1].to(features.dtype))

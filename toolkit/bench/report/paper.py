@@ -127,7 +127,7 @@ def _options_set(table: PaperTable, run: Run) -> list[str]:
 
 
 def _fid_conditions(table: PaperTable, results: Results) -> list[str]:
-    """What runs of fid360 did otherwise than as shipped, beside a printed FID over views all around."""
+    """What runs of fid360 did otherwise than as shipped, beside a printed FID over 360 degrees."""
     runs = [run for run in results.runs.values() if run.settings.kind == "fid360" and "fid" in table.columns]
     return [f"{run.protocol} on {run.data}: {each}" for run in runs for each in conditions_of(run)]
 
