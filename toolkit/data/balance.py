@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import numpy as np
 
 from toolkit.cache import cache_folder
 from toolkit.camera import Camera
-from toolkit.errors import InputError
+from toolkit.errors import InputError, OutputError
 from toolkit.files import atomic_write
 
 _TARGET = 0.24
@@ -25,7 +26,7 @@ def pose_density(cameras: Camera) -> np.ndarray:
     A Gaussian kernel estimate (Scott's bandwidth) over two angles of the camera's position (x, y, z):
     phi = atan2(z, y) and theta = arccos(x / r), both 90 degrees at the front. Mirrored pictures belong in the list.
     The time grows with N squared (minutes for FFHQ and LPFF with their mirrors): lists of thousands are kept in the
-    user's cache.
+    user's cache, under a name made of the cameras, if it can be written.
 
     Raises:
         InputError: Fewer than three cameras, or all on one line of directions.
@@ -42,9 +43,14 @@ def pose_density(cameras: Camera) -> np.ndarray:
     found = _kept_density(kept, angles.shape[1])
     if found is None:
         found = gaussian_kde(angles)(angles)
-        with atomic_write(kept) as path, open(path, "wb") as file:
-            np.save(file, found)
+        _keep(kept, found)
     return found
+
+
+def _keep(kept: Path, density: np.ndarray) -> None:
+    """Keep densities where that is possible; a cache that cannot be written only costs the next start its time."""
+    with contextlib.suppress(OutputError), atomic_write(kept) as path, open(path, "wb") as file:
+        np.save(file, density)
 
 
 def _kept_density(path: Path, count: int) -> np.ndarray | None:

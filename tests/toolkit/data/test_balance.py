@@ -63,3 +63,14 @@ def test_densities_of_long_lists_are_computed_once(tmp_path, monkeypatch):
     for damage in (b"", kept.read_bytes()[:90], b"\x93NUMPY\x01\x00\x06\x00{{{{{{", b"\x80\x04N."):
         kept.write_bytes(damage)
         assert np.array_equal(pose_density(cameras), plain)
+
+
+def test_densities_do_not_need_a_cache(tmp_path, monkeypatch):
+    (tmp_path / "densities").write_text("no folder")
+    yaws = torch.randn(60, generator=torch.Generator().manual_seed(0))
+    cameras = Camera.orbit(yaws, 0.1 * yaws.flip(0))
+    plain = pose_density(cameras)
+    monkeypatch.setattr(balance, "_MANY", 50)
+    for place in (tmp_path, tmp_path / "densities", "/proc/nothing"):
+        monkeypatch.setenv("TOOLKIT_CACHE", str(place))
+        assert np.array_equal(pose_density(cameras), plain)

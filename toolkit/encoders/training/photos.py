@@ -17,6 +17,7 @@ from toolkit.data.prints import PRINT_SIZE, print_of
 from toolkit.data.sources import find_maker, find_source, open_pictures
 from toolkit.data.split import PARTS, indices_of
 from toolkit.data.transforms import composite
+from toolkit.encoders.training.readings import KeptReadings, Reading
 from toolkit.encoders.training.settings import PhotoSettings
 from toolkit.errors import InputError
 from toolkit.interfaces import MakeRequest, TrainingPictures
@@ -55,15 +56,6 @@ class Sightings(NamedTuple):
     """Name and reason."""
 
 
-class Reading(NamedTuple):
-    """A picture that could be read."""
-
-    pixels: Tensor
-    """[3, S, S] uint8."""
-    prints: Tensor
-    """[2, 64] uint8."""
-
-
 class PhotoSet:
     """Pictures 0 ... N - 1, and mirrored N ... 2 N - 1, heads with masks on white; picklable."""
 
@@ -81,7 +73,7 @@ class PhotoSet:
         labels = [folder.cameras.label for folder in folders]
         self.labels = torch.stack([labels[number][index] for number, index in self.places])
         small = len(self.places) * 3 * size**2 <= HELD_BYTES
-        self._held = [self._read(index) for index in range(len(self.places))] if small else None
+        self._held = KeptReadings(self._read, len(self.places), size) if small else None
 
     def __len__(self) -> int:
         """Number of pictures, mirrored ones not counted."""
