@@ -79,12 +79,18 @@ class Stepper:
     """Takes the steps of one job as its settings say; with none changed, just backward and `optimiser.step`."""
 
     def __init__(self, settings: EngineSettings, device: torch.device | str = "cpu") -> None:
-        """Choose the precision for a device."""
+        """Choose the precision for a device.
+
+        Raises:
+            InputError: Batch statistics are to be joined, and this is no GPU of NVIDIA's.
+        """
         self.settings = settings
         choose_arithmetic(settings.arithmetic)
         self._overflows = 0
         self._gradients: OverlappingGradients | None = None
         self._device = torch.device(device).type
+        if settings.sync_batch_norm and self._device != "cuda":
+            raise InputError("engine.sync_batch_norm works on GPUs only; set it to false")
         fp16 = settings.precision == "fp16"
         # the usual 2**16 is itself infinite in fp16, so that any loss that is computed there would cost the first step
         self._scaler = torch.amp.GradScaler(self._device, init_scale=2.0**15, enabled=fp16)
@@ -99,8 +105,6 @@ class Stepper:
                 without side effects but batch norm's statistics, which move once.
         """
         if self.settings.sync_batch_norm:
-            if self._device != "cuda":
-                raise InputError("engine.sync_batch_norm works on GPUs only; set it to false")
             for network in networks:
                 torch.nn.SyncBatchNorm.convert_sync_batchnorm(network)  # in place; parameters and keys stay
         if self.settings.checkpoint_activations:

@@ -194,7 +194,7 @@ def test_batch_statistics_are_joined_on_gpus_alone_and_the_keys_stay() -> None:
 
     net, settings = made(), EngineSettings(sync_batch_norm=True)
     with pytest.raises(InputError, match=r"^engine.sync_batch_norm works on GPUs only"):
-        Stepper(settings).prepare(net)
+        Stepper(settings)  # before a job makes its data
     Stepper(settings, "cuda").prepare(net)
     assert isinstance(net[1][0], nn.SyncBatchNorm)
     assert net.state_dict().keys() == made().state_dict().keys()
