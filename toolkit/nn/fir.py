@@ -76,13 +76,18 @@ def convolve_channels(
     """
     for kernel in kernels:
         weight = _for_each_channel(kernel.flip([0, 1]), x)
-        x = F.conv2d(_pixels_first(x), weight, bias, padding=padding, groups=x.shape[1])
+        x = F.conv2d(laid_out(x), weight, bias, padding=padding, groups=x.shape[1])
     return x
 
 
-def _pixels_first(x: Tensor) -> Tensor:
-    """Lay x out with channels fastest: convolutions per channel are many times faster so (same numbers)."""
-    return x.contiguous(memory_format=torch.channels_last)
+def laid_out(x: Tensor) -> Tensor:
+    """X [N, C, H, W] in memory as convolutions on its device take it: channels fastest on a CPU, pixels elsewhere.
+
+    On a CPU, convolutions per channel are many times faster so (same numbers). On GPUs it is the layout of the official
+    code; what another would bring there was not measured.
+    """
+    on_cpu = x.device.type == "cpu"
+    return x.contiguous(memory_format=torch.channels_last if on_cpu else torch.contiguous_format)
 
 
 def _for_each_channel(kernel: Tensor, x: Tensor) -> Tensor:
@@ -115,7 +120,7 @@ def upsample(x: Tensor, kernel: Tensor, factor: int = 2) -> Tensor:
 def _double(x: Tensor, kernel: Tensor) -> Tensor:
     """The same as the general path for factor 2 and a 4x4 filter, without storing zeros."""
     weight = _for_each_channel(kernel.to(x) * 4, x)
-    return F.conv_transpose2d(_pixels_first(x), weight, stride=2, padding=1, groups=x.shape[1])
+    return F.conv_transpose2d(laid_out(x), weight, stride=2, padding=1, groups=x.shape[1])
 
 
 def downsample(x: Tensor, kernel: Tensor, factor: int = 2) -> Tensor:

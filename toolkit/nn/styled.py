@@ -14,7 +14,7 @@ from torch import Tensor
 
 from toolkit.devices import without_autocast
 from toolkit.nn.activation import LEAKY_SLOPE
-from toolkit.nn.fir import convolve_channels
+from toolkit.nn.fir import convolve_channels, laid_out
 from toolkit.nn.modulated import demodulation
 from toolkit.nn.weight_gradient import weight_gradient
 
@@ -95,7 +95,7 @@ class _StyledConvolution(torch.autograd.Function):
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         x, weight, styles, scale, bias, noise, kernel, y = ctx.saved_tensors
         asked = ctx.needs_input_grad
-        gradient = gradient.contiguous(memory_format=torch.channels_last)
+        gradient = laid_out(gradient)
         inner = _before_activation(gradient, y, ctx.slope, ctx.clamp)
         to_bias = inner.sum(dim=(0, 2, 3)) if asked[4] else None
         to_noise = inner.sum_to_size(noise.shape) if noise is not None and asked[5] else None
@@ -174,7 +174,7 @@ def _before_activation(gradient: Tensor, y: Tensor, slope: float, clamp: float |
     if torch.is_grad_enabled() or slope == 1:
         inner = _unclamped(gradient, y, clamp)
         return inner if slope == 1 else torch.ops.aten.leaky_relu_backward(inner, y, slope, True)
-    inner = torch.empty_like(gradient, memory_format=torch.channels_last)
+    inner = torch.empty_like(gradient)
     for to, one, other in zip(*(_strips(each) for each in (inner, gradient, y)), strict=True):
         torch.ops.aten.leaky_relu_backward.grad_input(one, other, slope, True, grad_input=to)
         if clamp is not None:

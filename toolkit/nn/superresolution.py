@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from toolkit.nn.fir import low_pass
+from toolkit.nn.fir import laid_out, low_pass
 from toolkit.nn.synthesis import Noise, SynthesisBlock
 
 SILENT = Noise("none")
@@ -93,7 +92,7 @@ class SuperResolution(nn.Module):
         """Enlarge raw [N, 3, R, R] and features [N, C, R, R] under the last of ws [N, num_ws, w_dim] to the image."""
         styles = ws[:, -1:].expand(-1, 3, -1).to(features.dtype)
         raw, features = self.resized(raw, features)
-        x, image = self.block0(features.contiguous(memory_format=torch.channels_last), raw, styles, noise)
+        x, image = self.block0(laid_out(features), raw, styles, noise)
         return self.block1(x, image, styles, noise)[1]
 
     def resized(self, raw: Tensor, features: Tensor) -> tuple[Tensor, Tensor]:

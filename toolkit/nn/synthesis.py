@@ -13,7 +13,7 @@ from toolkit.errors import InputError
 from toolkit.nn.activation import LEAKY_SLOPE, activate, activation_gain
 from toolkit.nn.convolution import Convolution
 from toolkit.nn.dense import Dense
-from toolkit.nn.fir import low_pass, upsample
+from toolkit.nn.fir import laid_out, low_pass, upsample
 from toolkit.nn.modulated import modulated_convolve
 from toolkit.nn.styled import styled_convolution
 
@@ -170,7 +170,7 @@ class SynthesisBlock(nn.Module):
         """Go from (features, running image) to those of this block's resolution; ws [N, num_conv + has_rgb, w_dim]."""
         styles = iter(ws.unbind(dim=1))
         if x is None:
-            x = self.const[None].expand(ws.shape[0], -1, -1, -1).contiguous(memory_format=torch.channels_last)
+            x = laid_out(self.const[None].expand(ws.shape[0], -1, -1, -1))
             x = self.conv1(x, next(styles), noise)
         elif self.architecture == "resnet":
             skip = self.skip(x, gain=math.sqrt(0.5))
