@@ -20,7 +20,7 @@ from toolkit_plugins.heads360.hair.scalp import Scalp
 from toolkit_plugins.heads360.hair.styles import grow_hair
 from toolkit_plugins.heads360.hats import add_hat
 from toolkit_plugins.heads360.light import Light
-from toolkit_plugins.heads360.parts import STRANDS, Kind, Parts, Solid
+from toolkit_plugins.heads360.parts import STRANDS, Kind, Parts, Solid, one_of
 from toolkit_plugins.heads360.person import Person
 from toolkit_plugins.heads360.scene import Scene
 from toolkit_plugins.heads360.shading.skin import skin_map
@@ -79,7 +79,7 @@ class Head:
         rows = np.nonzero(own)[0]
         lift = np.full(solids, _LIFT, F32)
         lift[base.vertices_of("helper-tights")] = _CLOTH_LIFT
-        blocking = solid.faces[~np.isin(solid.kinds, [int(kind) for kind in (*STRANDS, Kind.EYE)])]
+        blocking = solid.faces[~one_of(solid.kinds, (*STRANDS, Kind.EYE))]
         blockers = Scene(solid.points, blocking)
         fog = HairFog(strands) if strands else None
         points = solid.points[rows] + solid.normals[rows] * lift[rows, None]

@@ -8,7 +8,7 @@ import trimesh
 from toolkit_plugins.heads360.geometry import F32
 from toolkit_plugins.heads360.head import Head
 from toolkit_plugins.heads360.light import tone_mapped
-from toolkit_plugins.heads360.parts import STRANDS
+from toolkit_plugins.heads360.parts import STRANDS, one_of
 from toolkit_plugins.heads360.shading.samples import Samples
 from toolkit_plugins.heads360.shaping import UNIT
 from toolkit_plugins.heads360.tracing import CHUNK, shade
@@ -25,7 +25,7 @@ def head_mesh(head: Head, strands: bool = True) -> trimesh.Trimesh:
         A mesh whose vertex colours are what a viewer straight before each vertex sees, without the lamp's shadows.
     """
     solid = head.solid
-    is_strand = np.isin(solid.kinds, [int(kind) for kind in STRANDS])
+    is_strand = one_of(solid.kinds, STRANDS)
     faces = solid.faces if strands else solid.faces[~is_strand]
     used, first = np.unique(faces, return_index=True)
     number = np.zeros(len(solid.points), np.int64)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 
 import numpy as np
 from numpy.typing import NDArray
 
-from toolkit_plugins.heads360.geometry import F32, Floats, Ints, Surface
+from toolkit_plugins.heads360.geometry import F32, Floats, Ints, Mask, Surface
 
 
 class Kind(IntEnum):
@@ -30,6 +31,13 @@ class Kind(IntEnum):
 
 
 STRANDS = (Kind.HAIR, Kind.BROW, Kind.BEARD, Kind.LASH)
+
+
+def one_of(kinds: NDArray[np.uint8], wanted: Sequence[Kind]) -> Mask:
+    """Which of some kinds [N] are wanted."""
+    table = np.zeros(len(Kind), bool)
+    table[list(wanted)] = True
+    return np.asarray(table.take(kinds))
 
 
 @dataclass(frozen=True)

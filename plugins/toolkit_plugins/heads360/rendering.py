@@ -15,10 +15,13 @@ from torch import Tensor
 
 from toolkit.camera import Camera
 from toolkit.errors import InputError
+from toolkit.rendering.rays import rays_through
 from toolkit_plugins.heads360.geometry import F32, Floats, Mask
 from toolkit_plugins.heads360.head import Head
 from toolkit_plugins.heads360.labels import Label
-from toolkit_plugins.heads360.tracing import Seen, trace
+from toolkit_plugins.heads360.parts import STRANDS, one_of
+from toolkit_plugins.heads360.scene import Hits
+from toolkit_plugins.heads360.tracing import Seen, first_hits, seen_of, trace
 
 SIZE_LIMIT = 4096
 _EVEN_LABELS = (Label.BACKGROUND, Label.SKIN, Label.NECK, Label.EAR, Label.CLOTH)
@@ -69,17 +72,25 @@ def _view(
 ) -> tuple[Floats, Floats, Floats, np.ndarray]:
     """Colour [S, S, 3] in 0..1, mask, depth and labels [S, S] of one camera."""
     camera = Camera(camera_label)
-    centre = trace(head, *_rays(camera, size))
+    rays = _rays(camera, np.arange(size * size), size)
+    hits = first_hits(head, *rays)
+    centre = seen_of(head, *rays, hits, None if antialias == 1 else _compared(head, hits, size))
     rgb, covered = centre.rgb.copy(), (centre.depth > 0).astype(F32)
     if antialias > 1:
         fine = np.ones(size * size, bool) if everywhere else _uneven(centre, size).ravel()
         chosen = np.nonzero(fine)[0]
-        rays = [values[_inside(chosen, size, antialias)] for values in _rays(camera, size * antialias)]
-        seen = trace(head, *rays)
+        seen = trace(head, *_rays(camera, _inside(chosen, size, antialias), size * antialias))
         rgb[chosen] = seen.rgb.reshape(len(chosen), -1, 3).mean(1)
         covered[chosen] = (seen.depth > 0).reshape(len(chosen), -1).mean(1)
     square = (size, size)
     return rgb.reshape(*square, 3), covered.reshape(square), centre.depth.reshape(square), centre.label.reshape(square)
+
+
+def _compared(head: Head, hits: Hits, size: int) -> Mask:
+    """Rays [S * S] whose colours `_uneven` looks at: where all around shows strands, it looks at none."""
+    strands = one_of(head.solid.kinds[hits.triangle], STRANDS) & (hits.triangle >= 0)
+    maybe_even = ~ndimage.maximum_filter(strands.reshape(size, size), 3)
+    return np.asarray(ndimage.maximum_filter(maybe_even, 3).ravel())
 
 
 def _uneven(centre: Seen, size: int) -> Mask:
@@ -102,7 +113,8 @@ def _inside(pixels: np.ndarray, size: int, antialias: int) -> np.ndarray:
     return np.asarray((rows * (size * antialias) + columns).reshape(-1))
 
 
-def _rays(camera: Camera, resolution: int) -> tuple[np.ndarray, np.ndarray]:
-    """Origins and directions [R*R, 3] of one camera."""
-    origins, directions = camera.rays(resolution)
-    return origins[:, None].expand_as(directions).reshape(-1, 3).numpy(), directions.reshape(-1, 3).numpy()
+def _rays(camera: Camera, pixels: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
+    """Origins and directions [N, 3] of one camera through the centres of some pixels [N] of a square picture."""
+    row, column = (torch.from_numpy(index) for index in np.divmod(pixels, size))
+    rays = rays_through(camera, ((torch.stack([column, row], -1) + 0.5) / size)[None])
+    return rays.origins[0].expand(len(pixels), 3).numpy(), rays.directions[0].numpy()

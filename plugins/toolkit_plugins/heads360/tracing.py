@@ -8,11 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from toolkit_plugins.heads360.clothing.necklines import below_neckline
-from toolkit_plugins.heads360.geometry import F32, Floats, dot, unit
+from toolkit_plugins.heads360.geometry import F32, Floats, Mask, dot, unit
 from toolkit_plugins.heads360.head import Head
 from toolkit_plugins.heads360.labels import Label
 from toolkit_plugins.heads360.light import tone_mapped
-from toolkit_plugins.heads360.parts import STRANDS, Kind
+from toolkit_plugins.heads360.parts import STRANDS, Kind, one_of
+from toolkit_plugins.heads360.scene import Hits
 from toolkit_plugins.heads360.shading.cloth import shade_cloth
 from toolkit_plugins.heads360.shading.eyes import shade_eye, shade_mouth
 from toolkit_plugins.heads360.shading.samples import Samples
@@ -24,6 +25,9 @@ from toolkit_plugins.heads360.shaping import UNIT
 CHUNK = 16384
 """Points shaded at a time: what a processor's cache likes."""
 _CLOTH_FROM = 0.03
+_STRAND_LABELS = np.zeros(len(Kind), np.uint8)
+"""Label of each kind of strand; 0 for every other kind."""
+_STRAND_LABELS[[Kind.HAIR, Kind.BROW, Kind.BEARD, Kind.LASH]] = [Label.HAIR, Label.BROW, Label.BEARD, Label.EYE]
 
 
 class Seen(NamedTuple):
@@ -45,23 +49,44 @@ def trace(head: Head, origins: Floats, directions: Floats) -> Seen:
         origins: [R, 3] world units.
         directions: [R, 3], unit.
     """
-    count = len(origins)
-    rgb, depth = np.ones((count, 3), F32), np.zeros(count, F32)
-    label = np.zeros(count, np.uint8)
-    for start in range(0, count, CHUNK):
-        part = slice(start, start + CHUNK)
-        o, d = np.asarray(origins[part], F32) * F32(UNIT), np.asarray(directions[part], F32)
-        hits = head.scene.hits(o, d)
-        met = np.nonzero(hits.triangle >= 0)[0]
-        if not len(met):
-            continue
-        where = start + met
-        depth[where] = hits.distance[met] / F32(UNIT)
-        weights = np.stack([1 - hits.u[met] - hits.v[met], hits.u[met], hits.v[met]], 1)
-        samples = _samples(head, hits.triangle[met], weights, o[met], d[met], hits.distance[met])
-        radiance, label[where] = shade(head, samples)
-        rgb[where] = tone_mapped(radiance, head.details.light)
+    return seen_of(head, origins, directions, first_hits(head, origins, directions))
+
+
+def first_hits(head: Head, origins: Floats, directions: Floats) -> Hits:
+    """Where rays [R, 3] (world units), [R, 3] (unit) meet a head first, in decimetres."""
+    parts = [slice(start, start + CHUNK) for start in range(0, len(origins), CHUNK)]
+    found = [head.scene.hits(*_in_decimetres(origins[part], directions[part])) for part in parts]
+    return Hits(*(np.concatenate(values) for values in zip(*found, strict=True)))
+
+
+def seen_of(head: Head, origins: Floats, directions: Floats, hits: Hits, coloured: Mask | None = None) -> Seen:
+    """What rays see where they meet a head.
+
+    Args:
+        head: The head.
+        origins: [R, 3] world units.
+        directions: [R, 3], unit.
+        hits: Of these rays.
+        coloured: [R], which rays' colours are wanted; strands that the others hit stay white. None: all.
+    """
+    rgb, label = np.ones((len(origins), 3), F32), np.zeros(len(origins), np.uint8)
+    met = hits.triangle >= 0
+    depth = np.where(met, hits.distance / F32(UNIT), F32(0))
+    if coloured is not None:
+        label[met] = _STRAND_LABELS[head.solid.kinds[hits.triangle[met]]]
+        met &= coloured | (label == Label.BACKGROUND)
+    shaded = np.nonzero(met)[0]
+    for start in range(0, len(shaded), CHUNK):
+        part = shaded[start : start + CHUNK]
+        own = Hits(*(each.take(part) for each in hits))
+        samples = _samples(head, own, *_in_decimetres(origins.take(part, 0), directions.take(part, 0)))
+        radiance, label[part] = shade(head, samples)
+        rgb[part] = tone_mapped(radiance, head.details.light)
     return Seen(rgb, depth, label)
+
+
+def _in_decimetres(origins: Floats, directions: Floats) -> tuple[Floats, Floats]:
+    return np.asarray(origins, F32) * F32(UNIT), np.asarray(directions, F32)
 
 
 def shade(head: Head, s: Samples) -> tuple[Floats, NDArray[np.uint8]]:
@@ -70,7 +95,7 @@ def shade(head: Head, s: Samples) -> tuple[Floats, NDArray[np.uint8]]:
     radiance, label = np.zeros((len(s), 3), F32), np.zeros(len(s), np.uint8)
 
     def of(*kinds: Kind) -> NDArray[np.int64]:
-        return np.nonzero(np.isin(s.kinds, [int(kind) for kind in kinds]) & ~covered)[0]
+        return np.nonzero(one_of(s.kinds, kinds) & ~covered)[0]
 
     covered = (s.kinds == Kind.SKIN) & (s.places[:, 1] < 6.1)
     covered[covered] = below_neckline(s.places[covered], person.dress.cloth) > _CLOTH_FROM
@@ -88,36 +113,33 @@ def shade(head: Head, s: Samples) -> tuple[Floats, NDArray[np.uint8]]:
         if len(own := of(kind)):
             radiance[own] = shade_mouth(s.where(own), kind == Kind.TEETH, head.irradiance, light)
             label[own] = Label.MOUTH
-    own = np.nonzero(np.isin(s.kinds, [Kind.CLOTH, Kind.FRAME, Kind.HAT, Kind.METAL, Kind.SCARF]) | covered)[0]
+    own = np.nonzero(one_of(s.kinds, [Kind.CLOTH, Kind.FRAME, Kind.HAT, Kind.METAL, Kind.SCARF]) | covered)[0]
     if len(own):
         chosen = s.where(own)
         radiance[own] = shade_cloth(chosen, person.dress, head.details, head.irradiance, head.openness, light)
-        cloth = np.isin(chosen.kinds, [Kind.CLOTH, Kind.SKIN])
+        cloth = one_of(chosen.kinds, [Kind.CLOTH, Kind.SKIN])
         label[own] = np.where(cloth, Label.CLOTH, Label.ACCESSORY)
     if len(own := of(*STRANDS)):
         radiance[own] = shade_strands(s.where(own), person.hair, head.hair_light, light)
-        for kind, name in ((Kind.HAIR, Label.HAIR), (Kind.BROW, Label.BROW), (Kind.BEARD, Label.BEARD),
-                           (Kind.LASH, Label.EYE)):  # fmt: skip
-            label[s.kinds == kind] = name
+        label[own] = _STRAND_LABELS[s.kinds[own]]
     return radiance, label
 
 
-def _samples(
-    head: Head, triangle: NDArray[np.int32], weights: Floats, origins: Floats, directions: Floats, distance: Floats
-) -> Samples:  # fmt: skip
+def _samples(head: Head, hits: Hits, origins: Floats, directions: Floats) -> Samples:
+    """Points where rays in decimetres meet the head."""
     solid = head.solid
-    corners = solid.faces[triangle]
-
+    corners = solid.faces[hits.triangle]
+    weights = np.stack([1 - hits.u - hits.v, hits.u, hits.v], 1)
     features = solid.features.take(corners[:, 0], 0) * weights[:, :1]
     for corner in (1, 2):
         features += solid.features.take(corners[:, corner], 0) * weights[:, corner : corner + 1]
-    points = origins + directions * distance[:, None]
+    points = origins + directions * hits.distance[:, None]
     normals = unit(features[:, :3])
     away = dot(normals, directions) > 0.2
     normals[away] *= -1
-    kinds = solid.kinds[triangle]
+    kinds = solid.kinds[hits.triangle]
     lamp = np.ones(len(points), F32)
-    solids = np.nonzero(~np.isin(kinds, [int(kind) for kind in STRANDS]))[0]
+    solids = np.nonzero(~one_of(kinds, STRANDS))[0]
     lamp[solids] = lamp_seen(head.scene, head.details.light, points[solids], normals[solids])
     return Samples(kinds, corners, weights.astype(F32), points, normals, features[:, 3:6], features[:, 6:],
                    -directions, lamp)  # fmt: skip

@@ -12,6 +12,7 @@ import torch
 from toolkit.camera import Camera
 from toolkit.errors import InputError
 from toolkit.interfaces import DressedHeads, ProceduralHeads
+from toolkit_plugins.heads360 import rendering
 from toolkit_plugins.heads360.anatomy import anatomy
 from toolkit_plugins.heads360.details import clean_details, wild_light
 from toolkit_plugins.heads360.from_latent import person_of
@@ -165,6 +166,21 @@ def test_fewer_rays_where_nothing_changes_give_the_same_picture(head: Head):
     assert torch.equal(fast.depth, slow.depth) and torch.equal(fast.label, slow.label)
     assert (fast.image - slow.image).abs().mean() < 0.008
     assert (fast.mask - slow.mask).abs().mean() < 0.002
+
+
+def test_colours_that_nothing_looks_at_change_nothing(head: Head, monkeypatch: pytest.MonkeyPatch):
+    camera = Camera.orbit(2.0)
+    fast = render(head, camera, 64)
+    compared = rendering._compared
+    left_out = []
+
+    def all_of_them(*arguments: object) -> np.ndarray:
+        left_out.append(~compared(*arguments))
+        return np.ones_like(left_out[-1])
+
+    monkeypatch.setattr(rendering, "_compared", all_of_them)
+    slow = render(head, camera, 64)
+    assert left_out[0].any() and all(torch.equal(one, other) for one, other in zip(fast, slow, strict=True))
 
 
 def test_another_light_changes_colours_alone(head: Head):

@@ -84,8 +84,8 @@ def shade_cloth(
     rim = (1 - np.clip(dot(s.normals, s.view), 0, 1)) ** 3
     around_light = light.environment().sum(0) / (4 * np.pi)
     radiance = colour * received + (colour * 0.3 + 0.015) * (rim * 0.5 * s.mixed(openness))[:, None] * around_light
-    hard = (s.kinds == Kind.FRAME) | (s.kinds == Kind.METAL)
-    if hard.any():
+    hard = np.nonzero((s.kinds == Kind.FRAME) | (s.kinds == Kind.METAL))[0]
+    if len(hard):
         radiance[hard] = _polished(s.where(hard), colour[hard], radiance[hard], light)
     return np.asarray(radiance, F32)
 

@@ -39,7 +39,7 @@ class Samples:
 
     def where(self, chosen: NDArray[np.generic]) -> Samples:
         """Some of the points."""
-        return Samples(*(getattr(self, field.name)[chosen] for field in fields(self)))
+        return Samples(*(getattr(self, field.name).take(chosen, 0) for field in fields(self)))
 
     def mixed(self, values: Floats) -> Floats:
         """Vertex values [V] or [V, C] at the points."""
