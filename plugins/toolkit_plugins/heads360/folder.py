@@ -43,7 +43,7 @@ from toolkit_plugins.heads360.rendering import SIZE_LIMIT, Picture, render
 from toolkit_plugins.heads360.views import check_views, view_camera
 from toolkit_plugins.heads360.wild import DOMAINS, make_head, photographed
 
-VERSION = 2
+VERSION = 3
 """Of the pictures: a change of what a request gives makes it one larger."""
 RECORD_FILE = "heads360.json"
 ANTIALIAS = 2

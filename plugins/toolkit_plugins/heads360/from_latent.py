@@ -23,7 +23,7 @@ def person_of(latent: Tensor) -> Person:
     if values.shape != (LATENT_DIM,) or not np.isfinite(values).all():
         raise InputError(f"a latent must be {LATENT_DIM} finite numbers, got shape {list(values.shape)}")
     read = Latent(values)
-    feminine = float(0.5 + 0.5 * np.tanh(3 * read.normals("gender")[0]))
+    feminine = float(0.5 + 0.5 * np.tanh(4 * read.normals("gender")[0]))
     years, ancestry = population.years_of(read), population.ancestry_of(read)
     old = max(0.0, (years - 25) / 65)
     muscle, weight = read.quantiles("build")

@@ -2,9 +2,9 @@
 
 | trait                | distribution                                                                     |
 | -------------------- | -------------------------------------------------------------------------------- |
-| gender               | half each; a quarter of all people in between                                    |
+| gender               | half each; a fifth of all people in between                                      |
 | age                  | 18 to 80 years, median about 42                                                  |
-| ancestry             | three shares that sum to 1, alike in distribution; the largest is 0.8 on average |
+| ancestry             | three shares that sum to 1, alike in distribution; the largest is 0.82 on average |
 | melanin              | by ancestry, wide, a fifth of all people much darker than their ancestry says    |
 | hair colour          | black to platinum, mostly dark; fair and red only with light skin, grey with age |
 | hair style, beard    | by gender, age and ancestry; every style at some percent of all people           |
@@ -53,7 +53,7 @@ def ramp(colours: Floats, at: float) -> Floats:
 
 def ancestry_of(latent: Latent) -> tuple[float, float, float]:
     """Shares of the three ancestries."""
-    weights = np.exp(2.3 * latent.normals("ancestry"))
+    weights = np.exp(3.2 * latent.normals("ancestry"))
     african, asian, caucasian = weights / weights.sum()
     return float(african), float(asian), float(caucasian)
 

@@ -25,7 +25,7 @@ _HABIT_OF_WOMEN = {
     "nose-scale-horiz-decr-incr": -0.2, "nose-volume-decr-incr": -0.15,
 }  # fmt: skip
 """Shifts of the mean: MakeHuman's noses are wide and its women's jaws square once shapes vary this much."""
-_SHAPE_STRENGTH = 1.75
+_SHAPE_STRENGTH = 1.95
 
 
 class Bust(NamedTuple):
