@@ -1,15 +1,15 @@
 """Who the people are: how ages, ancestries, tones, hair and clothes are spread, and how they depend on each other.
 
-| trait                | distribution                                                                     |
-| -------------------- | -------------------------------------------------------------------------------- |
-| gender               | half each; a fifth of all people in between                                      |
-| age                  | 18 to 80 years, median about 42                                                  |
+| trait                | distribution                                                                      |
+| -------------------- | --------------------------------------------------------------------------------- |
+| gender               | half each; a fifth of all people in between                                       |
+| age                  | 18 to 80 years, median about 42                                                   |
 | ancestry             | three shares that sum to 1, alike in distribution; the largest is 0.82 on average |
-| melanin              | by ancestry, wide, a fifth of all people much darker than their ancestry says    |
-| hair colour          | black to platinum, mostly dark; fair and red only with light skin, grey with age |
-| hair style, beard    | by gender, age and ancestry; every style at some percent of all people           |
-| clothes              | twelve kinds, even, some by gender                                               |
-| glasses              | none 0.72, thin 0.16, thick 0.12                                                 |
+| melanin              | by ancestry, wide, a fifth of all people much darker than their ancestry says     |
+| hair colour          | black to platinum, mostly dark; fair and red only with light skin, grey with age  |
+| hair style, beard    | by gender, age and ancestry; every style at some percent of all people            |
+| clothes              | twelve kinds, even, some by gender                                                |
+| glasses              | none 0.72, thin 0.16, thick 0.12                                                  |
 """
 
 from __future__ import annotations
