@@ -65,7 +65,7 @@ def main() -> None:
     columns = 8
     sheet = np.concatenate([np.concatenate(faces[i : i + columns], 1) for i in range(0, len(faces), columns)], 0)
     for name, pixels in (("people-fronts.jpg", sheet), ("people-around.jpg", np.concatenate(rows, 0))):
-        Image.fromarray(pixels).save(options.out / name, quality=88, optimize=True)
+        Image.fromarray(pixels).save(options.out / name, quality=80, optimize=True)
         print(options.out / name)
 
 
