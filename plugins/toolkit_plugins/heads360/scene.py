@@ -24,6 +24,11 @@ class Hits(NamedTuple):
     distance: Floats
     """[R]."""
 
+    def take(self, chosen: NDArray[np.integer]) -> Hits:
+        """Some of the rays' hits."""
+        u, v, distance = (values.take(chosen) for values in (self.u, self.v, self.distance))
+        return Hits(self.triangle.take(chosen), u, v, distance)
+
 
 class Scene:
     """Triangles that rays can be shot at; never changes."""

@@ -78,8 +78,7 @@ def seen_of(head: Head, origins: Floats, directions: Floats, hits: Hits, coloure
     shaded = np.nonzero(met)[0]
     for start in range(0, len(shaded), CHUNK):
         part = shaded[start : start + CHUNK]
-        own = Hits(*(each.take(part) for each in hits))
-        samples = _samples(head, own, *_in_decimetres(origins.take(part, 0), directions.take(part, 0)))
+        samples = _samples(head, hits.take(part), *_in_decimetres(origins.take(part, 0), directions.take(part, 0)))
         radiance, label[part] = shade(head, samples)
         rgb[part] = tone_mapped(radiance, head.details.light)
     return Seen(rgb, depth, label)
