@@ -99,6 +99,32 @@ def test_a_camera_that_cannot_be_is_warned_of_before_the_work_and_stands_beside_
     assert [entry["item"] for entry in again["warnings"]] == [SPOILT]
 
 
+def turned(degrees: float) -> Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]:
+    """The whole camera carried round the head."""
+    sine, cosine = np.sin(np.radians(degrees)), np.cos(np.radians(degrees))
+    around = np.array([[cosine, 0, sine, 0], [0, 1, 0, 0], [-sine, 0, cosine, 0], [0, 0, 0, 1]])
+    return lambda matrix, intrinsics: (around @ matrix, intrinsics)
+
+
+def test_subjects_without_a_picture_at_the_input_yaw_are_named_and_the_report_shows_every_method_of_them(
+    spherical: SphericalGenerator, own_heads: Path, tmp_path: Path, method: Make, protocol: MakeProtocol
+):
+    relabelled(own_heads, turned(12), "00000/yaw_0.png")
+    wide = protocol("reconstruction", "l2", input_yaws=(0.0,), yaw_tolerance=20.0)
+    requests = [BenchRequest(each, str(own_heads), tmp_path / "out") for each in (protocol("gt360", "l2"), wide)]
+    results = run_suite(requests, spherical, [method("a", 0), method("b", 1), method("c", 2)], Silence())
+    (warning,) = results.warnings
+    assert warning.protocol == "gt360" and warning.text == (
+        "1 of 3 subjects left out, without a picture within 5 degrees of yaw 0 (yaw_tolerance) or one to compare with: "
+        "00000"
+    )
+    shown = {(head.item, head.method) for head in results.heads}
+    items = {item for item, _ in shown}
+    assert {(item, name) for item in items for name in ("a", "b", "c", None)} == shown and len(items) == 3
+    limited = BenchRequest(protocol("gt360", "l2"), str(own_heads), tmp_path / "limited", limit=1)
+    assert not run_suite([limited], spherical, [method("a", 0)], Silence()).warnings  # one was asked for, one taken
+
+
 @pytest.mark.parametrize(
     "change", [looking_away, lambda matrix, intrinsics: (matrix @ np.diag([1.0, -1, -1, 1]), intrinsics)]
 )

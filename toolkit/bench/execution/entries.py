@@ -19,7 +19,8 @@ from toolkit.bench.records.schema import (
     RunWarning,
 )
 from toolkit.bench.records.units import CellRecord
-from toolkit.bench.subjects.data import data_readers
+from toolkit.bench.subjects.data import data_readers, effective_limit
+from toolkit.bench.subjects.inputs import pictures_by_subject, subjects_left_out
 from toolkit.bench.subjects.methods import ComparedMethod
 from toolkit.isolation.guard import changes_as_text
 from toolkit.metrics.images import COMPARED_AT
@@ -27,6 +28,9 @@ from toolkit.registration import Registration
 
 if TYPE_CHECKING:
     from toolkit.interfaces import Generator
+
+_NAMED = 5
+"""Most names in a sentence."""
 
 
 def method_entry(method: ComparedMethod) -> MethodEntry:
@@ -128,13 +132,29 @@ def warnings_of(run: ProtocolRun, methods: Mapping[str, MethodEntry], found: Pro
         for method, entry in methods.items()
         if entry.seen
     ]
-    told = [*_broken_metrics(found), *_silent_metrics(found, run.protocol.metrics.strangers)]
+    told = [*_left_out(run), *_broken_metrics(found), *_silent_metrics(found, run.protocol.metrics.strangers)]
     warnings += [RunWarning(**where, text=text) for text in told]
     return warnings + [
         RunWarning(**where, method=method, item=record.item, text=changes_as_text(method, record.undone))
         for method, records in found.methods.items()
         for record in records
         if record.undone
+    ]
+
+
+def _left_out(run: ProtocolRun) -> list[str]:
+    """Which subjects have no picture from where the protocol wants one."""
+    request, protocol = run.request, run.protocol
+    subjects = pictures_by_subject(protocol.data)
+    missing = subjects_left_out(protocol.data, protocol.items, effective_limit(request.data, request.limit))
+    if not missing or not protocol.inputs:
+        return []
+    yaws = ", ".join(f"{yaw:g}" for yaw in protocol.inputs)
+    more = "" if len(missing) <= _NAMED else " ..."
+    return [
+        f"{len(missing)} of {len(subjects)} subjects left out, without a picture within "
+        f"{run.settings.yaw_tolerance:g} degrees of yaw {yaws} (yaw_tolerance) or one to compare with: "
+        f"{', '.join(missing[:_NAMED])}{more}"
     ]
 
 

@@ -91,9 +91,10 @@ def _keep_truth(item: BenchItem, picture: Item, digests: Digests, inversions: In
 
 
 def _first_pictures(runs: Sequence[ProtocolRun], found: Sequence[Results]) -> set[tuple[str, str]]:
-    """(method, item) of the first pictures."""
+    """(method, item) of the first pictures, those of the first protocol before those that only later ones look at."""
     methods = {table.method for results in found for table in results.values}
-    return {(method, item.id) for method in methods for item in runs[0].protocol.items[:SHOWN]}
+    items = list(dict.fromkeys(item.id for run in runs for item in run.protocol.items))[:SHOWN]
+    return {(method, item) for method in methods for item in items}
 
 
 def _best_and_worst(found: Sequence[Results]) -> set[tuple[str, str]]:

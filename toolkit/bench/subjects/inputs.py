@@ -97,6 +97,19 @@ def input_pictures(
     return [index for found in chosen_of(chosen, limit, draw) for index in found]
 
 
+def subjects_left_out(data: IndexedDataset, items: Sequence[BenchItem], limit: int | None) -> list[str]:
+    """The subjects that no item is of, where fewer were taken than were asked for.
+
+    Args:
+        data: Pictures.
+        items: What a protocol made of them.
+        limit: Subjects at most; None: all are asked for.
+    """
+    subjects, taken = pictures_by_subject(data), {item.subject for item in items}
+    missing = [subject for subject in subjects if subject not in taken]
+    return missing if limit is None or len(taken) < limit else []
+
+
 Chosen = TypeVar("Chosen")
 
 
