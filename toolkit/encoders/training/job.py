@@ -214,7 +214,7 @@ class EncoderTraining(TrainingJob):
         if settings.start is None:
             return
         try:
-            file = read_encoder(find_start(settings.start))
+            file = read_encoder(find_start(settings.start, self.generator.spec.name))
             self._inherited = file.trained_on
             if take_over is None:
                 take_parts(self.recipe.encoder, file, self.generator.spec)

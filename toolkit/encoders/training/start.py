@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 from torch.nn import Module
 
-from toolkit.encoders.files import EncoderFile
+from toolkit.encoders.files import EncoderFile, trained_for
 from toolkit.encoders.networks.irse import ResidualTrunk, warm_start
 from toolkit.encoders.networks.style_encoder import SLOPE, StyleBlock
 from toolkit.errors import ConfigError
@@ -19,11 +19,13 @@ from toolkit.weights.opening import open_state_dict
 from toolkit.weights.store import found_weights, how_to_get
 
 
-def find_start(start: str) -> Path:
+def find_start(start: str, generator: str = "") -> Path:
     """The file that the setting `start` names.
 
     Args:
         start: A path (whatever has a folder or a suffix, there or not), or a name of `toolkit weights list`.
+        generator: Name of the one that is trained for: of a shipped and an imported file of one name, the one that
+            was made for it is taken, and the shipped one if neither or both were.
 
     Raises:
         ConfigError: No such name.
@@ -33,10 +35,10 @@ def find_start(start: str) -> Path:
         return path
     shipped = {file.name: file.path for file in embedded_weights()}
     imported = {file.stem: file for file in stored_files() if file.suffix == ".safetensors"}
-    known = imported | shipped
-    if start not in known:
-        raise ConfigError(f"start: {unknown_name('weights', start, known)}")
-    return known[start]
+    found = [files[start] for files in (shipped, imported) if start in files]
+    if not found:
+        raise ConfigError(f"start: {unknown_name('weights', start, imported | shipped)}")
+    return next((file for file in found if trained_for(file) in ("", generator)), found[0])
 
 
 def find_recogniser(recogniser: str) -> Path:

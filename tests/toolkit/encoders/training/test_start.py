@@ -10,6 +10,7 @@ import torch
 from toolkit.encoders.networks.style_encoder import GradualStyleEncoder, StyleEncoderConfig
 from toolkit.encoders.training.start import begin_at_average, find_start
 from toolkit.errors import ConfigError, WeightsError
+from toolkit.tensors import write_tensors
 from toolkit_plugins.e4e.training import make_job
 
 
@@ -19,6 +20,19 @@ def test_a_file_or_the_name_of_what_ships(tmp_path: Path):
     assert find_start(str(file)) == file
     shipped = find_start("psp")
     assert shipped.name == "psp.safetensors" and shipped.is_file()
+
+
+def test_of_a_shipped_and_an_imported_file_the_one_for_the_generator_is_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("TOOLKIT_WEIGHTS", str(tmp_path))
+    shipped = find_start("psp", "panohead")
+    assert shipped.parent != tmp_path
+    write_tensors(tmp_path / "psp.safetensors", {}, {"architecture": "psp", "generator": {"name": "panohead"}})
+    assert find_start("psp", "panohead") == tmp_path / "psp.safetensors"
+    assert find_start("psp", "panohead-mini") == find_start("psp", "eg3d") == shipped
+    write_tensors(tmp_path / "psp.safetensors", {}, {"architecture": "psp", "generator": {"name": ""}})
+    assert find_start("psp", "panohead") == tmp_path / "psp.safetensors"  # official files do not always tell
 
 
 def test_an_unknown_name_is_answered_with_the_nearest():
