@@ -8,7 +8,10 @@ PRESET ?= fast
 JOBS ?= 2
 # Test files side by side; tests of one file stay in one process, in order.
 SIDE_BY_SIDE := -n $(JOBS) --dist loadfile
-SPEED ?= startup inversion forward density_queries mesh encoders miniature bench_items training_step wplus_step pti_step threads
+SPEED ?= startup threads inversion pti_step miniature wplus_step forward bench_items mesh density_queries encoders training_step
+# What is measured alone; the other paths are measured JOBS at a time, in this order.
+ALONE := startup threads
+measured = $(BIN)/python benchmarks/speed/$(1).py --json $(OUT)/speed.json
 YAWS := 0 30 60 90 120 150 180 -150 -120 -90 -60 -30
 comma := ,
 space := $(subst ,, )
@@ -24,7 +27,8 @@ help:
 	@echo "make test-all  the slow tests too"
 	@echo "make weights   train every weights file that ships again, one after the other (hours; goes on where it was stopped)"
 	@echo "make reproduce the dual encoder's claims, measured (hours); REPRODUCE='--tables 3 4 5 --seeds 3' for its ablations"
-	@echo "make bench     measure the speed of every hot path beside the official arithmetic; SPEED='forward mesh' for some"
+	@echo "make bench     measure the speed of every hot path beside the official arithmetic; SPEED='forward mesh' for some,"
+	@echo "               JOBS=1 for one after the other"
 	@echo "make lint types clean"
 
 $(VENV)/.installed: pyproject.toml setup.py constraints.txt
@@ -96,7 +100,9 @@ reproduce: $(VENV)/.installed
 
 bench: $(VENV)/.installed
 	@mkdir -p $(OUT) && rm -f $(OUT)/speed.json
-	@for path in $(SPEED); do echo "== $$path"; $(BIN)/python benchmarks/speed/$$path.py --json $(OUT)/speed.json || exit 1; done
+	@for path in $(filter $(ALONE),$(SPEED)); do $(call measured,$$path) || exit 1; done
+	@printf '%s\n' $(filter-out $(ALONE),$(SPEED)) | xargs -r -P $(JOBS) -I{} sh -c '$(call measured,{})'
+	@rm -f $(OUT)/speed.lock
 	@echo "== done; $(OUT)/speed.json has every number, with the machine's"
 
 clean:

@@ -6,6 +6,7 @@ all threads) change little when the machine is busy; wall seconds do.
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import platform
@@ -184,8 +185,15 @@ def report(name: str, found: Mapping[str, Measured], **more: object) -> None:
             line += f", peak {ours.peak:.2f} GiB" + (f" against {theirs.peak:.2f}" if theirs and theirs.peak else "")
     print("; ".join([line, *(f"{key} {_short(value)}" for key, value in more.items())]), flush=True)
     if (file := _json_file()) is not None:
+        _add(file, about)
+
+
+def _add(file: Path, about: Mapping[str, Any]) -> None:
+    """Add a path to a JSON file that another process may be adding to at the same time."""
+    with file.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
         before = json.loads(file.read_text()) if file.exists() else machine() | {"paths": []}
-        kept = [one for one in before["paths"] if one["path"] != name]
+        kept = [one for one in before["paths"] if one["path"] != about["path"]]
         file.write_text(json.dumps(before | {"paths": [*kept, about]}, indent=1) + "\n")
 
 
