@@ -44,8 +44,8 @@ class PlaneFit(PhotoFit):
     """Weight of changes of its features that differ from one point to its neighbour."""
     outline: Weight = 3.0
     """Weight of the head's opacity where the photo shows background."""
-    unseen: Weight = 10.0
-    """Weight of features that the photo does not see, and that do not change as similar ones do that it sees."""
+    unseen: Weight = 30.0
+    """Weight of features that the photo does not see, and that are not as similar ones that it sees."""
     points: Annotated[int, Field(ge=1, le=POOL)] = 4000
     """Points at which a step looks at these changes, of each kind."""
     seed: Annotated[int, Field(ge=0)] = 0

@@ -1,7 +1,8 @@
 """Colours of a photo go on where it does not see: what the fit teaches of hair in front is true of hair behind.
 
 The code's head has the materials of a whole head, but the colours of heads that its encoder learnt from. Where the
-photo sees, the fit mends them. A point that it does not see should change as seen points do that had similar features.
+photo sees, the fit mends them. A point that it does not see should change as seen points do that had similar features,
+and come halfway to these.
 """
 
 from __future__ import annotations
@@ -24,6 +25,9 @@ NEIGHBOURS = 12
 """So many of them decide about a point."""
 SHARPNESS = 10.0
 """How much more the more similar ones decide."""
+ALIKE = 0.5
+"""Share of the difference between an unseen point and the seen ones like it that goes away: encoders were trained on
+heads that are lit from the front, and make hair darker behind."""
 HEIGHT = 0.5
 """How much a difference in height counts beside one of features, both in deviations."""
 
@@ -35,6 +39,10 @@ class Likeness(NamedTuple):
     """[P, K], each row sums to 1."""
     rows: Tensor
     """[P, K] rows of the seen points."""
+
+    def mean(self, values: Tensor) -> Tensor:
+        """What seen points' values [Q, C] make of each unseen one's: [P, C]."""
+        return (self.weights[..., None] * values[self.rows]).sum(1)
 
 
 class UnseenColours:
@@ -54,8 +62,9 @@ class UnseenColours:
             seen = _sees(generator, model, outline, points)
             self.examples, self.points = points[seen][:EXAMPLES], points[~seen]
             self._shown = self._features(model.planes, self.examples)
-            self._hidden = self._features(model.planes, self.points)
-            self._likeness = likeness(self._hidden, self._shown, self.points[:, 1], self.examples[:, 1])
+            hidden = self._features(model.planes, self.points)
+            self._likeness = likeness(hidden, self._shown, self.points[:, 1], self.examples[:, 1])
+            self._unchanged = torch.lerp(hidden, self._likeness.mean(self._shown), ALIKE)
 
     def missed(self, planes: Tensor, count: int, rng: torch.Generator) -> Tensor:
         """Mean squared difference between unseen points' features and what they should be; a scalar.
@@ -70,8 +79,8 @@ class UnseenColours:
         with torch.no_grad():
             change = self._features(planes, self.examples) - self._shown
         chosen = torch.randint(len(self.points), (count,), generator=rng).to(planes.device)
-        weights, rows = (part[chosen] for part in self._likeness)
-        wanted = self._hidden[chosen] + (weights[..., None] * change[rows]).sum(1)
+        followed = Likeness(*(part[chosen] for part in self._likeness))
+        wanted = self._unchanged[chosen] + followed.mean(change)
         return (self._features(planes, self.points[chosen]) - wanted).square().mean()
 
     def _features(self, planes: Tensor, points: Tensor) -> Tensor:
