@@ -2,7 +2,7 @@
 
 The code's head has the materials of a whole head, but the colours of heads that its encoder learnt from. Where the
 photo sees, the fit mends them. A point that it does not see should change as seen points do that had similar features,
-and come halfway to these.
+and become more like these.
 """
 
 from __future__ import annotations
@@ -25,9 +25,10 @@ NEIGHBOURS = 12
 """So many of them decide about a point."""
 SHARPNESS = 10.0
 """How much more the more similar ones decide."""
-ALIKE = 0.5
-"""Share of the difference between an unseen point and the seen ones like it that goes away: encoders were trained on
-heads that are lit from the front, and make hair darker behind."""
+REACH = 0.35
+"""How unlike a point may be to the seen ones that it follows and still become like them, in deviations of features: at
+this distance, 63 % of the difference stays. Encoders were trained on heads that are lit from the front, and make hair
+darker behind; but hair that no seen point is like must not turn into skin."""
 HEIGHT = 0.5
 """How much a difference in height counts beside one of features, both in deviations."""
 
@@ -64,7 +65,7 @@ class UnseenColours:
             self._shown = self._features(model.planes, self.examples)
             hidden = self._features(model.planes, self.points)
             self._likeness = likeness(hidden, self._shown, self.points[:, 1], self.examples[:, 1])
-            self._unchanged = torch.lerp(hidden, self._likeness.mean(self._shown), ALIKE)
+            self._unchanged = _nearer(hidden, self._likeness.mean(self._shown), self._shown)
 
     def missed(self, planes: Tensor, count: int, rng: torch.Generator) -> Tensor:
         """Mean squared difference between unseen points' features and what they should be; a scalar.
@@ -107,6 +108,14 @@ def likeness(hidden: Tensor, shown: Tensor, height: Tensor, shown_height: Tensor
     ]
     distance, rows = (torch.cat(each) for each in zip(*near, strict=True))
     return Likeness(torch.softmax(-SHARPNESS * distance / distance.mean().clamp(min=1e-6), dim=1), rows)
+
+
+def _nearer(features: Tensor, like: Tensor, shown: Tensor) -> Tensor:
+    """Features [P, C], nearer to similar ones [P, C] of Q shown points [Q, C]: the more alike, the nearer."""
+    if not len(shown):
+        return features
+    apart = ((like - features) / _deviation(shown)).square().mean(1, keepdim=True)
+    return torch.lerp(features, like, torch.exp(-apart / REACH**2))
 
 
 def _deviation(values: Tensor) -> Tensor:

@@ -62,22 +62,22 @@ def test_the_back_of_a_head_is_not_seen(spherical: SphericalGenerator, head: Cod
     assert found.examples[:, 2].mean() > 0.05 > found.points[:, 2].mean()
 
 
-def test_a_head_that_did_not_change_misses_half_of_what_tells_it_from_the_seen_side(
-    spherical: SphericalGenerator, head: Code, ball: Tensor
-):
+def test_a_point_becomes_like_those_it_is_like_already(spherical: SphericalGenerator, head: Code, ball: Tensor):
     found = colours(spherical, head, ball)
     with torch.no_grad():
-        hidden, shown = (spherical.query(head.planes, part[None]).features[0] for part in (found.points, found.examples))
-    alike = likeness(hidden, shown, found.points[:, 1], found.examples[:, 1]).mean(shown)
+        hidden, shown = (spherical.query(head.planes, at[None]).features[0] for at in (found.points, found.examples))
+    wanted = likeness(hidden, shown, found.points[:, 1], found.examples[:, 1]).mean(shown)
+    apart = ((wanted - hidden) / shown.std(0, unbiased=False)).square().mean(1, keepdim=True).sqrt()
     rows = torch.randint(len(hidden), (300,), generator=torch.Generator().manual_seed(2))
-    expected = float((0.5 * (alike - hidden))[rows].square().mean())
-    assert missed(found, head.planes) == pytest.approx(expected, rel=1e-4) and expected > 0
+    moved = torch.exp(-((apart / 0.35) ** 2)) * (wanted - hidden)
+    assert missed(found, head.planes) == pytest.approx(float(moved[rows].square().mean()), rel=1e-4)
+    assert moved.abs().max() > 0
 
 
-def test_a_head_that_did_not_change_may_stay_as_it_is(
+def test_what_no_seen_point_is_like_stays_as_it_is(
     spherical: SphericalGenerator, head: Code, ball: Tensor, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(unseen_colours, "ALIKE", 0.0)
+    monkeypatch.setattr(unseen_colours, "REACH", 1e-4)
     assert missed(colours(spherical, head, ball), head.planes) < 1e-10
 
 
