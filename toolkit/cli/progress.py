@@ -61,6 +61,7 @@ class TerminalProgress:
         )
         self._tasks: dict[str, TaskID] = {}
         self._begun: dict[str, tuple[float, int]] = {}
+        self._last: dict[str, int] = {}
         self._next: dict[str, float] = {}
         for name in names:
             self._add(name)
@@ -84,11 +85,13 @@ class TerminalProgress:
         if name not in self._tasks:
             self._add(name)
         started, before = self._begun.setdefault(name, (now, done))
-        if done < before or (done, before) == (0, 0):  # the same work begins again, with the next photo
+        if done < self._last.get(name, done) or (done, before) == (0, 0):  # it begins again, with the next photo
             started, before = self._begun[name] = now, done
+            self._next.pop(name, None)
             self._bars.reset(self._tasks[name], start=True)
         elif done > before and self._bars.tasks and not self._bars.finished:
             self._bars.start_task(self._tasks[name])
+        self._last[name] = done
         self._bars.update(self._tasks[name], completed=done, total=total, item="" if done == total else printable(item))
         if error is not None:
             self.note(f"{name} failed on {item}: {error}")

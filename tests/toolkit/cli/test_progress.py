@@ -45,6 +45,22 @@ def test_a_part_of_a_piece_of_work_is_told_in_a_log_only_where_it_takes_a_while(
     assert stream.getvalue().splitlines() == ["head: orbit.mp4: 2 of 2", "photos: 1 of 1"]
 
 
+def test_the_next_photo_has_a_pace_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 0.0
+    monkeypatch.setattr("toolkit.cli.progress.time.monotonic", lambda: now)
+    stream = io.StringIO()
+    with TerminalProgress(stream=stream) as progress:
+        for first in (22, 23):  # so many views of this head were there before
+            for done in range(first, 41):
+                progress.step("head: viewer.html", done, 40 + 1)
+                now += 0.5
+            now += 100.0  # another inversion
+    assert stream.getvalue().splitlines() == [
+        "head: viewer.html: 32 of 41, about 0:00:04 left",
+        "head: viewer.html: 33 of 41, about 0:00:04 left",
+    ]
+
+
 def test_a_terminal_gets_a_bar_for_each_piece_of_work() -> None:
     stream = Terminal()
     with TerminalProgress(["first"], stream=stream) as progress:
