@@ -139,7 +139,10 @@ class TrainingJob(Protocol):
         return None
 
     def evaluate(self, step: int) -> Mapping[str, float]:
-        """Scores on held-out data, by name (none: not evaluated); changes no training step either."""
+        """Scores on held-out data, by name (none: not evaluated); changes no training step either.
+
+        Ctrl-C ends it by an exception wherever it is: weights that it exchanges are put back in a `finally`.
+        """
         return {}
 
     def part_of(self, step: int) -> str:

@@ -35,11 +35,11 @@ from toolkit.training.distribution import (
     main_process,
     rank_and_world,
 )
-from toolkit.training.metrics_log import MetricsLog
+from toolkit.training.metrics_log import MetricsLog, as_numbers
 from toolkit.training.prefetch import prefetched
 from toolkit.training.randomness import preserved_random_state, random_states, restore_random_state
 from toolkit.training.run_file import note_session
-from toolkit.training.stop_signals import StopSignals
+from toolkit.training.stop_signals import GivenUp, StopSignals
 
 WEIGHTS_NAME = "weights.safetensors"
 BEST_NAME = "best.safetensors"
@@ -75,7 +75,7 @@ def train(
 
     Writes `run.json`, `metrics.jsonl`, `checkpoints/`, `sheets/`, where the cadence names a score `best.safetensors`,
     and, when the job's steps or a limit are reached, `weights.safetensors`. A kill loses the steps since the last
-    checkpoint; SIGINT and SIGTERM lose none.
+    checkpoint; SIGINT and SIGTERM lose none. An evaluation that they end is done again by `resume`.
 
     Args:
         job: What to train.
@@ -118,8 +118,8 @@ def train(
     loop.board = Board(folder, loop.done) if tensorboard and main else None
     reporter.step(job.name, loop.done, job.steps)
     try:
-        with StopSignals() as stop:
-            loop.run(stop, max_steps, max_seconds)
+        with loop.stop:
+            loop.run(max_steps, max_seconds)
     finally:
         if loop.board is not None:
             loop.board.close()
@@ -150,6 +150,9 @@ class _Loop:
         self.metrics = MetricsLog(out / "metrics.jsonl")
         self.board: Board | None = None
         self.best = BestSoFar(cadence)
+        self.stop = StopSignals()
+        self.owed = 0
+        """Number of the signal that ended the evaluation of the last step; 0: it is not to be done again."""
         self.main = main_process()
         self.identity = {"job": job.name, "seed": job.seed, "config": dict(job.config)}
         if job.trained_for:
@@ -168,37 +171,42 @@ class _Loop:
             check_identity(checkpoint, self.identity)
             self._restore(checkpoint)
         if self.main:
-            self.metrics.rewind(self.done)
+            self.metrics.rewind(self.done, evaluated=not self.owed)
             note_session(self.out / "run.json", self.identity, self.done, self.progress.note, self.job.data)
         self._tell_news(first_words(self.job))
         self._began = self._saved_at = time.monotonic()
 
-    def run(self, stop: StopSignals, max_steps: int | None, max_seconds: float | None) -> None:
+    def run(self, max_steps: int | None, max_seconds: float | None) -> None:
         """Take steps until the job, a limit or a signal ends it; then save.
 
         Raises:
             Interrupted: A signal came.
         """
-        last = self.job.steps if max_steps is None else min(self.job.steps, self.done + max_steps)
-        received = 0
-        with contextlib.closing(self._batches(last)) as batches:
-            while self.done < last:
-                now = time.monotonic()
-                late = max_seconds is not None and now - self._began >= max_seconds
-                overdue = self.main and now - self._saved_at >= self.cadence.checkpoint_seconds
-                # every process stops and saves at the same step
-                asked, end, save = largest([stop.received or 0, late, overdue])
-                received = int(asked)
-                if received or end:
-                    break
-                self._step(next(batches), save_after=bool(save))
+        if self.owed:
+            self._evaluate()
+        received = self._take_steps(self.job.steps if max_steps is None else self.done + max_steps, max_seconds)
         self._save()
-        if received and self.done < last:
+        if received:
             raise Interrupted(
                 f"stopped by {signal.Signals(received).name} after step {self.done} of {self.job.steps}; "
                 f"everything so far is in {self.out}, --resume goes on",
                 signal_number=received,
             )
+
+    def _take_steps(self, last: int, max_seconds: float | None) -> int:
+        """The number of the signal that ended them, else 0."""
+        last = min(self.job.steps, last)
+        with contextlib.closing(self._batches(last)) as batches:
+            while self.done < last and not self.owed:
+                now = time.monotonic()
+                late = max_seconds is not None and now - self._began >= max_seconds
+                overdue = self.main and now - self._saved_at >= self.cadence.checkpoint_seconds
+                # every process stops and saves at the same step
+                received, end, save = largest([self.stop.received or 0, late, overdue])
+                if received or end:
+                    return int(received)
+                self._step(next(batches), save_after=bool(save))
+        return self.owed
 
     def _batches(self, last: int) -> Generator[Any, None, None]:
         steps, maker = range(self.done, last), self.job.batch_maker()
@@ -250,19 +258,37 @@ class _Loop:
             self.board.picture(self.done, pixels)
 
     def _evaluate(self) -> None:
-        improved = False
+        """Score and keep the best, whole or not at all: a signal does not wait for hundreds of pictures."""
+        before, improved, given_up = self.best.state(), False, 0
         if self.main:
-            with preserved_random_state():
-                scores = self.job.evaluate(self.done)
-                if scores:
-                    numbers = self.metrics.write_evaluation(self.done, scores)
-                    self._log("evaluation", numbers)
-                    improved = self.best.improved(self.done, numbers, self.job.part_of(self.done - 1))
-                if improved:
-                    # before the checkpoint that says so: a kill in between makes both again
-                    _export(self.job, self.out / BEST_NAME)
-        if self.cadence.best is not None and largest([improved])[0]:
+            try:
+                with preserved_random_state(), self.stop.giving_up():
+                    scores = as_numbers(self.job.evaluate(self.done))
+                    improved = self._is_best(scores)
+            except GivenUp:
+                self.best.load_state(before)
+                improved, given_up = False, self.stop.received or 0
+            else:
+                self._write_evaluation(scores)
+        better, owed = largest([improved, given_up])
+        self.owed = int(owed)
+        if better:
             self._save()
+
+    def _is_best(self, scores: dict[str, float]) -> bool:
+        """Whether they are; then their weights are written, too.
+
+        That is before the checkpoint that says so: a kill in between makes both again.
+        """
+        if not scores or not self.best.improved(self.done, scores, self.job.part_of(self.done - 1)):
+            return False
+        _export(self.job, self.out / BEST_NAME)
+        return True
+
+    def _write_evaluation(self, scores: dict[str, float]) -> None:
+        if scores:
+            self.metrics.write_evaluation(self.done, scores)
+            self._log("evaluation", scores)
 
     def _save(self) -> None:
         if self.saved == self.done:
@@ -278,6 +304,7 @@ class _Loop:
                 "random_elsewhere": elsewhere,
                 "metrics": self.metrics.state(),
                 "best": self.best.state(),
+                "evaluation_owed": self.owed,
                 "seconds": self._seconds(),
             }
             folder, keep = self.out / "checkpoints", self.cadence.keep
@@ -296,6 +323,7 @@ class _Loop:
             self.job.load_state(state["job"])
             self.metrics.load_state(state["metrics"])
             self._seconds_before = float(state["seconds"])
+            self.owed = int(state.get("evaluation_owed", 0))
             if "best" in state:
                 self.best.load_state(state["best"])
             randoms = [state["random"], *state.get("random_elsewhere", [])]

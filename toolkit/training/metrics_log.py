@@ -38,7 +38,7 @@ class MetricsLog:
         Raises:
             TrainingError: One of them is NaN or infinite.
         """
-        values = {name: _number(value) for name, value in losses.items()}
+        values = as_numbers(losses)
         for name, value in values.items():
             if not math.isfinite(value):
                 raise TrainingError(
@@ -61,25 +61,24 @@ class MetricsLog:
         self._line_step, self._line_seconds = step, seconds
         return losses
 
-    def write_evaluation(self, step: int, scores: Mapping[str, float]) -> dict[str, float]:
-        """Append scores, those that are not finite as null, and return them as plain numbers."""
-        numbers = {name: _number(value) for name, value in scores.items()}
-        finite = {name: value if math.isfinite(value) else None for name, value in numbers.items()}
+    def write_evaluation(self, step: int, scores: Mapping[str, float]) -> None:
+        """Append scores, those that are not finite as null."""
+        finite = {name: value if math.isfinite(value) else None for name, value in scores.items()}
         self._append({"step": step, "evaluation": finite})
-        return numbers
 
     def write_note(self, step: int, sentence: str) -> None:
         """Append a sentence to the log, with the step."""
         self._append({"step": step, "note": sentence})
 
-    def rewind(self, step: int) -> None:
-        """Drop lines beyond a step, and a last line that was cut off in the writing."""
+    def rewind(self, step: int, evaluated: bool = True) -> None:
+        """Drop lines beyond a step, that step's evaluation unless `evaluated`, and a last line that was cut off."""
         if not self._path.exists():
             return
         kept = []
         for line in self._path.read_bytes().splitlines():
             try:
-                if parsed(line)["step"] <= step:
+                known = parsed(line)
+                if known["step"] < step or (known["step"] == step and (evaluated or "evaluation" not in known)):
                     kept.append(line + b"\n")
             except (ValueError, KeyError, TypeError):
                 continue
@@ -105,5 +104,6 @@ class MetricsLog:
             file.write(json.dumps(line) + "\n")
 
 
-def _number(value: Any) -> float:
-    return float(value.detach() if hasattr(value, "detach") else value)  # a job may hand over its loss tensors
+def as_numbers(values: Mapping[str, Any]) -> dict[str, float]:
+    """Plain numbers of those that a job hands over, which may be tensors."""
+    return {name: float(value.detach() if hasattr(value, "detach") else value) for name, value in values.items()}

@@ -31,6 +31,15 @@ def start(out: Path, *options: str) -> subprocess.Popen[str]:
     )  # fmt: skip
 
 
+def wait_for_file(process: subprocess.Popen[str], path: Path) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while not path.exists():
+        if time.monotonic() > deadline or process.poll() is not None:
+            process.kill()
+            raise AssertionError(f"no {path}: {process.communicate()[1]}")
+        time.sleep(0.01)
+
+
 def wait_for_step(process: subprocess.Popen[str], out: Path, step: int) -> None:
     deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline and process.poll() is None:
@@ -88,6 +97,25 @@ def test_a_signal_saves_the_step_in_hand_and_sets_the_exit_code(
     assert last.startswith(f"error: stopped by {number.name} after step ") and "--resume goes on" in last
     step = int(last.split("after step ")[1].split()[0])
     assert (out / "checkpoints" / f"step-{step:08d}.json").exists()
+    train(ToyJob(ToyConfig(cadence=Cadence(log_every=7, evaluate_every=25))), out, resume=True)
+    assert metrics(out) == metrics(straight)
+    assert weights(out) == weights(straight)
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_signal_ends_an_evaluation_which_is_done_again(
+    tmp_path: Path, straight: Path, number: signal.Signals, code: int
+) -> None:
+    out = tmp_path / "run"
+    process = start(out, "--set", f"evaluation_seconds={10 * PATIENCE}", "--set", "cadence.sheet_every=25")
+    wait_for_file(process, out / "sheets" / "step-00000025.png")  # drawn right before the evaluation
+    time.sleep(0.2)
+    process.send_signal(number)
+    _, stderr = process.communicate(timeout=PATIENCE)
+    assert process.returncode == code, stderr
+    assert f"stopped by {number.name} after step 25 of 60" in stderr
+    assert (out / "checkpoints" / "step-00000025.json").exists()
+    assert not any("evaluation" in line for line in metrics(out))
     train(ToyJob(ToyConfig(cadence=Cadence(log_every=7, evaluate_every=25))), out, resume=True)
     assert metrics(out) == metrics(straight)
     assert weights(out) == weights(straight)

@@ -36,6 +36,7 @@ class ToyConfig(Config):
     engine: EngineSettings = EngineSettings()
     refuse_step: int | None = None
     pause: Annotated[float, Field(ge=0)] = 0.0
+    evaluation_seconds: Annotated[float, Field(ge=0)] = 0.0
     nan_step: int | None = None
     cadence: Cadence = Cadence(log_every=7, checkpoint_every=10, sheet_every=20, evaluate_every=25)
 
@@ -61,7 +62,9 @@ class ToyJob(TrainingJob):
         self.settings = config
         self.seed, self.steps, self.cadence = config.seed, config.steps, config.cadence
         self.workers, self.stepper = config.engine.workers, Stepper(config.engine)
-        self.config = config.model_dump(mode="json", exclude={"pause", "nan_step", "refuse_step", "engine"})
+        self.config = config.model_dump(
+            mode="json", exclude={"pause", "evaluation_seconds", "nan_step", "refuse_step", "engine"}
+        )
         torch.manual_seed(config.seed)
         self.network = nn.Sequential(
             nn.Linear(2, config.width), nn.Tanh(), nn.Dropout(config.dropout), nn.Linear(config.width, 1)
@@ -109,6 +112,9 @@ class ToyJob(TrainingJob):
 
     def evaluate(self, step: int) -> Mapping[str, float]:
         points = torch.rand(64, 2)
+        deadline = time.monotonic() + self.settings.evaluation_seconds
+        while time.monotonic() < deadline:
+            time.sleep(0.01)
         with torch.no_grad():
             return {"error": float((self.average.module(points) - points.prod(1, keepdim=True)).square().mean())}
 
