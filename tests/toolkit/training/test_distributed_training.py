@@ -26,13 +26,13 @@ def start(out: Path, *options: str) -> list[subprocess.Popen[str]]:
     return start_ranks(2, PROGRAM, "toy", "--threads", "1", "--out", str(out), *options)
 
 
-def wait_for_checkpoint(processes: list[subprocess.Popen[str]], out: Path) -> None:
+def wait_for(processes: list[subprocess.Popen[str]], out: Path, files: str = "checkpoints/step-*.json") -> None:
     deadline = time.monotonic() + 300
     while time.monotonic() < deadline and all(process.poll() is None for process in processes):
-        if list((out / "checkpoints").glob("step-*.json")):
+        if list(out.glob(files)):
             return
         time.sleep(0.01)
-    raise AssertionError(f"no checkpoint: {finish(processes)}")
+    raise AssertionError(f"no {files}: {finish(processes)}")
 
 
 def left_unfinished(out: Path) -> list[Path]:
@@ -57,7 +57,7 @@ def test_two_processes_learn_what_one_learns_from_the_doubled_batch(tmp_path: Pa
 def test_the_death_of_one_process_ends_the_other_with_a_sentence_and_nothing_half_written(tmp_path: Path) -> None:
     out = tmp_path / "run"
     processes = start(out, "--set", "pause=0.05")
-    wait_for_checkpoint(processes, out)
+    wait_for(processes, out)
     processes[1].kill()
     (code, _, stderr), (killed, _, _) = finish(processes, seconds=300)
     assert killed == -signal.SIGKILL and code == 2
@@ -66,18 +66,41 @@ def test_the_death_of_one_process_ends_the_other_with_a_sentence_and_nothing_hal
     assert not left_unfinished(out) and not (out / "weights.safetensors").exists()
 
 
+@pytest.fixture(scope="module")
+def straight(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of two processes that was never stopped."""
+    out = tmp_path_factory.mktemp("straight") / "run"
+    assert [code for code, _, _ in finish(start(out), seconds=300)] == [0, 0]
+    return out
+
+
 @pytest.mark.slow
-def test_a_signal_to_one_process_stops_both_at_one_step_and_resuming_changes_nothing(tmp_path: Path) -> None:
-    assert [code for code, _, _ in finish(start(tmp_path / "straight"), seconds=300)] == [0, 0]
+def test_a_signal_to_one_process_stops_both_at_one_step_and_resuming_changes_nothing(
+    tmp_path: Path, straight: Path
+) -> None:
     out = tmp_path / "run"
     processes = start(out, "--set", "pause=0.05")
-    wait_for_checkpoint(processes, out)
+    wait_for(processes, out)
     processes[1].send_signal(signal.SIGTERM)
     assert [code for code, _, _ in finish(processes, seconds=300)] == [143, 143]
     assert [code for code, _, _ in finish(start(out, "--resume"), seconds=300)] == [0, 0]
     assert 10 <= json.loads((out / "run.json").read_text())["sessions"][1]["from_step"] < 60
-    assert metrics(out) == metrics(tmp_path / "straight")
-    assert weights(out) == weights(tmp_path / "straight")  # each process went on with its own rng: dropout is on
+    assert metrics(out) == metrics(straight)
+    assert weights(out) == weights(straight)  # each process went on with its own rng: dropout is on
+
+
+@pytest.mark.slow
+def test_a_signal_in_an_evaluation_stops_both_which_score_again_when_they_go_on(tmp_path: Path, straight: Path) -> None:
+    out = tmp_path / "run"
+    processes = start(out, "--set", "evaluation_seconds=3000", "--set", "cadence.sheet_every=25")
+    wait_for(processes, out, "sheets/step-00000025.png")  # drawn right before the evaluation
+    time.sleep(0.2)
+    processes[0].send_signal(signal.SIGTERM)
+    assert [code for code, _, _ in finish(processes, seconds=300)] == [143, 143]
+    assert [code for code, _, _ in finish(start(out, "--resume"), seconds=300)] == [0, 0]
+    assert json.loads((out / "run.json").read_text())["sessions"][1]["from_step"] == 25
+    assert metrics(out) == metrics(straight)
+    assert weights(out) == weights(straight)
 
 
 @pytest.mark.slow
