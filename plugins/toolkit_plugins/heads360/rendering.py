@@ -80,14 +80,14 @@ def _view(
         fine = np.ones(size * size, bool) if everywhere else _uneven(centre, size).ravel()
         chosen = np.nonzero(fine)[0]
         seen = trace(head, *_rays(camera, _inside(chosen, size, antialias), size * antialias))
-        rgb[chosen] = seen.rgb.reshape(len(chosen), -1, 3).mean(1)
-        covered[chosen] = (seen.depth > 0).reshape(len(chosen), -1).mean(1)
+        rgb[chosen] = seen.rgb.reshape(len(chosen), antialias**2, 3).mean(1)
+        covered[chosen] = (seen.depth > 0).reshape(len(chosen), antialias**2).mean(1)
     square = (size, size)
     return rgb.reshape(*square, 3), covered.reshape(square), centre.depth.reshape(square), centre.label.reshape(square)
 
 
 def _compared(head: Head, hits: Hits, size: int) -> Mask:
-    """Rays [S * S] whose colours `_uneven` looks at: where all around shows strands, it looks at none."""
+    """Rays [S * S] whose colours `_uneven` looks at: in the midst of strands, it looks at none."""
     strands = one_of(head.solid.kinds[hits.triangle], STRANDS) & (hits.triangle >= 0)
     maybe_even = ~ndimage.maximum_filter(strands.reshape(size, size), 3)
     return np.asarray(ndimage.maximum_filter(maybe_even, 3).ravel())

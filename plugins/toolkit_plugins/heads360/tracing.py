@@ -54,7 +54,7 @@ def trace(head: Head, origins: Floats, directions: Floats) -> Seen:
 
 def first_hits(head: Head, origins: Floats, directions: Floats) -> Hits:
     """Where rays [R, 3] (world units), [R, 3] (unit) meet a head first, in decimetres."""
-    parts = [slice(start, start + CHUNK) for start in range(0, len(origins), CHUNK)]
+    parts = [slice(start, start + CHUNK) for start in range(0, len(origins) or 1, CHUNK)]
     found = [head.scene.hits(*_in_decimetres(origins[part], directions[part])) for part in parts]
     return Hits(*(np.concatenate(values) for values in zip(*found, strict=True)))
 

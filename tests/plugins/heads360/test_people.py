@@ -183,6 +183,12 @@ def test_colours_that_nothing_looks_at_change_nothing(head: Head, monkeypatch: p
     assert left_out[0].any() and all(torch.equal(one, other) for one, other in zip(fast, slow, strict=True))
 
 
+def test_a_camera_that_looks_beside_a_head_sees_white(head: Head):
+    camera = Camera.orbit(0.0)
+    seen = render(head, camera.shifted(torch.tensor([[9.0, 0.0, 0.0]])), 32)
+    assert (seen.image == 1).all() and not seen.mask.any() and not seen.depth.any() and not seen.label.any()
+
+
 def test_another_light_changes_colours_alone(head: Head):
     rng = np.random.default_rng(3)
     camera = Camera.orbit(0.0)
