@@ -89,7 +89,7 @@ def test_a_fit_can_be_repeated(spherical: SphericalGenerator, heads: Code, seen)
 def test_the_shape_stays_nearer_where_it_counts(spherical: SphericalGenerator, heads: Code, seen):
     found = {}
     for weight in (0.0, 50.0):
-        planes = fitted(spherical, heads, seen, shape=weight, smoothness=0.0)
+        planes = fitted(spherical, heads, seen, shape=weight, smoothness=0.0, unseen=0.0)
         field = KeptField(spherical, heads.planes[:1], heads.ws[:1], 2000, torch.Generator().manual_seed(1))
         found[weight] = float(field.change(planes[:1], 2000).shape.detach())
     assert found[50.0] < 0.5 * found[0.0]
@@ -98,7 +98,7 @@ def test_the_shape_stays_nearer_where_it_counts(spherical: SphericalGenerator, h
 def test_colours_change_more_evenly_where_it_counts(spherical: SphericalGenerator, heads: Code, seen):
     found = {}
     for weight in (0.0, 30.0):
-        planes = fitted(spherical, heads, seen, shape=0.0, smoothness=weight)
+        planes = fitted(spherical, heads, seen, shape=0.0, smoothness=weight, unseen=0.0)
         field = KeptField(spherical, heads.planes[:1], heads.ws[:1], 2000, torch.Generator().manual_seed(1))
         found[weight] = float(field.change(planes[:1], 2000).roughness.detach())
     assert found[30.0] < 0.7 * found[0.0]
