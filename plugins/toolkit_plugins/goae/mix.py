@@ -25,7 +25,8 @@ def hit_map(camera: Camera | Tensor, depth: Tensor, size: int, box: float = 1.0)
 
     Args:
         camera: B cameras, or one for all.
-        depth: [B, 1, R, R], distance along the unit ray.
+        depth: [B, 1, R, R], distance along the unit ray. NaN hits the first texel, since no index is NaN; the planes
+            that it comes from say what is wrong.
         size: Side of the plane in texels.
         box: Side of the box that the plane spans.
 
@@ -40,7 +41,7 @@ def hit_map(camera: Camera | Tensor, depth: Tensor, size: int, box: float = 1.0)
     batch, resolution = depth.shape[0], depth.shape[-1]
     cameras = as_camera(camera).to(depth.device).to(depth.dtype).expand(batch)
     points = points_on(camera_rays(cameras, resolution), depth.reshape(batch, -1, 1))[:, :, 0]
-    texels = ((points[..., :2] / box + 0.5) * size).clamp(0, size - 1).long()
+    texels = ((points[..., :2] / box + 0.5) * size).nan_to_num(0).clamp(0, size - 1).long()
     hits = depth.new_zeros(batch, size * size)
     hits.scatter_(1, texels[..., 1] * size + texels[..., 0], 1.0)
     return hits.reshape(batch, 1, size, size)

@@ -289,6 +289,16 @@ def test_hits_fall_where_points_are():
         hit_map(Camera.orbit(), depth[0], 16)
 
 
+def test_depths_that_are_not_finite_hit_some_texel_and_change_no_other():
+    depth = torch.full((1, 1, 64, 64), 2.7)
+    expected = hit_map(Camera.orbit(), depth, 16)
+    expected[..., 0, 0] = 1
+    depth[..., 30:34, 30:34] = float("nan")  # of the rays into each texel, some are left
+    assert torch.equal(hit_map(Camera.orbit(), depth, 16), expected)
+    depth[..., 20, 20] = float("inf")
+    assert hit_map(Camera.orbit(), depth, 16).isfinite().all()
+
+
 def test_a_mask_is_soft_only_round_its_border():
     hits = torch.zeros(1, 1, 64, 64)
     hits[..., 16:48, 16:48] = 1
