@@ -146,7 +146,7 @@ def _left_out(run: ProtocolRun) -> list[str]:
     """Which subjects have no picture from where the protocol wants one."""
     request, protocol = run.request, run.protocol
     subjects = pictures_by_subject(protocol.data)
-    missing = subjects_left_out(protocol.data, protocol.items, effective_limit(request.data, request.limit))
+    missing = subjects_left_out(subjects, protocol.items, effective_limit(request.data, request.limit))
     if not missing or not protocol.inputs:
         return []
     yaws = ", ".join(f"{yaw:g}" for yaw in protocol.inputs)

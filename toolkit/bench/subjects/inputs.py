@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
@@ -97,15 +97,15 @@ def input_pictures(
     return [index for found in chosen_of(chosen, limit, draw) for index in found]
 
 
-def subjects_left_out(data: IndexedDataset, items: Sequence[BenchItem], limit: int | None) -> list[str]:
+def subjects_left_out(subjects: Iterable[str], items: Sequence[BenchItem], limit: int | None) -> list[str]:
     """The subjects that no item is of, where fewer were taken than were asked for.
 
     Args:
-        data: Pictures.
+        subjects: All.
         items: What a protocol made of them.
         limit: Subjects at most; None: all are asked for.
     """
-    subjects, taken = pictures_by_subject(data), {item.subject for item in items}
+    taken = {item.subject for item in items}
     missing = [subject for subject in subjects if subject not in taken]
     return missing if limit is None or len(taken) < limit else []
 

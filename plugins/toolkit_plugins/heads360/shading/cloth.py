@@ -11,7 +11,7 @@ from toolkit_plugins.heads360.details import Details
 from toolkit_plugins.heads360.geometry import F32, Floats, dot
 from toolkit_plugins.heads360.light import Light
 from toolkit_plugins.heads360.noise import noise
-from toolkit_plugins.heads360.parts import Kind
+from toolkit_plugins.heads360.parts import Kind, one_of
 from toolkit_plugins.heads360.person import Dress
 from toolkit_plugins.heads360.shading.samples import Samples
 
@@ -84,7 +84,7 @@ def shade_cloth(
     rim = (1 - np.clip(dot(s.normals, s.view), 0, 1)) ** 3
     around_light = light.environment().sum(0) / (4 * np.pi)
     radiance = colour * received + (colour * 0.3 + 0.015) * (rim * 0.5 * s.mixed(openness))[:, None] * around_light
-    hard = np.nonzero((s.kinds == Kind.FRAME) | (s.kinds == Kind.METAL))[0]
+    hard = np.nonzero(one_of(s.kinds, [Kind.FRAME, Kind.METAL]))[0]
     if len(hard):
         radiance[hard] = _polished(s.where(hard), colour[hard], radiance[hard], light)
     return np.asarray(radiance, F32)

@@ -37,7 +37,7 @@ class Samples:
         """How many points are shaded."""
         return len(self.kinds)
 
-    def where(self, chosen: NDArray[np.generic]) -> Samples:
+    def where(self, chosen: NDArray[np.integer]) -> Samples:
         """Some of the points."""
         return Samples(*(getattr(self, field.name).take(chosen, 0) for field in fields(self)))
 
