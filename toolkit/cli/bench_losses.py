@@ -30,14 +30,22 @@ def report_losses(results: Results, protocols: set[str], data: str) -> bool:
     def ours(entries: Sequence[_Entry]) -> list[_Entry]:
         return [each for each in entries if each.protocol in protocols and each.data == data]
 
-    failures = [_about(each.method, each.target or each.item, each.error) for each in ours(results.failures)]
-    warnings = [_about(each.method, each.item, each.text) for each in ours(results.warnings)]
-    left_out = [f"{each.metric}: {each.reason}" for each in ours(results.unavailable)]
-    left_out += [f"{each.protocol}: {each.reason}" for each in ours(results.left_out)]
-    _say_once("failed   ", failures)
-    _say_once("warning  ", warnings, _WARNINGS)
-    _say_once("left out ", left_out)
+    failures = [(each, _about(each.method, each.target or each.item, each.error)) for each in ours(results.failures)]
+    warnings = [(each, _about(each.method, each.item, each.text)) for each in ours(results.warnings)]
+    unavailable = [(each, f"{each.metric}: {each.reason}") for each in ours(results.unavailable)]
+    left_out = [f"{each.protocol}: {each.reason}" for each in ours(results.left_out)]
+    _say("failed   ", _placed(failures, protocols))
+    _say("warning  ", _placed(warnings, protocols), _WARNINGS)
+    _say("left out ", [*_placed(unavailable, protocols), *left_out])
     return bool(failures)
+
+
+def _placed(lines: Sequence[tuple[_Placed, str]], protocols: set[str]) -> list[str]:
+    """Each line once, behind the protocols that it is of where it is not of all."""
+    found: dict[str, dict[str, None]] = {}
+    for entry, line in lines:
+        found.setdefault(line, {})[entry.protocol] = None
+    return [line if {*of} == protocols else f"{', '.join(of)}: {line}" for line, of in found.items()]
 
 
 def _about(method: str | None, item: str | None, text: str) -> str:
@@ -45,10 +53,9 @@ def _about(method: str | None, item: str | None, text: str) -> str:
     return f"{who}: {text}" if who else text
 
 
-def _say_once(mark: str, lines: Sequence[str], most: int | None = None) -> None:
-    """Print each line once, `most` of them at most."""
-    different = list(dict.fromkeys(lines))
-    for line in different[:most]:
+def _say(mark: str, lines: Sequence[str], most: int | None = None) -> None:
+    """Print the lines, `most` of them at most."""
+    for line in lines[:most]:
         say(f"{mark}{line}", err=True)
-    if most is not None and len(different) > most:
-        say(f"{mark}{len(different) - most} more of this kind: results.json, key warnings", err=True)
+    if most is not None and len(lines) > most:
+        say(f"{mark}{len(lines) - most} more of this kind: results.json, key warnings", err=True)

@@ -454,19 +454,41 @@ def test_every_text_says_where_only_the_foreground_was_compared(tmp_path: Path) 
         assert "oreground only" not in text and "Not the shipped protocol" not in text
 
 
-def test_foreground_means_nothing_to_protocols_of_whole_pictures() -> None:
-    whole = open_protocol("reconstruction")
-    asked = open_protocol("reconstruction", ["foreground=true"])
-    assert asked.digest == whole.digest and not asked.has_foreground
-    settings = open_protocol("fid360", ["foreground=true"])
-    assert settings.digest != open_protocol("fid360").digest and settings.has_foreground
+@pytest.mark.parametrize(
+    ("kind", "change"),
+    [
+        ("reconstruction", "foreground=true"),
+        ("reconstruction", "random_sides=2"),
+        ("multiview", "random_sides=2"),
+        ("fid360", "target_yaws=[-90, 90]"),
+        ("speed", "occlusion_tolerance=0.5"),
+    ],
+)
+def test_a_setting_that_a_protocol_does_not_read_changes_nothing(kind: str, change: str) -> None:
+    shipped, asked = open_protocol(kind), open_protocol(kind, [change])
+    assert asked.digest == shipped.digest and not asked.has_foreground
     run = {
-        "protocol": "reconstruction", "data": "crops", "pictures": {"cells": 2},
+        "protocol": kind, "data": "crops", "pictures": {"cells": 2},
         "settings": {**asked.model_dump(mode="json"), "digest": asked.digest},
     }  # fmt: skip
-    rows = [row("m", "l2", 1.0, protocol="reconstruction", data="crops")]
-    text = as_markdown(results_of(rows, runs={"reconstruction on crops": run}))
+    rows = [row("m", "l2", 1.0, protocol=kind, data="crops")]
+    text = as_markdown(results_of(rows, runs={f"{kind} on crops": run}))
     assert "oreground only" not in text and "Not the shipped protocol" not in text
+
+
+@pytest.mark.parametrize(
+    ("kind", "change"),
+    [
+        ("fid360", "foreground=true"),
+        ("fid360", "random_sides=2"),
+        ("multiview", "target_yaws=[-90, 90]"),
+        ("gt360", "occlusion_tolerance=0.5"),
+        ("reconstruction", "yaw_tolerance=1.5"),
+    ],
+)
+def test_a_setting_that_a_protocol_reads_makes_it_another(kind: str, change: str) -> None:
+    asked = open_protocol(kind, [change])
+    assert asked.digest != open_protocol(kind).digest and asked.has_foreground == (change == "foreground=true")
 
 
 def test_what_differs_from_the_paper_stands_in_markdown_at_full_scale_only() -> None:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from toolkit.bench.records.schema import Failure, GeneratorEntry, LeftOut, Results, RunWarning
+from toolkit.bench.records.schema import Failure, GeneratorEntry, LeftOut, Results, RunWarning, Unavailable
 from toolkit.cli.bench_losses import report_losses
 
 WHERE = {"protocol": "reconstruction", "data": "set"}
@@ -24,6 +24,19 @@ def test_each_loss_of_these_protocols_is_said_once(capsys: pytest.CaptureFixture
         "failed   psp a.png: no face",
         "warning  its camera is odd",
         "left out reconstruction: one picture each",
+    ]
+
+
+def test_what_not_all_protocols_lost_names_those_that_did(capsys: pytest.CaptureFixture[str]) -> None:
+    first, second = ({**WHERE, "protocol": name} for name in ("gt360", "multiview"))
+    warnings = [RunWarning(**first, text="1 of 3 subjects left out")]
+    warnings += [RunWarning(**where, text="its camera is odd") for where in (first, second)]
+    gone = [Unavailable(**second, metric="id_dlib", reason="no file")]
+    assert not report_losses(results(warnings=warnings, unavailable=gone), {"gt360", "multiview"}, "set")
+    assert capsys.readouterr().err.splitlines() == [
+        "warning  gt360: 1 of 3 subjects left out",
+        "warning  its camera is odd",
+        "left out multiview: id_dlib: no file",
     ]
 
 

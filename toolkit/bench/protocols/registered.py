@@ -7,14 +7,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from toolkit.bench.protocols.base import BenchProtocol
-from toolkit.bench.protocols.settings import ProtocolSettings
+from toolkit.bench.protocols.settings import OWN, ProtocolSettings
 from toolkit.configuration import config_names, config_path, load_config
 from toolkit.errors import ConfigError, PluginError
 from toolkit.registry import default_registry, unknown_name
 
 _FOLDER = "protocols/"
 ALL = "all"
-ORDER = ("reconstruction", "gt360", "multiview", "fid360", "speed")
+ORDER = OWN
 """The first of what `all` stands for, in the order of the report; other headline protocols follow by name."""
 
 

@@ -11,8 +11,25 @@ from pydantic import Field, field_validator
 from toolkit.configuration import Config
 from toolkit.registry import default_registry, unknown_name
 
-_NO_FOREGROUND = ("reconstruction", "gt360", "multiview", "speed")
-"""Protocols of the toolkit that look at whole pictures whatever `foreground` says."""
+OWN = ("reconstruction", "gt360", "multiview", "fid360", "speed")
+"""The toolkit's protocols, in the order of the report."""
+_READ_BY_ONE = {
+    "target_yaws": "multiview",
+    "occlusion_tolerance": "gt360",
+    "random_sides": "fid360",
+    "foreground": "fid360",
+}
+"""Settings that one protocol of the toolkit reads; to its others, they mean nothing."""
+
+
+def is_read(key: str, kind: str) -> bool:
+    """Whether a setting may change what a protocol measures.
+
+    Args:
+        key: The setting's name.
+        kind: The registered protocol; one of a plugin may read all.
+    """
+    return kind not in OWN or _READ_BY_ONE.get(key, kind) == kind
 
 
 class ProtocolSettings(Config):
@@ -65,7 +82,7 @@ class ProtocolSettings(Config):
     @property
     def has_foreground(self) -> bool:
         """Whether `foreground` is set and means something to the protocol."""
-        return self.foreground and self.kind not in _NO_FOREGROUND
+        return self.foreground and is_read("foreground", self.kind)
 
     @property
     def digest(self) -> str:
@@ -73,5 +90,10 @@ class ProtocolSettings(Config):
         aside = {"about", "name", "metrics", "views", "subset"}  # which pictures are taken does not change a picture's
         later = {"options": self.options, "foreground": self.has_foreground}
         aside |= {key for key, value in later.items() if not value}  # digests of runs before these keys existed stay
-        decisive = self.model_dump(mode="json", exclude=aside)
+        decisive = self._read_values().model_dump(mode="json", exclude=aside)
         return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()[:12]
+
+    def _read_values(self) -> ProtocolSettings:
+        """The same, with what the protocol does not read as if it had not been set."""
+        unread = {key for key in _READ_BY_ONE if not is_read(key, self.kind)}
+        return self.model_copy(update={key: type(self).model_fields[key].default for key in unread})

@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 from toolkit.bench.protocols.registered import ORDER, open_protocol
+from toolkit.bench.protocols.settings import is_read
 from toolkit.bench.records.schema import Run
 
 _NOT_CONDITIONS = ("kind", "name", "about", "digest", "version", "seed", "metrics")
@@ -40,11 +41,10 @@ def conditions_of(run: Run) -> list[str]:
 def changed_settings(run: Run) -> list[str]:
     """Settings whose values are not the shipped ones: `foreground = true (shipped: false)`; sorted by name."""
     mine, shipped = _settings(run), _shipped(run)
-    aside = {*_NOT_CONDITIONS, *(() if run.settings.kind == "fid360" else ("foreground",))}
     return [
         f"{key} = {_said(mine[key])} (shipped: {_said(shipped[key])})"
         for key in sorted(mine.keys() & shipped.keys())
-        if key not in aside and _said(mine[key]) != _said(shipped[key])
+        if key not in _NOT_CONDITIONS and is_read(key, run.settings.kind) and _said(mine[key]) != _said(shipped[key])
     ]
 
 
