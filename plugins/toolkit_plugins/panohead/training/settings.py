@@ -45,6 +45,8 @@ class LossSettings(Config):
     """Weights of the losses."""
 
     colour: Weight = 1.0
+    chroma: Weight = 0.0
+    """How much more differences of colour count than those of brightness, in rays and patches."""
     mask: Weight = 0.5
     free_space: Weight = 1.0
     occupancy: Weight = 0.4
