@@ -16,7 +16,7 @@ from toolkit.interfaces import DescribedHeads, ProceduralHeads
 from toolkit_plugins.panohead.training.kept import kept_tensors
 from toolkit_plugins.panohead.training.rays import RayPlan
 
-_VERSION = 2
+_VERSION = 3
 _STRONGEST = 1.5
 """Standard deviation of the first number of a code."""
 _NOTHING = 1e-4
@@ -31,8 +31,9 @@ class Meanings:
 
         Args:
             heads: Whose traits.
-            plan: Says which heads have rays; the codes' directions are found from these.
-            more: Latents beyond them.
+            plan: Says which heads have rays.
+            more: Latents beyond them. The codes' directions are found from all: where both numbers add up to the same,
+                codes are the same.
             w_dim: Length of a code.
             folder: Where codes are kept.
 
@@ -41,7 +42,7 @@ class Meanings:
         """
         if not isinstance(heads, DescribedHeads):
             raise ConfigError(f"heads.traits needs heads that say their traits; those of {plan.dataset!r} do not")
-        file = folder / f"codes-{plan.heads}-{more}-{w_dim}.safetensors"
+        file = folder / f"codes-{plan.heads + more}-{w_dim}.safetensors"
         about = {"version": _VERSION, "dataset": plan.dataset, "split": plan.split, "seed": plan.seed}
         tensors = kept_tensors(file, heads, about, lambda: _made(heads, plan, more, w_dim))
         self.latents: Tensor = tensors["latents"]
@@ -64,13 +65,11 @@ class Meanings:
 def _made(heads: DescribedHeads, plan: RayPlan, more: int, w_dim: int) -> dict[str, Tensor]:
     """Traits along their principal directions: large differences are damped, small ones kept."""
     latents = torch.stack([heads.latent(plan.split, plan.seed, index) for index in range(plan.heads + more)])
-    first = torch.stack([heads.traits(latent) for latent in latents[: plan.heads]])
-    mean = first.mean(0)
-    _, spread, directions = torch.linalg.svd(first - mean, full_matrices=False)
-    spread, directions = spread[:w_dim] / len(first) ** 0.5, directions[:w_dim]
+    traits = torch.stack([heads.traits(latent) for latent in latents])
+    mean = traits.mean(0)
+    variance, directions = torch.linalg.eigh((traits - mean).T.double().cov(correction=0))  # from small to large
+    spread, directions = variance.flip(0)[:w_dim].clamp_min(0).sqrt().float(), directions.flip(1)[:, :w_dim].float()
     real = spread > _NOTHING * spread[0]
     scale = torch.where(real, _STRONGEST / (spread[0] * spread).clamp_min(1e-9).sqrt(), 0)
-    turned = torch.nn.functional.pad(directions.T * scale, (0, w_dim - len(spread)))
-    codes = [(first - mean) @ turned]
-    codes += [((heads.traits(latent) - mean) @ turned)[None] for latent in latents[plan.heads :]]
-    return {"latents": latents, "codes": torch.cat(codes), "mean": mean, "directions": turned}
+    turned = torch.nn.functional.pad(directions * scale, (0, w_dim - len(spread)))
+    return {"latents": latents, "codes": (traits - mean) @ turned, "mean": mean, "directions": turned}
