@@ -310,6 +310,7 @@ def test_the_page_holds_everything_and_nothing_from_outside(tmp_path: Path):
     assert "&lt;script&gt;alert(1)" in page
     assert not re.search(r"""(src|href)=["']?(?!#|data:)\w""", re.sub(r"<script>.*?</script>", "", page, flags=re.S))
     assert "@@" not in page
+    assert re.search(r"\b(1 method|[2-9] methods), (1 head|[2-9] heads) of ", page)
     for words in (
         "At a glance",
         "Heads side by side",

@@ -166,7 +166,12 @@ def _item_numbers(results: Results, data: str) -> dict[tuple[str, str], str]:
 def _lead(results: Results, methods: Sequence[str]) -> str:
     pictures = max((run.pictures.cells for run in results.runs.values()), default=0)
     data = ", ".join(dict.fromkeys(run.data for run in results.runs.values()))
-    return f"{len(methods)} methods, {pictures} heads of {data}, inverted into {results.generator.name}."
+    compared, heads = _counted(len(methods), "method"), _counted(pictures, "head")
+    return f"{compared}, {heads} of {data}, inverted into {results.generator.name}."
+
+
+def _counted(count: int, thing: str) -> str:
+    return f"{count} {thing if count == 1 else thing + 's'}"
 
 
 def _failures(results: Results) -> str:
