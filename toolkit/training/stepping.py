@@ -31,6 +31,7 @@ from torch.optim import Optimizer
 from torch.utils.checkpoint import checkpoint
 
 from toolkit.configuration import Config
+from toolkit.cores import usable_cores
 from toolkit.devices import Arithmetic, choose_arithmetic
 from toolkit.errors import InputError
 from toolkit.training.distribution import average_gradients
@@ -71,7 +72,7 @@ class EngineSettings(Config):
         """
         if self.workers is not None:
             return self.workers
-        cores = (os.cpu_count() or 1) // int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+        cores = usable_cores() // int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
         return max(1, min(MOST_WORKERS, cores - 1)) if reads else 0
 
 

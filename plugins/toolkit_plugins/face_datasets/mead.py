@@ -28,6 +28,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from toolkit.cores import usable_cores
 from toolkit.data import ImageFolder, layout
 from toolkit.data.store import MEMBER_LIMIT, Store, open_store, safe_name
 from toolkit.errors import InputError
@@ -103,7 +104,7 @@ class Mead:
                 rejects[subject] = str(error)
                 return {}
 
-        with ThreadPoolExecutor(os.cpu_count()) as pool:  # each decodes in a process of its own
+        with ThreadPoolExecutor(usable_cores()) as pool:  # each decodes in a process of its own
             for subject, frames in zip(sorted(clips), pool.map(cut, sorted(clips)), strict=True):
                 found += [Photograph(file, f"{subject}/{view}", subject, view) for view, file in frames.items()]
         return Gathered(found, rejects)

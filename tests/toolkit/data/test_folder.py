@@ -4,7 +4,6 @@ import json
 import math
 import multiprocessing
 import operator
-import os
 import pickle
 import shutil
 import zipfile
@@ -18,6 +17,7 @@ from PIL import Image
 from torch.utils.data import DataLoader
 
 from toolkit.camera import Camera
+from toolkit.cores import usable_cores
 from toolkit.data import ImageFolder, store
 from toolkit.errors import InputError
 from toolkit.testing.conformance import check_dataset
@@ -75,7 +75,7 @@ def test_workers_read_a_zip_that_the_parent_has_open(zipped: Callable[[], Path],
     loader = DataLoader(
         data,
         batch_size=1,
-        num_workers=min(2, os.cpu_count() or 1) if method == "fork" else 1,  # a spawned one imports everything again
+        num_workers=min(2, usable_cores()) if method == "fork" else 1,  # a spawned one imports everything again
         collate_fn=operator.itemgetter(0),  # a spawned worker cannot import this file
         multiprocessing_context=multiprocessing.get_context(method),
     )

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from toolkit.bench.records.store import key_of
+from toolkit.cores import usable_cores
 from toolkit.data import ImageFolder, layout
 from toolkit.data.kept import kept_folder
 from toolkit.data.sources import find_maker, find_sources, open_dataset
@@ -50,7 +50,7 @@ def open_data(
     folder = made_folder(kept_folder(source, factory), list(views), domain, subjects, spec.image_size)
     if not (folder / layout.LABELS_FILE).is_file():
         made = tuple(dict.fromkeys(views)) if _unusual(views) else VIEWS
-        workers = min(os.cpu_count() or 1, subjects)
+        workers = min(usable_cores(), subjects)
         factory.make(MakeRequest(folder, subjects, SPLIT, SEED, domain, made, spec.image_size, workers))
     return ImageFolder(folder, size=spec.image_size)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import os
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -11,6 +10,7 @@ import torch
 from torch import Tensor
 
 from toolkit.camera import Camera
+from toolkit.cores import usable_cores
 from toolkit.data import ImageFolder, layout, resize
 from toolkit.data.kept import kept_folder
 from toolkit.data.prints import PRINT_SIZE, print_of
@@ -263,7 +263,7 @@ def _open(source: str, settings: PhotoSettings, size: int, split: str, subjects:
     folder = kept_folder(source, maker, made_name(settings, size, split, subjects))
     with main_process_first():
         if not (folder / layout.LABELS_FILE).is_file():
-            workers = min(settings.workers, os.cpu_count() or 1)
+            workers = min(settings.workers, usable_cores())
             maker.make(
                 MakeRequest(folder, subjects, split, settings.seed, settings.domain, settings.views, size, workers)
             )
