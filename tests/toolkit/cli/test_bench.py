@@ -143,6 +143,13 @@ def test_wrong_usage_is_one_sentence(pictures: Path, arguments: list[object], ki
     assert not (pictures.parent / "out" / "results.json").exists()
 
 
+def test_a_reason_that_stops_several_methods_is_said_once(pictures: Path):
+    weights = [f"--method-weights={method}=gone.safetensors" for method in ("psp", "e4e")]
+    with pytest.raises(InputError) as caught:
+        run(*usual(pictures), "--methods", "psp,e4e", *weights)
+    assert str(caught.value).count("gone.safetensors does not exist") == 1
+
+
 def test_finished_runs_are_reported_again_and_compared(pictures: Path):
     quick = ["--methods", "mean", "--protocol", "reconstruction", "--backend", "none", "--limit", 1]
     for name, samples in (("few", 8), ("many", 64)):

@@ -74,7 +74,7 @@ def open_suite(described: RunDescription, engine: str, workers: int | None) -> S
     limit = strangers.checked_time_limit(described.time_limit)
     generator, methods, broken = open_run(described)
     if not methods:
-        raise InputError(f"no method can be run: {'; '.join(broken.values())}")
+        raise InputError(f"no method can be run: {'; '.join(dict.fromkeys(broken.values()))}")
     runs_on = open_engine(engine, described, workers, os.environ.get("RAY_ADDRESS"))
     requests = [replace(request, broken_methods=broken) for request in described.requests]
     return Suite(requests, generator, methods, runs_on, limit)
