@@ -14,8 +14,6 @@ from toolkit.registry import default_registry, unknown_name
 
 _FOLDER = "protocols/"
 ALL = "all"
-ORDER = OWN
-"""The first of what `all` stands for, in the order of the report; other headline protocols follow by name."""
 
 
 def open_protocol(name: str, overrides: Sequence[str] = ()) -> ProtocolSettings:
@@ -108,4 +106,4 @@ def protocol_names() -> list[str]:
 
 def _all() -> list[str]:
     headline = [entry.name for entry in default_registry().of_kind("protocol") if entry.headline]
-    return [*(name for name in ORDER if name in headline), *(name for name in headline if name not in ORDER)]
+    return [*(name for name in OWN if name in headline), *(name for name in headline if name not in OWN)]

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from toolkit.bench.protocols.registered import ORDER, open_protocol
-from toolkit.bench.protocols.settings import is_read
+from toolkit.bench.protocols.registered import open_protocol
+from toolkit.bench.protocols.settings import OWN, is_read
 from toolkit.bench.records.schema import Run
 
 _NOT_CONDITIONS = ("kind", "name", "about", "digest", "version", "seed", "metrics")
@@ -28,7 +28,7 @@ def title_of(title: str, run: Run | None) -> str:
 
 def is_foreground(run: Run) -> bool:
     """Whether heads were put on white before they were compared."""
-    return run.settings.kind == "fid360" and _settings(run).get("foreground") is True
+    return is_read("foreground", run.settings.kind) and _settings(run).get("foreground") is True
 
 
 def conditions_of(run: Run) -> list[str]:
@@ -55,7 +55,7 @@ def _settings(run: Run) -> dict[str, Any]:
 def _shipped(run: Run) -> dict[str, Any]:
     """The protocol's settings as shipped; none where there is no such protocol here."""
     kind = run.settings.kind
-    return open_protocol(kind).model_dump(mode="json") if kind in ORDER else {}
+    return open_protocol(kind).model_dump(mode="json") if kind in OWN else {}
 
 
 def _said(value: object) -> str:
