@@ -12,6 +12,8 @@ import miniature
 import wplus_step
 from measuring import Side, compare, report
 
+from toolkit.cores import usable_cores
+
 PATHS: dict[str, Side] = {
     "forward z to 512 px": forward.ours,
     "W+ step": wplus_step.ours,
@@ -21,7 +23,7 @@ THREADS = (1, 2)
 
 
 def main() -> None:
-    if (cores := len(os.sched_getaffinity(0))) < max(THREADS):
+    if (cores := usable_cores()) < max(THREADS):
         print(f"two threads need two cores, got {cores}: not measured")
         return
     for name, side in PATHS.items():

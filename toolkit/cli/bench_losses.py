@@ -36,7 +36,7 @@ def report_losses(results: Results, protocols: set[str], data: str) -> bool:
     left_out = [f"{each.protocol}: {each.reason}" for each in ours(results.left_out)]
     _say("failed   ", _placed(failures, protocols))
     _say("warning  ", _placed(warnings, protocols), _WARNINGS)
-    _say("left out ", [*_placed(unavailable, protocols), *left_out])
+    _say("left out ", [*_placed(unavailable, protocols), *dict.fromkeys(left_out)])
     return bool(failures)
 
 

@@ -49,6 +49,8 @@ def test_the_networks_know_what_is_in_a_photograph(size: Size, portrait: np.ndar
     assert features.shape == (1, FEATURES)
     logits = network.net._fc(features)
     assert MILITARY_UNIFORM in logits.topk(3).indices  # of 1000; the others are kinds of dress, too
+    theirs = network.net(((picture + 1) * 127.5 - 127) / 128)  # the package's own way through the network
+    torch.testing.assert_close(logits, theirs)
 
 
 @pytest.mark.parametrize("size", ["lite0", "lite2"])

@@ -140,7 +140,7 @@ def open_runs(
     for request, reason in hindered:
         leave(request, reason)
     if not runs:
-        raise InputError("no protocol can be run: " + "; ".join(entry.reason for entry in left_out))
+        raise InputError("no protocol can be run: " + "; ".join(dict.fromkeys(entry.reason for entry in left_out)))
     return runs, left_out
 
 

@@ -67,9 +67,10 @@ def _made(heads: DescribedHeads, plan: RayPlan, more: int, w_dim: int) -> dict[s
     latents = torch.stack([heads.latent(plan.split, plan.seed, index) for index in range(plan.heads + more)])
     traits = torch.stack([heads.traits(latent) for latent in latents])
     mean = traits.mean(0)
-    variance, directions = torch.linalg.eigh((traits - mean).T.double().cov(correction=0))  # from small to large
+    centred = traits - mean
+    variance, directions = torch.linalg.eigh(centred.T.double().cov(correction=0))  # from small to large
     spread, directions = variance.flip(0)[:w_dim].clamp_min(0).sqrt().float(), directions.flip(1)[:, :w_dim].float()
     real = spread > _NOTHING * spread[0]
     scale = torch.where(real, _STRONGEST / (spread[0] * spread).clamp_min(1e-9).sqrt(), 0)
     turned = torch.nn.functional.pad(directions * scale, (0, w_dim - len(spread)))
-    return {"latents": latents, "codes": (traits - mean) @ turned, "mean": mean, "directions": turned}
+    return {"latents": latents, "codes": centred @ turned, "mean": mean, "directions": turned}

@@ -35,7 +35,7 @@ class HeadsSettings(Config):
     """Standard deviation of what is added to every number of a code that comes from traits, so that codes close to each
     other make heads close to each other. Trained without it, a generator shows heads of codes 0.3 away 3 dB worse."""
     more_latents: Annotated[int, Field(ge=0)] = 8000
-    """Latents beyond those of the heads that the mapping learns from, with traits."""
+    """Latents beyond the heads', with traits: all give the codes' directions, and the mapping learns from all."""
     folder: str | None = None
     """Where the rays are kept; None: beside the run. Several runs may share one."""
     workers: Count = 2
@@ -46,7 +46,7 @@ class LossSettings(Config):
 
     colour: Weight = 1.0
     chroma: Weight = 0.0
-    """How much more differences of colour count than those of brightness, in rays and patches."""
+    """Of what differs from grey, beside the whole difference of colours, in rays and patches."""
     mask: Weight = 0.5
     free_space: Weight = 1.0
     occupancy: Weight = 0.4
