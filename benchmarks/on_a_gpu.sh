@@ -28,6 +28,12 @@ for precision in bf16 fp16; do
   dry dual-encoder dual-encoder-panohead --set engine.precision=$precision
 done
 dry dual-encoder dual-encoder-panohead --set engine.checkpoint_activations=true
+# kernels that were only tried in Triton's interpreter: same numbers as without? faster? less memory?
+if [ -z "$short" ] && [ "$device" != cpu ]; then
+  step python benchmarks/speed/fused_rendering.py
+  step python benchmarks/speed/fused_rendering.py --tf32
+fi
+dry dual-encoder dual-encoder-panohead --set "engine.arithmetic=[fused-rendering]"
 dry encoder1 dual-encoder-panohead
 dry encoder1 dual-encoder-panohead --set engine.compile=true
 dry encoder2 dual-encoder-panohead

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import itertools
 import time
 from collections.abc import Iterable, Sequence
@@ -14,11 +15,12 @@ from torch.nn import Module
 
 from toolkit.errors import InputError
 
-Arithmetic = Literal["tf32", "cudnn-benchmark", "half-superresolution"]
+Arithmetic = Literal["tf32", "cudnn-benchmark", "half-superresolution", "fused-rendering"]
 ARITHMETIC: tuple[Arithmetic, ...] = get_args(Arithmetic)
 """Faster and less exact ways to compute, all off unless they are chosen. TF32 rounds the factors of products and
 convolutions to 10 bits on NVIDIA GPUs. cuDNN's benchmark takes the algorithm that was fastest at first, so that last
-digits of two runs may differ. Super-resolution is in 16 bit where no gradients are recorded."""
+digits of two runs may differ. Super-resolution is in 16 bit where no gradients are recorded. Fused rendering marches
+through tri-grids on NVIDIA GPUs in kernels of our own (`toolkit.rendering.fused`): last digits differ."""
 AUTO = "auto"
 """The device that `checked_device` chooses itself."""
 _chosen: tuple[Arithmetic, ...] = ()
@@ -72,12 +74,14 @@ def choose_arithmetic(names: Iterable[str]) -> tuple[Arithmetic, ...]:
         What was chosen, in the order of `ARITHMETIC`.
 
     Raises:
-        InputError: One is unknown.
+        InputError: One is unknown, or its package is missing.
     """
     global _chosen
     wanted = {name.strip() for name in names if name.strip()}
     for name in sorted(wanted - set(ARITHMETIC)):
         raise InputError(f"unknown arithmetic {name!r}; available: {', '.join(ARITHMETIC)}")
+    if "fused-rendering" in wanted and importlib.util.find_spec("triton") is None:
+        raise InputError("fused-rendering needs the package triton, which is not installed here")
     _chosen = tuple(name for name in ARITHMETIC if name in wanted)
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = "tf32" in _chosen
     torch.backends.cudnn.benchmark = "cudnn-benchmark" in _chosen
@@ -98,6 +102,7 @@ def arithmetic_in_use() -> list[str]:
         "tf32 in convolutions only": convolutions and not matmul,
         "cudnn-benchmark": torch.backends.cudnn.benchmark,
         "half-superresolution": "half-superresolution" in _chosen,
+        "fused-rendering": "fused-rendering" in _chosen,
     }
     return [name for name, used in found.items() if used]
 

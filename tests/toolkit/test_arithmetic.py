@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Iterator
 
 import pytest
@@ -20,7 +21,11 @@ def exact_again() -> Iterator[None]:
     choose_arithmetic(())
 
 
-@pytest.mark.parametrize("names", [(), ("tf32",), ("half-superresolution", "cudnn-benchmark"), ARITHMETIC])
+HERE = ARITHMETIC if importlib.util.find_spec("triton") else ARITHMETIC[:-1]
+"""What can be chosen: fused rendering needs Triton."""
+
+
+@pytest.mark.parametrize("names", [(), ("tf32",), ("half-superresolution", "cudnn-benchmark"), HERE])
 def test_what_is_chosen_is_switched_on_and_recorded(names: tuple[str, ...]):
     assert choose_arithmetic(names) == tuple(name for name in ARITHMETIC if name in names) == chosen_arithmetic()
     assert torch.backends.cuda.matmul.allow_tf32 == torch.backends.cudnn.allow_tf32 == ("tf32" in names)
@@ -36,7 +41,7 @@ def test_switches_that_somebody_else_set_are_told():
 
 @pytest.mark.parametrize("names", [["tf23"], ["tf32", "half"]])
 def test_unknown_names_are_refused_and_change_nothing(names: list[str]):
-    with pytest.raises(InputError, match="available: tf32, cudnn-benchmark, half-superresolution"):
+    with pytest.raises(InputError, match="available: tf32, cudnn-benchmark, half-superresolution, fused-rendering"):
         choose_arithmetic(names)
     assert chosen_arithmetic() == ()
 

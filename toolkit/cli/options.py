@@ -10,7 +10,8 @@ import typer
 Arithmetic = Annotated[
     str,
     typer.Option(
-        help="Faster and less exact: tf32, cudnn-benchmark, half-superresolution, with commas; results record it."
+        help="Faster and less exact: tf32, cudnn-benchmark, half-superresolution, fused-rendering, with commas; "
+        "results record it."
     ),
 ]
 TimeLimit = Annotated[

@@ -17,6 +17,7 @@ from toolkit.generators.networks import Seed
 from toolkit.interfaces.generator import GeneratorSpec, Latents, Orbit, Query, Render
 from toolkit.nn.superresolution import resize
 from toolkit.nn.synthesis import Noise
+from toolkit.rendering.fused.choosing import fused_can_march
 from toolkit.rendering.marching import KeepMask, Marched, march
 from toolkit.rendering.occupancy import Occupancy, occupied_space
 from toolkit.rendering.rays import Rays, camera_rays
@@ -161,7 +162,15 @@ class VolumeGenerator(VolumeCapabilities):
             return self.superresolution(raw, features, ws, noise).float()
 
     def _marched(self, volumes: Tensor, rays: Rays, draws: Draws, occupied: KeepMask | None) -> Marched:
-        """March along rays; sparsely where one head is seen on a CPU, nothing is random and no gradient is kept."""
+        """March along rays; sparsely where one head is seen on a CPU, nothing is random and no gradient is kept.
+
+        In fused kernels where these were chosen: they spare no samples, so that `occupied` is not looked at.
+        """
+        field = self.trigrid_field(volumes) if fused_can_march(volumes, rays) else None
+        if field is not None:
+            from toolkit.rendering.fused.marching import march_fused  # here: Triton is no part of every PyTorch
+
+            return march_fused(field, rays, self.march_settings, draws=draws)
         fixed = not torch.is_grad_enabled() and draws is FIXED_DRAWS and self.march_settings.importance > 0
         plain = volumes.device.type == "cpu" and not torch.is_autocast_enabled("cpu") and len(volumes) == 1
         if isinstance(occupied, Occupancy) and fixed and plain:

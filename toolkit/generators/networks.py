@@ -12,6 +12,7 @@ from toolkit.nn.mapping import MappingNetwork
 from toolkit.nn.superresolution import KINDS, SuperResolution
 from toolkit.nn.synthesis import NOISE_MODES, Noise, SynthesisNetwork, ToRGB
 from toolkit.rendering.marching import KeepMask, MarchSettings
+from toolkit.rendering.trigrid_field import TrigridField
 
 Seed = int | torch.Generator | None
 
@@ -83,6 +84,10 @@ class VolumeNetworks(nn.Module):
         """Features [B, C, M] at world points [B, M, 3]; one set of volumes may serve several batches of points."""
         raise NotImplementedError
 
+    def trigrid_field(self, volumes: Tensor) -> TrigridField | None:
+        """What is rendered, as plain tensors for kernels of our own; None where volumes are no tri-grid."""
+        return None
+
     def finished(self, image: Tensor) -> Tensor:
         """Planes [B, *planes_shape] from the backbone's output image [B, K, H, W]."""
         raise NotImplementedError
@@ -107,10 +112,16 @@ class VolumeNetworks(nn.Module):
         """Which points the renderer sees; None: all."""
         return None if self.config.crop_margin is None else self.keeps
 
+    @property
+    def crop_half(self) -> float | None:
+        """Largest |x| and |z| that the renderer sees, in world units; None: no limit."""
+        margin = self.config.crop_margin
+        return None if margin is None else self.config.box / 2 - margin
+
     def keeps(self, points: Tensor) -> Tensor:
         """Whether the renderer sees world points [..., 3]: the crop along x and z (y is free)."""
-        assert self.config.crop_margin is not None  # only asked for where there is a crop
-        half = self.config.box / 2 - self.config.crop_margin
+        half = self.crop_half
+        assert half is not None  # only asked for where there is a crop
         return (points[..., 0].abs() <= half) & (points[..., 2].abs() <= half)
 
     def centred(self, features: Tensor) -> Tensor:

@@ -86,6 +86,10 @@ class PointDecoder(nn.Module):
         with torch.no_grad():
             return DecoderSteps(*self._first(), *self._last(), FEATURE_ACTIVATIONS[self.activation])
 
+    def weights(self) -> DecoderWeights:
+        """The weights as they act on an input, with gradients to the parameters where these are recorded."""
+        return DecoderWeights(*self._first(), *self._last(), self.activation)
+
     def _hidden(self, x: Tensor) -> Tensor:
         """Activations [B, M, H] of the first layer."""
         return softplus(F.linear(x.transpose(1, 2), *self._first()))
@@ -107,6 +111,21 @@ class PointDecoder(nn.Module):
         scale = torch.ones_like(bias)
         scale[0] = self.density_scale
         return weight * scale[:, None], bias * scale
+
+
+class DecoderWeights(NamedTuple):
+    """A decoder as plain tensors: dense, softplus, dense."""
+
+    first_weight: Tensor
+    """[H, C]."""
+    first_bias: Tensor
+    """[H]."""
+    last_weight: Tensor
+    """[1 + F, H]; row 0 gives the raw density."""
+    last_bias: Tensor
+    """[1 + F]."""
+    activation: str
+    """A name of `FEATURE_ACTIVATIONS`."""
 
 
 class DecoderSteps(NamedTuple):

@@ -57,7 +57,7 @@ class EngineSettings(Config):
     compiler on a CPU."""
     arithmetic: tuple[Arithmetic, ...] = ()
     """Faster and less exact ways to compute (see `toolkit.devices.ARITHMETIC`): tf32, cudnn-benchmark,
-    half-superresolution (in pictures and evaluations)."""
+    half-superresolution (in pictures and evaluations), fused-rendering (in fp32)."""
     sync_batch_norm: bool = False
     """Batch statistics over all processes' pictures, as if one GPU had them all; GPUs only."""
     workers: Annotated[int, Field(ge=0)] | None = None

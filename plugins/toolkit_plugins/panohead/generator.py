@@ -11,6 +11,7 @@ from toolkit.generators.generator import VolumeGenerator
 from toolkit.generators.networks import camera_shift_network
 from toolkit.nn import trigrid, trigrid_layout
 from toolkit.nn.mapping import MappingNetwork
+from toolkit.rendering.trigrid_field import TrigridField
 from toolkit_plugins.panohead.config import PanoHeadConfig
 
 
@@ -50,6 +51,10 @@ class PanoHead(VolumeGenerator):
             shared = trigrid.read_trigrid(volumes, points.reshape(1, -1, 3))
             return shared[0].unflatten(1, (batch, count)).transpose(0, 1)
         return trigrid.read_trigrid(volumes, points)
+
+    def trigrid_field(self, volumes: Tensor) -> TrigridField:
+        """Volumes [1 or B, 3, C, D, H, W] with all that rendering them needs."""
+        return TrigridField(volumes, 2 / self.config.box, self.decoder.weights(), self.crop_half)
 
     def finished(self, image: Tensor) -> Tensor:
         """Planes from the backbone's output image [B, 3 C D, H, W]."""

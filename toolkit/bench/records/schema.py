@@ -246,7 +246,7 @@ class Environment(Record):
     threads: int | None = None
     """CPU threads of each process."""
     arithmetic: list[str] = Field(default_factory=list)
-    """Faster and less exact ways to compute that were switched on: tf32, cudnn-benchmark, half-superresolution."""
+    """Faster and less exact ways to compute that were switched on (`toolkit.devices.ARITHMETIC`)."""
     torch: str = ""
     """Its version."""
     seed: Count = 0
