@@ -16,7 +16,7 @@ _LARGEST = 2**31
 def fused_can_march(volumes: Tensor, rays: Rays) -> bool:
     """Whether `march_fused` was chosen (`fused-rendering`) and computes what is asked for.
 
-    It does so on NVIDIA GPUs, in float32 without autocast, and where rays need no gradient.
+    It does so on NVIDIA GPUs, in float32 without autocast, where rays need no gradient, and outside `torch.compile`.
 
     Args:
         volumes: [B, 3, C, D, H, W].
@@ -26,4 +26,4 @@ def fused_can_march(volumes: Tensor, rays: Rays) -> bool:
         return False
     exact = volumes.dtype == torch.float32 and not torch.is_autocast_enabled(volumes.device.type)
     moved = torch.is_grad_enabled() and any(each.requires_grad for each in rays)
-    return exact and not moved and volumes[0].numel() < _LARGEST
+    return exact and not moved and volumes[0].numel() < _LARGEST and not torch.compiler.is_compiling()

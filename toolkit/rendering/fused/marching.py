@@ -35,6 +35,11 @@ def march_fused(field: TrigridField, rays: Rays, settings: MarchSettings, *, dra
         settings: Where to sample.
         draws: Random numbers; fixed by default.
     """
+    with torch.cuda.device_of(field.volumes):  # Triton's is the current device
+        return _marched(field, rays, settings, draws)
+
+
+def _marched(field: TrigridField, rays: Rays, settings: MarchSettings, draws: Draws) -> Marched:
     batch, count, _ = rays.directions.shape
     table, weights = _table(field.volumes), _weights(field.decoder)
     bundle = _bundle(field, rays)
