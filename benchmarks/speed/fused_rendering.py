@@ -30,6 +30,15 @@ MOST = 1e-3
 """Largest difference, relative to the largest number, that counts as equal; not asked of TF32."""
 
 
+def with_matter(model: PanoHead, planes: Tensor, factor: float) -> PanoHead:
+    """The model with raw densities so many times as large, and half of space dense, whatever its weights are."""
+    model.decoder.density_scale = factor
+    points = torch.rand(1, 1 << 12, 3, device=planes.device) - 0.5
+    with torch.no_grad():
+        model.decoder.net[2].bias[0] -= model.density(planes[:1], points).median() / factor
+    return model
+
+
 def step(model: PanoHead, planes: Tensor, cameras: Camera, side: int) -> list[Tensor]:
     """Features, depth and opacity along rays, and the gradients of planes and decoder."""
     marched = model._marched(model.volumes(planes), camera_rays(cameras, side), FIXED_DRAWS, None)
@@ -63,9 +72,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not torch.cuda.is_available():
         parser.error("there is no NVIDIA GPU here")
     model = full_size.generator().to("cuda")
-    model.decoder.density_scale = options.density
     torch.manual_seed(1)
-    planes = torch.randn(options.heads, *model.spec.planes_shape, device="cuda", requires_grad=True)
+    planes = torch.randn(options.heads, *model.config.planes_shape, device="cuda", requires_grad=True)
+    model = with_matter(model, planes, options.density)
     cameras = Camera.orbit(torch.linspace(-1.0, 1.0, options.heads), 0.1).to("cuda")
     rounded = ["tf32"] if options.tf32 else []
     sides = []
