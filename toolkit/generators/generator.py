@@ -17,6 +17,7 @@ from toolkit.generators.networks import Seed
 from toolkit.interfaces.generator import GeneratorSpec, Latents, Orbit, Query, Render
 from toolkit.nn.superresolution import resize
 from toolkit.nn.synthesis import Noise
+from toolkit.rendering.compiled_march import march_compiled
 from toolkit.rendering.fused.choosing import fused_can_march
 from toolkit.rendering.marching import KeepMask, Marched, march
 from toolkit.rendering.occupancy import Occupancy, occupied_space
@@ -174,6 +175,9 @@ class VolumeGenerator(VolumeCapabilities):
         fixed = not torch.is_grad_enabled() and draws is FIXED_DRAWS and self.march_settings.importance > 0
         plain = volumes.device.type == "cpu" and not torch.is_autocast_enabled("cpu") and len(volumes) == 1
         if isinstance(occupied, Occupancy) and fixed and plain:
+            field = self.trigrid_field(volumes)
+            if field is not None and volumes.dtype == torch.float32:
+                return march_compiled(field, rays, self.march_settings, occupied)
             return march_sparsely(self._stepwise(volumes), rays, self.march_settings, occupied, self.crop)
         return march(
             lambda points: self.decoder(self.read(volumes, points)),

@@ -14,7 +14,7 @@ from toolkit.rendering.rays import Rays, automatic_limits, points_on
 from toolkit.rendering.sampling import FIXED_DRAWS, Draws, importance_depths, stratified_depths
 
 EMPTY_DENSITY = -1000.0
-_TRANSMITTANCE_EPSILON = 1e-10
+TRANSMITTANCE_EPSILON = 1e-10
 CHUNK_POINTS = 1 << 15
 """Samples evaluated at once on a CPU where no gradient is kept: what a core's cache holds."""
 DEVICE_CHUNK_POINTS = 1 << 21
@@ -105,7 +105,7 @@ def interval_weights(depths: Tensor, densities: Tensor) -> Tensor:
     spacing = depths[..., 1:] - depths[..., :-1]
     density = F.softplus((densities[..., 1:] + densities[..., :-1]) / 2 - 1)
     alpha = 1 - torch.exp(-density * spacing)
-    clear = (1 - alpha[..., :-1] + _TRANSMITTANCE_EPSILON).cumprod(dim=-1)
+    clear = (1 - alpha[..., :-1] + TRANSMITTANCE_EPSILON).cumprod(dim=-1)
     return alpha * F.pad(clear, (1, 0), value=1.0)
 
 

@@ -27,8 +27,8 @@ class Occupancy:
 
     def __init__(self, levels: Tensor, box: float) -> None:
         """Take the levels of all cells [CELLS^3], uint8, of a cube of side `box` round the origin."""
-        self._levels, self._box = levels, box
-        self._cells = round(len(levels) ** (1 / 3))
+        self.levels, self.box = levels, box
+        self.cells = round(len(levels) ** (1 / 3))
 
     def __call__(self, points: Tensor) -> Tensor:
         """Whether world points [..., 3] lie around matter."""
@@ -44,12 +44,12 @@ class Occupancy:
             directions: [R, 3].
             depths: [R, S], or [1, S] for all.
         """
-        scale = self._cells / self._box
+        scale = self.cells / self.box
         first, step = ((part * scale).t().contiguous()[..., None] for part in (origins, directions))
-        place = torch.addcmul(first.add_(self._cells / 2), step, depths).clamp_(0, self._cells - 1).to(torch.int32)
+        place = torch.addcmul(first.add_(self.cells / 2), step, depths).clamp_(0, self.cells - 1).to(torch.int32)
         x, y, z = place.unbind(dim=0)
-        index = x.mul_(self._cells).add_(y).mul_(self._cells).add_(z)
-        return self._levels.index_select(0, index.view(-1)).view(index.shape)
+        index = x.mul_(self.cells).add_(y).mul_(self.cells).add_(z)
+        return self.levels.index_select(0, index.view(-1)).view(index.shape)
 
 
 def occupied_space(density: DensityField, box: float, settings: MarchSettings, like: Tensor) -> Occupancy:

@@ -10,9 +10,9 @@ from torch import Tensor
 from toolkit.errors import InputError
 
 CENTRE = 0.5
-_FLOOR = 0.01
-_WEIGHT_EPSILON = 1e-5
-_MASS_EPSILON = 1e-5
+FLOOR = 0.01
+WEIGHT_EPSILON = 1e-5
+MASS_EPSILON = 1e-5
 
 
 @dataclass(frozen=True)
@@ -98,8 +98,8 @@ def importance_depths(depths: Tensor, weights: Tensor, draws: Tensor) -> Tensor:
     depths, weights = depths.detach(), weights.detach()
     highest = torch.maximum(weights[..., :-1], weights[..., 1:])
     highest = torch.cat([weights[..., :1], highest, weights[..., -1:]], dim=-1)
-    smooth = (highest[..., :-1] + highest[..., 1:]) / 2 + _FLOOR
-    mass = smooth[..., 1:-1] + _WEIGHT_EPSILON
+    smooth = (highest[..., :-1] + highest[..., 1:]) / 2 + FLOOR
+    mass = smooth[..., 1:-1] + WEIGHT_EPSILON
     cumulative = (mass / mass.sum(dim=-1, keepdim=True)).cumsum(dim=-1)
     cumulative = torch.nn.functional.pad(cumulative, (1, 0))
     edges = (depths[..., :-1] + depths[..., 1:]) / 2
@@ -109,7 +109,7 @@ def importance_depths(depths: Tensor, weights: Tensor, draws: Tensor) -> Tensor:
     low, high = (rank - 1).clamp(min=0), rank.clamp(max=last)
     below, above = cumulative.gather(-1, low), cumulative.gather(-1, high)
     span = above - below
-    span = torch.where(span < _MASS_EPSILON, torch.ones_like(span), span)
+    span = torch.where(span < MASS_EPSILON, torch.ones_like(span), span)
     edges = edges.expand(*cumulative.shape[:-1], edges.shape[-1])
     left, right = edges.gather(-1, low), edges.gather(-1, high)
     return left + (draws - below) / span * (right - left)
