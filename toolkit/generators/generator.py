@@ -17,7 +17,7 @@ from toolkit.generators.networks import Seed
 from toolkit.interfaces.generator import GeneratorSpec, Latents, Orbit, Query, Render
 from toolkit.nn.superresolution import resize
 from toolkit.nn.synthesis import Noise
-from toolkit.rendering.compiled_march import march_compiled
+from toolkit.rendering.compiled.march import compiled_can_march, march_compiled
 from toolkit.rendering.fused.choosing import fused_can_march
 from toolkit.rendering.marching import KeepMask, Marched, march
 from toolkit.rendering.occupancy import Occupancy, occupied_space
@@ -167,25 +167,29 @@ class VolumeGenerator(VolumeCapabilities):
 
         In fused kernels where these were chosen: they spare no samples, so that `occupied` is not looked at.
         """
-        field = self.trigrid_field(volumes) if fused_can_march(volumes, rays) else None
-        if field is not None:
+        settings, field = self.march_settings, self.trigrid_field(volumes)
+        fixed = not torch.is_grad_enabled() and draws is FIXED_DRAWS and settings.importance > 0
+        plain = volumes.device.type == "cpu" and not torch.is_autocast_enabled("cpu") and len(volumes) == 1
+        space = occupied if isinstance(occupied, Occupancy) and fixed and plain else None
+        if field is not None and fused_can_march(volumes, rays):
             from toolkit.rendering.fused.marching import march_fused  # here: Triton is no part of every PyTorch
 
-            return march_fused(field, rays, self.march_settings, draws=draws)
-        fixed = not torch.is_grad_enabled() and draws is FIXED_DRAWS and self.march_settings.importance > 0
-        plain = volumes.device.type == "cpu" and not torch.is_autocast_enabled("cpu") and len(volumes) == 1
-        if isinstance(occupied, Occupancy) and fixed and plain:
-            field = self.trigrid_field(volumes)
-            if field is not None and volumes.dtype == torch.float32:
-                return march_compiled(field, rays, self.march_settings, occupied)
-            return march_sparsely(self._stepwise(volumes), rays, self.march_settings, occupied, self.crop)
+            return march_fused(field, rays, settings, draws=draws)
+        if field is not None and (space is not None or self._is_opaque(occupied)) and compiled_can_march(volumes, rays):
+            return march_compiled(field, rays, settings, draws=draws, space=space)
+        if space is not None:
+            return march_sparsely(self._stepwise(volumes), rays, settings, space, self.crop)
         return march(
             lambda points: self.decoder(self.read(volumes, points)),
             rays,
-            self.march_settings,
+            settings,
             draws=draws,
             keep=_both(self.crop, occupied),
         )
+
+    def _is_opaque(self, occupied: KeepMask | None) -> bool:
+        """Whether matter hides most samples, so that kernels are quicker which end a ray where it is dark."""
+        return self.config.density_scale > 1 and self.march_settings.importance > 0 and occupied is None
 
     def _stepwise(self, volumes: Tensor) -> StepwiseField:
         """What the volumes [1, ...] of one head hold, densities before features."""

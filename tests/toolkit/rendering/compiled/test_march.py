@@ -13,7 +13,7 @@ from torch import Tensor
 from toolkit.camera import Camera
 from toolkit.nn.decoder import DecoderWeights, PointDecoder
 from toolkit.nn.trigrid import read_trigrid_reference
-from toolkit.rendering.compiled_march import march_compiled
+from toolkit.rendering.compiled.march import march_compiled
 from toolkit.rendering.marching import Marched, MarchSettings, march
 from toolkit.rendering.occupancy import Occupancy, occupied_space
 from toolkit.rendering.rays import Rays, camera_rays
@@ -83,7 +83,7 @@ def space_of(field: TrigridField, settings: MarchSettings) -> Occupancy:
 
 
 def check(field: TrigridField, rays: Rays, settings: MarchSettings, space: Occupancy, atol: float) -> None:
-    expected, found = slow(field, rays, settings), march_compiled(field, rays, settings, space)
+    expected, found = slow(field, rays, settings), march_compiled(field, rays, settings, space=space)
     assert expected.opacity.max() > 0.5, "there must be something to see"
     for name, first, second in zip(expected._fields, expected, found, strict=True):
         seen = expected.opacity > 1e-3 if name == "depth" else torch.ones_like(first, dtype=torch.bool)
@@ -129,7 +129,7 @@ def test_rays_of_their_own_origins() -> None:
 
 def test_empty_space_shows_what_is_behind() -> None:
     space = Occupancy(torch.zeros(8**3, dtype=torch.uint8), 1.0)
-    seen = march_compiled(head(), views(), SETTINGS, space)
+    seen = march_compiled(head(), views(), SETTINGS, space=space)
     assert seen.features is not None and (seen.features == 1).all()
     assert not seen.opacity.any() and (seen.depth == seen.depth.max()).all()
 
@@ -137,15 +137,15 @@ def test_empty_space_shows_what_is_behind() -> None:
 def test_rays_that_are_not_numbers_read_nothing_outside_memory() -> None:
     rays = views()
     broken = Rays(rays.origins, torch.full_like(rays.directions, torch.nan))
-    assert march_compiled(head(), broken, SETTINGS, EVERYWHERE).opacity.shape == rays.directions.shape[:2]
+    assert march_compiled(head(), broken, SETTINGS, space=EVERYWHERE).opacity.shape == rays.directions.shape[:2]
 
 
 def test_kernels_compile_where_nothing_can_be_kept() -> None:
     """Numba finds no folder to write to, neither beside the file nor in a home."""
     code = (
         "import numba.core.caching as caching; caching.CacheImpl._locator_classes = []\n"
-        "from toolkit.rendering import compiled_kernels\n"
-        "print(compiled_kernels.look.__name__)"
+        "from toolkit.rendering.compiled.rays import look\n"
+        "print(look.__name__)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.stdout.strip() == "look", done.stderr
