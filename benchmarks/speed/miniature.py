@@ -1,13 +1,14 @@
-"""The embedded miniature: a view of kept planes, and all products of one head on all cores.
+"""The embedded miniature: a view of kept planes, a step that fits planes, and all products of one head on all cores.
 
     python benchmarks/speed/miniature.py [--json FILE]
 
-The twin of a kept view is the official arithmetic at the miniature's sizes.
+The twin of a kept view and of a step is the official arithmetic at the miniature's sizes.
 """
 
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import cast
 
@@ -58,6 +59,22 @@ def twin() -> Repetition:
     return once
 
 
+def fitting_step() -> Repetition:
+    model, cameras, ws, planes = _kept()
+    return lambda: _asked_of_planes(planes, lambda: model.render(planes, ws, cameras[:1]).image)
+
+
+def fitting_twin() -> Repetition:
+    model, cameras, ws, planes = _kept()
+    return lambda: _asked_of_planes(planes, lambda: official.render(model, planes, ws, cameras[:1]).image)
+
+
+def _asked_of_planes(planes: Tensor, look: Callable[[], Tensor]) -> dict[str, float]:
+    planes.requires_grad_()
+    (gradient,) = torch.autograd.grad(look().square().mean(), planes)
+    return {"gradient_norm": float(gradient.norm())}
+
+
 def products() -> Repetition:
     model = toolkit.load_generator("panohead-mini")
     with torch.no_grad():
@@ -76,6 +93,9 @@ def main() -> None:
     found = compare({"ours": ours, "official": twin})
     difference = abs(found["ours"].said["mean"] - found["official"].said["mean"])
     report(f"{VIEWS} views of the miniature, planes kept", found, means_differ_by=difference)
+    found = compare({"ours": fitting_step, "official": fitting_twin})
+    one, other = (found[side].said["gradient_norm"] for side in ("ours", "official"))
+    report("a step that fits planes of the miniature", found, gradient_norms_differ_by=abs(one / other - 1))
     for threads in (1, 2):
         found = compare({"ours": products}, repetitions=1, threads=threads, warm_up=False)
         report(f"all products of one head, {threads} threads", found, wall_seconds=found["ours"].wall)
