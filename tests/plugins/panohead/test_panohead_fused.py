@@ -98,8 +98,9 @@ def test_where_it_was_chosen_the_kernels_get_all_that_a_view_depends_on(
     choose_arithmetic(["fused-rendering"])
     fused = mini.render(planes, ws, cameras)
     assert len(asked) == 1 and float(fused.mask.std()) > 0.01
-    for part in ("image", "depth", "mask"):
-        torch.testing.assert_close(getattr(fused, part), getattr(plain, part), atol=2e-5, rtol=0)
+    seen = plain.mask > 1e-3  # where rounding alone is seen, any depth is right
+    for one, other in ((fused.image, plain.image), (fused.mask, plain.mask), (fused.depth[seen], plain.depth[seen])):
+        torch.testing.assert_close(one, other, atol=2e-5, rtol=0)
     choose_arithmetic(["tf32"])
     mini.render(planes, ws, cameras)
     assert len(asked) == 1
