@@ -16,7 +16,7 @@ class Head(NamedTuple):
     """A tri-grid and its decoder."""
 
     table: Floats
-    """[3 D W W and more, C]: one row of channels a texel, W fastest; C is a multiple of 4, filled up with 0."""
+    """[3 D W W, C]: one row of channels a texel, W fastest; C is a multiple of 4, filled up with 0."""
     slices: int
     side: int
     scale: np.float32

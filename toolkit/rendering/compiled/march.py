@@ -78,7 +78,9 @@ def march_compiled(
     """
     depths, importance = sample_depths(rays, settings, draws)
     assert importance is not None  # for the type checker: there are two passes
-    bundle = _Bundle(rays.origins.expand_as(rays.directions), rays.directions, depths, importance.sort(dim=-1).values)
+    if draws is not FIXED_DRAWS:
+        importance = importance.sort(dim=-1).values  # fixed ones ascend
+    bundle = _Bundle(rays.origins.expand_as(rays.directions), rays.directions, depths, importance)
     features, depth_sum, opacity = _Looked.apply(bundle, layout.sizes_of(field), space, *layout.tensors_of(field))
     return finished(features.transpose(1, 2), depth_sum, opacity, depths.amin(), depths.amax(), settings)
 
