@@ -11,6 +11,7 @@ from toolkit.training import EngineSettings, train
 from toolkit.training.prefetch import prefetched
 
 
+@pytest.mark.filterwarnings("ignore:This DataLoader will create")  # more processes than one core
 def test_workers_change_neither_what_is_learnt_nor_the_order(tmp_path: Path) -> None:
     train(ToyJob(ToyConfig(steps=12)), tmp_path / "none")
     job = ToyJob(ToyConfig(steps=12, engine=EngineSettings(workers=2)))
