@@ -90,7 +90,7 @@ def products() -> Repetition:
 
 
 def main() -> None:
-    found = compare({"ours": ours, "official": twin})
+    found = compare({"ours": ours, "official": twin}, repetitions=2)
     difference = abs(found["ours"].said["mean"] - found["official"].said["mean"])
     report(f"{VIEWS} views of the miniature, planes kept", found, means_differ_by=difference)
     found = compare({"ours": fitting_step, "official": fitting_twin})
