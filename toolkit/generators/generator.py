@@ -193,8 +193,10 @@ class VolumeGenerator(VolumeCapabilities):
 
     def _stepwise(self, volumes: Tensor) -> StepwiseField:
         """What the volumes [1, ...] of one head hold, densities before features."""
-        steps = self.decoder.in_steps()
-        return StepwiseField(lambda points: steps.hidden(self.read(volumes, points)[0]), steps.density, steps.features)
+        decoder = self.decoder.weights()
+        return StepwiseField(
+            lambda points: decoder.hidden(self.read(volumes, points)[0]), decoder.density, decoder.features
+        )
 
     def query(self, planes: Tensor, points: Tensor) -> Query:
         """Raw density [B, M, 1] and features [B, M, F] at world points [B, M, 3], without crop or noise."""

@@ -81,11 +81,6 @@ class PointDecoder(nn.Module):
         weight, bias = self._last()
         return F.linear(self._hidden(x), weight[:1], bias[:1])[..., 0]
 
-    def in_steps(self) -> DecoderSteps:
-        """The same in steps, without gradients, the weights as they are now."""
-        with torch.no_grad():
-            return DecoderSteps(*self._first(), *self._last(), FEATURE_ACTIVATIONS[self.activation])
-
     def weights(self) -> DecoderWeights:
         """The weights as they act on an input, with gradients to the parameters where these are recorded."""
         return DecoderWeights(*self._first(), *self._last(), self.activation)
@@ -114,7 +109,7 @@ class PointDecoder(nn.Module):
 
 
 class DecoderWeights(NamedTuple):
-    """A decoder as plain tensors: dense, softplus, dense."""
+    """A decoder as plain tensors, dense, softplus, dense; without gradients, features can wait for the density."""
 
     first_weight: Tensor
     """[H, C]."""
@@ -127,16 +122,6 @@ class DecoderWeights(NamedTuple):
     activation: str
     """A name of `FEATURE_ACTIVATIONS`."""
 
-
-class DecoderSteps(NamedTuple):
-    """A decoder taken apart: features are computed only where the density asks for them."""
-
-    first_weight: Tensor
-    first_bias: Tensor
-    last_weight: Tensor
-    last_bias: Tensor
-    activation: Callable[[Tensor], Tensor]
-
     def hidden(self, x: Tensor) -> Tensor:
         """Activations [M, H] of x [C, M]."""
         return softplus(F.linear(x.t(), self.first_weight, self.first_bias))
@@ -147,7 +132,8 @@ class DecoderSteps(NamedTuple):
 
     def features(self, hidden: Tensor) -> Tensor:
         """Features [M, F] of activations [M, H]."""
-        return self.activation(F.linear(hidden, self.last_weight[1:], self.last_bias[1:]))
+        out = F.linear(hidden, self.last_weight[1:], self.last_bias[1:])
+        return FEATURE_ACTIVATIONS[self.activation](out)
 
 
 def softplus(x: Tensor) -> Tensor:
