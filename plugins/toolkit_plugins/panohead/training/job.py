@@ -37,6 +37,7 @@ from toolkit.training.distribution import rank_and_world
 from toolkit.training.stepping import Stepper
 from toolkit_plugins.panohead.generator import PanoHead
 from toolkit_plugins.panohead.loading import build, load, save
+from toolkit_plugins.panohead.training.adversary import Adversary
 from toolkit_plugins.panohead.training.batches import MiniBatch, MiniBatches, changed
 from toolkit_plugins.panohead.training.evaluation import HeldOut, score_names, sheet_of
 from toolkit_plugins.panohead.training.growing import grow
@@ -99,6 +100,9 @@ class MiniJob(TrainingJob):
             self.meanings = Meanings(self.heads, plan, settings.heads.more_latents, settings.network.w_dim, folder)
         self.average = WeightAverage(self.generator)
         self.optimiser = self._optimiser()
+        self.adversary = None
+        if settings.losses.adversarial:
+            self.adversary = Adversary(settings.optimiser.adversary_rate, self.device)
         self.held_out = HeldOut(self.heads, settings.evaluation_heads, settings.network.image_size, folder)
         self.held_out_codes = None if self.meanings is None else self.meanings.codes_of(self.held_out.latents)
 
@@ -151,12 +155,17 @@ class MiniJob(TrainingJob):
         return Adam(groups, betas=settings.betas)
 
     def modules(self) -> Mapping[str, Module]:
-        """The generator, and the heads' codes where these have something of their own."""
-        return {"generator": self.generator} | ({} if self.codes is None else {"codes": self.codes})
+        """The generator, the heads' codes where these have something of their own, and the discriminator if any."""
+        modules: dict[str, Module] = {"generator": self.generator}
+        if self.codes is not None:
+            modules["codes"] = self.codes
+        if self.adversary is not None:
+            modules["discriminator"] = self.adversary.network
+        return modules
 
     def optimisers(self) -> Mapping[str, Optimizer]:
-        """The one optimiser of the generator, Adam."""
-        return {"adam": self.optimiser}
+        """Adam, and the discriminator's own where there is one."""
+        return {"adam": self.optimiser} | ({} if self.adversary is None else {"adversary": self.adversary.optimiser})
 
     def state(self) -> Mapping[str, Any]:
         """The averaged weights and the loss scale."""
@@ -193,6 +202,8 @@ class MiniJob(TrainingJob):
         else:
             losses = self._look_and_learn(batch, step)
         self.stepper.update(self.optimiser)
+        if self.adversary is not None:
+            losses |= self.adversary.learn()
         self.average.update(self.generator, min(self.settings.optimiser.average, (step + 1) / (step + 10)))
         return losses
 
@@ -232,7 +243,9 @@ class MiniJob(TrainingJob):
             if some := len(seen):
                 patches = changed(drawn.patches, lambda whole: whole[seen])
                 look = self._look(step, first=bool(rows[0] == 0), share=some / count)
-                losses |= patch_losses(self.generator, volumes, ws[:some], patches, weights, look, self.perceptual)
+                losses |= patch_losses(
+                    self.generator, volumes, ws[:some], patches, weights, look, self.perceptual, self.adversary
+                )
         return losses
 
     def _codes_of(self, heads: DrawnHeads, step: int) -> tuple[Tensor, dict[str, Tensor]]:

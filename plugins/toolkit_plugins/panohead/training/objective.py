@@ -17,6 +17,7 @@ from toolkit.rendering.marching import Field, MarchSettings, march
 from toolkit.rendering.rays import Rays
 from toolkit.rendering.sampling import Draws
 from toolkit_plugins.panohead.generator import PanoHead
+from toolkit_plugins.panohead.training.adversary import Adversary
 from toolkit_plugins.panohead.training.batches import MiniBatch, PatchBatch, RayBatch
 from toolkit_plugins.panohead.training.guided import (
     Counts,
@@ -135,6 +136,7 @@ def patch_losses(
     weights: LossSettings,
     look: PatchLook,
     perceptual: Perceptual | None = None,
+    adversary: Adversary | None = None,
 ) -> dict[str, Tensor]:
     """Losses of patches, raw and super-resolved, weighted.
 
@@ -168,6 +170,8 @@ def patch_losses(
             wanted = perceptual.embed(truth)
         far = perceptual.distance(perceptual.embed(image), wanted)
         losses["patch_perceptual"] = look.share * weights.patch_perceptual * far
+    if adversary is not None:
+        losses["patch_adversarial"] = look.share * weights.adversarial * adversary.loss(image, truth)
     return losses
 
 

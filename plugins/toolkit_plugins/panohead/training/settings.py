@@ -16,6 +16,8 @@ from toolkit_plugins.panohead.training.rays import RayPlan
 Weight = Annotated[float, Field(ge=0)]
 _SMALLEST_PATCH = 12
 """Side of a patch in image pixels of which losses see something: they leave out 4 at each border."""
+_SMALLEST_JUDGED = 24
+"""The same for the discriminator, which halves what is left four times."""
 
 
 class HeadsSettings(Config):
@@ -56,6 +58,8 @@ class LossSettings(Config):
     patch_perceptual: Weight = 0.0
     perceptual: str = "lite0"
     """The perceptual distance of `patch_perceptual`, by its registered name."""
+    adversarial: Weight = 0.0
+    """Of patches that a discriminator tells from true ones."""
     mapping: Weight = 1.0
     """Of the mean square between the mapping's codes and those of the traits."""
     residual: Weight | None = None
@@ -75,6 +79,8 @@ class OptimiserSettings(Config):
     """Makes up for the mapping's learning-rate multiplier of 0.01: without it, z means nothing for hours."""
     residual_factor: Rate = 1.0
     """For what a head's code has beyond the mapping."""
+    adversary_rate: Rate = 2.0e-4
+    """Of the discriminator, whatever the others' rate. With 1e-3 its logits jumped, and then stayed 0."""
     betas: tuple[float, float] = (0.9, 0.99)
     warmup: Annotated[int, Field(ge=0)] = 100
     decay_from: Annotated[float, Field(ge=0, lt=1)] = 0.0
@@ -136,7 +142,8 @@ class MiniSettings(Config):
         grid, stored, side = self.raw_size, self.heads.patch, self.patch_side
         if stored > grid:
             raise ValueError(f"heads.patch must be at most {grid}, the side of the ray grid, got {stored}")
-        least = -(-_SMALLEST_PATCH * grid // self.network.image_size)
+        pixels = _SMALLEST_JUDGED if self.losses.adversarial else _SMALLEST_PATCH
+        least = -(-pixels * grid // self.network.image_size)
         if self.patches_from < 1 and not least <= side <= stored:
             raise ValueError(f"patch_side must be from {least} to {stored} (heads.patch), got {side}")
         return self
