@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from collections.abc import Callable
 from pathlib import Path
@@ -33,6 +34,7 @@ def kernel(function: Callable[..., None]) -> Callable[..., None]:
         settings.CACHE_DIR = before
 
 
+@functools.cache
 def _stamp() -> str:
     """Of all that is compiled: Numba itself looks only at the file of the function that is called."""
     digest = hashlib.sha256()

@@ -27,7 +27,7 @@ from toolkit.rendering.marching import Marched, MarchSettings, finished, sample_
 from toolkit.rendering.occupancy import Occupancy
 from toolkit.rendering.rays import Rays
 from toolkit.rendering.sampling import FIXED_DRAWS, Draws
-from toolkit.rendering.trigrid_field import TrigridField
+from toolkit.rendering.trigrid_field import TrigridField, kernels_can_march
 
 _TOGETHER = 1 << 11
 """Rays of one view that a core looks along before it takes others."""
@@ -86,16 +86,14 @@ def march_compiled(
 
 
 def compiled_can_march(volumes: Tensor, rays: Rays) -> bool:
-    """Whether `march_compiled` computes what is asked for: on a CPU, in float32, with no gradient of rays.
+    """Whether `march_compiled` computes what is asked for: on a CPU, where `kernels_can_march`.
 
     Args:
         volumes: [B, 3, C, D, H, W].
         rays: Origins and directions.
     """
-    plain = volumes.device.type == "cpu" and volumes.dtype == torch.float32 and not torch.is_autocast_enabled("cpu")
     square = volumes.shape[-1] == volumes.shape[-2] > 1
-    moved = torch.is_grad_enabled() and any(each.requires_grad for each in rays)
-    return plain and square and not moved and not torch.compiler.is_compiling()
+    return volumes.device.type == "cpu" and square and kernels_can_march(volumes, rays)
 
 
 class _Looked(torch.autograd.Function):
