@@ -31,6 +31,12 @@ def unit(vectors: ArrayLike) -> Floats:
     return values / np.maximum(lengths, F32(1e-9))[..., None]
 
 
+def numbers(vector: Floats) -> tuple[float, float, float]:
+    """A vector [3] as Python's numbers."""
+    x, y, z = (float(number) for number in vector)
+    return x, y, z
+
+
 def dot(a: Floats, b: Floats) -> Floats:
     """Scalar products [...] of vectors [..., 3]."""
     return np.asarray(a[..., 0] * b[..., 0] + a[..., 1] * b[..., 1] + a[..., 2] * b[..., 2])

@@ -14,7 +14,7 @@ from toolkit_plugins.heads360.clothing.garments import Cloth, dress
 from toolkit_plugins.heads360.clothing.necklines import below_neckline
 from toolkit_plugins.heads360.details import Details, clean_details
 from toolkit_plugins.heads360.eyeball import add_eye
-from toolkit_plugins.heads360.geometry import F32, Floats, Surface, triangles_of
+from toolkit_plugins.heads360.geometry import F32, Floats, Ints, Surface, triangles_of
 from toolkit_plugins.heads360.hair.face import grow_beard, grow_brows, grow_lashes
 from toolkit_plugins.heads360.hair.scalp import Scalp
 from toolkit_plugins.heads360.hair.styles import grow_hair
@@ -23,7 +23,7 @@ from toolkit_plugins.heads360.light import Light
 from toolkit_plugins.heads360.parts import STRANDS, Kind, Parts, Solid, one_of
 from toolkit_plugins.heads360.person import Person
 from toolkit_plugins.heads360.scene import Scene
-from toolkit_plugins.heads360.shading.skin import skin_map
+from toolkit_plugins.heads360.shading.skin_map import skin_map
 from toolkit_plugins.heads360.shaping import bust_of
 from toolkit_plugins.heads360.transfer import HairFog, HairLight, hair_visibility, surface_transfer
 
@@ -74,8 +74,10 @@ class Head:
     def _carry_light(self, solids: int, cloth: Cloth, scalp: Scalp, strands: list[Floats]) -> None:
         """Gather light at the vertices of all that are not strands."""
         base, solid = anatomy(), self.solid
-        own = np.ones(solids, bool)
+        own = np.zeros(solids, bool)
+        own[solid.faces[~one_of(solid.kinds, STRANDS)]] = True
         own[cloth.where] = False
+        own[cloth.mixing.indices] = True
         rows = np.nonzero(own)[0]
         lift = np.full(solids, _LIFT, F32)
         lift[base.vertices_of("helper-tights")] = _CLOTH_LIFT
@@ -86,14 +88,8 @@ class Head:
         self.transfer = surface_transfer(points, solid.normals[rows], blockers, fog)
         self._fog = fog
         self._hair_visibility = None if fog is None else hair_visibility(fog, scalp, blockers)
-        identity = sparse.csr_matrix((np.ones(len(rows), F32), (rows, np.arange(len(rows)))), (solids, len(rows)))
-        count = cloth.where.stop - cloth.where.start
-        place = sparse.csr_matrix(
-            (np.ones(count, F32), (np.arange(cloth.where.start, cloth.where.stop), np.arange(count))), (solids, count)
-        )
-        padded = sparse.csr_matrix((cloth.mixing.data, cloth.mixing.indices, cloth.mixing.indptr), (count, len(rows)))
-        self._spread = (identity + place @ padded).tocsr()
-        """[solid vertices, rows of the transfer]; the base mesh stands first in both."""
+        self._spread = _spread(rows, cloth, solids)
+        """[solid vertices, rows of the transfer]; 0 where no triangle has a vertex."""
         self.openness = np.asarray(self._spread @ self.transfer.openness(), F32)
         """[solid vertices]: share of the half space that is open."""
         self._light(self.details)
@@ -124,3 +120,11 @@ class Head:
         corners = [points[lips[np.argmax(sign * x[lips])]] for sign in (-1, 1)]
         front = [eye.centre + np.array([0, 0, eye.radius], F32) for eye in (right, left)]
         return np.stack([*front, nose, *corners]).astype(F32)
+
+
+def _spread(rows: Ints, cloth: Cloth, solids: int) -> sparse.csr_matrix:
+    """Shares [solids, rows] that carry light from the vertices where it was gathered: of cloth, from the tights."""
+    identity = sparse.csr_matrix((np.ones(len(rows), F32), (rows, np.arange(len(rows)))), (solids, len(rows)))
+    mixing = cloth.mixing.tocoo()
+    placed = (cloth.where.start + mixing.row, np.searchsorted(rows, mixing.col))
+    return (identity + sparse.csr_matrix((mixing.data, placed), (solids, len(rows)))).tocsr()

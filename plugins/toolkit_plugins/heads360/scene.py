@@ -9,6 +9,7 @@ from embreex import rtcore_scene
 from embreex.mesh_construction import TriangleMesh
 from numpy.typing import NDArray
 
+from toolkit_plugins.heads360.embree import Found, SharedTriangles, can_share
 from toolkit_plugins.heads360.geometry import F32, Floats
 
 
@@ -35,18 +36,34 @@ class Scene:
 
     def __init__(self, points: Floats, faces: NDArray[np.integer]) -> None:
         """Build the tree over triangles [T, 3] of points [V, 3]."""
+        self._triangles = SharedTriangles(points, faces) if can_share() else CopiedTriangles(points, faces)
+
+    def hits(self, origins: Floats, directions: Floats) -> Hits:
+        """First hits of rays [R, 3], [R, 3] (unit)."""
+        return Hits(*self._triangles.hits(origins, directions))
+
+    def blocked(self, origins: Floats, directions: Floats) -> NDArray[np.bool_]:
+        """Whether rays [R, 3], [R, 3] meet anything."""
+        return self._triangles.blocked(origins, directions)
+
+
+class CopiedTriangles:
+    """The slow twin of `SharedTriangles`: embreex's own scene, where Embree's functions cannot be found."""
+
+    def __init__(self, points: Floats, faces: NDArray[np.integer]) -> None:
+        """Build the tree over triangles [T, 3] of points [V, 3]."""
         own = np.zeros(len(points), bool)
-        own[faces] = True  # Embree's time to build grows with the points, used or not
+        own[faces] = True  # every point costs time, used or not
         renumbered = np.cumsum(own, dtype=np.int32) - 1
         self._scene = rtcore_scene.EmbreeScene()
         self._mesh = TriangleMesh(self._scene, np.ascontiguousarray(points[own], F32), renumbered[faces])
 
-    def hits(self, origins: Floats, directions: Floats) -> Hits:
-        """First hits of rays [R, 3], [R, 3] (unit)."""
+    def hits(self, origins: Floats, directions: Floats) -> Found:
+        """First hits of rays [R, 3], [R, 3] (unit); triangle -1 where there is none."""
         found = self._scene.run(
             np.ascontiguousarray(origins, F32), np.ascontiguousarray(directions, F32), query="INTERSECT", output=1
         )
-        return Hits(found["primID"], found["u"], found["v"], found["tfar"])
+        return found["primID"], found["u"], found["v"], found["tfar"]
 
     def blocked(self, origins: Floats, directions: Floats) -> NDArray[np.bool_]:
         """Whether rays [R, 3], [R, 3] meet anything."""

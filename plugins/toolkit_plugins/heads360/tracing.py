@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from toolkit_plugins.heads360.clothing.necklines import below_neckline
-from toolkit_plugins.heads360.geometry import F32, Floats, Mask, dot, unit
+from toolkit_plugins.heads360.compiled.hits import gather
+from toolkit_plugins.heads360.geometry import F32, Floats, Mask
 from toolkit_plugins.heads360.head import Head
 from toolkit_plugins.heads360.labels import Label
 from toolkit_plugins.heads360.light import tone_mapped
@@ -91,7 +92,7 @@ def _in_decimetres(origins: Floats, directions: Floats) -> tuple[Floats, Floats]
 def shade(head: Head, s: Samples) -> tuple[Floats, NDArray[np.uint8]]:
     """Radiance [N, 3] and labels [N] of points on a head."""
     light, person = head.details.light, head.person
-    radiance, label = np.zeros((len(s), 3), F32), np.zeros(len(s), np.uint8)
+    radiance, label = np.zeros((len(s.kinds), 3), F32), np.zeros(len(s.kinds), np.uint8)
 
     def of(*kinds: Kind) -> NDArray[np.int64]:
         return np.nonzero(one_of(s.kinds, kinds) & ~covered)[0]
@@ -99,7 +100,7 @@ def shade(head: Head, s: Samples) -> tuple[Floats, NDArray[np.uint8]]:
     covered = (s.kinds == Kind.SKIN) & (s.places[:, 1] < 6.1)
     covered[covered] = below_neckline(s.places[covered], person.dress.cloth) > _CLOTH_FROM
     if len(own := of(Kind.SKIN)):
-        radiance[own], label[own] = shade_skin(s.where(own), person, head.skin, head.irradiance, light)
+        shade_skin(s, own, person, head.skin, head.irradiance, light, radiance, label)
     for index, eye in enumerate(head.eyes):
         first = s.corners[:, 0]
         own = np.nonzero((s.kinds == Kind.EYE) & (first >= eye.vertices.start) & (first < eye.vertices.stop))[0]
@@ -119,26 +120,19 @@ def shade(head: Head, s: Samples) -> tuple[Floats, NDArray[np.uint8]]:
         cloth = one_of(chosen.kinds, [Kind.CLOTH, Kind.SKIN])
         label[own] = np.where(cloth, Label.CLOTH, Label.ACCESSORY)
     if len(own := of(*STRANDS)):
-        radiance[own] = shade_strands(s.where(own), person.hair, head.hair_light, light)
+        shade_strands(s, own, person.hair, head.hair_light, light, radiance)
         label[own] = _STRAND_LABELS[s.kinds[own]]
     return radiance, label
 
 
 def _samples(head: Head, hits: Hits, origins: Floats, directions: Floats) -> Samples:
     """Points where rays in decimetres meet the head."""
-    solid = head.solid
-    corners = solid.faces[hits.triangle]
-    weights = np.stack([1 - hits.u - hits.v, hits.u, hits.v], 1)
-    features = solid.features.take(corners[:, 0], 0) * weights[:, :1]
-    for corner in (1, 2):
-        features += solid.features.take(corners[:, corner], 0) * weights[:, corner : corner + 1]
-    points = origins + directions * hits.distance[:, None]
-    normals = unit(features[:, :3])
-    away = dot(normals, directions) > 0.2
-    normals[away] *= -1
-    kinds = solid.kinds[hits.triangle]
-    lamp = np.ones(len(points), F32)
+    solid, count = head.solid, len(hits.triangle)
+    kinds, lamp = solid.kinds[hits.triangle], np.ones(count, F32)
+    corners, extra = np.empty((count, 3), np.int32), np.empty((count, 2), F32)
+    weights, points, normals, places, view = (np.empty((count, 3), F32) for _ in range(5))
+    samples = Samples(kinds, corners, weights, points, normals, places, extra, view, lamp)
+    gather(solid.faces, solid.features, hits, origins, directions, samples)
     solids = np.nonzero(~one_of(kinds, STRANDS))[0]
     lamp[solids] = lamp_seen(head.scene, head.details.light, points[solids], normals[solids])
-    return Samples(kinds, corners, weights.astype(F32), points, normals, features[:, 3:6], features[:, 6:],
-                   -directions, lamp)  # fmt: skip
+    return samples

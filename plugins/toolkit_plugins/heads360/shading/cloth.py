@@ -55,7 +55,7 @@ def shade_cloth(
     s: Samples, dress: Dress, details: Details, irradiance: Floats, openness: Floats, light: Light
 ) -> Floats:
     """Radiance [N, 3] of clothing, hats, scarves, frames and metal."""
-    colour = np.zeros((len(s), 3), F32)
+    colour = np.zeros((len(s.kinds), 3), F32)
     places = s.places
     for kind in np.unique(s.kinds):
         own = s.kinds == kind
@@ -81,7 +81,7 @@ def shade_cloth(
             colour[own] = frame_colour(dress) if kind == Kind.FRAME else _METAL
     facing = np.clip(s.normals @ light.lamp_direction, 0, 1) * s.lamp
     received = s.mixed(irradiance) + facing[:, None] * light.lamp / np.pi
-    rim = (1 - np.clip(dot(s.normals, s.view), 0, 1)) ** 3
+    rim = (1 - np.clip(dot(s.normals, s.viewer), 0, 1)) ** 3
     around_light = light.environment().sum(0) / (4 * np.pi)
     radiance = colour * received + (colour * 0.3 + 0.015) * (rim * 0.5 * s.mixed(openness))[:, None] * around_light
     hard = np.nonzero(one_of(s.kinds, [Kind.FRAME, Kind.METAL]))[0]
@@ -91,8 +91,8 @@ def shade_cloth(
 
 
 def _polished(s: Samples, colour: Floats, diffuse: Floats, light: Light) -> Floats:
-    half = np.asarray(light.lamp_direction + s.view)
+    half = np.asarray(light.lamp_direction + s.viewer)
     half = half / np.linalg.norm(half, axis=1, keepdims=True)
     gleam = np.clip(dot(s.normals, half), 0, 1) ** 60 * s.lamp
-    mirrored = 2 * dot(s.normals, s.view)[:, None] * s.normals - s.view
+    mirrored = 2 * dot(s.normals, s.viewer)[:, None] * s.normals - s.viewer
     return diffuse * 0.5 + (colour * 0.8 + 0.05) * light.radiance(mirrored) * 0.6 + gleam[:, None] * light.lamp * 0.3

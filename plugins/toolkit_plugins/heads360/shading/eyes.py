@@ -43,9 +43,9 @@ def _reflections(s: Samples, eye: Eye, out: Floats, ahead: Floats, ratio: Floats
     """Catch lights on the cornea, which bulges over the iris."""
     bulge = np.where(ratio < 1, F32(0.75), F32(0))[:, None] * (out - eye.gaze * ahead[:, None])
     normal = unit(out + bulge)
-    along = np.clip(dot(normal, unit(light.lamp_direction + s.view)), 0, 1)
+    along = np.clip(dot(normal, unit(light.lamp_direction + s.viewer)), 0, 1)
     lamp = (along**260 * 8 + along**60 * 0.3) * s.lamp
-    mirrored = 2 * dot(normal, s.view)[:, None] * normal - s.view
+    mirrored = 2 * dot(normal, s.viewer)[:, None] * normal - s.viewer
     sky = (0.025 * seen)[:, None] * light.radiance(mirrored)
     window = unit(np.array([0.22 * np.sign(light.lamp_direction[0] + 1e-6), 0.38, 1.0]))
     catch = np.clip((mirrored @ window - 0.975) / 0.014, 0, 1) * np.clip(seen * 1.6, 0, 1)
@@ -65,8 +65,8 @@ def shade_mouth(s: Samples, teeth: bool, irradiance: Floats, light: Light) -> Fl
     enamel = np.array([0.70, 0.64, 0.53], F32) * (1 - 0.4 * gap[:, None]) * (1 - gum[:, None])
     colour = enamel + np.array([0.42, 0.14, 0.14], F32) * gum[:, None]
     if not teeth:
-        colour = np.tile(np.array([0.40, 0.13, 0.12], F32), (len(s), 1))
-    facing = np.clip(dot(s.normals, s.view), 0, 1)
+        colour = np.tile(np.array([0.40, 0.13, 0.12], F32), (len(s.kinds), 1))
+    facing = np.clip(dot(s.normals, s.viewer), 0, 1)
     front = 0.14 + 0.5 * smoothstep(1.15, 1.5, z)
     around = light.environment().mean(0) * (96 / np.pi) * 0.5
     lamp = np.clip(s.normals @ light.lamp_direction, 0, 1) * s.lamp

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,8 +10,7 @@ from numpy.typing import NDArray
 from toolkit_plugins.heads360.geometry import F32, Floats
 
 
-@dataclass(frozen=True)
-class Samples:
+class Samples(NamedTuple):
     """N points on a head."""
 
     kinds: NDArray[np.uint8]
@@ -28,18 +27,14 @@ class Samples:
     """[N, 3], see `Solid.places`."""
     extra: Floats
     """[N, 2], see `Solid.extra`."""
-    view: Floats
+    viewer: Floats
     """[N, 3], unit, towards the viewer."""
     lamp: Floats
     """[N], share of the lamp that is not in shadow; 1 where nobody asked."""
 
-    def __len__(self) -> int:
-        """How many points are shaded."""
-        return len(self.kinds)
-
     def where(self, chosen: NDArray[np.integer]) -> Samples:
         """Some of the points."""
-        return Samples(*(getattr(self, field.name).take(chosen, 0) for field in fields(self)))
+        return Samples._make(values.take(chosen, 0) for values in self)
 
     def mixed(self, values: Floats) -> Floats:
         """Vertex values [V] or [V, C] at the points."""

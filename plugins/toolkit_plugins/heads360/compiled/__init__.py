@@ -1,0 +1,1 @@
+"""What is done for every ray or every strand's point, compiled by Numba."""

@@ -1,0 +1,131 @@
+"""The compiled kernels against NumPy: the same pictures, and each small kernel against a few slow lines.
+
+The pictures of `shaded.npz` were first made by shading in NumPy alone. To write them for a new version of the people:
+python tests/plugins/heads360/test_compiled.py
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from scipy import ndimage
+
+from toolkit.camera import Camera
+from toolkit_plugins.heads360.compiled.fog import LOW, SIDE, STRIDE, VOXEL, clearness, light_inside
+from toolkit_plugins.heads360.compiled.hits import gather
+from toolkit_plugins.heads360.compiled.lamp import Lamp, lamp_rays
+from toolkit_plugins.heads360.geometry import unit
+from toolkit_plugins.heads360.rendering import render
+from toolkit_plugins.heads360.scene import Hits
+from toolkit_plugins.heads360.shading.samples import Samples
+from toolkit_plugins.heads360.wild import make_head
+
+KEPT = Path(__file__).parents[2] / "data/heads360/shaded.npz"
+PEOPLE = (9, 22, 51, 56)
+"""Freckles, moles, wrinkles, lipstick, teeth, beards, grey and bald heads, a hat."""
+F32 = np.float32
+
+
+def pictures() -> tuple[np.ndarray, np.ndarray]:
+    """Images, uint16 [P, 64, 64, 3], and labels, uint8 [P, 64, 64]."""
+    seen = [render(make_head("train", 0, index, "wild"), Camera.orbit(0.4), 64) for index in PEOPLE]
+    images = np.stack([np.round((one.image[0].permute(1, 2, 0).numpy() + 1) * 32767.5) for one in seen])
+    return images.astype(np.uint16), np.stack([one.label[0, 0].numpy() for one in seen])
+
+
+def test_pictures_are_those_that_numpy_shaded():
+    images, labels = pictures()
+    with np.load(KEPT) as kept:
+        away = np.abs(images.astype(float) - kept["images"]).max(-1) / 257
+        # between machines, rays at edges may hit this triangle or that
+        assert (away > 1).mean() < 0.002 and np.median(away) < 0.02
+        assert (labels != kept["labels"]).mean() < 0.001
+
+
+def test_points_are_gathered_from_their_triangles():
+    rng = np.random.default_rng(0)
+    count, faces = 50, rng.integers(0, 30, (20, 3)).astype(np.int32)
+    features = rng.normal(size=(30, 8)).astype(F32)
+    u, v, distance = (rng.uniform(0, 0.5, count).astype(F32) for _ in range(3))
+    hits = Hits(rng.integers(0, 20, count).astype(np.int32), u, v, distance)
+    origins, directions = rng.normal(size=(count, 3)).astype(F32), unit(rng.normal(size=(count, 3)))
+    s = _room(count)
+    gather(faces, features, hits, origins, directions, s)
+    corners = faces[hits.triangle]
+    weights = np.stack([1 - u - v, u, v], 1)
+    read = np.einsum("nc,ncf->nf", weights, features[corners])
+    normals = unit(read[:, :3])
+    normals[(normals * directions).sum(1) > 0.2] *= -1
+    assert np.array_equal(s.corners, corners) and np.array_equal(s.viewer, -directions)
+    assert np.array_equal(s.points, origins + directions * distance[:, None])
+    assert np.abs(s.weights - weights).max() < 1e-6 and np.abs(s.normals - normals).max() < 1e-5
+    assert np.abs(np.c_[s.places, s.extra] - read[:, 3:]).max() < 1e-5
+
+
+def _room(count: int) -> Samples:
+    vectors = [np.empty((count, 3), F32) for _ in range(5)]
+    weights, points, normals, places, viewer = vectors
+    corners, extra = np.empty((count, 3), np.int32), np.empty((count, 2), F32)
+    return Samples(np.zeros(count, np.uint8), corners, weights, points, normals, places, extra, viewer, extra[:, 0])
+
+
+def test_rays_to_the_lamp_are_drawn_from_the_points_alone():
+    rng = np.random.default_rng(1)
+    points, normals = rng.normal(size=(40, 3)).astype(F32), unit(rng.normal(size=(40, 3)))
+    lamp = Lamp((0.0, 0.0, 1.0), (1.0, 0.0, 0.0), (0.0, 1.0, 0.0), 0.3)
+    own = np.arange(5, 40)
+    origins, directions = np.empty((35, 2, 3), F32), np.empty((35, 2, 3), F32)
+    lamp_rays(points.view(np.uint32), points, normals, own, 0, lamp, origins, directions)
+    angle = _hashed(points[own], 0x9E3779B1) * 2 * np.pi
+    reach = 0.3 * np.sqrt(0.15 + 0.85 * _hashed(points[own], 0x85EBCA6B))
+    for spot, sign in ((0, 1), (1, -1)):
+        beside = np.stack([np.cos(angle), np.sin(angle)], 1) * (sign * reach)[:, None]
+        towards = unit(np.c_[beside, np.ones(35)])
+        assert np.abs(directions[:, spot] - towards).max() < 1e-6
+        assert np.abs(origins[:, spot] - points[own] - 0.012 * normals[own] - 0.03 * towards).max() < 1e-6
+
+
+def _hashed(points: np.ndarray, salt: int) -> np.ndarray:
+    """Random numbers [N] in 0..1 from points [N, 3]."""
+    bits = np.ascontiguousarray(points).view(np.uint32)
+    mixed = bits[:, 0] * np.uint32(0x8DA6B343) ^ bits[:, 1] * np.uint32(0xD8163841) ^ bits[:, 2] * np.uint32(0xCB1AB31F)
+    mixed = (mixed ^ (mixed >> np.uint32(15))) * np.uint32(salt)
+    mixed = (mixed ^ (mixed >> np.uint32(13))) * np.uint32(0xC2B2AE35)
+    return ((mixed ^ (mixed >> np.uint32(16))) >> np.uint32(8)) / (1 << 24)
+
+
+def test_fog_dims_light_by_what_lies_along_a_ray():
+    rng = np.random.default_rng(2)
+    density = rng.random(SIDE**3).astype(F32)
+    origins, directions = rng.uniform(-2.5, 2.5, (6, 3)).astype(F32), unit(rng.normal(size=(4, 3)))
+    rows, columns = (index.ravel() for index in np.indices((6, 4)))
+    seen = (rng.random(24) > 0.3).astype(F32)
+    expected = np.zeros(24)
+    for ray in np.nonzero(seen)[0]:
+        steps = STRIDE * (np.arange(9) + F32(0.9))[:, None] * directions[columns[ray]]
+        voxel = np.clip((origins[rows[ray]] + steps - LOW) / VOXEL, 0, SIDE - 1).astype(int)
+        looked = density.reshape(SIDE, SIDE, SIDE)[tuple(voxel.T)]
+        expected[ray] = np.exp(-0.5 * STRIDE * looked.sum())
+    clearness(density, origins, directions, rows, columns, 9, 0.5, seen)
+    assert np.abs(seen - expected).max() < 1e-5
+
+
+def test_light_inside_hair_is_interpolated_between_filled_voxels():
+    rng = np.random.default_rng(3)
+    grids = rng.random((SIDE**3, 5)).astype(F32)
+    grids[:, 4] = grids[:, 4] > 0.2
+    for point in rng.uniform(-1.9, 1.9, (5, 3)):
+        place = (point - LOW) / VOXEL - 0.5
+        read = [
+            ndimage.map_coordinates(grids[:, column].reshape((SIDE,) * 3), place[:, None], order=1)[0]
+            for column in range(5)
+        ]
+        ambient, lamp = light_inside(grids, tuple(point))
+        expected = np.array(read[:4]) / max(read[4], 0.05)
+        assert np.abs(np.array([*ambient, lamp]) - expected).max() < 1e-5
+
+
+if __name__ == "__main__":
+    made = pictures()
+    np.savez_compressed(KEPT, images=made[0], labels=made[1])
