@@ -1,6 +1,6 @@
-"""The compiled kernels against NumPy: the same pictures, and each small kernel against a few slow lines.
+"""The compiled kernels against NumPy: the same colours, and each small kernel against a few slow lines.
 
-The pictures of `shaded.npz` were first made by shading in NumPy alone. To write them for a new version of the people:
+The colours in `shaded.npz` were first made by shading in NumPy alone. To write them for a new version of the people:
 python tests/plugins/heads360/test_compiled.py
 """
 
@@ -11,14 +11,16 @@ from pathlib import Path
 import numpy as np
 from scipy import ndimage
 
-from toolkit.camera import Camera
 from toolkit_plugins.heads360.compiled.fog import LOW, SIDE, STRIDE, VOXEL, clearness, light_inside
 from toolkit_plugins.heads360.compiled.hits import gather
 from toolkit_plugins.heads360.compiled.lamp import Lamp, lamp_rays
 from toolkit_plugins.heads360.geometry import unit
-from toolkit_plugins.heads360.rendering import render
+from toolkit_plugins.heads360.head import Head
+from toolkit_plugins.heads360.light import tone_mapped
+from toolkit_plugins.heads360.parts import STRANDS, Kind, one_of
 from toolkit_plugins.heads360.scene import Hits
 from toolkit_plugins.heads360.shading.samples import Samples
+from toolkit_plugins.heads360.tracing import shade
 from toolkit_plugins.heads360.wild import make_head
 
 KEPT = Path(__file__).parents[2] / "data/heads360/shaded.npz"
@@ -27,20 +29,39 @@ PEOPLE = (9, 22, 51, 56)
 F32 = np.float32
 
 
-def pictures() -> tuple[np.ndarray, np.ndarray]:
-    """Images, uint16 [P, 64, 64, 3], and labels, uint8 [P, 64, 64]."""
-    seen = [render(make_head("train", 0, index, "wild"), Camera.orbit(0.4), 64) for index in PEOPLE]
-    images = np.stack([np.round((one.image[0].permute(1, 2, 0).numpy() + 1) * 32767.5) for one in seen])
-    return images.astype(np.uint16), np.stack([one.label[0, 0].numpy() for one in seen])
+def shaded() -> tuple[np.ndarray, np.ndarray]:
+    """Colours, uint16 [P, N, 3], and labels, uint8 [P, N], of random points on skin and strands."""
+    colours, labels = [], []
+    for index in PEOPLE:
+        head = make_head("train", 0, index, "wild")
+        radiance, label = shade(head, points_on(head))
+        colours.append(np.round(tone_mapped(radiance, head.details.light) * 65535).astype(np.uint16))
+        labels.append(label)
+    return np.stack(colours), np.stack(labels)
 
 
-def test_pictures_are_those_that_numpy_shaded():
-    images, labels = pictures()
+def points_on(head: Head) -> Samples:
+    """3000 points on the skin of head and neck and 1500 on strands, seen aslant."""
+    rng, solid = np.random.default_rng(0), head.solid
+    skin = (solid.kinds == Kind.SKIN) & (solid.places[solid.faces[:, 0], 1] > 6)
+    chosen = [rng.choice(np.nonzero(own)[0], n) for own, n in ((skin, 3000), (one_of(solid.kinds, STRANDS), 1500))]
+    triangle = np.concatenate(chosen)
+    weights = rng.dirichlet([1, 1, 1], len(triangle)).astype(F32)
+    corners = solid.faces[triangle]
+    points, features = (np.einsum("nc,ncd->nd", weights, of[corners]) for of in (solid.points, solid.features))
+    normals, places, extra = unit(features[:, :3]), np.ascontiguousarray(features[:, 3:6]), features[:, 6:].copy()
+    viewer = unit(normals + 0.5 * rng.normal(size=normals.shape))
+    lamp = rng.choice(np.array([0, 1 / 3, 1], F32), len(triangle))
+    return Samples(solid.kinds[triangle], corners, weights, points, normals, places, extra, viewer, lamp)
+
+
+def test_colours_and_labels_are_those_of_numpy():
+    colours, labels = shaded()
     with np.load(KEPT) as kept:
-        away = np.abs(images.astype(float) - kept["images"]).max(-1) / 257
-        # between machines, rays at edges may hit this triangle or that
-        assert (away > 1).mean() < 0.002 and np.median(away) < 0.02
-        assert (labels != kept["labels"]).mean() < 0.001
+        away = np.abs(colours.astype(float) - kept["colours"]).max(-1) / 257
+        # on another machine, single rays may hit another triangle when light is gathered
+        assert np.quantile(away, 0.99) < 0.1 and np.quantile(away, 0.999) < 1
+        assert (labels != kept["labels"]).sum() <= 2 and len(np.unique(labels)) >= 8
 
 
 def test_points_are_gathered_from_their_triangles():
@@ -127,5 +148,5 @@ def test_light_inside_hair_is_interpolated_between_filled_voxels():
 
 
 if __name__ == "__main__":
-    made = pictures()
-    np.savez_compressed(KEPT, images=made[0], labels=made[1])
+    made = shaded()
+    np.savez_compressed(KEPT, colours=made[0], labels=made[1])

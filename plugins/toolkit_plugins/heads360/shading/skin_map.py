@@ -22,7 +22,7 @@ class SkinMap(NamedTuple):
     """What skin is like at each vertex of the base mesh."""
 
     values: Floats
-    """[V, 14], see `compiled.skin_look.COLUMNS`."""
+    """[V, 14], columns as `compiled.skin_look` numbers them."""
     moles: Floats
     """[M, 4], template place and radius."""
 
