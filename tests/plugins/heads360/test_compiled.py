@@ -96,15 +96,18 @@ def test_rays_to_the_lamp_are_drawn_from_the_points_alone():
     points, normals = rng.normal(size=(40, 3)).astype(F32), unit(rng.normal(size=(40, 3)))
     lamp = Lamp((0.0, 0.0, 1.0), (1.0, 0.0, 0.0), (0.0, 1.0, 0.0), 0.3)
     own = np.arange(5, 40)
-    origins, directions = np.empty((35, 2, 3), F32), np.empty((35, 2, 3), F32)
-    lamp_rays(points.view(np.uint32), points, normals, own, 0, lamp, origins, directions)
     angle = _hashed(points[own], 0x9E3779B1) * 2 * np.pi
-    reach = 0.3 * np.sqrt(0.15 + 0.85 * _hashed(points[own], 0x85EBCA6B))
-    for spot, sign in ((0, 1), (1, -1)):
-        beside = np.stack([np.cos(angle), np.sin(angle)], 1) * (sign * reach)[:, None]
-        towards = unit(np.c_[beside, np.ones(35)])
-        assert np.abs(directions[:, spot] - towards).max() < 1e-6
-        assert np.abs(origins[:, spot] - points[own] - 0.012 * normals[own] - 0.03 * towards).max() < 1e-6
+    radius = np.sqrt(0.15 + 0.85 * _hashed(points[own], 0x85EBCA6B))
+    first = [(turn, radius) for turn in (0, np.pi)]
+    later = [(np.pi * (0.5 + 1.236 * spot), np.full(35, np.sqrt((spot - 1.5) / 4.5))) for spot in (2, 3, 4, 5)]
+    for start, spots in ((0, first), (2, later)):
+        origins, directions = np.empty((35, len(spots), 3), F32), np.empty((35, len(spots), 3), F32)
+        lamp_rays(points.view(np.uint32), points, normals, own, start, lamp, origins, directions)
+        for place, (turn, reach) in enumerate(spots):
+            beside = 0.3 * reach[:, None] * np.stack([np.cos(angle + turn), np.sin(angle + turn)], 1)
+            towards = unit(np.c_[beside, np.ones(35)])
+            assert np.abs(directions[:, place] - towards).max() < 1e-6
+            assert np.abs(origins[:, place] - points[own] - 0.012 * normals[own] - 0.03 * towards).max() < 1e-6
 
 
 def _hashed(points: np.ndarray, salt: int) -> np.ndarray:
