@@ -77,13 +77,16 @@ MADE := $(foreach name,panohead-mini identity-lite psp e4e triplanenet goae dual
 weights: $(MADE)
 	@echo "== made: $(MADE)"
 
-# the generator: coarse planes, then fine ones with super-resolution, then the mapping alone; one set of rays
+# the generator: coarse planes, fine ones with super-resolution, an adversarial finish, then the mapping alone
 $(RUNS)/panohead-mini-coarse/weights.safetensors: private STAGE = -coarse
 $(RUNS)/panohead-mini-fine/weights.safetensors: private START = panohead-mini-coarse
 $(RUNS)/panohead-mini-fine/weights.safetensors: $(RUNS)/panohead-mini-coarse/weights.safetensors
+$(RUNS)/panohead-mini-finish/weights.safetensors: private STAGE = -finish
+$(RUNS)/panohead-mini-finish/weights.safetensors: private START = panohead-mini-fine
+$(RUNS)/panohead-mini-finish/weights.safetensors: $(RUNS)/panohead-mini-fine/weights.safetensors
 $(RUNS)/panohead-mini/weights.safetensors: private STAGE = -mapping
-$(RUNS)/panohead-mini/weights.safetensors: private START = panohead-mini-fine
-$(RUNS)/panohead-mini/weights.safetensors: $(RUNS)/panohead-mini-fine/weights.safetensors
+$(RUNS)/panohead-mini/weights.safetensors: private START = panohead-mini-finish
+$(RUNS)/panohead-mini/weights.safetensors: $(RUNS)/panohead-mini-finish/weights.safetensors
 $(RUNS)/panohead-mini%weights.safetensors: | $(VENV)/.installed
 	$(BIN)/toolkit train panohead-mini --config training/panohead-mini$(STAGE) \
 		$(if $(START),--set start=$(RUNS)/$(START)/weights.safetensors) --resume --threads 1 --out $(@D)

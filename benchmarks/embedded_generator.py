@@ -18,6 +18,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from joint_fit import fit_jointly
 from PIL import Image
 from torch import Tensor
 
@@ -29,10 +30,11 @@ from toolkit.files import atomic_write
 from toolkit.interfaces import Item, MakeRequest
 from toolkit.registry import default_registry
 from toolkit_plugins.panohead.generator import PanoHead
-from toolkit_plugins.panohead.training.joint_fit import fit_jointly
 from toolkit_plugins.photo_networks.identity import open_id_dlib
 
 FITTED_YAWS = tuple(range(0, 360, 45))
+FACE_YAWS = (0, 45, 315)
+"""The fitted ones that show the face: every other step of the fit looks at one of them."""
 FRONT_YAWS = (0, 30, 330)
 """Where faces are compared; only the first was fitted."""
 SHOWN_YAWS = (0, 30, 90, 180, 270)
@@ -45,7 +47,7 @@ def main() -> None:
     parser.add_argument("--weights", type=Path, help="default: the shipped ones")
     parser.add_argument("--first", type=int, default=0, help="first subject")
     parser.add_argument("--subjects", type=int, default=64)
-    parser.add_argument("--steps", type=int, default=150, help="of the joint fit; 0 leaves it out")
+    parser.add_argument("--steps", type=int, default=200, help="of the joint fit; 0 leaves it out")
     parser.add_argument("--out", type=Path, help="JSON with the scores of every subject")
     parser.add_argument("--sheet", type=Path, help="picture: truth, own latent, joint fit of the first subjects")
     parser.add_argument("--shown", type=int, default=6, help="subjects on the sheet")
@@ -99,7 +101,8 @@ def judge(
     fitted, fronts, shown = (places(views, yaws) for yaws in (FITTED_YAWS, FRONT_YAWS, SHOWN_YAWS))
     codes = {"latent": generator.mapping(latent[None], Camera.orbit())}
     if steps:
-        codes["fitted"] = fit_jointly(generator, codes["latent"], cameras[fitted], images[fitted], steps=steps)
+        faces = [fitted.index(place) for place in places(views, FACE_YAWS)]
+        codes["fitted"] = fit_jointly(generator, codes["latent"], cameras[fitted], images[fitted], faces, steps=steps)
     recogniser = open_id_dlib()
     scores, rows = {}, [row_of(images[shown])]
     for name, ws in codes.items():
