@@ -98,8 +98,8 @@ _EMBEDDED: dict[str, Any] = {
     "samples": 2000,
 }
 # Photographs: on two of them, dlib's distance fell from 0.78 and 0.65 (80 steps as above) to 0.70 and 0.61, and caps,
-# glasses and smiles came back. On two heads, the input view gained 1 dB and views not seen lost 0 to 1 dB; with ten times
-# less pull, up to another 1 dB.
+# glasses and smiles came back. On two heads, the input view gained 1 dB and views not seen lost 0 to 1 dB; with a tenth of
+# the pull, up to another 1 dB.
 _NEARER: dict[str, Any] = _EMBEDDED | {
     "perceptual": "lite0",
     "perceptual_weight": 2.0,
@@ -126,8 +126,8 @@ PROJECTOR_PRESETS: dict[str, dict[str, Any]] = {
 _TUNE_EMBEDDED: dict[str, Any] = {"tuning_pixel_weight": 1.0, "tuning_raw_weight": 0.1, "tuning_lr": 5e-4}
 # Photographs: on two of them, dlib's distance fell from 0.68 and 0.60 (30 steps as above) to 0.43 and 0.38; with
 # `pyramid` instead of `lite0`, to 0.50 and 0.40. Without the view term it is 0.40 and 0.37, but eyes shine through the
-# side of the head, and the back turns black. (All with an earlier generator.) A pivot that is nearer to the photograph, by
-# `_NEARER`: 0.43 instead of 0.46 as a mean of the two, and clothes keep their colour behind.
+# side of the head, and the back turns black. (All with an earlier generator.) A pivot that is nearer to the photograph,
+# by `_NEARER`: 0.43 instead of 0.46 as a mean of the two, and clothes keep their colour behind.
 _TUNE_PHOTOGRAPHS: dict[str, Any] = {
     "steps": 40,
     "tuning_steps": 100,
