@@ -98,8 +98,8 @@ _EMBEDDED: dict[str, Any] = {
     "samples": 2000,
 }
 # Photographs: on two of them, dlib's distance fell from 0.78 and 0.65 (80 steps as above) to 0.70 and 0.61, and caps,
-# glasses and smiles came back. On two heads, the input view gained 1 dB and views not seen lost 0 to 1 dB; with a tenth of
-# the pull, up to another 1 dB.
+# glasses and smiles came back. On two heads, the input view gained 1 dB and views not seen lost 0 to 1 dB; with a tenth
+# of the pull, up to another 1 dB.
 _NEARER: dict[str, Any] = _EMBEDDED | {
     "perceptual": "lite0",
     "perceptual_weight": 2.0,
