@@ -26,7 +26,7 @@ def triangles(seed: int, count: int = 3000) -> tuple[np.ndarray, np.ndarray]:
 
 
 def rays(seed: int, count: int = 4000) -> tuple[np.ndarray, np.ndarray]:
-    """Rays from all around, of which some miss."""
+    """Rays from every side, of which some miss."""
     rng = np.random.default_rng(seed)
     origins = 3 * unit(rng.normal(size=(count, 3)))
     return origins, unit(rng.normal(scale=0.9, size=(count, 3)) - origins)

@@ -30,7 +30,7 @@ from toolkit_plugins.panohead.training.guided import (
 from toolkit_plugins.panohead.training.settings import LossSettings
 
 SILENT = Noise("none")
-MARGIN = 2
+_MARGIN = 2
 """Pixels of super-resolution's input at a patch's border that it enlarges with padding instead of neighbours."""
 
 
@@ -154,7 +154,7 @@ def patch_losses(
     side = patch.places.shape[1]
     small = F.avg_pool2d(patch.image, image.shape[-1] // side)
     covered = F.avg_pool2d(patch.mask, image.shape[-1] // side)
-    inner = MARGIN * generator.config.image_size // generator.config.sr_input
+    inner = _MARGIN * generator.config.image_size // generator.config.sr_input
     image, truth = image[..., inner:-inner, inner:-inner], patch.image[..., inner:-inner, inner:-inner]
     losses = {
         "patch_raw": look.share * weights.patch_raw * colour_difference(raw - small, 1, weights.chroma),
