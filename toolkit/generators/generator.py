@@ -228,6 +228,7 @@ class VolumeGenerator(VolumeCapabilities):
             self.config.box,
             self.march_settings,
             planes,
+            self.config.density_scale,
         )
 
     def generate(

@@ -14,6 +14,8 @@ CELLS = 64
 """Cells along the box's side."""
 EMPTY_BELOW = -8.0
 """Raw density below which matter is not seen: a hundred such samples along a ray have an opacity below 1e-3."""
+_NEARLY = -5.0
+"""Raw density, before it is scaled, below which no sheet of matter that is thinner than a cell may be near."""
 _NEAR_CELLS = 1
 """Cells that matter may reach beyond the cells in whose centres it is found."""
 _POINTS = 1 << 15
@@ -52,17 +54,21 @@ class Occupancy:
         return self.levels.index_select(0, index.view(-1)).view(index.shape)
 
 
-def occupied_space(density: DensityField, box: float, settings: MarchSettings, like: Tensor) -> Occupancy:
+def occupied_space(
+    density: DensityField, box: float, settings: MarchSettings, like: Tensor, scale: float = 1.0
+) -> Occupancy:
     """Whether points lie near matter: within one cell, and within the distance of two samples, of an occupied cell.
 
     Samples outside change nothing: neither they nor their neighbours along a ray are dense, where rays are sampled
-    without jitter. A speck smaller than a cell that touches nothing else may be missed.
+    without jitter. A sheet or speck thinner than a cell is found where the density at a cell's centre rises towards it
+    (`_NEARLY`); a steeper one that touches nothing else may be missed.
 
     Args:
         density: What is sampled (at the cells' centres).
         box: Side of the cube round the origin that holds everything.
         settings: Whose samples are the farthest apart that rays will have.
         like: A tensor of the type and on the device of the points.
+        scale: Factor that the field's raw densities have.
 
     Returns:
         A function from world points [..., 3] to booleans [...], which also knows how near matter is.
@@ -71,7 +77,7 @@ def occupied_space(density: DensityField, box: float, settings: MarchSettings, l
     points = torch.stack(torch.meshgrid(centres, centres, centres, indexing="ij"), dim=-1).reshape(1, -1, 3)
     with torch.no_grad():
         found = torch.cat([density(some) for some in points.split(_POINTS, dim=1)], dim=1)
-    matter = (found > EMPTY_BELOW).to(like.dtype).reshape(1, 1, CELLS, CELLS, CELLS)
+    matter = (found > min(EMPTY_BELOW, _NEARLY * scale)).to(like.dtype).reshape(1, 1, CELLS, CELLS, CELLS)
     step = _widest_step(settings, box) / (box / CELLS)
     near = _dilated(matter, _NEAR_CELLS)
     # a sample of the second pass lies within half a step of one of the first

@@ -54,3 +54,17 @@ def test_matter_and_its_surroundings_are_occupied() -> None:
     assert occupied[head(points) > -8].all()
     assert not occupied[head(points) < -4000 * 0.2].any()
     assert occupied.float().mean() < 0.6
+
+
+def test_a_sheet_thinner_than_a_cell_is_found_where_density_is_scaled() -> None:
+    scale = 60.0
+
+    def sheet(points: Tensor) -> Tensor:
+        """A sheet of 0.005 between the centres of cells of 1/64, whose density rises over half a cell's width."""
+        return scale * (2 - 780 * (points[..., 0] - 8 / 64).abs())
+
+    keep = occupied_space(sheet, 1.0, SETTINGS, torch.zeros(1), scale)
+    points = torch.rand(200_000, 3, generator=torch.Generator().manual_seed(0)) - 0.5
+    matter = sheet(points) > 0
+    assert matter.sum() > 500
+    assert keep(points)[matter].all()
