@@ -161,17 +161,19 @@ def _pairs(option: str, texts: list[str]) -> dict[str, str]:
 
 
 def _by_method(texts: list[str], methods: list[str]) -> dict[str, dict[str, Any]]:
-    """Settings by method; a method's name may have dots."""
+    """Settings by row of `methods`; its name may have dots."""
+    from toolkit.bench.subjects.rows import MethodRow
     from toolkit.options import parse_settings
 
-    found = parse_settings([_quoted(text, methods) for text in texts], "--option")
+    rows = [MethodRow.of(method).name for method in methods]
+    found = parse_settings([_quoted(text, rows) for text in texts], "--option")
     for method, settings in found.items():
         if not isinstance(settings, dict):
             raise InputError(f"--option takes METHOD.KEY=VALUE, got {method}={settings}")
     return found
 
 
-def _quoted(text: str, methods: list[str]) -> str:
-    """A setting whose method stands in quotes where its name has dots."""
-    name = max((each for each in methods if "." in each and text.startswith(f"{each}.")), key=len, default="")
+def _quoted(text: str, rows: list[str]) -> str:
+    """A setting whose row stands in quotes where its name has dots."""
+    name = max((each for each in rows if "." in each and text.startswith(f"{each}.")), key=len, default="")
     return f'"{name}"{text[len(name) :]}' if name else text

@@ -11,7 +11,9 @@ DryRunOption = Annotated[
 ]
 MethodsOption = Annotated[
     list[str] | None,
-    typer.Option(help="Methods, with commas or several times; all = every headline method."),
+    typer.Option(
+        help="Methods, with commas or several times; all = every headline method; ROW=METHOD = one under another name."
+    ),
 ]
 DataOption = Annotated[
     list[str] | None,

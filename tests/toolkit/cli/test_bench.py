@@ -118,6 +118,10 @@ def test_the_walk_to_a_row_lists_the_files_that_a_run_passes(pictures: Path, mon
     [
         (["--methods", "meen"], InputError, "did you mean 'mean'"),
         (["--methods", ","], InputError, "names no method"),
+        (["--methods", "mean,again=meen"], InputError, "did you mean 'mean'"),
+        (["--methods", "mean,psp=mean"], InputError, "the name of another method"),
+        (["--methods", "again=mean,again=wplus"], InputError, "two rows 'again'"),
+        (["--methods", "again=mean", "--option", "mean.samples=8"], InputError, "not among --methods again"),
         (["--methods", "mean", "--protocol", "gt36"], ConfigError, "did you mean 'gt360'"),
         (["--methods", "mean", "--set", "sead=1"], ConfigError, "seed"),
         (["--methods", "mean", "--option", "wplus.steps=1"], InputError, "not among --methods"),
@@ -192,6 +196,23 @@ def test_what_is_named_several_times_is_all_done(pictures: Path):
     assert {row.method for row in rows} == {"mean", "wplus"}
     assert {row.protocol for row in rows} == {"reconstruction", "speed"}
     assert len({row.data for row in rows}) == 1 and "copy" in rows[0].data and "pictures" in rows[0].data
+
+
+def test_a_method_may_stand_twice_with_other_settings(pictures: Path):
+    named = ["--methods", "mean,more.samples=mean", "--option", "mean.samples=8", "--protocol", "reconstruction"]
+    result = run(*usual(pictures), *named, "--option", "more.samples.samples=9", "--backend", "none", "--limit", 1)
+    assert result.exit_code == 0, result.output
+    results = read_results(pictures.parent / "out")
+    assert {row.method for row in results.rows} == {"mean", "more.samples"}
+    (entries,) = (entry.methods for entry in results.runs.values())
+    assert (entries["mean"].method, entries["mean"].options) == ("", {"samples": 8})
+    assert (entries["more.samples"].method, entries["more.samples"].options) == ("mean", {"samples": 9})
+    table = (pictures.parent / "out" / "table.md").read_text()
+    assert "more.samples is mean with samples = 9." in table.replace("\\", "")
+    run(*usual(pictures), "--methods", "wplus", "--option", "wplus.steps=1", "--option", "wplus.samples=8",
+        "--protocol", "reconstruction", "--backend", "none", "--limit", 1)  # fmt: skip
+    (entries,) = (entry.methods for entry in read_results(pictures.parent / "out").runs.values())
+    assert entries["more.samples"].method == "mean"
 
 
 @pytest.mark.parametrize("broken", [False, True])

@@ -46,7 +46,8 @@ def run(
     """Compare methods, or resume a comparison: what `toolkit bench` does, with the same numbers.
 
     Args:
-        methods: Names of methods, as a list or with commas; `all` stands for every headline method.
+        methods: Names of methods, as a list or with commas; `all` stands for every headline method, and `ROW=METHOD`
+            for a method under another name, with settings and weights of its own.
         data: A data folder or zip, READER:PATH, or the name of a data set that makes itself.
         out: Folder of the run; the same call resumes it.
         protocol: Names of protocols or YAML files with commas; `all`: every one that the data permits.

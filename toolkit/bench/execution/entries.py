@@ -36,6 +36,7 @@ _NAMED = 5
 def method_entry(method: ComparedMethod) -> MethodEntry:
     """A method as results name it."""
     return MethodEntry(
+        method=method.renamed_from,
         options=dict(method.options),
         weights=method.weights,
         fingerprint=method.fingerprint,

@@ -224,6 +224,8 @@ class Pictures(Record):
 class MethodEntry(Record):
     """Settings and weights of a method in this run."""
 
+    method: str = ""
+    """Its own name, where the row has another (`--methods ROW=METHOD`)."""
     options: dict[str, Any] = Field(default_factory=dict)
     """What the user set."""
     weights: str = ""

@@ -7,7 +7,7 @@ from typing import Any
 
 from toolkit.bench.protocols.registered import open_protocol
 from toolkit.bench.protocols.settings import OWN, is_read
-from toolkit.bench.records.schema import Run
+from toolkit.bench.records.schema import MethodEntry, Run
 
 _NOT_CONDITIONS = ("kind", "name", "about", "digest", "version", "seed", "metrics")
 FOREGROUND = (
@@ -35,7 +35,17 @@ def conditions_of(run: Run) -> list[str]:
     """Sentences, without their full stops, about what a run did otherwise than the protocol as shipped; often none."""
     told = [FOREGROUND] if is_foreground(run) else []
     changed = changed_settings(run)
-    return [*told, f"Not the shipped protocol: {'; '.join(changed)}"] if changed else told
+    if changed:
+        told.append(f"Not the shipped protocol: {'; '.join(changed)}")
+    renamed = [_told_of(name, entry) for name, entry in run.methods.items() if entry.method]
+    return [*told, f"Rows under another name: {'; '.join(renamed)}"] if renamed else told
+
+
+def _told_of(row: str, entry: MethodEntry) -> str:
+    """A row that is another method's once more, with what the user set for it."""
+    chosen = [f"{key} = {_said(value)}" for key, value in sorted(entry.options.items())]
+    chosen += [f"weights {entry.weights[:12]}"] if entry.weights else []
+    return f"{row} is {entry.method}" + (f" with {', '.join(chosen)}" if chosen else "")
 
 
 def changed_settings(run: Run) -> list[str]:

@@ -15,6 +15,7 @@ from toolkit import load_generator, strangers
 from toolkit.bench.subjects.commanded import with_answers
 from toolkit.bench.subjects.methods import ComparedMethod, Inverts
 from toolkit.bench.subjects.outside import open_outside
+from toolkit.bench.subjects.rows import MethodRow, check_rows
 from toolkit.data.sources import absolute_source
 from toolkit.devices import checked_device, choose_arithmetic
 from toolkit.errors import ConfigError, InputError, PluginError, ToolkitError, one_line
@@ -72,10 +73,10 @@ class RunDescription:
 
 
 def method_names(text: str) -> list[str]:
-    """Methods from a comma-separated list; `all` stands for every headline method.
+    """Methods from a comma-separated list, `METHOD` or `ROW=METHOD`; `all` stands for every headline method.
 
     Raises:
-        InputError: No name, or an unknown one.
+        InputError: No name, an unknown one, or rows that cannot be told apart.
     """
     registry = default_registry()
     entries = registry.of_kind("method")
@@ -83,12 +84,15 @@ def method_names(text: str) -> list[str]:
     known |= {f"{ENCODER_PREFIX}{entry.name}" for entry in registry.of_kind("encoder")}
     names: list[str] = []
     for name in filter(None, (part.strip() for part in text.split(","))):
-        if name != ALL and name not in known and not is_declaration(name):
-            raise InputError(unknown_name("method", name, [*known, ALL]))
+        method = MethodRow.of(name).method
+        if name != ALL and method not in known and not is_declaration(method):
+            raise InputError(unknown_name("method", method, [*known, ALL]))
         names += [entry.name for entry in entries if entry.headline] if name == ALL else [name]
     if not names:
         raise InputError("--methods names no method")
-    return list(dict.fromkeys(names))
+    names = list(dict.fromkeys(names))
+    check_rows([MethodRow.of(name) for name in names], known)
+    return names
 
 
 def open_run(described: RunDescription) -> tuple[Generator, list[ComparedMethod], dict[str, str]]:
@@ -109,7 +113,8 @@ def open_run(described: RunDescription) -> tuple[Generator, list[ComparedMethod]
     )  # fmt: skip
     methods = [with_answers(each, generator, described.requests[0].out) for each in methods]
     size = generator.spec.image_size
-    methods += [open_outside(folder, size, described.methods) for folder in described.outside]
+    taken = [MethodRow.of(text).name for text in described.methods]
+    methods += [open_outside(folder, size, taken) for folder in described.outside]
     return generator, methods, broken
 
 
@@ -126,10 +131,10 @@ def open_methods(
     """Build methods; those that cannot be built are returned with their reasons.
 
     Args:
-        names: Registered methods.
+        names: Registered methods, or `ROW=METHOD`.
         generator: What they invert into.
-        options: Settings by method.
-        weights: Checkpoints by method.
+        options: Settings by row.
+        weights: Checkpoints by row.
         preset: Preset of the methods that know it; the others keep their default.
         session: Of this run alone: in the place of a fingerprint, where a method tells none.
         source: What the generator is made from in another process; None: its name.
@@ -140,25 +145,30 @@ def open_methods(
         ConfigError: Options that a method refuses, or a preset that none of the methods knows.
     """
     refusals: list[str] = []
-    for stray in sorted((options.keys() | weights.keys()) - set(names)):
-        raise InputError(f"settings for method {stray!r}, which is not among --methods {', '.join(names)}")
+    rows = [MethodRow.of(name) for name in names]
+    for stray in sorted((options.keys() | weights.keys()) - {row.name for row in rows}):
+        raise InputError(
+            f"settings for method {stray!r}, which is not among --methods {', '.join(row.name for row in rows)}"
+        )
     methods, broken, watch = [], {}, GeneratorWatch(generator)
     source = source or GeneratorSource(generator.spec.name)
-    for name in names:
+    for row in rows:
+        name, registered = row
         path, undone = weights.get(name), list[str]()
-        wanted = MethodRequest(name, source, path, dict(options.get(name, {})), time_limit, _print_to_stderr)
+        wanted = MethodRequest(registered, source, path, dict(options.get(name, {})), time_limit, _print_to_stderr)
         try:
             method, chosen = _open(wanted, generator, watch, undone, preset, refusals)
             check_inverts(name, method)
-            shown = method.name if isinstance(method, ExternalMethod) else name
+            own = method.name if isinstance(method, ExternalMethod) else registered
+            shown, other = (name, own) if row.is_renamed else (own, "")
             digest = "" if path is None else file_sha256(path)
-            methods.append(ComparedMethod(shown, method, chosen, digest, session, tuple(undone)))
+            methods.append(ComparedMethod(shown, method, chosen, digest, session, tuple(undone), other))
         except ConfigError:
             raise
         except (ToolkitError, OSError) as error:
             broken[name] = str(error)
         except (Exception, SystemExit) as error:  # a stranger's factory may raise anything
-            broken[name] = f"{method_and_plugin(name)}: {told(error)}"
+            broken[name] = f"{method_and_plugin(registered)}: {told(error)}"
     if preset is not None and preset not in PRESETS and len(refusals) == len(methods) and refusals:
         raise ConfigError(f"no method knows --preset {preset}: {refusals[0]}")
     return methods, broken

@@ -138,7 +138,7 @@ class Inversions:
             self._watch = GeneratorWatch(self.generator)
         image, camera = item.image[None].to(device), item.camera.to(device)
         seed = int(key[:12], 16)  # of this inversion alone: results do not depend on order or workers
-        request = InversionRequest(method.name, image, camera, seed)
+        request = InversionRequest(method.renamed_from or method.name, image, camera, seed)
         return make_inversion(method.inverter, request, self.generator, self._watch, undone)
 
     def _keep(self, inversion: Inversion, folder: Path) -> bool:

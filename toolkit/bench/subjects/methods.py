@@ -73,6 +73,8 @@ class ComparedMethod:
     """The fingerprint of a method that is not opened, or tells none (then one of this run alone)."""
     undone: tuple[str, ...] = ()
     """What building it changed of the generator or the process, and was put back."""
+    renamed_from: str = ""
+    """The method's own name, where the row has another."""
 
     @property
     def fingerprint(self) -> str:
