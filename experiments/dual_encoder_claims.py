@@ -25,8 +25,8 @@ DRAWS = (
 
 CORRECTED = (
     "Each claim is decided by its first metric; the others are told. Where the two methods are compared in pairs, the "
-    f"difference must keep its sign in an interval {WIDER:.2f} times as wide as the printed one: {DECISIONS} decisions are "
-    "made."
+    f"difference must keep its sign in an interval {WIDER:.2f} times as wide as the printed one, because there are "
+    f"{DECISIONS} decisions."
 )
 
 
