@@ -3,8 +3,8 @@
 python experiments/training_seeds.py out/leaderboard --group dual-encoder=dual-encoder,dual-1 --group psp=psp,psp-1
 
 The names are rows of one run of `toolkit bench`, which invert the same pictures. Each of 1000 draws takes as many
-pictures and as many trainings as there are, with replacement. Distances of distributions have no value for a picture, so
-that only the trainings' own numbers are printed.
+pictures and as many trainings as there are, with replacement. Distances of distributions have no value for a picture:
+only the trainings' own numbers are printed.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Looking along rays: one ray after the other, on one core.
 
-A ray is sampled twice, as `toolkit.rendering.marching.march` does it, but only where a sample or one of its neighbours
-lies near matter, and only until no light gets through.
+A ray is sampled twice, as `toolkit.rendering.marching.march` does it, but only where a sample lies near matter or beside
+matter, and only until no light gets through.
 """
 
 from __future__ import annotations
@@ -15,11 +15,12 @@ from toolkit.rendering.compiled.compiling import kernel, part
 from toolkit.rendering.compiled.head import Floats, Head, Kept, Ray, Room, Samples, Seen, Sparing
 from toolkit.rendering.compiled.points import HALF, ONE, ZERO, activate, dot, feature, read_point, within
 from toolkit.rendering.marching import EMPTY_DENSITY, TRANSMITTANCE_EPSILON
-from toolkit.rendering.occupancy import Occupancy
+from toolkit.rendering.occupancy import EMPTY_BELOW, Occupancy
 from toolkit.rendering.sampling import FLOOR, MASS_EPSILON, WEIGHT_EPSILON
 
 _NEAR = Occupancy.NEAR
 EMPTY, TRANSMITTANCE, _FLOOR = np.float32(EMPTY_DENSITY), np.float32(TRANSMITTANCE_EPSILON), np.float32(FLOOR)
+_MATTER = np.float32(EMPTY_BELOW)
 _WEIGHT, _MASS = np.float32(WEIGHT_EPSILON), np.float32(MASS_EPSILON)
 _FLAT, _STEEP = np.float32(-18), np.float32(18)
 """Beyond them, softplus is 0 or the number itself, and 1 - exp(-x) is 1, to rounding."""
@@ -35,13 +36,6 @@ def _level(sparing: Sparing, ray: Ray, depth: np.float32) -> int:
     y = within((ray.y + depth * ray.to_y) * scale + middle, cells - 1)
     z = within((ray.z + depth * ray.to_z) * scale + middle, cells - 1)
     return sparing.levels[(x * cells + y) * cells + z]
-
-
-@part
-def _wanted(near: NDArray[np.bool_], index: int) -> bool:
-    """Whether a sample is near matter, or one beside it."""
-    last = near.shape[0] - 1
-    return bool(near[index] or near[max(index - 1, 0)] or near[min(index + 1, last)])
 
 
 @part
@@ -88,22 +82,39 @@ def _thickness(samples: Samples, index: int) -> np.float32:
 
 
 @part
+def _ask(head: Head, ray: Ray, samples: Samples, index: int, used: int, room: Room) -> int:
+    """Evaluate a sample that is not yet known; how many rows of `room.hidden` are used then."""
+    x, _, z = at(ray, samples.depth[index])
+    if samples.slot[index] >= 0 or outside(head, x, z):
+        return used
+    hidden = room.hidden[used]
+    _evaluate(head, ray, samples.depth[index], room.read, hidden)
+    samples.density[index] = head.density_bias + dot(hidden, head.density_weight)
+    samples.slot[index] = used
+    return used + 1
+
+
+@part
+def _ask_around(head: Head, ray: Ray, samples: Samples, index: int, used: int, room: Room) -> int:
+    """Evaluate a sample if it is near matter or behind some; if it is matter itself, the one before it, too."""
+    before = max(index - 1, 0)
+    if samples.near[index] or samples.density[before] > _MATTER:
+        used = _ask(head, ray, samples, index, used, room)
+        if samples.density[index] > _MATTER:
+            used = _ask(head, ray, samples, before, used, room)
+    return used
+
+
+@part
 def _walk(head: Head, ray: Ray, samples: Samples, used: int, room: Room, dark: np.float32) -> tuple[int, int]:
-    """Evaluate what is wanted and not yet known, front to back, until it is dark; fill the intervals' weights in.
+    """Evaluate what is near matter and not yet known, front to back, until it is dark; fill the intervals' weights in.
 
     Returns how many rows of `room.hidden` are used now, and how many samples light reaches.
     """
     count, light, passed = samples.depth.shape[0], ONE, ZERO
     room.weights[:] = ZERO
     for index in range(count):
-        if samples.slot[index] < 0 and _wanted(samples.near, index):
-            x, _, z = at(ray, samples.depth[index])
-            if not outside(head, x, z):
-                hidden = room.hidden[used]
-                _evaluate(head, ray, samples.depth[index], room.read, hidden)
-                samples.density[index] = head.density_bias + dot(hidden, head.density_weight)
-                samples.slot[index] = used
-                used += 1
+        used = _ask_around(head, ray, samples, index, used, room)
         if index > 0:
             thickness = _thickness(samples, index)
             opacity = opacity_of(thickness)
