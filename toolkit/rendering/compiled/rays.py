@@ -1,7 +1,7 @@
 """Looking along rays: one ray after the other, on one core.
 
-A ray is sampled twice, as `toolkit.rendering.marching.march` does it, but only where a sample lies near matter or beside
-matter, and only until no light gets through.
+A ray is sampled twice, as `toolkit.rendering.marching.march` does it, but only where a sample lies near matter or next
+to some, and only until no light gets through.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numpy.typing import NDArray
 
 from toolkit.rendering.compiled.compiling import kernel, part
 from toolkit.rendering.compiled.head import Floats, Head, Kept, Ray, Room, Samples, Seen, Sparing
