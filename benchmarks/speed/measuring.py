@@ -23,6 +23,10 @@ from typing import Any
 
 import numpy as np
 
+from toolkit.cores import wait_asleep
+
+wait_asleep()  # as commands do; inherited by every side's process
+
 Repetition = Callable[[], Any]
 Side = Callable[[], Repetition]
 GIB = 1 << 30

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import sys
 from types import FrameType
@@ -25,6 +24,7 @@ from toolkit.cli.text import accept_all_text, say
 from toolkit.cli.train import train_command
 from toolkit.cli.weights import weights_app
 from toolkit.containment import EndWanted
+from toolkit.cores import wait_asleep
 from toolkit.errors import ToolkitError
 from toolkit.strangers import changes
 from toolkit.version import VERSION
@@ -86,8 +86,7 @@ def _global_options(
 
 def main() -> None:
     """Run the program; exit codes: 0 done, 1 some work failed, 2 wrong usage or input, 130/143 interrupted."""
-    # torch's threads would burn whole cores waiting for each other on a machine that also does something else
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    wait_asleep()
     signal.signal(signal.SIGTERM, _terminate)
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, _interrupt)
