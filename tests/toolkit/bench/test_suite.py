@@ -82,6 +82,27 @@ def test_all_protocols_share_one_inversion_per_picture(
         assert (tmp_path / name).stat().st_size > 0
 
 
+def test_extreme_views_have_rows_of_their_own(
+    spherical: SphericalGenerator, requests: Callable[..., list[BenchRequest]], tmp_path: Path, method: Make
+):
+    """Of four views around, those at 90, 180 and -90 degrees are extreme."""
+    results = run_suite(requests(tmp_path)[1:2], spherical, [method("m", None)])
+    rows = {row.metric: row for row in results.rows}
+    assert (rows["l2"].n, rows["l2@extreme"].n) == (12, 9)
+    curve = {point.yaw: point.value for point in results.curves if point.metric == "l2"}
+    extreme = [value for yaw, value in curve.items() if yaw and value is not None]
+    assert rows["l2@extreme"].value == pytest.approx(sum(extreme) / 3)
+    assert not any("@extreme" in point.metric for point in results.curves)
+
+
+def test_a_crashed_item_counts_its_extreme_views(
+    spherical: SphericalGenerator, requests: Callable[..., list[BenchRequest]], tmp_path: Path, method: Make
+):
+    broken = method("m", 0, fails_on=2)
+    rows = {row.metric: row for row in run_suite(requests(tmp_path)[1:2], spherical, [broken]).rows}
+    assert (rows["l2@extreme"].n, rows["l2@extreme"].failed) == (6, 3)
+
+
 def test_a_larger_limit_keeps_what_is_known(
     spherical: SphericalGenerator, requests: Callable[..., list[BenchRequest]], tmp_path: Path, method: Make
 ):

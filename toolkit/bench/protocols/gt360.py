@@ -10,10 +10,12 @@ import torch
 from torch import Tensor
 
 from toolkit.bench.protocols.base import BenchProtocol, Numbers
+from toolkit.bench.protocols.extreme_views import EXTREME, of_extreme_views, turned
 from toolkit.bench.protocols.metric_inputs import MetricInputs
-from toolkit.bench.protocols.rows import RowOrigin, curve_points
+from toolkit.bench.protocols.rows import RowOrigin, curve_points, paired_rows
 from toolkit.bench.protocols.scoring import no_score
 from toolkit.bench.protocols.scoring_together import score_all
+from toolkit.bench.records.schema import Row
 from toolkit.bench.records.units import CellRecord, ScoreRecord, Scores
 from toolkit.bench.subjects.data import Digests
 from toolkit.bench.subjects.heads import Views
@@ -95,10 +97,22 @@ class GroundTruth360(BenchProtocol):
         return [*scores]
 
     def numbers(self, origin: RowOrigin, records: Mapping[str, list[CellRecord]]) -> Numbers:
-        """Rows of all methods over all views, and the curves per yaw."""
+        """Rows of all methods over all views and over extreme ones, and the curves per yaw."""
         samples = self.metrics.samples
         curves = [curve_points(origin, method, self.items, each, samples) for method, each in records.items()]
-        return super().numbers(origin, records)._replace(curves=[point for points in curves for point in points])
+        found = super().numbers(origin, records)
+        rows = [*found.rows, *(row for each in records.items() for row in self._extreme_rows(origin, *each))]
+        return found._replace(rows=rows, curves=[point for points in curves for point in points])
+
+    def _extreme_rows(self, origin: RowOrigin, method: str, records: list[CellRecord]) -> list[Row]:
+        """Rows of a method over extreme views, where a metric has numbers of them."""
+        rows = paired_rows(origin, method, self.items, of_extreme_views(records), self.metrics.samples, self._extreme)
+        return [row for row in rows if row.value is not None]
+
+    def _extreme(self, item: BenchItem, _: str) -> int:
+        """How many extreme views an item is compared with."""
+        start, *others = item.uses
+        return sum(turned(self._yaws[index], self._yaws[start]) >= EXTREME for index in others)
 
     @functools.cached_property
     def _yaws(self) -> list[float]:
