@@ -54,16 +54,21 @@ def as_markdown(results: Results, groups: dict[str, list[str]], metrics: Sequenc
     for asked in metrics:
         numbers = {name: [_number(results, asked, row) for row in rows] for name, rows in groups.items()}
         values = _values(results, asked, groups)
-        means = None if values is None else drawn_means(values)
-        for index, (name, each) in enumerate(numbers.items()):
-            told = "" if means is None else _interval(means[:, index])
-            trainings = ", ".join(f"{number:.3g}" for number in each)
-            lines.append(f"| {asked} | {name} | {trainings} | {np.mean(each):.3g}{told} |")
-            if index and means is not None:
-                apart = np.mean(numbers[next(iter(numbers))]) - np.mean(each)
-                told = _interval(means[:, 0] - means[:, index])
-                lines.append(f"| {asked} | {next(iter(numbers))} - {name} | | {apart:.3g}{told} |")
+        lines += _lines(asked, numbers, None if values is None else drawn_means(values))
     return "\n".join(lines)
+
+
+def _lines(asked: str, numbers: dict[str, list[float]], means: Values | None) -> list[str]:
+    """A line per group, from its trainings' numbers and drawn means [DRAWS, G], and its difference from the first."""
+    first, found = next(iter(numbers)), []
+    for index, (name, each) in enumerate(numbers.items()):
+        trainings = ", ".join(f"{number:.3g}" for number in each)
+        told = "" if means is None else _interval(means[:, index])
+        found.append(f"| {asked} | {name} | {trainings} | {np.mean(each):.3g}{told} |")
+        if name != first and means is not None:
+            apart, told = np.mean(numbers[first]) - np.mean(each), _interval(means[:, 0] - means[:, index])
+            found.append(f"| {asked} | {first} - {name} | | {apart:.3g}{told} |")
+    return found
 
 
 def drawn_means(groups: Sequence[Values]) -> Values:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from dual_encoder_claims import CORRECTED, DRAWS, FLOOR, as_markdown, judge, judge_discriminators
-from toolkit.bench.protocols import fid360
+from toolkit.bench.records import schema
 
 
 def row(protocol: str, metric: str, method: str, value: float, spread: float = 0.01) -> dict[str, Any]:
@@ -105,7 +105,7 @@ def test_findings_make_a_table():
 
 def test_the_floor_is_told_beside_distances_all_around():
     found = results((89.5, 65.4, 64.0), (0.10, 0.102, 0.14))
-    found["rows"].append(row("fid360", "fd_lite", fid360.FLOOR, 50.0, 2.0))
+    found["rows"].append(row("fid360", "fd_lite", schema.FLOOR, 50.0, 2.0))
     told = [finding.numbers for finding in judge(found)]
     assert all(f"{FLOOR} 50 [48, 52]" in numbers for numbers in (told[1], told[3]))
     assert FLOOR not in told[0] + told[4]

@@ -20,7 +20,7 @@ from toolkit.bench.protocols.random_heads import Features, RandomHeads, whitened
 from toolkit.bench.protocols.rows import RowOrigin, make_row
 from toolkit.bench.protocols.scoring import OpenMetrics
 from toolkit.bench.protocols.settings import ProtocolSettings
-from toolkit.bench.records.schema import Difference, Row
+from toolkit.bench.records.schema import FLOOR, Difference, Row
 from toolkit.bench.records.store import key_of
 from toolkit.bench.records.units import CellRecord, FeaturesRecord, Scores
 from toolkit.bench.subjects.heads import Views
@@ -32,8 +32,6 @@ from toolkit.errors import InputError
 from toolkit.rendering.views import around
 from toolkit.tensors import read_tensors, write_tensors
 
-FLOOR = "floor"
-"""The rows of random heads against other random heads."""
 BANDS = {"front": (0.0, 60.0), "side": (60.0, 120.0), "back": (120.0, 180.1)}
 """Ranges of |yaw| in degrees that are also compared alone, as `metric@band`."""
 _LEVELS = (2.5, 97.5)

@@ -14,6 +14,8 @@ from toolkit.bench.records.base import Count, Measured, Number, Record
 from toolkit.bench.records.shown import rows_as_frame, rows_as_html
 
 FORMAT, SCHEMA_VERSION = "toolkit-bench", 4
+FLOOR = "floor"
+"""The rows of random heads against other random heads (`fid360`)."""
 
 
 class Row(Record):

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from toolkit import load_generator, strangers
+from toolkit.bench.records.schema import FLOOR
 from toolkit.bench.subjects.commanded import with_answers
 from toolkit.bench.subjects.methods import ComparedMethod, Inverts
 from toolkit.bench.subjects.outside import open_outside
@@ -91,7 +92,7 @@ def method_names(text: str) -> list[str]:
     if not names:
         raise InputError("--methods names no method")
     names = list(dict.fromkeys(names))
-    check_rows([MethodRow.of(name) for name in names], known)
+    check_rows([MethodRow.of(name) for name in names], {*known, ALL, FLOOR})
     return names
 
 

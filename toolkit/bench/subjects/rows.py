@@ -31,19 +31,19 @@ class MethodRow(NamedTuple):
         return self.name != self.method
 
 
-def check_rows(rows: Collection[MethodRow], known: Collection[str]) -> None:
+def check_rows(rows: Collection[MethodRow], taken: Collection[str]) -> None:
     """Refuse rows that cannot be told apart.
 
     Args:
         rows: Of one comparison, each once.
-        known: Names of registered methods.
+        taken: Names that mean something else: those of registered methods, and of other rows in tables.
 
     Raises:
-        InputError: Two rows of one name, or one with the name of another method.
+        InputError: Two rows of one name, or one whose name means something else.
     """
     names = [row.name for row in rows]
     for row in rows:
         if names.count(row.name) > 1:
             raise InputError(f"--methods names two rows {row.name!r}")
-        if row.is_renamed and row.name in known:
-            raise InputError(f"--methods: the row {row.name!r} of {row.method!r} would have the name of another method")
+        if row.is_renamed and row.name in taken:
+            raise InputError(f"--methods: the row {row.name!r} of {row.method!r} has a name that means something else")
