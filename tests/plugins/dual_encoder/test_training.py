@@ -17,7 +17,7 @@ from toolkit.interfaces import Code
 from toolkit.testing.spherical import SphericalGenerator
 from toolkit_plugins.dual_encoder.methods import open_dual_encoder
 from toolkit_plugins.dual_encoder.training.job import dual_training, encoder1_training, encoder2_training
-from toolkit_plugins.dual_encoder.training.joint import around_losses
+from toolkit_plugins.dual_encoder.training.joint import around_losses, others_losses
 
 
 def weights(module: nn.Module) -> dict[str, torch.Tensor]:
@@ -168,6 +168,19 @@ def test_pairs_teach_what_their_pictures_do_not_show(
     assert set(around_losses(job.context, knowing, Code(ws, planes), ws, behind)) == set(
         right
     )  # heads have no face behind
+
+
+def test_another_photo_of_a_subject_teaches_the_paper_s_encoder_too(spherical: SphericalGenerator, photos: Path):
+    job = encoder2_training(tiny_settings(photos, "encoder2.joint.others=0.5"), "cpu", spherical)
+    stage, batch = job.settings.encoder2.joint, job.batch(0)
+    assert batch.photos is not None and batch.others is not None
+    latents = spherical.spec.latents
+    ws = torch.zeros(len(batch.photos.image), latents.num_ws, latents.w_dim, requires_grad=True)
+    losses = others_losses(job.context, stage, Code(ws, spherical.planes(ws)), batch.others.as_numbers())
+    assert set(losses) == {"others_l2", "others_perceptual"}
+    losses["others_l2"].backward()
+    assert ws.grad is not None and bool(ws.grad.any())
+    assert set(losses) <= {name.rpartition("/")[2] for name in run(job, 1)[0]}
 
 
 def test_the_discriminator_steps_with_the_encoder_however_a_batch_is_cut(spherical: SphericalGenerator, photos: Path):

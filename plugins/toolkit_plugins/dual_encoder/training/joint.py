@@ -10,6 +10,7 @@ from torch import Tensor
 from toolkit.camera import Camera
 from toolkit.encoders.networks.style_encoder import fit_image
 from toolkit.encoders.training import EncodingBatch, LossContext, Reconstruction, code_error
+from toolkit.encoders.training.photos import Photos
 from toolkit.encoders.triplanenet import FirstInversion, TriPlaneNetV2
 from toolkit.interfaces import Code, Generator, Render
 from toolkit.rendering.views import around
@@ -46,7 +47,8 @@ def joint_losses(
     if stage.codes and len(ws_of_pairs):
         error = first.ws[len(first.ws) - len(ws_of_pairs) :] - ws_of_pairs
         losses["codes"] = stage.codes * code_error(context, stage, error)
-    rows = len(seen) if stage.reconstruct_pairs else len(seen) - len(ws_of_pairs)
+    photos = len(seen) - len(ws_of_pairs)
+    rows = len(seen) if stage.reconstruct_pairs else photos
     if rows:
         some = slice(rows)
         if stage.first:
@@ -55,12 +57,22 @@ def joint_losses(
             losses |= {f"first_{name}": stage.first * term for name, term in terms.items()}
         final = Reconstruction(code.planes[some], code.ws[some], target[some], label[some], batch.window)
         losses |= final.losses(context, stage, local, "square")
+    if batch.others is not None:
+        losses |= others_losses(context, stage, Code(code.ws[:photos], code.planes[:photos]), batch.others)
     if stage.around and batch.yaws is not None:
-        last = slice(len(seen) - len(ws_of_pairs), None)
-        losses |= around_losses(context, stage, Code(code.ws[last], code.planes[last]), ws_of_pairs, batch.yaws)
+        pairs = Code(code.ws[photos:], code.planes[photos:])
+        losses |= around_losses(context, stage, pairs, ws_of_pairs, batch.yaws)
     if adversary is not None:
         losses["adversarial"] = adversarial_loss(context, adversary, code, first.planes, camera, batch)
     return losses
+
+
+def others_losses(context: LossContext, stage: JointSettings, found: Code, others: Photos) -> Mapping[str, Tensor]:
+    """Weighted terms on heads of photos as other photos of the same subjects show them; no identity."""
+    camera = Camera(others.label)
+    view = context.generator.render(found.planes, found.ws, camera, stage.resolution)
+    terms = context.images.terms(stage.images, view, others.image, camera, whole=False)
+    return {f"others_{name}": stage.others * term for name, term in terms.items()}
 
 
 def around_losses(
