@@ -68,10 +68,8 @@ def joint_losses(
 
 
 def others_losses(context: LossContext, stage: JointSettings, found: Code, others: Photos) -> Mapping[str, Tensor]:
-    """Weighted terms on heads of photos as other photos of the same subjects show them; no identity."""
-    camera = Camera(others.label)
-    view = context.generator.render(found.planes, found.ws, camera, stage.resolution)
-    terms = context.images.terms(stage.images, view, others.image, camera, whole=False)
+    """Weighted terms on heads of photos as other photos of the same subjects show them."""
+    terms = _terms_elsewhere(context, stage, found, others.image, Camera(others.label))
     return {f"others_{name}": stage.others * term for name, term in terms.items()}
 
 
@@ -88,9 +86,16 @@ def around_losses(
         yaws: Yaws [P] in radians to look from.
     """
     truth, camera = shown_around(context, stage, ws, yaws)
-    view = context.generator.render(found.planes, found.ws, camera, stage.resolution)
-    terms = context.images.terms(stage.images, view, truth, camera, whole=False)  # no face to know from behind
+    terms = _terms_elsewhere(context, stage, found, truth, camera)
     return {f"around_{name}": stage.around * term for name, term in terms.items()}
+
+
+def _terms_elsewhere(
+    context: LossContext, stage: JointSettings, found: Code, truth: Tensor, camera: Camera
+) -> Mapping[str, Tensor]:
+    """Terms on heads seen by other cameras than the input's; no identity, for there may be no face to know."""
+    view = context.generator.render(found.planes, found.ws, camera, stage.resolution)
+    return context.images.terms(stage.images, view, truth, camera, whole=False)
 
 
 @torch.no_grad()
