@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from toolkit.bench.records.units import CellRecord, ScoreRecord
+from toolkit.bench.subjects.inputs import turn
 
-EXTREME = 90.0
+_EXTREME = 90.0
 """Degrees between input view and view from which on a view is extreme."""
-PART = "extreme"
 
 
-def turned(yaw: float, input_yaw: float) -> float:
-    """Degrees between two yaws, 0 to 180."""
-    return abs((yaw - input_yaw + 180) % 360 - 180)
+def is_extreme(yaw: float | None, input_yaw: float | None) -> bool:
+    """Whether a view is extreme, by yaws in whole degrees; one that is not known is not."""
+    return yaw is not None and input_yaw is not None and turn(yaw, input_yaw) >= _EXTREME
 
 
 def of_extreme_views(records: Iterable[CellRecord]) -> list[CellRecord]:
@@ -23,10 +23,7 @@ def of_extreme_views(records: Iterable[CellRecord]) -> list[CellRecord]:
 
 def _renamed(scores: Sequence[ScoreRecord]) -> list[ScoreRecord]:
     return [
-        score.model_copy(update={"metric": f"{score.metric}@{PART}"})
+        score.model_copy(update={"metric": f"{score.metric}@extreme"})
         for score in scores
-        if "@" not in score.metric
-        and score.yaw is not None
-        and score.input_yaw is not None
-        and turned(score.yaw, score.input_yaw) >= EXTREME
+        if "@" not in score.metric and is_extreme(score.yaw, score.input_yaw)
     ]

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from toolkit.bench.protocols.base import BenchProtocol, Numbers
-from toolkit.bench.protocols.extreme_views import EXTREME, of_extreme_views, turned
+from toolkit.bench.protocols.extreme_views import is_extreme, of_extreme_views
 from toolkit.bench.protocols.metric_inputs import MetricInputs
 from toolkit.bench.protocols.rows import RowOrigin, curve_points, paired_rows
 from toolkit.bench.protocols.scoring import no_score
@@ -112,7 +112,7 @@ class GroundTruth360(BenchProtocol):
     def _extreme(self, item: BenchItem, _: str) -> int:
         """How many extreme views an item is compared with."""
         start, *others = item.uses
-        return sum(turned(self._yaws[index], self._yaws[start]) >= EXTREME for index in others)
+        return sum(is_extreme(**self._yaws_of(index, start)) for index in others)
 
     @functools.cached_property
     def _yaws(self) -> list[float]:

@@ -38,7 +38,9 @@ def conditions_of(run: Run) -> list[str]:
     if changed:
         told.append(f"Not the shipped protocol: {'; '.join(changed)}")
     renamed = [_told_of(name, entry) for name, entry in run.methods.items() if entry.method]
-    return [*told, f"Rows under another name: {'; '.join(renamed)}"] if renamed else told
+    if renamed:
+        told.append(f"Rows under another name: {'; '.join(renamed)}")
+    return told
 
 
 def _told_of(row: str, entry: MethodEntry) -> str:

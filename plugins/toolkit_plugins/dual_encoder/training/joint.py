@@ -44,10 +44,9 @@ def joint_losses(
         mirrored = encoder.mirrored_view(first, camera, context.generator)
     code = encoder.second(first, mirrored, seen, context.generator, detach=stage.detach)
     losses: dict[str, Tensor] = {}
-    if stage.codes and len(ws_of_pairs):
-        error = first.ws[len(first.ws) - len(ws_of_pairs) :] - ws_of_pairs
-        losses["codes"] = stage.codes * code_error(context, stage, error)
     photos = len(seen) - len(ws_of_pairs)
+    if stage.codes and len(ws_of_pairs):
+        losses["codes"] = stage.codes * code_error(context, stage, first.ws[photos:] - ws_of_pairs)
     rows = len(seen) if stage.reconstruct_pairs else photos
     if rows:
         some = slice(rows)
